@@ -1,0 +1,1 @@
+"""Sockets and the token file. Decides nothing about tasks."""

@@ -1,0 +1,165 @@
+"""One message to its header and back.
+
+In: a message, or a header's fields and a body. Out: header bytes, or a message. It must never look inside a payload, and
+never raise anything but ProtocolViolation for bytes from outside.
+
+Every frame is a header of 32 bytes and a body of ``length`` bytes. Tasks and outcomes keep all their fields in the header,
+so that one ``struct`` call reads them and the body is the opaque payload. The rare control messages have a msgpack body.
+
+    offset  0       4     5     6        8   16  20  24  28
+            length  type  code  attempt  id  a   b   c   d        (u32 u8 u8 u16 u64 f32 f32 u32 u32, little endian)
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from argon.protocol.messages import (
+    Assign,
+    Cancel,
+    Capacity,
+    Detail,
+    Drain,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Payload,
+    Register,
+    StatusReply,
+    StatusRequest,
+    StillRunning,
+    Submit,
+    Welcome,
+    payload_bytes,
+)
+
+HEADER = struct.Struct("<IBBHQffII")
+HEADER_BYTES = HEADER.size
+
+SUBMIT, ASSIGN, OUTCOME, CANCEL, STILL_RUNNING = 1, 2, 3, 4, 5
+_CONTROL_TYPES: dict[int, type[Any]] = {
+    16: Welcome,
+    17: Register,
+    18: Capacity,
+    19: Heartbeat,
+    20: Drain,
+    21: Goodbye,
+    22: StatusRequest,
+    23: StatusReply,
+}
+_CONTROL_NUMBERS = {cls: number for number, cls in _CONTROL_TYPES.items()}
+
+_IDEMPOTENT = 0x80
+_pack = HEADER.pack
+
+
+class ProtocolViolation(Exception):
+    """The peer sent bytes that mean nothing here. ``reason`` says which; the connection must be closed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def encode(message: Message) -> tuple[bytes, Payload]:
+    """Encodes a message.
+
+    Returns:
+        The header (with the body of a control message already behind it), and the payload that must follow it.
+    """
+    return _ENCODERS[type(message)](message)
+
+
+def encode_detail(detail: Detail) -> bytes:
+    """Encodes what the cluster or a node knows about an outcome."""
+    return msgspec.msgpack.encode(detail)
+
+
+def decode_detail(payload: bytes) -> Detail:
+    """Decodes what ``encode_detail`` made; raises ProtocolViolation for anything else."""
+    try:
+        return msgspec.msgpack.decode(payload, type=Detail)
+    except msgspec.MsgspecError as error:
+        raise ProtocolViolation(f"a detail that cannot be read: {error}") from None
+
+
+def _encode_submit(m: Submit) -> tuple[bytes, Payload]:
+    payload = m.payload
+    size = len(payload) if type(payload) is bytes else payload_bytes(payload)
+    code = m.priority | _IDEMPOTENT if m.idempotent else m.priority
+    return _pack(size, SUBMIT, code, 0, m.id, m.timeout_s, 0.0, m.kind, m.key), payload
+
+
+def _encode_assign(m: Assign) -> tuple[bytes, Payload]:
+    payload = m.payload
+    size = len(payload) if type(payload) is bytes else payload_bytes(payload)
+    return _pack(size, ASSIGN, m.priority, m.attempt, m.id, m.timeout_s, 0.0, m.kind, 0), payload
+
+
+def _encode_outcome(m: Outcome) -> tuple[bytes, Payload]:
+    payload = m.payload
+    size = len(payload) if type(payload) is bytes else payload_bytes(payload)
+    code = m.status | m.entered << 4
+    return _pack(size, OUTCOME, code, m.attempt, m.id, m.run_s, m.wait_s, m.credits, m.detail), payload
+
+
+def _encode_cancel(m: Cancel) -> tuple[bytes, Payload]:
+    return _pack(0, CANCEL, m.queued_only, 0, m.id, 0.0, 0.0, 0, 0), b""
+
+
+def _encode_still_running(m: StillRunning) -> tuple[bytes, Payload]:
+    return _pack(0, STILL_RUNNING, 0, 0, m.id, 0.0, 0.0, 0, 0), b""
+
+
+def _encode_control(m: Message) -> tuple[bytes, Payload]:
+    body = msgspec.msgpack.encode(m)
+    return _pack(len(body), _CONTROL_NUMBERS[type(m)], 0, 0, 0, 0.0, 0.0, 0, 0) + body, b""
+
+
+_ENCODERS: dict[type[Any], Callable[[Any], tuple[bytes, Payload]]] = {
+    Submit: _encode_submit,
+    Assign: _encode_assign,
+    Outcome: _encode_outcome,
+    Cancel: _encode_cancel,
+    StillRunning: _encode_still_running,
+    **dict.fromkeys(_CONTROL_NUMBERS, _encode_control),
+}
+
+
+def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c: int, d: int, body: Payload) -> Message:
+    """Decodes one frame from its header's fields and its body.
+
+    Raises:
+        ProtocolViolation: the type is unknown, a number is out of its range, or a control body cannot be read.
+    """
+    if type_ == OUTCOME:
+        if code & 15 > 5 or code >> 4 > 2 or not (a >= 0.0 and b >= 0.0):
+            raise ProtocolViolation("an outcome with a status, a flag or a time out of range")
+        return Outcome(id_, code & 15, code >> 4, attempt, a, b, c, d, body)
+    if type_ == SUBMIT:
+        if code & 0x7F > 4:
+            raise ProtocolViolation(f"priority {code & 0x7F}: want 0 (MAX) to 4 (MIN)")
+        if not 0.0 <= a < 1e9:
+            raise ProtocolViolation(f"timeout {a}: want seconds, 0 for none, finite and not negative")
+        return Submit(id_, code & 0x7F, code > 0x7F, a, c, d, body)
+    if type_ == ASSIGN:
+        if code > 4 or not 0.0 <= a < 1e9:
+            raise ProtocolViolation("an assignment with a priority or a timeout out of range")
+        return Assign(id_, attempt, code, a, c, body)
+    if type_ == CANCEL:
+        return Cancel(id_, code == 1)
+    if type_ == STILL_RUNNING:
+        return StillRunning(id_)
+    control = _CONTROL_TYPES.get(type_)
+    if control is None:
+        raise ProtocolViolation(f"frame type {type_} is unknown; the other side may be newer")
+    try:
+        message: Message = msgspec.msgpack.decode(body, type=control)  # type: ignore[arg-type]  # control bodies are bytes
+    except msgspec.MsgspecError as error:
+        raise ProtocolViolation(f"{control.__name__} cannot be read: {error}") from None
+    return message

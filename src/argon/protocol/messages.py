@@ -1,0 +1,208 @@
+"""Everything that is said on an Argon connection, as typed records.
+
+In: fields. Out: fields. A payload is bytes that only the worker and the client understand: nothing in this package looks
+inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
+
+Who says what: a client says Submit, Cancel, StatusRequest; the cluster says Outcome, StillRunning, StatusReply to clients
+and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and Goodbye.
+There is no "accepted": silence is admission, and each Submit gets exactly one Outcome.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TypeAlias
+
+import msgspec
+
+Payload: TypeAlias = bytes | tuple[bytes | memoryview, ...]
+"""Opaque bytes; a large payload is a tuple of the chunks in which it came, never joined on the way."""
+
+
+def payload_bytes(payload: Payload) -> int:
+    """The size of a payload in bytes."""
+    return len(payload) if type(payload) is bytes else sum(map(len, payload))
+
+
+class Status(IntEnum):
+    """How a task ended: what an Outcome says."""
+
+    COMPLETED = 0
+    FAILED = 1
+    REJECTED = 2
+    EXPIRED = 3
+    CANCELLED = 4
+    LOST = 5
+
+
+class Entered(IntEnum):
+    """Whether a worker entered the function (``may_have_run`` on the wire)."""
+
+    NO = 0
+    YES = 1
+    UNKNOWN = 2
+
+
+class Refusal(IntEnum):
+    """Why a task was rejected, on the wire."""
+
+    QUEUE_FULL = 0
+    QUEUE_BYTES = 1
+    NO_NODES = 2
+    DRAINING = 3
+    CLIENT_LIMIT = 4
+    TOO_LARGE = 5
+    DEADLINE = 6
+
+
+class FailureKind(IntEnum):
+    """Who wrote the payload of a FAILED outcome: the worker (opaque), or the node (a Detail)."""
+
+    RAISED = 0
+    WORKER_DIED = 1
+
+
+class Submit(msgspec.Struct, gc=False):
+    """A client hands over a task. ``id`` is the client's own sequence number in its session."""
+
+    id: int
+    priority: int
+    idempotent: bool
+    timeout_s: float
+    kind: int
+    key: int
+    payload: Payload
+
+
+class Assign(msgspec.Struct, gc=False):
+    """The cluster hands a task to a node, or a node to a worker. ``timeout_s`` is what remains, 0 for none."""
+
+    id: int
+    attempt: int
+    priority: int
+    timeout_s: float
+    kind: int
+    payload: Payload
+
+
+class Outcome(msgspec.Struct, gc=False):
+    """The one answer to a task. ``credits`` is how many tasks the client may have outstanding from now on.
+
+    ``wait_s`` is the time in the queue; for a REJECTED outcome it is ``retry_after``. ``detail`` is a Refusal for REJECTED
+    and a FailureKind for FAILED. A payload written by the cluster or a node is an encoded Detail.
+    """
+
+    id: int
+    status: int
+    entered: int = Entered.UNKNOWN
+    attempt: int = 0
+    run_s: float = 0.0
+    wait_s: float = 0.0
+    credits: int = 0
+    detail: int = 0
+    payload: Payload = b""
+
+
+class Cancel(msgspec.Struct, gc=False):
+    """Stop this task. ``queued_only`` leaves a task alone that a node already has; the answer is then StillRunning."""
+
+    id: int
+    queued_only: bool = False
+
+
+class StillRunning(msgspec.Struct, gc=False):
+    """The answer to a ``queued_only`` Cancel that came too late; the task's Outcome will follow as usual."""
+
+    id: int
+
+
+class Announced(msgspec.Struct, gc=False):
+    """Not on the wire: the header of a large Submit has arrived, its payload is on the way."""
+
+    submit: Submit
+    size_bytes: int
+
+
+class Oversized(msgspec.Struct, gc=False):
+    """Not on the wire: the header of a Submit over the payload limit has arrived; its payload is being skipped."""
+
+    id: int
+    size_bytes: int
+
+
+class Detail(msgspec.Struct, omit_defaults=True):
+    """What the cluster or a node knows about an outcome beyond the header."""
+
+    reason: str = ""
+    node: str = ""
+    signal: int = 0
+    exit_code: int = 0
+    oom: bool = False
+
+
+class Welcome(msgspec.Struct):
+    """The cluster's first message after the handshake."""
+
+    session: int
+    credits: int
+    max_payload_bytes: int
+    heartbeat_s: float
+    dead_after_s: float
+
+
+class Register(msgspec.Struct):
+    """A node's first message: who it is. ``workers`` is how many it will have; Capacity says how many are ready."""
+
+    name: str
+    workers: int
+    pid: int = 0
+    python: str = ""
+
+
+class Capacity(msgspec.Struct):
+    """How many of a node's workers are alive and ready for tasks, from now on."""
+
+    workers: int
+
+
+class Heartbeat(msgspec.Struct):
+    """Still here. Any bytes that arrive say the same; this is for when there is nothing else to say."""
+
+
+class Drain(msgspec.Struct):
+    """A node says: no new tasks, please; I finish what I have and leave. The cluster says it before it shuts down."""
+
+
+class Goodbye(msgspec.Struct):
+    """The connection ends here, for this reason."""
+
+    reason: str
+
+
+class StatusRequest(msgspec.Struct):
+    """A client asks for the numbers."""
+
+
+class StatusReply(msgspec.Struct):
+    """The numbers, as JSON text."""
+
+    text: bytes
+
+
+Message: TypeAlias = (
+    Submit
+    | Assign
+    | Outcome
+    | Cancel
+    | StillRunning
+    | Announced
+    | Oversized
+    | Welcome
+    | Register
+    | Capacity
+    | Heartbeat
+    | Drain
+    | Goodbye
+    | StatusRequest
+    | StatusReply
+)

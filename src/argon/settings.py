@@ -1,0 +1,83 @@
+"""Defaults and limits, each with its name and unit, and the two things that callers write: priorities and addresses.
+
+In: strings and numbers from callers. Out: checked values, or an exception that says what is allowed. Nothing here reads
+the environment or a file.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from argon.errors import AddressInvalid
+
+DEFAULT_HOST = "localhost"
+DEFAULT_PORT = 8000
+DEFAULT_ADDRESS = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
+
+QUEUE_LIMIT = 128
+QUEUE_BYTES = 256 << 20
+MAX_PAYLOAD_BYTES = 64 << 20
+MAX_WORKERS = 4096
+MAX_CONNECTIONS = 4096
+MAX_CONTROL_BYTES = 1 << 20
+MAX_NAME_CHARS = 128
+MAX_TIMEOUT_S = 10.0 * 365 * 86400
+
+HELLO_TIMEOUT_S = 5.0
+HEARTBEAT_S = 5.0
+DEAD_AFTER_S = 15.0
+OUT_BUFFER_BYTES = 8 << 20
+OUT_BUFFER_STALL_S = 10.0
+DRAIN_TIMEOUT_S = 30.0
+KILL_AFTER_S = 5.0
+AGE_STEP_S = 1.0
+RECONNECT_MIN_S = 0.1
+RECONNECT_MAX_S = 30.0
+
+
+class Priority(IntEnum):
+    """Five priorities; a lower number is more urgent. Waiting tasks age, so that none starves."""
+
+    MAX = 0
+    HIGH = 1
+    NORMAL = 2
+    LOW = 3
+    MIN = 4
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Splits ``host:port``.
+
+    Args:
+        text: ``host:port``, or ``:port`` for localhost; an IPv6 host goes in brackets, ``[::1]:8000``.
+
+    Returns:
+        The host and the port (0–65535; 0 lets the system choose when listening).
+
+    Raises:
+        AddressInvalid: it has another form. Write it as above.
+
+    >>> parse_address("localhost:8000")
+    ('localhost', 8000)
+    """
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not bracketed) or "/" in text or not port.isascii() or not port.isdigit():
+        raise AddressInvalid(
+            f"an address is written host:port (an IPv6 host in brackets, [::1]:8000), not {text!r}", address=text
+        )
+    if int(port) > 65535:
+        raise AddressInvalid(f"a port is a number from 0 to 65535, not {port} in {text!r}", address=text)
+    return (host[1:-1] if bracketed else host) or DEFAULT_HOST, int(port)
+
+
+def format_address(host: str, port: int) -> str:
+    """Joins a host and a port so that ``parse_address`` splits them again."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_count(name: str, value: int, low: int, high: int) -> int:
+    """Returns ``value`` if it is an integer from ``low`` to ``high``; raises ``ValueError`` naming it otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} is a whole number from {low} to {high}, not {value!r}")
+    return value
