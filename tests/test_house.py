@@ -1,0 +1,469 @@
+"""The rules of the house, kept by a test.
+
+Each rule is a plain function: it takes the sources of the package (path below `src/argon` -> text) and returns what
+breaks the rule, one sentence of `path:line: what, and what to do` each. The first half of the tests applies every rule
+to the real package; the second half shows on small sources that each rule fails when it should, and only then.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+Sources = Mapping[str, str]
+Rule = Callable[[Sources], list[str]]
+
+FLOORS = {
+    "errors": 0,
+    "settings": 0,
+    "protocol": 1,
+    "scheduling": 2,
+    "net": 3,
+    "roles": 4,
+    "observe": 5,
+    "cli": 6,
+}
+DOORS = {"__init__.py", "__main__.py"}  # the package's own: they show what is inside, from any floor
+IMPURE = {
+    *("asyncio", "socket", "ssl", "threading", "multiprocessing", "subprocess", "signal"),
+    *("time", "random", "os", "logging", "pickle", "uvloop", "cloudpickle"),
+}
+PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
+MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
+LONGEST_FILE = 450
+
+
+# --- reading the sources ----------------------------------------------------------------------------------------------
+
+
+def place(path: str, node: ast.AST | int) -> str:
+    line = node if isinstance(node, int) else getattr(node, "lineno", 1)
+    return f"src/argon/{path}:{line}"
+
+
+def room(path: str) -> str:
+    """The folder under `src/argon`, or the name of a top-level file: what FLOORS speaks of."""
+    return PurePosixPath(path).parts[0].removesuffix(".py")
+
+
+def is_pure(path: str) -> bool:
+    return path not in DOORS and FLOORS.get(room(path), 9) <= 2
+
+
+def module_of(path: str) -> str:
+    parts = PurePosixPath("argon", path).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def for_types_only(tree: ast.Module) -> set[ast.AST]:
+    """Every node under `if TYPE_CHECKING:`, which never runs."""
+    found: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            found.update(inner for statement in node.body for inner in ast.walk(statement))
+    return found
+
+
+def imports(path: str, tree: ast.Module, known: Collection[str]) -> Iterator[tuple[ast.AST, str]]:
+    """Each import and the module it reaches: `from argon.net import channel` reaches `argon.net.channel`."""
+    package = module_of(path).split(".")
+    if PurePosixPath(path).name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                if origin == "argon" and alias.name == "__version__":
+                    continue
+                inner = f"{origin}.{alias.name}"
+                yield node, inner if inner in known or (origin == "argon" and alias.name in FLOORS) else origin
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str, bool]]:
+    """Each call, the last part of the name called, and whether it is a bare name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node, node.func.id, True
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node, node.func.attr, False
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+# --- the rules --------------------------------------------------------------------------------------------------------
+
+
+def floors(sources: Sources) -> list[str]:
+    found = []
+    known = {module_of(path) for path in sources}
+    for path, source in sources.items():
+        if path in DOORS:
+            continue
+        here = room(path)
+        if here not in FLOORS:
+            found.append(f"{place(path, 1)}: {here} is on no floor; put it into a folder of the house")
+            continue
+        for node, target in imports(path, ast.parse(source), known):
+            parts = target.split(".")
+            if parts[0] != "argon":
+                continue
+            there = parts[1] if len(parts) > 1 else ""
+            if there not in FLOORS:
+                found.append(f"{place(path, node)}: imports {target}; import the module that defines the name")
+            elif FLOORS[there] > FLOORS[here]:
+                found.append(
+                    f"{place(path, node)}: {here} (floor {FLOORS[here]}) imports {target} (floor {FLOORS[there]});"
+                    " let the higher floor import this one, or pass the value in"
+                )
+            elif (here, there) == ("net", "scheduling"):
+                found.append(f"{place(path, node)}: net imports {target}; connections know messages, not decisions")
+            elif (here, there) == ("observe", "scheduling") and parts[2:3] != ["snapshot"]:
+                found.append(f"{place(path, node)}: observe imports {target}; it sees only scheduling/snapshot.py")
+    return found
+
+
+def blind_rooms(sources: Sources) -> list[str]:
+    found = []
+    known = {module_of(path) for path in sources}
+    for path, source in sources.items():
+        if room(path) != "scheduling" or path.endswith("_state.py"):
+            continue
+        for node, target in imports(path, ast.parse(source), known):
+            parts = target.split(".")
+            if parts[:2] == ["argon", "scheduling"] and parts[2:] != ["task"]:
+                found.append(
+                    f"{place(path, node)}: imports {target}; rooms of scheduling see only task.py,"
+                    " so let a *_state.py pass the value in"
+                )
+    return found
+
+
+def pure_imports(sources: Sources) -> list[str]:
+    found = []
+    for path, source in sources.items():
+        if is_pure(path):
+            tree = ast.parse(source)
+            free = for_types_only(tree)
+            for node, target in imports(path, tree, ()):
+                if target.split(".")[0] in IMPURE and node not in free:
+                    found.append(
+                        f"{place(path, node)}: the core imports {target}; take the value as an argument,"
+                        " return an effect, or import it under TYPE_CHECKING if it is only a type"
+                    )
+    return found
+
+
+def pure_calls(sources: Sources) -> list[str]:
+    found = []
+    for path, source in sources.items():
+        if is_pure(path):
+            for node, name, bare in calls(ast.parse(source)):
+                if name == "sleep" or (bare and name in {"open", "print"}):
+                    found.append(f"{place(path, node)}: the core calls {name}(); return an effect and let a role do it")
+    return found
+
+
+def picklers(sources: Sources) -> list[str]:
+    return [
+        f"{place(path, node)}: imports {target}; only roles/payload.py pickles, so call that"
+        for path, source in sources.items()
+        if path != "roles/payload.py"
+        for node, target in imports(path, ast.parse(source), ())
+        if target.split(".")[0] in PICKLERS
+    ]
+
+
+def evaluation(sources: Sources) -> list[str]:
+    return [
+        f"{place(path, node)}: calls {name}(); say it in plain code"
+        for path, source in sources.items()
+        for node, name, bare in calls(ast.parse(source))
+        if bare and name in {"eval", "exec"}
+    ]
+
+
+def unique_classes(sources: Sources) -> list[str]:
+    found = []
+    first: dict[str, str] = {}
+    for path, source in sorted(sources.items()):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                if node.name in first:
+                    found.append(
+                        f"{place(path, node)}: class {node.name} is also in {first[node.name]}; rename one of them"
+                    )
+                first.setdefault(node.name, place(path, node))
+    return found
+
+
+def magnets(sources: Sources) -> list[str]:
+    return [
+        f"{place(path, 1)}: '{part}' attracts everything; name it for the thing it holds"
+        for path in sources
+        for part in PurePosixPath(path).with_suffix("").parts
+        if part.strip("_") in MAGNETS
+    ]
+
+
+def untested(sources: Sources, tests: Collection[str]) -> list[str]:
+    found = []
+    for path in sources:
+        file = PurePosixPath(path)
+        mirror = str(file.with_name(f"test_{file.name}"))
+        if file.name not in DOORS and mirror not in tests:
+            found.append(f"{place(path, 1)}: has no test file; write tests/{mirror}")
+    return found
+
+
+def docstrings(sources: Sources) -> list[str]:
+    return [
+        f"{place(path, 1)}: has no docstring; open with what comes in, what goes out, what it must never do"
+        for path, source in sources.items()
+        if not ast.get_docstring(ast.parse(source))
+    ]
+
+
+def swallowed_exceptions(sources: Sources) -> list[str]:
+    found = []
+    for path, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            broad = any(isinstance(one, ast.Name) and one.id in {"Exception", "BaseException"} for one in caught)
+            idle = all(
+                isinstance(step, ast.Pass) or (isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant))
+                for step in node.body
+            )
+            if node.type is None:
+                found.append(f"{place(path, node)}: bare except; name what may happen")
+            elif broad and idle:
+                found.append(f"{place(path, node)}: swallows every exception; name the one that is expected")
+    return found
+
+
+def excuses(sources: Sources) -> list[str]:
+    found = []
+    for path, source in sources.items():
+        for line, text in comments(source):
+            if re.search(r"type:\s*ignore(?!\[)", text):
+                found.append(f"{place(path, line)}: 'type: ignore' for everything; add the [code], or fix the type")
+            if re.search(r"noqa:.*\bC901\b", text):
+                found.append(f"{place(path, line)}: silences the complexity check; split the function")
+        for line, text in enumerate(source.splitlines(), 1):
+            if re.search(r"\b(TODO|FIXME)\b", text):
+                found.append(f"{place(path, line)}: unfinished work; finish it, or say in a sentence what is not done")
+    return found
+
+
+def lengths(sources: Sources) -> list[str]:
+    return [
+        f"{place(path, LONGEST_FILE + 1)}: {count} lines, more than {LONGEST_FILE}; split it where two ideas meet"
+        for path, source in sources.items()
+        if (count := len(source.splitlines())) > LONGEST_FILE
+    ]
+
+
+# --- the real package -------------------------------------------------------------------------------------------------
+
+
+def texts_under(folder: Path) -> dict[str, str]:
+    return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in sorted(folder.rglob("*.py"))}
+
+
+PACKAGE = texts_under(ROOT / "src" / "argon")
+TESTS = {file.relative_to(ROOT / "tests").as_posix() for file in (ROOT / "tests").rglob("test_*.py")}
+
+
+def hold(found: list[str]) -> None:
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_the_package_is_there() -> None:
+    assert "__init__.py" in PACKAGE
+
+
+def test_a_floor_imports_only_lower_floors() -> None:
+    hold(floors(PACKAGE))
+
+
+def test_rooms_of_scheduling_are_blind_to_each_other() -> None:
+    hold(blind_rooms(PACKAGE))
+
+
+def test_the_core_imports_nothing_that_acts() -> None:
+    hold(pure_imports(PACKAGE))
+
+
+def test_the_core_calls_nothing_that_acts() -> None:
+    hold(pure_calls(PACKAGE))
+
+
+def test_only_payload_pickles() -> None:
+    hold(picklers(PACKAGE))
+
+
+def test_nothing_evaluates_text_as_code() -> None:
+    hold(evaluation(PACKAGE))
+
+
+def test_class_names_are_unique() -> None:
+    hold(unique_classes(PACKAGE))
+
+
+def test_no_module_is_a_magnet() -> None:
+    hold(magnets(PACKAGE))
+
+
+def test_every_source_file_has_its_test_file() -> None:
+    hold(untested(PACKAGE, TESTS))
+
+
+def test_every_module_opens_with_a_docstring() -> None:
+    hold(docstrings(PACKAGE))
+
+
+def test_no_exception_is_swallowed_unnamed() -> None:
+    hold(swallowed_exceptions(PACKAGE))
+
+
+def test_no_excuses_in_comments() -> None:
+    hold(excuses(PACKAGE))
+
+
+def test_no_file_is_too_long() -> None:
+    hold(lengths(PACKAGE))
+
+
+# --- the rules themselves ---------------------------------------------------------------------------------------------
+
+BROKEN: list[tuple[Rule, Sources, str]] = [
+    (floors, {"protocol/codec.py": "import argon.net.channel"}, "src/argon/protocol/codec.py:1: protocol (floor 1)"),
+    (floors, {"protocol/codec.py": "\nfrom argon.scheduling.task import Task"}, "codec.py:2: "),
+    (floors, {"protocol/codec.py": "from argon import cli"}, "imports argon.cli (floor 6)"),
+    (floors, {"protocol/codec.py": "from ..roles import node"}, "imports argon.roles (floor 4)"),
+    (floors, {"protocol/__init__.py": "from ..roles.node import Node"}, "imports argon.roles.node (floor 4)"),
+    (floors, {"errors.py": "from .protocol import framing", "protocol/framing.py": ""}, "argon.protocol.framing"),
+    (floors, {"errors.py": "if TYPE_CHECKING:\n    from argon.roles.node import Node"}, "errors.py:2"),
+    (floors, {"roles/node.py": "def late():\n    from argon.cli.main import main"}, "node.py:2"),
+    (floors, {"roles/node.py": "from argon import Client"}, "import the module that defines the name"),
+    (floors, {"cli/run.py": "import argon"}, "import the module that defines the name"),
+    (floors, {"net/channel.py": "from argon.scheduling import effects"}, "net imports argon.scheduling"),
+    (floors, {"observe/metrics.py": "from argon.scheduling.queue import Queue"}, "only scheduling/snapshot.py"),
+    (floors, {"stray.py": ""}, "stray is on no floor"),
+    (floors, {"tools/stray.py": ""}, "tools is on no floor"),
+    (blind_rooms, {"scheduling/queue.py": "from argon.scheduling.effects import Send"}, "argon.scheduling.effects"),
+    (blind_rooms, {"scheduling/queue.py": "from . import load", "scheduling/load.py": ""}, "argon.scheduling.load"),
+    (blind_rooms, {"scheduling/queue.py": "from .cluster_state import ClusterState"}, "argon.scheduling.cluster_state"),
+    (blind_rooms, {"scheduling/__init__.py": "from .queue import Queue"}, "argon.scheduling.queue"),
+    *[(pure_imports, {"settings.py": f"import {name}"}, f"the core imports {name}") for name in sorted(IMPURE)],
+    (pure_imports, {"errors.py": "import os.path"}, "os.path"),
+    (pure_imports, {"protocol/codec.py": "def now():\n    from time import monotonic"}, "codec.py:2"),
+    (pure_imports, {"scheduling/router.py": "if TYPE_CHECKING:\n    pass\nelse:\n    import random"}, "router.py:4"),
+    (pure_calls, {"settings.py": "open('settings')"}, "calls open()"),
+    (pure_calls, {"protocol/codec.py": "print(1)"}, "calls print()"),
+    (pure_calls, {"scheduling/queue.py": "clock.sleep(1)"}, "calls sleep()"),
+    *[(picklers, {"roles/worker.py": f"import {name}"}, f"imports {name}") for name in sorted(PICKLERS)],
+    (picklers, {"__init__.py": "from pickle import loads"}, "imports pickle"),
+    (picklers, {"cli/payload.py": "import pickle"}, "imports pickle"),
+    (evaluation, {"cli/run.py": "eval('1')"}, "calls eval()"),
+    (evaluation, {"roles/worker.py": "exec('1')"}, "calls exec()"),
+    (unique_classes, {"a.py": "class Task: ...", "b.py": "\nclass Task: ..."}, "src/argon/b.py:2: class Task is also"),
+    (
+        unique_classes,
+        {"a.py": "class _S: ...", "b.py": "def f():\n    class _S: ..."},
+        "src/argon/b.py:2: class _S is also in src/argon/a.py:1",
+    ),
+    *[(magnets, {f"net/{name}.py": ""}, f"'{name}' attracts") for name in sorted(MAGNETS)],
+    (magnets, {"net/_utils.py": ""}, "attracts"),
+    (magnets, {"common/queue.py": ""}, "'common' attracts"),
+    (docstrings, {"net/channel.py": "x = 1"}, "no docstring"),
+    (docstrings, {"net/__init__.py": ""}, "no docstring"),
+    (swallowed_exceptions, {"a.py": "try:\n    f()\nexcept:\n    raise"}, "a.py:3: bare except"),
+    (swallowed_exceptions, {"a.py": "try:\n    f()\nexcept Exception:\n    pass"}, "a.py:3: swallows"),
+    (swallowed_exceptions, {"a.py": "try:\n    f()\nexcept (OSError, BaseException):\n    ..."}, "a.py:3: swallows"),
+    (excuses, {"a.py": "x = 1  # type: ignore"}, "add the [code]"),
+    (excuses, {"a.py": "def f(): ...  # noqa: E501, C901"}, "split the function"),
+    (excuses, {"a.py": "\n# TODO later"}, "a.py:2: unfinished"),
+    (excuses, {"a.py": '"""FIXME: later."""'}, "unfinished"),
+    (lengths, {"a.py": "\n" * (LONGEST_FILE + 1)}, f"{LONGEST_FILE + 1} lines"),
+]
+
+SOUND: list[tuple[Rule, Sources]] = [
+    (
+        floors,
+        {"__init__.py": "from argon.roles.client import Client", "__main__.py": "import argon.cli.main"},
+    ),
+    (floors, {"cli/run.py": "import json\nfrom argon import __version__, errors\nfrom .main import app"}),
+    (floors, {"net/channel.py": "from argon.protocol.codec import Codec\nfrom argon.errors import ArgonError"}),
+    (floors, {"observe/http.py": "from argon.scheduling.snapshot import Snapshot\nfrom .metrics import text"}),
+    (
+        blind_rooms,
+        {"scheduling/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
+    ),
+    (blind_rooms, {"scheduling/queue.py": "from . import task", "scheduling/task.py": ""}),
+    (blind_rooms, {"scheduling/cluster_state.py": "from . import queue\nfrom argon.scheduling.router import Router"}),
+    (pure_imports, {"scheduling/router.py": "import typing\nif typing.TYPE_CHECKING:\n    from random import Random"}),
+    (pure_imports, {"scheduling/load.py": "import heapq\nfrom .time import x"}),
+    (pure_imports, {"net/channel.py": "import asyncio", "__init__.py": "import os"}),
+    (pure_calls, {"scheduling/admission.py": "gate.open()", "cli/run.py": "print(open('x'))"}),
+    (picklers, {"roles/payload.py": "import pickle, cloudpickle"}),
+    (evaluation, {"cli/run.py": "shell.exec('ls')\nast.literal_eval('1')"}),
+    (unique_classes, {"a.py": "class Task: ...", "b.py": "class Tasks: ..."}),
+    (magnets, {"net/channel.py": "", "roles/base64.py": ""}),
+    (docstrings, {"a.py": '"""What it is."""'}),
+    (swallowed_exceptions, {"a.py": "try:\n    f()\nexcept OSError:\n    pass\nexcept Exception:\n    raise"}),
+    (excuses, {"a.py": "x = 1  # type: ignore[misc]\ny = '# type: ignore'\nf()  # noqa: BLE001"}),
+    (lengths, {"a.py": "\n" * LONGEST_FILE}),
+]
+
+
+@pytest.mark.parametrize(("rule", "sources", "sentence"), BROKEN)
+def test_rule_when_broken_names_the_place(rule: Rule, sources: Sources, sentence: str) -> None:
+    found = rule(sources)
+    assert len(found) == 1
+    assert sentence in found[0]
+    assert re.match(r"src/argon/\S+\.py:\d+: ", found[0])
+
+
+@pytest.mark.parametrize(("rule", "sources"), SOUND)
+def test_rule_when_kept_is_silent(rule: Rule, sources: Sources) -> None:
+    assert rule(sources) == []
+
+
+def test_file_without_its_mirrored_test_file_is_named() -> None:
+    sources = {"errors.py": "", "cli/run.py": "", "__init__.py": "", "cli/__init__.py": "", "__main__.py": ""}
+    assert untested(sources, {"test_errors.py", "cli/test_run.py"}) == []
+    assert untested(sources, {"test_errors.py", "test_run.py"}) == [
+        "src/argon/cli/run.py:1: has no test file; write tests/cli/test_run.py"
+    ]
+    assert untested(sources, {"cli/test_run.py", "cli/test_errors.py"}) == [
+        "src/argon/errors.py:1: has no test file; write tests/test_errors.py"
+    ]
+
+
+def test_every_rule_is_shown_to_fail() -> None:
+    rules = {rule for rule, _, _ in BROKEN} | {untested}
+    applied = {
+        name
+        for node in ast.walk(ast.parse(Path(__file__).read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "hold"
+        for name in [ast.unparse(node.args[0]).split("(")[0]]
+    }
+    assert applied == {rule.__name__ for rule in rules}
+    assert rules - {untested} == {rule for rule, _ in SOUND}
