@@ -1,7 +1,8 @@
 """Every exception that a caller can meet: what happened, whether the task ran, and what to do now.
 
 In: plain data (numbers and strings) put there by whoever builds the exception. Out: a sentence for people, and the data
-as attributes. Every exception survives pickling with its data, since one may be raised in a worker and re-raised far away.
+as attributes. Every exception survives pickling with its data, since one may be raised in a worker and re-raised far
+away.
 
     ArgonError
       TaskError            the answer to one task, other than its value
@@ -69,7 +70,8 @@ class AddressInvalid(ArgonError, ValueError):
 
 
 class TokenInvalid(ArgonError, ValueError):
-    """The secret in a token file or in ``ARGON_TOKEN`` is unusable. The message names the file and the command that mends it."""
+    """The secret in a token file or in ``ARGON_TOKEN`` is unusable. The message names the file and the command that
+    mends it."""
 
 
 class ConnectionFailed(ArgonError, ConnectionError):
@@ -121,8 +123,8 @@ class TaskError(ArgonError):
 class Rejected(TaskError):
     """The task was not admitted and never ran. Submit it again after ``retry_after`` seconds, or do without.
 
-    Clients retry by themselves unless ``retries`` says otherwise, so this reaches the caller when the retries are used up,
-    or at once with ``retries=0``.
+    Clients retry by themselves unless ``retries`` says otherwise, so this reaches the caller when the retries are
+    used up, or at once with ``retries=0``.
 
     Attributes:
         reason: a ``RejectReason``.
@@ -135,7 +137,8 @@ class Rejected(TaskError):
 
 
 class TaskExpired(TaskError, TimeoutError):
-    """The task's ``timeout`` passed. ``may_have_run`` is ``no`` if it was still queued, ``yes`` if it was killed while running."""
+    """The task's ``timeout`` passed. ``may_have_run`` is ``no`` if it was still queued, ``yes`` if it was killed
+    while running."""
 
 
 class TaskLost(TaskError):
@@ -177,7 +180,8 @@ class RemoteError(TaskError):
 
 
 class UnknownFunction(TaskError):
-    """The node has no such function, or its module fails to import there. The message has close matches or the traceback.
+    """The node has no such function, or its module fails to import there. The message has close matches or the
+    traceback.
 
     Put the module where the node finds it (``argon node --include DIR``) and submit again: nothing ran.
     """

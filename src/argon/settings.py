@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import msgspec
+
 from argon.errors import AddressInvalid
 
 DEFAULT_HOST = "localhost"
@@ -45,6 +47,43 @@ class Priority(IntEnum):
     MIN = 4
 
 
+class ClusterSettings(msgspec.Struct, frozen=True):
+    """What a cluster decides by.
+
+    Attributes:
+        queue_limit: most tasks admitted and not yet assigned.
+        queue_bytes: most bytes of their payloads.
+        max_payload_bytes: most bytes of one payload.
+        age_step_s: after this long in the queue a task counts as one priority more urgent.
+        heartbeat_s, dead_after_s: a heartbeat goes to every peer this often; a peer silent for longer is dead.
+    """
+
+    queue_limit: int = QUEUE_LIMIT
+    queue_bytes: int = QUEUE_BYTES
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    age_step_s: float = AGE_STEP_S
+    heartbeat_s: float = HEARTBEAT_S
+    dead_after_s: float = DEAD_AFTER_S
+
+
+class NodeSettings(msgspec.Struct, frozen=True):
+    """What a node decides by.
+
+    Attributes:
+        name: its name in the cluster.
+        incarnation: a random number drawn when it started.
+        workers: how many worker processes serve at a time.
+        max_requests: how many tasks a worker serves before it is replaced, None for no end.
+        kill_after_s: how long a worker may ignore SIGTERM before SIGKILL.
+    """
+
+    name: str
+    incarnation: int
+    workers: int
+    max_requests: int | None = None
+    kill_after_s: float = KILL_AFTER_S
+
+
 def parse_address(text: str) -> tuple[str, int]:
     """Splits ``host:port``.
 
@@ -78,6 +117,6 @@ def format_address(host: str, port: int) -> str:
 
 def check_count(name: str, value: int, low: int, high: int) -> int:
     """Returns ``value`` if it is an integer from ``low`` to ``high``; raises ``ValueError`` naming it otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if type(value) is not int or not low <= value <= high:
         raise ValueError(f"{name} is a whole number from {low} to {high}, not {value!r}")
     return value

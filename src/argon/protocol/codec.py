@@ -1,10 +1,11 @@
 """One message to its header and back.
 
-In: a message, or a header's fields and a body. Out: header bytes, or a message. It must never look inside a payload, and
-never raise anything but ProtocolViolation for bytes from outside.
+In: a message, or a header's fields and a body. Out: header bytes, or a message. It must never look inside a payload,
+and never raise anything but ProtocolViolation for bytes from outside.
 
-Every frame is a header of 32 bytes and a body of ``length`` bytes. Tasks and outcomes keep all their fields in the header,
-so that one ``struct`` call reads them and the body is the opaque payload. The rare control messages have a msgpack body.
+Every frame is a header of 32 bytes and a body of ``length`` bytes. Tasks and outcomes keep all their fields in the
+header, so that one ``struct`` call reads them and the body is the opaque payload. The rare control messages have a
+msgpack body.
 
     offset  0       4     5     6        8   16  20  24  28
             length  type  code  attempt  id  a   b   c   d        (u32 u8 u8 u16 u64 f32 f32 u32 u32, little endian)

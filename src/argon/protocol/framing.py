@@ -1,8 +1,9 @@
 """The bytes of one connection to messages.
 
-In: bytes as they arrive, split anywhere. Out: whole messages, in order. It must never allocate by a declared length, and
-never keep more of an unannounced frame than ``WHOLE_BYTES``: of a larger Submit it first reports the header (Announced), so
-that admission is decided before the payload is kept, and then collects the payload in the chunks in which it comes.
+In: bytes as they arrive, split anywhere. Out: whole messages, in order. It must never allocate by a declared length,
+and never keep more of an unannounced frame than ``WHOLE_BYTES``: of a larger Submit it first reports the header
+(Announced), so that admission is decided before the payload is kept, and then collects the payload in the chunks in
+which it comes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Proof of the shared secret, before anything else is decoded.
 
-In: bytes and nonces. Out: bytes to send, and the peer's role once it has proved that it knows the token. The token itself
-never travels; each side proves it over both nonces, its role and the protocol version, so that neither a replay nor a
-reflection helps. It must never parse anything of variable length.
+In: bytes and nonces. Out: bytes to send, and the peer's role once it has proved that it knows the token. The token
+itself never travels; each side proves it over both nonces, its role and the protocol version, so that neither a
+replay nor a reflection helps. It must never parse anything of variable length.
 
     client → cluster   magic, version, role                                    (the client speaks first)
     cluster → client   magic, version, nonce

@@ -1,11 +1,11 @@
 """Everything that is said on an Argon connection, as typed records.
 
-In: fields. Out: fields. A payload is bytes that only the worker and the client understand: nothing in this package looks
-inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
+In: fields. Out: fields. A payload is bytes that only the worker and the client understand: nothing in this package
+looks inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
 
-Who says what: a client says Submit, Cancel, StatusRequest; the cluster says Outcome, StillRunning, StatusReply to clients
-and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and Goodbye.
-There is no "accepted": silence is admission, and each Submit gets exactly one Outcome.
+Who says what: a client says Submit, Cancel, StatusRequest; the cluster says Outcome, StillRunning, StatusReply to
+clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and
+Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one Outcome.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Payload: TypeAlias = bytes | tuple[bytes | memoryview, ...]
 
 def payload_bytes(payload: Payload) -> int:
     """The size of a payload in bytes."""
-    return len(payload) if type(payload) is bytes else sum(map(len, payload))
+    return len(payload) if isinstance(payload, bytes) else sum(len(chunk) for chunk in payload)
 
 
 class Status(IntEnum):
@@ -88,8 +88,8 @@ class Assign(msgspec.Struct, gc=False):
 class Outcome(msgspec.Struct, gc=False):
     """The one answer to a task. ``credits`` is how many tasks the client may have outstanding from now on.
 
-    ``wait_s`` is the time in the queue; for a REJECTED outcome it is ``retry_after``. ``detail`` is a Refusal for REJECTED
-    and a FailureKind for FAILED. A payload written by the cluster or a node is an encoded Detail.
+    ``wait_s`` is the time in the queue; for a REJECTED outcome it is ``retry_after``. ``detail`` is a Refusal for
+    REJECTED and a FailureKind for FAILED. A payload written by the cluster or a node is an encoded Detail.
     """
 
     id: int
@@ -151,12 +151,13 @@ class Welcome(msgspec.Struct):
 
 
 class Register(msgspec.Struct):
-    """A node's first message: who it is. ``workers`` is how many it will have; Capacity says how many are ready."""
+    """A node's first message: who it is. Capacity says later how many of its workers are ready.
+
+    ``incarnation`` is drawn at random when the node starts: it tells a reconnecting node from another of the same name.
+    """
 
     name: str
-    workers: int
-    pid: int = 0
-    python: str = ""
+    incarnation: int
 
 
 class Capacity(msgspec.Struct):

@@ -1,0 +1,339 @@
+"""The corridor of a client: what may be sent now, what waits its turn here, and what each task's answer is.
+
+In: tasks from callers, what the cluster says, and when. Out: effects, in order: messages to send and callers to
+answer. It must never do I/O, read a clock, or look into a payload.
+
+A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs. A
+rejected task is tried again after a pause with full jitter, as long as the retry budget lasts: retries are paid for by
+answers, one for every five, so that they cannot keep an overload alive. A task that was sent on a lost connection is
+Lost, unless it may run twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from argon.protocol.codec import encode_detail
+from argon.protocol.messages import (
+    Cancel,
+    Detail,
+    Entered,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Payload,
+    Refusal,
+    Status,
+    StillRunning,
+    Submit,
+    Welcome,
+    payload_bytes,
+)
+from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
+from argon.settings import DEAD_AFTER_S, HEARTBEAT_S, MAX_PAYLOAD_BYTES
+
+if TYPE_CHECKING:
+    from random import Random
+
+_LEVELS = 5
+_BACKOFF_MIN_S = 0.02
+_BACKOFF_MAX_S = 5.0
+_BUDGET_MAX = 100.0
+_BUDGET_PER_ANSWER = 0.2
+_BUDGET_PER_S = 1.0
+_ANSWER_GRACE_S = 1.0
+
+
+class TaskOptions(msgspec.Struct, frozen=True):
+    """How a task is to be treated.
+
+    Attributes:
+        priority: 0 (MAX) to 4 (MIN).
+        timeout_s: from submit to answer, None for ever.
+        retries: how often a rejected task is tried again, None for ever.
+        idempotent: whether it may run twice, so that the cluster and the client may repeat it after a loss.
+        key: tasks of equal non-zero keys go to one node while it has room.
+    """
+
+    priority: int = 2
+    timeout_s: float | None = None
+    retries: int | None = None
+    idempotent: bool = False
+    key: int = 0
+
+
+class ClientTask(msgspec.Struct, eq=False):
+    """One task of this client that has no answer yet. ``sent`` is whether the cluster has it."""
+
+    id: int
+    kind: int
+    payload: Payload
+    options: TaskOptions
+    deadline: float
+    sent: bool = False
+    cancelled: bool = False
+    rejections: int = 0
+
+
+class ClientState:
+    """Decides for a client. One call for each thing that happens; each returns the effects to perform, in order."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._cluster: Peer | None = None
+        self._credits = 0
+        self._outstanding = 0
+        self._sequence = 0
+        self._tasks: dict[int, ClientTask] = {}
+        self._backlog: list[deque[ClientTask]] = [deque() for _ in range(_LEVELS)]
+        self._pauses: list[tuple[float, int, ClientTask]] = []
+        self._deadlines: list[tuple[float, int, ClientTask]] = []
+        self._budget = _BUDGET_MAX
+        self._budget_at = 0.0
+        self._last_heard = 0.0
+        self._heartbeat_s = HEARTBEAT_S
+        self._dead_after_s = DEAD_AFTER_S
+        self._next_heartbeat = inf
+        self.max_payload_bytes = MAX_PAYLOAD_BYTES
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    def connected(self, peer: Peer, welcome: Welcome, now: float) -> list[ClientEffect]:
+        """The cluster has welcomed this client."""
+        self._cluster = peer
+        self._credits = welcome.credits
+        self._outstanding = 0
+        self._last_heard = now
+        self._heartbeat_s, self._dead_after_s = welcome.heartbeat_s, welcome.dead_after_s
+        self._next_heartbeat = now + self._heartbeat_s
+        self.max_payload_bytes = welcome.max_payload_bytes
+        effects: list[ClientEffect] = []
+        self._send(now, effects)
+        return effects
+
+    def submit(
+        self, kind: int, payload: Payload, options: TaskOptions, deadline: float, now: float
+    ) -> tuple[int, list[ClientEffect]]:
+        """A caller hands over a task.
+
+        Args:
+            deadline: the moment at which its timeout passes, infinity for none.
+
+        Returns:
+            Its number here, and the effects.
+        """
+        self._sequence += 1
+        task = ClientTask(self._sequence, kind, payload, options, deadline)
+        self._tasks[task.id] = task
+        effects: list[ClientEffect] = []
+        if payload_bytes(payload) > self.max_payload_bytes:
+            self._refuse(task, Refusal.TOO_LARGE, 0.0, effects)
+        elif options.retries == 0 and self._outstanding >= self._credits:
+            reason = Refusal.NO_NODES if self._cluster is None else Refusal.QUEUE_FULL
+            self._refuse(task, reason, _BACKOFF_MIN_S, effects)
+        else:
+            if deadline != inf:
+                self._note_deadline(deadline, task)
+            self._backlog[options.priority].append(task)
+            self._send(now, effects)
+        return task.id, effects
+
+    def cancel(self, id_: int, queued_only: bool, now: float) -> list[ClientEffect]:
+        """A caller no longer wants a task. With ``queued_only`` a task that a node has already goes on."""
+        effects: list[ClientEffect] = []
+        task = self._tasks.get(id_)
+        if task is None or task.cancelled:
+            return effects
+        if task.sent:
+            task.cancelled = not queued_only
+            assert self._cluster is not None
+            effects.append(Send(self._cluster, Cancel(id_, queued_only)))
+        else:
+            self._settle(task, Outcome(id_, Status.CANCELLED, Entered.NO), effects)
+        return effects
+
+    def received(self, peer: Peer, messages: list[Message], now: float) -> list[ClientEffect]:
+        """The cluster has said these things, all read at once."""
+        effects: list[ClientEffect] = []
+        if peer != self._cluster:
+            return effects
+        self._last_heard = now
+        for message in messages:
+            if type(message) is Outcome:
+                self._outcome(message, now, effects)
+                continue
+            match message:
+                case StillRunning():
+                    effects.append(Refused(message.id))
+                case Heartbeat():
+                    pass
+                case Goodbye():
+                    effects.append(Close(peer, message.reason))
+                case _:
+                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
+        self._send(now, effects)
+        return effects
+
+    def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
+        """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice."""
+        effects: list[ClientEffect] = []
+        if peer != self._cluster:
+            return effects
+        self._cluster = None
+        self._credits = 0
+        self._outstanding = 0
+        self._next_heartbeat = inf
+        for task in [task for task in self._tasks.values() if task.sent]:
+            if task.cancelled:
+                self._settle(task, Outcome(task.id, Status.CANCELLED), effects)
+            elif task.options.idempotent:
+                task.sent = False
+                self._backlog[task.options.priority].appendleft(task)
+            else:
+                self._lose(task, Entered.UNKNOWN, "the connection to the cluster was lost", effects)
+        return effects
+
+    def close(self) -> list[ClientEffect]:
+        """The client ends: every task still without an answer gets one now."""
+        effects: list[ClientEffect] = []
+        for task in list(self._tasks.values()):
+            self._lose(task, Entered.UNKNOWN if task.sent else Entered.NO, "the client was closed", effects)
+        return effects
+
+    def tick(self, now: float) -> list[ClientEffect]:
+        """Time has passed."""
+        effects: list[ClientEffect] = []
+        while self._pauses and self._pauses[0][0] <= now:
+            task = heappop(self._pauses)[2]
+            if self._tasks.get(task.id) is task:
+                self._backlog[task.options.priority].append(task)
+        while self._deadlines and self._deadlines[0][0] <= now:
+            task = heappop(self._deadlines)[2]
+            if self._tasks.get(task.id) is task:
+                self._overdue(task, now, effects)
+        if now >= self._next_heartbeat and self._cluster is not None:
+            late_s = now - self._next_heartbeat
+            self._next_heartbeat = now + self._heartbeat_s
+            if late_s > self._heartbeat_s:
+                self._last_heard = now
+            silent = now - self._last_heard > self._dead_after_s
+            quiet = Close(self._cluster, f"nothing was heard from the cluster for {self._dead_after_s:g} s")
+            effects.append(quiet if silent else Send(self._cluster, Heartbeat()))
+        self._send(now, effects)
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """When ``tick`` must be called at the latest; None for never."""
+        moment = self._next_heartbeat
+        if self._pauses:
+            moment = min(moment, self._pauses[0][0])
+        if self._deadlines:
+            moment = min(moment, self._deadlines[0][0])
+        return None if moment == inf else moment
+
+    def window(self) -> int:
+        """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way."""
+        return max(2, 2 * self._credits)
+
+    def unanswered(self) -> int:
+        """How many tasks have no answer yet."""
+        return len(self._tasks)
+
+    # ---- sending ------------------------------------------------------------------------------------------------
+
+    def _send(self, now: float, effects: list[ClientEffect]) -> None:
+        cluster = self._cluster
+        if cluster is None:
+            return
+        for level in self._backlog:
+            while level and self._outstanding < self._credits:
+                task = level.popleft()
+                if task.sent or self._tasks.get(task.id) is not task:
+                    continue
+                remaining_s = 0.0
+                if task.deadline != inf:
+                    remaining_s = task.deadline - now
+                    if remaining_s <= 0:
+                        continue
+                task.sent = True
+                self._outstanding += 1
+                options = task.options
+                submit = Submit(
+                    task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload
+                )
+                effects.append(Send(cluster, submit))
+
+    def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
+        self._credits = m.credits
+        task = self._tasks.get(m.id)
+        if task is None or not task.sent:
+            return
+        self._outstanding -= 1
+        task.sent = False
+        if m.status == Status.REJECTED and m.detail != Refusal.TOO_LARGE and not task.cancelled:
+            self._rejected(task, m, now, effects)
+            return
+        if m.status != Status.REJECTED and self._budget < _BUDGET_MAX:
+            self._budget += _BUDGET_PER_ANSWER
+        self._settle(task, m, effects)
+
+    def _rejected(self, task: ClientTask, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
+        task.rejections += 1
+        retries = task.options.retries
+        pause_s = m.wait_s + self._rng.uniform(
+            0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20))
+        )
+        again_at = now + self._pay(now, pause_s)
+        if (retries is not None and task.rejections > retries) or again_at >= task.deadline:
+            self._settle(task, m, effects)
+        else:
+            heappush(self._pauses, (again_at, task.id, task))
+
+    def _pay(self, now: float, pause_s: float) -> float:
+        """Takes one retry from the budget; on credit, the pause lasts until the debt is paid by time."""
+        self._budget = min(_BUDGET_MAX, self._budget + (now - self._budget_at) * _BUDGET_PER_S)
+        self._budget_at = now
+        self._budget -= 1.0
+        return max(pause_s, -self._budget / _BUDGET_PER_S)
+
+    # ---- answering ----------------------------------------------------------------------------------------------
+
+    def _overdue(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
+        """The cluster answers a task that it has by itself; only if it does not, this side does."""
+        if not task.sent:
+            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
+        elif now < task.deadline + _ANSWER_GRACE_S:
+            self._note_deadline(task.deadline + _ANSWER_GRACE_S, task)
+        else:
+            assert self._cluster is not None
+            effects.append(Send(self._cluster, Cancel(task.id)))
+            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.UNKNOWN), effects)
+
+    def _note_deadline(self, moment: float, task: ClientTask) -> None:
+        heappush(self._deadlines, (moment, task.id, task))
+        if len(self._deadlines) > 2 * len(self._tasks) + 64:
+            self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
+            heapify(self._deadlines)
+
+    def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, effects: list[ClientEffect]) -> None:
+        self._settle(task, Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason), effects)
+
+    def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
+        self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
+
+    def _settle(self, task: ClientTask, outcome: Outcome, effects: list[ClientEffect]) -> None:
+        del self._tasks[task.id]
+        if task.sent:
+            self._outstanding -= 1
+        effects.append(Settle(task.id, outcome))
+
+    def check(self) -> None:
+        """Asserts the invariants. Called after every step in tests, never in production."""
+        assert self._outstanding == sum(task.sent for task in self._tasks.values()), "outstanding is off"
+        assert self._cluster is not None or not self._outstanding, "something is outstanding on no connection"

@@ -1,0 +1,517 @@
+"""The corridor of the cluster: every message comes through here, and every effect leaves from here.
+
+In: what peers say and when, and that they come and go. Out: effects, in order. It passes each task through admission,
+the queue, membership and the router, which are blind to each other. It must never do I/O, read a clock, or look into
+a payload.
+
+A task lives in one room at a time: the queue, one node, or gone. ``check()`` asserts that and the other invariants.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from argon.protocol.codec import encode_detail
+from argon.protocol.handshake import Role
+from argon.protocol.messages import (
+    Announced,
+    Assign,
+    Cancel,
+    Capacity,
+    Detail,
+    Drain,
+    Entered,
+    FailureKind,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Oversized,
+    Refusal,
+    Register,
+    Status,
+    StatusReply,
+    StatusRequest,
+    StillRunning,
+    Submit,
+    Welcome,
+    payload_bytes,
+)
+from argon.scheduling.admission import Door, client_credits, refusal, retry_after_s
+from argon.scheduling.clients import Clients, ClientSession
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
+from argon.scheduling.liveness import Liveness
+from argon.scheduling.load import ServiceTimes
+from argon.scheduling.member import Member
+from argon.scheduling.membership import Membership
+from argon.scheduling.queue import TaskQueue
+from argon.scheduling.router import Router
+from argon.scheduling.snapshot import ClusterSnapshot, NodeNumbers, TaskCounters
+from argon.scheduling.task import Task, TaskState
+from argon.settings import MAX_NAME_CHARS, MAX_WORKERS, ClusterSettings
+
+if TYPE_CHECKING:
+    from random import Random
+
+ATTEMPTS_MAX = 3
+_NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
+
+
+class NodeSession(msgspec.Struct, eq=False):
+    """One node's connection, before and after it registers."""
+
+    peer: Peer
+    member: Member | None = None
+
+
+class ClusterState:
+    """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order."""
+
+    def __init__(self, settings: ClusterSettings, rng: Random) -> None:
+        self._settings = settings
+        self._rng = rng
+        self._clients = Clients()
+        self._nodes: dict[Peer, NodeSession] = {}
+        self._fleet = ServiceTimes()
+        self._queue = TaskQueue(settings.age_step_s)
+        self._membership = Membership()
+        self._router = Router(self._fleet)
+        self._accepted = 0
+        self._ends = [0] * len(Status)
+        self._requeued = 0
+        self._stale_answers = 0
+        self._sequence = 0
+        self._in_flight = 0
+        self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
+        self._drain_until: float | None = None
+        self._stopped = False
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    def connected(self, peer: Peer, role: Role, now: float) -> list[ClusterEffect]:
+        """A peer has proved the token."""
+        self._liveness.join(peer, now)
+        credit = self._credits(newcomers=1)
+        if role is Role.CLIENT:
+            self._clients.add(peer, credit)
+        else:
+            self._nodes[peer] = NodeSession(peer)
+        settings = self._settings
+        welcome = Welcome(peer, credit, self._settings.max_payload_bytes, settings.heartbeat_s, settings.dead_after_s)
+        return [Send(peer, welcome)]
+
+    def received(self, peer: Peer, messages: list[Message], now: float) -> list[ClusterEffect]:
+        """A peer has said these things, in this order, all read at once."""
+        effects: list[ClusterEffect] = []
+        client = self._clients.get(peer)
+        if client is not None:
+            self._liveness.heard(peer, now)
+            for message in messages:
+                if type(message) is Submit and message.id not in client.tasks:
+                    self._submit(client, message, now, effects)
+                elif not self._from_client(client, message, now, effects):
+                    break
+        else:
+            node = self._nodes.get(peer)
+            if node is None:
+                return effects
+            self._liveness.heard(peer, now)
+            credit = self._credits()
+            for message in messages:
+                if type(message) is Outcome and node.member is not None:
+                    self._outcome(node.member, message, credit, now, effects)
+                elif not self._from_node(node, message, now, effects):
+                    break
+            if node.member is not None and peer in self._nodes:
+                self._router.update(node.member)
+        self._route(now, effects)
+        self._stop_when_drained(effects)
+        return effects
+
+    def lost(self, peer: Peer, now: float) -> list[ClusterEffect]:
+        """A peer is gone; nothing can be said to it any more."""
+        effects: list[ClusterEffect] = []
+        self._liveness.leave(peer)
+        client = self._clients.get(peer)
+        if client is not None:
+            self._client_gone(client, effects)
+        node = self._nodes.pop(peer, None)
+        if node is not None and node.member is not None:
+            self._node_gone(node.member, "the connection to the node was lost", now, effects)
+        self._route(now, effects)
+        self._stop_when_drained(effects)
+        return effects
+
+    def held_back(self, peer: Peer, now: float) -> None:
+        """Our side does not read from this peer at present, so its silence means nothing."""
+        if self._clients.get(peer) or peer in self._nodes:
+            self._liveness.heard(peer, now)
+
+    def tick(self, now: float) -> list[ClusterEffect]:
+        """Time has passed."""
+        effects: list[ClusterEffect] = []
+        for task in self._queue.expire(now):
+            self._settle(task, Status.EXPIRED, Entered.NO, now, effects, reason="its deadline passed in the queue")
+        alive, silent = self._liveness.beat(now)
+        effects += [Send(peer, Heartbeat()) for peer in alive]
+        for peer in silent:
+            self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
+        self._route(now, effects)
+        if self._drain_until is not None and now >= self._drain_until:
+            self._fail_all(now, effects)
+        self._stop_when_drained(effects)
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """When ``tick`` must be called at the latest; None for never."""
+        moments = (
+            self._queue.next_deadline(),
+            self._liveness.next_deadline(),
+            None if self._stopped else self._drain_until,
+        )
+        return min((m for m in moments if m is not None), default=None)
+
+    def drain(self, now: float, timeout_s: float) -> list[ClusterEffect]:
+        """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
+        self._drain_until = now + timeout_s
+        effects: list[ClusterEffect] = []
+        if timeout_s <= 0:
+            self._fail_all(now, effects)
+        self._stop_when_drained(effects)
+        return effects
+
+    # ---- clients ------------------------------------------------------------------------------------------------
+
+    def _submit(self, client: ClientSession, m: Submit, now: float, effects: list[ClusterEffect]) -> None:
+        payload = m.payload
+        size = len(payload) if type(payload) is bytes else payload_bytes(payload)
+        announced = client.announced
+        admitted = announced is not None and announced.submit.id == m.id
+        if admitted:
+            self._clients.end_announcement(client)
+        member = None if len(self._queue) or self._drain_until is not None else self._router.choose(m.kind, m.key)
+        if not admitted and (member is None or len(client.tasks) >= client.allowance):
+            run_s = self._fleet.of(m.kind) or 0.0
+            reason = refusal(self._settings, self._door(client), size, m.timeout_s, run_s)
+            if reason is not None:
+                self._reject(client, m.id, reason, effects)
+                return
+        self._sequence += 1
+        task = Task(
+            self._sequence,
+            client.peer,
+            m.id,
+            m.priority,
+            m.kind,
+            m.key,
+            m.idempotent,
+            now + m.timeout_s if m.timeout_s else inf,
+            payload,
+            size,
+            now,
+        )
+        self._accepted += 1
+        self._clients.begin(client, task)
+        if member is not None:
+            self._assign(task, member, now, effects)
+        else:
+            task.predicted_s = self._fleet.of(m.kind) or (self._fleet.overall.mean_s if self._fleet.overall else 0.0)
+            self._queue.push(task)
+
+    def _door(self, client: ClientSession) -> Door:
+        return Door(
+            self._drain_until is not None,
+            self._membership.open,
+            self._queue.length + self._clients.announced,
+            self._queue.size_bytes + self._clients.announced_bytes,
+            client.outstanding(),
+            client.allowance,
+            self._wait_s(),
+        )
+
+    def _wait_s(self) -> float:
+        return self._queue.work_s / max(1, self._membership.workers)
+
+    def _reject(self, client: ClientSession, id_: int, reason: Refusal, effects: list[ClusterEffect]) -> None:
+        self._ends[Status.REJECTED] += 1
+        after_s = retry_after_s(reason, self._wait_s(), self._rng)
+        credit = client.grant(self._credits())
+        effects.append(Send(client.peer, Outcome(id_, Status.REJECTED, Entered.NO, 0, 0.0, after_s, credit, reason)))
+
+    def _from_client(self, client: ClientSession, m: Message, now: float, effects: list[ClusterEffect]) -> bool:
+        match m:
+            case Submit():
+                self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
+            case Announced():
+                self._announce(client, m, effects)
+            case Oversized():
+                self._reject(client, m.id, Refusal.TOO_LARGE, effects)
+            case Cancel():
+                self._cancel_asked(client, m, now, effects)
+            case StatusRequest():
+                effects.append(Send(client.peer, StatusReply(msgspec.json.encode(self.snapshot(now)))))
+            case Heartbeat():
+                pass
+            case Goodbye():
+                self._drop(client.peer, "goodbye", now, effects)
+            case _:
+                self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
+        return self._clients.get(client.peer) is client
+
+    def _announce(self, client: ClientSession, m: Announced, effects: list[ClusterEffect]) -> None:
+        run_s = self._fleet.of(m.submit.kind) or 0.0
+        reason = refusal(self._settings, self._door(client), m.size_bytes, m.submit.timeout_s, run_s)
+        if reason is not None:
+            self._reject(client, m.submit.id, reason, effects)
+            effects.append(DiscardPayload(client.peer))
+            return
+        self._clients.announce(client, m)
+
+    def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: list[ClusterEffect]) -> None:
+        task = client.tasks.get(m.id)
+        if task is None or task.state is TaskState.CANCELLING:
+            return
+        if task.state is TaskState.QUEUED:
+            self._settle(task, Status.CANCELLED, Entered.NO, now, effects)
+        elif m.queued_only:
+            effects.append(Send(client.peer, StillRunning(m.id)))
+        else:
+            task.state = TaskState.CANCELLING
+            effects.append(Send(task.node, Cancel(task.id)))
+
+    def _client_gone(self, client: ClientSession, effects: list[ClusterEffect]) -> None:
+        self._clients.remove(client)
+        for task in client.tasks.values():
+            if task.state is TaskState.QUEUED:
+                task.state = TaskState.SETTLED
+                self._queue.remove(task)
+                self._ends[Status.CANCELLED] += 1
+                continue
+            if task.state is TaskState.ASSIGNED:
+                task.state = TaskState.CANCELLING
+                effects.append(Send(task.node, Cancel(task.id)))
+            task.client = None
+        self._queue.forget_client(client.peer)
+
+    # ---- nodes --------------------------------------------------------------------------------------------------
+
+    def _from_node(self, node: NodeSession, m: Message, now: float, effects: list[ClusterEffect]) -> bool:
+        member = node.member
+        match m:
+            case Register() if member is None:
+                self._register(node, m, now, effects)
+            case Heartbeat():
+                pass
+            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS:
+                self._membership.set_workers(member, m.workers)
+            case Drain() if member is not None:
+                self._membership.drain(member)
+            case Goodbye():
+                self._drop(node.peer, "goodbye", now, effects)
+            case _:
+                self._drop(node.peer, f"a node may not say {type(m).__name__} now", now, effects)
+        return node.peer in self._nodes
+
+    def _register(self, node: NodeSession, m: Register, now: float, effects: list[ClusterEffect]) -> None:
+        if not (0 < len(m.name) <= MAX_NAME_CHARS and _NAME_CHARS.issuperset(m.name)):
+            self._drop(node.peer, f"a node name has 1 to {MAX_NAME_CHARS} of [A-Za-z0-9._:-]", now, effects)
+            return
+        old = self._membership.named(m.name)
+        if old is not None and old.incarnation != m.incarnation:
+            self._drop(node.peer, f"the name {m.name} is in use by another live node", now, effects)
+            return
+        if old is not None:
+            self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
+        node.member = Member(node.peer, m.name, m.incarnation)
+        self._membership.add(node.member)
+
+    def _outcome(self, member: Member, m: Outcome, credit: int, now: float, effects: list[ClusterEffect]) -> None:
+        task = member.tasks.get(m.id)
+        if task is None or task.attempt != m.attempt:
+            self._stale_answers += 1
+            return
+        member.release(task)
+        self._in_flight -= 1
+        status = m.status
+        if status <= Status.FAILED:
+            self._learn(member, task, m, now)
+        elif status == Status.LOST and m.entered == Entered.NO and task.state is TaskState.ASSIGNED:
+            self._requeue(task)
+            return
+        if task.state is TaskState.CANCELLING and (
+            status > Status.FAILED or (status == Status.FAILED and m.detail == FailureKind.WORKER_DIED)
+        ):
+            m.status = Status.CANCELLED
+        self._answer(task, m, credit, effects)
+
+    def _learn(self, member: Member, task: Task, m: Outcome, now: float) -> None:
+        run_s = m.run_s
+        if m.status == Status.COMPLETED:
+            self._fleet.add(task.kind, run_s, now)
+            member.learn(task, run_s, now)
+        if task.client is not None:
+            self._queue.charge(task.client, run_s - task.predicted_s)
+
+    def _node_gone(self, member: Member, reason: str, now: float, effects: list[ClusterEffect]) -> None:
+        self._membership.remove(member)
+        self._router.remove(member)
+        self._in_flight -= len(member.tasks)
+        for task in list(member.tasks.values()):
+            if task.state is TaskState.CANCELLING:
+                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, node=member.name)
+            elif task.idempotent and task.attempt < ATTEMPTS_MAX and not self._stopped:
+                self._requeue(task)
+            else:
+                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, reason=reason, node=member.name)
+        member.tasks.clear()
+
+    def _requeue(self, task: Task) -> None:
+        self._requeued += 1
+        task.state = TaskState.QUEUED
+        self._queue.push_returned(task)
+
+    # ---- routing and answering ----------------------------------------------------------------------------------
+
+    def _route(self, now: float, effects: list[ClusterEffect]) -> None:
+        queue = self._queue
+        while (task := queue.peek(now)) is not None:
+            if task.deadline <= now:
+                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, reason="its deadline passed in the queue")
+                continue
+            member = self._router.choose(task.kind, task.key)
+            if member is None:
+                return
+            self._assign(queue.pop(now), member, now, effects)
+
+    def _assign(self, task: Task, member: Member, now: float, effects: list[ClusterEffect]) -> None:
+        task.state = TaskState.ASSIGNED
+        task.attempt += 1
+        task.node = member.peer
+        task.assigned_at = now
+        task.wait_s += now - task.queued_at
+        seconds = member.times.of(task.kind)
+        member.take(task, self._fleet.of(task.kind) if seconds is None else seconds)
+        self._in_flight += 1
+        self._router.update(member)
+        remaining_s = 0.0 if task.deadline == inf else task.deadline - now
+        assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
+        if not task.idempotent:
+            task.payload = b""
+        effects.append(Send(member.peer, assign))
+
+    def _settle(
+        self,
+        task: Task,
+        status: Status,
+        entered: Entered,
+        now: float,
+        effects: list[ClusterEffect],
+        *,
+        reason: str = "",
+        node: str = "",
+    ) -> None:
+        """Answers a task that no outcome from a node has answered."""
+        if task.state is TaskState.QUEUED:
+            task.state = TaskState.SETTLED
+            self._queue.remove(task)
+            task.wait_s += now - task.queued_at
+        outcome = Outcome(
+            task.id, status, entered, task.attempt, payload=encode_detail(Detail(reason=reason, node=node))
+        )
+        self._answer(task, outcome, self._credits(), effects)
+
+    def _answer(self, task: Task, m: Outcome, credit: int, effects: list[ClusterEffect]) -> None:
+        task.state = TaskState.SETTLED
+        task.payload = b""
+        self._ends[m.status] += 1
+        client = self._clients.get(task.client)
+        if client is None:
+            return
+        self._clients.end(client, task)
+        m.id = task.client_id
+        m.wait_s = task.wait_s
+        m.credits = client.grant(credit)
+        effects.append(Send(client.peer, m))
+
+    def _credits(self, newcomers: int = 0) -> int:
+        workers, active = self._membership.workers, self._clients.active + newcomers
+        return client_credits(self._settings.queue_limit, workers, self._in_flight, active)
+
+    # ---- life and death -----------------------------------------------------------------------------------------
+
+    def _drop(self, peer: Peer, reason: str, now: float, effects: list[ClusterEffect]) -> None:
+        effects.append(Close(peer, reason))
+        effects += self.lost(peer, now)
+
+    def _fail_all(self, now: float, effects: list[ClusterEffect]) -> None:
+        reason = "the cluster shut down before it finished"
+        for task in self._queue.waiting():
+            self._settle(task, Status.LOST, Entered.NO, now, effects, reason=reason)
+        for member in self._membership.all():
+            for task in list(member.tasks.values()):
+                member.release(task)
+                self._in_flight -= 1
+                effects.append(Send(member.peer, Cancel(task.id)))
+                status = Status.CANCELLED if task.state is TaskState.CANCELLING else Status.LOST
+                self._settle(task, status, Entered.UNKNOWN, now, effects, reason=reason, node=member.name)
+
+    def _stop_when_drained(self, effects: list[ClusterEffect]) -> None:
+        if self._drain_until is None or self._stopped or len(self._queue) or self._in_flight:
+            return
+        self._stopped = True
+        peers = [session.peer for session in self._clients.all()] + list(self._nodes)
+        effects += [Close(peer, "the cluster is shutting down") for peer in peers]
+        effects.append(Stop())
+
+    # ---- for people and tests -----------------------------------------------------------------------------------
+
+    def snapshot(self, now: float) -> ClusterSnapshot:
+        """The numbers of this moment."""
+        return ClusterSnapshot(
+            role="cluster",
+            draining=self._drain_until is not None,
+            queue_length=len(self._queue),
+            queue_limit=self._settings.queue_limit,
+            queue_bytes=self._queue.size_bytes,
+            oldest_wait_s=self._queue.oldest(now),
+            workers=self._membership.workers,
+            in_flight=self._in_flight,
+            clients=len(self._clients),
+            nodes=[
+                NodeNumbers(
+                    m.name, m.workers, len(m.tasks), m.draining, m.times.overall.mean_s if m.times.overall else 0.0
+                )
+                for m in self._membership.all()
+            ],
+            counters=TaskCounters(
+                accepted=self._accepted,
+                requeued=self._requeued,
+                stale_answers=self._stale_answers,
+                **{status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)},
+            ),
+        )
+
+    def check(self) -> None:
+        """Asserts the invariants. Called after every step in tests, never in production."""
+        queue, members = self._queue, self._membership.all()
+        waiting = queue.waiting()
+        assert queue.length + self._clients.announced <= self._settings.queue_limit, "the queue is over its limit"
+        assert queue.size_bytes + self._clients.announced_bytes <= self._settings.queue_bytes, (
+            "the queue is over its bytes"
+        )
+        assert len(waiting) == len(queue), "the queue's count is off"
+        assert sum(t.size_bytes for t in waiting) >= queue.size_bytes >= 0, "the queue's bytes are off"
+        assert all(t.state is TaskState.QUEUED for t in waiting), "a task in the queue is not QUEUED"
+        assert self._in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
+        assert self._clients.active == sum(bool(s.tasks) for s in self._clients.all()), "active clients are off"
+        assert self._membership.workers == sum(m.workers for m in members if not m.draining), "workers are off"
+        for m in members:
+            assert all(t.node == m.peer and t.state is not TaskState.QUEUED for t in m.tasks.values())
+            assert not (waiting and m.free()), "a task waits while a worker is free"
+        ends = sum(self._ends) - self._ends[Status.REJECTED]
+        assert self._accepted == ends + len(queue) + self._in_flight, "accepted is not the sum of where tasks are"
+        for session in self._clients.all():
+            assert len(session.tasks) <= session.allowance, "a client has more outstanding than it was allowed"

@@ -1,0 +1,66 @@
+"""The record of one registered node, and what room it has.
+
+Room is one task for each ready worker, and a little work ahead: as much as the node's workers are predicted to finish
+within ``WORK_AHEAD_S``, so that they never wait for the network and no task waits long behind another while a different
+node is free. Of a kind that was never measured nothing is sent ahead.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from argon.scheduling.load import Average, ServiceTimes
+from argon.scheduling.task import Task
+
+WORK_AHEAD_S = 0.002
+AHEAD_MAX_PER_WORKER = 64
+_UNKNOWN_WORK_S = 1.0
+
+
+class Member(msgspec.Struct, eq=False):
+    """One registration of a node. ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds."""
+
+    peer: int
+    name: str
+    incarnation: int
+    workers: int = 0
+    draining: bool = False
+    work_s: float = 0.0
+    tasks: dict[int, Task] = {}
+    times: ServiceTimes = msgspec.field(default_factory=ServiceTimes)
+    round_trip: Average | None = None
+    place: tuple[int, float, int, object] | None = None
+
+    def free(self) -> int:
+        """Ready workers without a task."""
+        return 0 if self.draining else max(0, self.workers - len(self.tasks))
+
+    def has_room_ahead(self, seconds: float) -> bool:
+        """Whether one more task of ``seconds`` may be sent although no worker is free."""
+        return (
+            not self.draining
+            and self.work_s + seconds <= WORK_AHEAD_S * self.workers
+            and len(self.tasks) < self.workers * AHEAD_MAX_PER_WORKER
+        )
+
+    def take(self, task: Task, predicted_s: float | None) -> None:
+        """Books a task on this node."""
+        task.predicted_s = _UNKNOWN_WORK_S if predicted_s is None else predicted_s
+        self.work_s += task.predicted_s
+        self.tasks[task.id] = task
+
+    def release(self, task: Task) -> None:
+        """Takes a task off this node."""
+        del self.tasks[task.id]
+        self.work_s = self.work_s - task.predicted_s if self.tasks else 0.0
+
+    def learn(self, task: Task, run_s: float, now: float) -> None:
+        """Records what a completed task took here and, if nothing else was under way, what the way took."""
+        self.times.add(task.kind, run_s, now)
+        if self.tasks:
+            return
+        trip_s = max(0.0, now - task.assigned_at - run_s)
+        if self.round_trip is None:
+            self.round_trip = Average(trip_s, now)
+        else:
+            self.round_trip.add(trip_s, now)

@@ -1,0 +1,413 @@
+"""The corridor of a node: what happens to tasks when they come, when workers answer or end, and when the cluster goes.
+
+In: what the cluster says, what workers answer, that they start and end, and when. Out: effects, in order. It must
+never do I/O, read a clock, or look into a payload.
+
+Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next. Before a worker is
+killed its other tasks are recalled, so that only the one it is running is affected.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from math import inf
+
+import msgspec
+
+from argon.protocol.codec import encode_detail
+from argon.protocol.messages import (
+    Assign,
+    Cancel,
+    Capacity,
+    Detail,
+    Drain,
+    Entered,
+    FailureKind,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Register,
+    Status,
+    Welcome,
+)
+from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.liveness import Liveness
+from argon.scheduling.load import ServiceTimes
+from argon.scheduling.workers import NodeTask, Slot, Workers
+from argon.settings import NodeSettings
+
+RESPAWN_MAX_S = 5.0
+
+
+class WorkerEnd(msgspec.Struct):
+    """How a worker process ended, as the shell found it. ``unstarted`` are those it had been given and never took."""
+
+    worker: int
+    signal: int
+    exit_code: int
+    oom: bool
+    reason: str
+    unstarted: list[int]
+
+
+class NodeState:
+    """Decides for a node. One call for each thing that happens; each returns the effects to perform, in order."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self._settings = settings
+        self._cluster: Peer | None = None
+        self._liveness = Liveness()
+        self._times = ServiceTimes()
+        self._workers = Workers(settings.workers, settings.max_requests, self._times)
+        self._tasks: dict[int, NodeTask] = {}
+        self._buffer: list[tuple[int, int, NodeTask]] = []
+        self._buffered = 0
+        self._deadlines: list[tuple[float, int, NodeTask]] = []
+        self._sequence = 0
+        self._crashes = 0
+        self._respawns: list[float] = []
+        self._told_capacity = 0
+        self._draining = False
+        self._drain_until = inf
+        self._stopped = False
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    def start(self) -> list[NodeEffect]:
+        """The node begins: its workers are started, with a spare one when they are to be recycled."""
+        spare = 1 if self._settings.max_requests is not None else 0
+        return [Spawn(self._workers.add()) for _ in range(self._settings.workers + spare)]
+
+    def connected(self, peer: Peer, welcome: Welcome, now: float) -> list[NodeEffect]:
+        """The cluster has welcomed this node."""
+        self._cluster = peer
+        self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
+        self._liveness.join(peer, now)
+        self._told_capacity = 0
+        effects: list[NodeEffect] = [Send(peer, Register(self._settings.name, self._settings.incarnation))]
+        if self._draining:
+            effects.append(Send(peer, Drain()))
+        self._tell_capacity(effects)
+        return effects
+
+    def received(self, peer: Peer, messages: list[Message], now: float) -> list[NodeEffect]:
+        """The cluster has said these things, all read at once."""
+        effects: list[NodeEffect] = []
+        if peer != self._cluster:
+            return effects
+        self._liveness.heard(peer, now)
+        for message in messages:
+            if type(message) is Assign:
+                self._assign(peer, message, now, effects)
+                continue
+            match message:
+                case Cancel():
+                    self._cancel(message.id, effects)
+                case Heartbeat():
+                    pass
+                case Goodbye():
+                    effects.append(Close(peer, message.reason))
+                case _:
+                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a node"))
+        self._give(now, effects)
+        return effects
+
+    def lost(self, peer: Peer, now: float) -> list[NodeEffect]:
+        """The cluster is gone: nobody waits for these tasks any more, so they are dropped and the running ones
+        ended.""" effects: list[NodeEffect] = []
+        if peer != self._cluster:
+            return effects
+        self._cluster = None
+        self._liveness.leave(peer)
+        self._buffer.clear()
+        self._buffered = 0
+        for task in self._tasks.values():
+            task.orphan = True
+            if task.worker:
+                self._doom(task, Status.LOST, effects)
+        self._tasks.clear()
+        self._stop_when_drained(effects)
+        return effects
+
+    def worker_ready(self, worker: int, now: float) -> list[NodeEffect]:
+        """A worker process is up."""
+        effects: list[NodeEffect] = []
+        slot = self._workers.get(worker)
+        if slot is not None and not slot.ready:
+            slot.ready = True
+            self._workers.rest(slot)
+            self._tell_capacity(effects)
+            self._give(now, effects)
+        return effects
+
+    def worker_answered(self, worker: int, outcomes: list[Outcome], now: float) -> list[NodeEffect]:
+        """A worker has finished tasks."""
+        effects: list[NodeEffect] = []
+        slot = self._workers.get(worker)
+        if slot is not None:
+            slot.progress_at = now
+            slot.recalled = False
+            self._take_outcomes(slot, outcomes, now, effects)
+            self._rest(slot, effects)
+        self._give(now, effects)
+        return effects
+
+    def worker_recalled(
+        self, worker: int, unstarted: list[int], outcomes: list[Outcome], now: float
+    ) -> list[NodeEffect]:
+        """What a Recall brought back: tasks never begun, and outcomes that the worker had not got round to sending."""
+        effects: list[NodeEffect] = []
+        slot = self._workers.get(worker)
+        if slot is not None:
+            slot.recalled = True
+            self._take_outcomes(slot, outcomes, now, effects)
+            self._take_back(slot, unstarted, effects)
+            if any(task.doom is not None for task in slot.tasks.values()):
+                self._kill(slot, now, effects)
+            self._rest(slot, effects)
+        self._give(now, effects)
+        return effects
+
+    def worker_ended(self, end: WorkerEnd, outcomes: list[Outcome], now: float) -> list[NodeEffect]:
+        """A worker process is gone. What it had finished counts, what it never began goes to others."""
+        effects: list[NodeEffect] = []
+        slot = self._workers.get(end.worker)
+        if slot is None:
+            return effects
+        self._take_outcomes(slot, outcomes, now, effects)
+        self._take_back(slot, end.unstarted, effects)
+        self._workers.remove(slot)
+        self._tell_capacity(effects)
+        for task in slot.tasks.values():
+            self._worker_died(slot, task, end, now, effects)
+        self._replace(slot, now, effects)
+        self._give(now, effects)
+        return effects
+
+    def tick(self, now: float) -> list[NodeEffect]:
+        """Time has passed."""
+        effects: list[NodeEffect] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            task = heappop(self._deadlines)[2]
+            if self._tasks.get(task.id) is task and task.doom is None:
+                self._end_early(task, Status.EXPIRED, effects)
+        while self._respawns and self._respawns[0] <= now:
+            heappop(self._respawns)
+            effects.append(Spawn(self._workers.add()))
+        for slot in self._workers.all():
+            if slot.kill_at <= now:
+                slot.kill_at = inf
+                effects.append(Kill(slot.worker, True))
+            if slot.recall_at() <= now:
+                slot.recalled = True
+                effects.append(Recall(slot.worker))
+        alive, silent = self._liveness.beat(now)
+        effects += [Send(peer, Heartbeat()) for peer in alive]
+        effects += [Close(peer, "nothing was heard from the cluster for too long") for peer in silent]
+        if now >= self._drain_until:
+            self._drain_until = inf
+            for task in list(self._tasks.values()):
+                if task.doom is None:
+                    self._end_early(task, Status.LOST, effects)
+        self._give(now, effects)
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """When ``tick`` must be called at the latest; None for never."""
+        beat = self._liveness.next_deadline()
+        moment = self._drain_until if beat is None else min(beat, self._drain_until)
+        if self._deadlines:
+            moment = min(moment, self._deadlines[0][0])
+        if self._respawns:
+            moment = min(moment, self._respawns[0])
+        for slot in self._workers.all():
+            moment = min(moment, slot.kill_at, slot.recall_at())
+        return None if moment == inf else moment
+
+    def drain(self, now: float, timeout_s: float) -> list[NodeEffect]:
+        """Take nothing new, give back what was not begun, finish what runs within ``timeout_s``, then leave."""
+        self._draining = True
+        self._drain_until = now + timeout_s
+        effects: list[NodeEffect] = []
+        if self._cluster is not None:
+            effects.append(Send(self._cluster, Drain()))
+        waiting = self._waiting()
+        self._buffer.clear()
+        self._buffered = 0
+        for task in waiting:
+            self._answer(task, Status.LOST, Entered.NO, "the node is draining", effects)
+        effects += [Recall(slot.worker) for slot in self._workers.all() if len(slot.tasks) > 1]
+        self._stop_when_drained(effects)
+        return effects
+
+    def ready_workers(self) -> int:
+        """How many tasks can run at a time now."""
+        return self._workers.capacity()
+
+    # ---- tasks --------------------------------------------------------------------------------------------------
+
+    def _assign(self, cluster: Peer, m: Assign, now: float, effects: list[NodeEffect]) -> None:
+        if m.id in self._tasks:
+            effects.append(Close(cluster, f"task id {m.id} is already here"))
+            return
+        self._sequence += 1
+        task = NodeTask(m.id, m.attempt, self._sequence, m, now + m.timeout_s if m.timeout_s else inf)
+        self._tasks[m.id] = task
+        m.id = self._sequence
+        if self._draining:
+            self._answer(task, Status.LOST, Entered.NO, "the node is draining", effects)
+            return
+        if m.timeout_s:
+            heappush(self._deadlines, (task.deadline, task.sequence, task))
+            if len(self._deadlines) > 2 * len(self._tasks) + 64:
+                self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
+                heapify(self._deadlines)
+        self._push(task)
+
+    def _push(self, task: NodeTask) -> None:
+        task.worker = 0
+        heappush(self._buffer, (task.assign.priority, task.sequence, task))
+        self._buffered += 1
+
+    def _waiting(self) -> list[NodeTask]:
+        return [task for _, _, task in self._buffer if self._tasks.get(task.id) is task and not task.worker]
+
+    def _give(self, now: float, effects: list[NodeEffect]) -> None:
+        """Hands waiting tasks to workers, most urgent first."""
+        while self._buffered:
+            task = self._buffer[0][2]
+            if task.worker or self._tasks.get(task.id) is not task:
+                heappop(self._buffer)
+                continue
+            slot = self._workers.next_for(task)
+            if slot is None:
+                return
+            heappop(self._buffer)
+            self._buffered -= 1
+            self._workers.give(slot, task, now)
+            effects.append(Give(slot.worker, task.assign))
+
+    def _cancel(self, id_: int, effects: list[NodeEffect]) -> None:
+        task = self._tasks.get(id_)
+        if task is not None and task.doom is None:
+            self._end_early(task, Status.CANCELLED, effects)
+
+    def _end_early(self, task: NodeTask, status: Status, effects: list[NodeEffect]) -> None:
+        """Cancels, expires or gives up a task, wherever it is on this node."""
+        if task.worker:
+            self._doom(task, status, effects)
+            return
+        self._buffered -= 1
+        self._answer(task, status, Entered.NO, "it was ended before it began", effects)
+
+    def _doom(self, task: NodeTask, status: Status, effects: list[NodeEffect]) -> None:
+        """Marks a given task for its end; the recall then tells whether it was begun, finished, or neither."""
+        task.doom = status
+        effects.append(Recall(task.worker))
+
+    def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: list[NodeEffect]) -> None:
+        for outcome in outcomes:
+            task = self._workers.take(slot, outcome.id)
+            if task is None:
+                continue
+            slot.served += 1
+            if outcome.status == Status.COMPLETED:
+                self._times.add(task.assign.kind, outcome.run_s, now)
+                self._crashes = 0
+            if not task.orphan:
+                outcome.id, outcome.attempt = task.id, task.attempt
+                self._send(task, outcome, effects)
+
+    def _take_back(self, slot: Slot, unstarted: list[int], effects: list[NodeEffect]) -> None:
+        for sequence in unstarted:
+            task = self._workers.take(slot, sequence)
+            if task is None:
+                continue
+            if task.doom is not None or self._draining:
+                self._answer(task, task.doom or Status.LOST, Entered.NO, "it was ended before it began", effects)
+            else:
+                self._push(task)
+
+    def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: list[NodeEffect]) -> None:
+        if task.doom is not None or task.orphan:
+            self._answer(task, task.doom or Status.LOST, Entered.YES, "it was ended in its worker", effects)
+            return
+        detail = Detail(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
+        outcome = Outcome(
+            task.id,
+            Status.FAILED,
+            Entered.YES,
+            task.attempt,
+            run_s=max(0.0, now - slot.progress_at),
+            detail=FailureKind.WORKER_DIED,
+            payload=encode_detail(detail),
+        )
+        self._send(task, outcome, effects)
+
+    def _answer(self, task: NodeTask, status: Status, entered: Entered, reason: str, effects: list[NodeEffect]) -> None:
+        """Answers a task in the node's own words; orphans have nobody to answer to."""
+        if not task.orphan:
+            detail = encode_detail(Detail(reason, self._settings.name))
+            self._send(task, Outcome(task.id, status, entered, task.attempt, payload=detail), effects)
+
+    def _send(self, task: NodeTask, outcome: Outcome, effects: list[NodeEffect]) -> None:
+        assert self._cluster is not None
+        del self._tasks[task.id]
+        effects.append(Send(self._cluster, outcome))
+        if self._draining:
+            self._stop_when_drained(effects)
+
+    # ---- workers ------------------------------------------------------------------------------------------------
+
+    def _rest(self, slot: Slot, effects: list[NodeEffect]) -> None:
+        if self._workers.rest(slot):
+            effects.append(Retire(slot.worker))
+            effects.append(Spawn(self._workers.add()))
+            self._tell_capacity(effects)
+
+    def _kill(self, slot: Slot, now: float, effects: list[NodeEffect]) -> None:
+        """Ends a worker that runs a doomed task. The answer leaves at once; the worker is no capacity any more."""
+        if not slot.dying:
+            self._workers.condemn(slot, now + self._settings.kill_after_s)
+            self._tell_capacity(effects)
+            effects.append(Kill(slot.worker, False))
+        for task in list(slot.tasks.values()):
+            if task.doom is not None:
+                self._workers.take(slot, task.sequence)
+                self._answer(task, task.doom, Entered.YES, "it was ended in its worker", effects)
+
+    def _replace(self, slot: Slot, now: float, effects: list[NodeEffect]) -> None:
+        """The place of a dead worker is filled at once, unless workers keep dying without finishing anything."""
+        if slot.leaving or self._stopped:
+            return
+        self._crashes += not slot.dying
+        excess = self._crashes - 2 * self._settings.workers
+        if slot.dying or excess <= 0:
+            effects.append(Spawn(self._workers.add()))
+        else:
+            heappush(self._respawns, now + min(RESPAWN_MAX_S, 0.05 * 2.0 ** min(excess, 10)))
+
+    def _tell_capacity(self, effects: list[NodeEffect]) -> None:
+        capacity = self._workers.capacity()
+        if capacity != self._told_capacity and self._cluster is not None:
+            self._told_capacity = capacity
+            effects.append(Send(self._cluster, Capacity(capacity)))
+
+    def _stop_when_drained(self, effects: list[NodeEffect]) -> None:
+        if not self._draining or self._tasks or self._stopped:
+            return
+        self._stopped = True
+        if self._cluster is not None:
+            effects.append(Close(self._cluster, "the node has drained"))
+        effects.append(Stop())
+
+    def check(self) -> None:
+        """Asserts the invariants. Called after every step in tests, never in production."""
+        slots = self._workers.all()
+        given = [task for slot in slots for task in slot.tasks.values() if not task.orphan]
+        waiting = self._waiting()
+        assert len(given) + len(waiting) == len(self._tasks), "a task is in no room, or in two"
+        assert len(waiting) == self._buffered, "the buffer's count is off"
+        assert all(task.worker == slot.worker for slot in slots for task in slot.tasks.values())
+        assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"

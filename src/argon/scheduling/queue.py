@@ -1,0 +1,238 @@
+"""The bounded queue: which admitted task is next.
+
+In: tasks. Out: the next task, by priority with ageing, then fairly between clients, then first in, first out. It must
+never look at a clock (``now`` is given), never scan, and never decide whether a task may enter: that is admission's.
+
+Order: the level with the lowest ``priority − floor(wait of its oldest task ÷ age_step)`` goes first, so that nothing
+starves. Inside a level the client that has used the fewest worker-seconds goes first (start-time fair queueing,
+Goyal, Vin and Cheng 1996: a client that was away starts level with those who stayed, it saves nothing up). Inside a
+client: arrival.
+
+Tasks that leave from the middle (cancelled, expired) stay behind as husks, are skipped when they come to the front,
+and are swept when they outnumber the living.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heapify, heappop, heappush
+from math import inf
+
+from argon.scheduling.task import Task, TaskState
+
+_LEVELS = 5
+_UNKNOWN_COST_S = 0.001
+
+
+class _Lane:
+    """A first-in, first-out line of tasks in which husks are skipped."""
+
+    __slots__ = ("husks", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: deque[Task] = deque()
+        self.husks = 0
+
+    def head(self) -> Task | None:
+        tasks = self.tasks
+        while tasks:
+            task = tasks[0]
+            if task.state is TaskState.QUEUED:
+                return task
+            tasks.popleft()
+            self.husks -= 1
+        return None
+
+    def leave_husk(self) -> None:
+        self.husks += 1
+        if self.husks > 32 and self.husks * 2 > len(self.tasks):
+            self.tasks = deque(task for task in self.tasks if task.state is TaskState.QUEUED)
+            self.husks = 0
+
+
+class _Level:
+    """The tasks of one priority: a line for each client, and one of all by arrival."""
+
+    __slots__ = ("arrivals", "clients", "listed", "turns")
+
+    def __init__(self) -> None:
+        self.arrivals = _Lane()
+        self.clients: dict[int, _Lane] = {}
+        self.turns: list[tuple[float, int]] = []
+        self.listed: set[int] = set()
+
+
+class TaskQueue:
+    """Admitted tasks that no node has yet.
+
+    Args:
+        age_step_s: after this many seconds of waiting a task counts as one priority more urgent.
+    """
+
+    def __init__(self, age_step_s: float) -> None:
+        self._age_step_s = age_step_s
+        self._levels = [_Level() for _ in range(_LEVELS)]
+        self._busy_levels: list[int] = []
+        self._returned: deque[Task] = deque()
+        self._used_s: dict[int, float] = {}
+        self._level_s = 0.0
+        self._deadlines: list[tuple[float, int, Task]] = []
+        self._next: tuple[int, int, Task] | None = None
+        self.length = 0
+        self.size_bytes = 0
+        self.work_s = 0.0
+
+    def __len__(self) -> int:
+        """How many tasks wait, those that came back from a lost node included."""
+        return self.length + len(self._returned)
+
+    def push(self, task: Task) -> None:
+        """Adds an admitted task at the end of its client's line."""
+        level = self._levels[task.priority]
+        client = task.client
+        assert client is not None
+        lane = level.clients.get(client)
+        if lane is None:
+            lane = level.clients[client] = _Lane()
+            used_s = max(self._used_s.get(client, 0.0), self._level_s)
+            self._used_s[client] = used_s
+            if client not in level.listed:
+                level.listed.add(client)
+                heappush(level.turns, (used_s, client))
+            if len(level.clients) == 1:
+                self._busy_levels = sorted([*self._busy_levels, task.priority])
+        lane.tasks.append(task)
+        level.arrivals.tasks.append(task)
+        self.length += 1
+        self.size_bytes += task.size_bytes
+        self.work_s += task.predicted_s or _UNKNOWN_COST_S
+        if task.deadline != inf:
+            self._note_deadline(task)
+        self._next = None
+
+    def push_returned(self, task: Task) -> None:
+        """Adds a task that was admitted and assigned before; it goes first and does not count against the limit."""
+        self._returned.append(task)
+        if task.deadline != inf:
+            self._note_deadline(task)
+        self._next = None
+
+    def peek(self, now: float) -> Task | None:
+        """The next task, or None when nothing waits."""
+        if self._returned:
+            return self._returned[0]
+        if not self.length:
+            return None
+        if self._next is None:
+            self._next = self._choose(now)
+        return self._next[2]
+
+    def pop(self, now: float) -> Task:
+        """Takes the next task out, to be assigned."""
+        if self._returned:
+            task = self._returned.popleft()
+            task.state = TaskState.ASSIGNED
+            return task
+        if self._next is None:
+            self._next = self._choose(now)
+        priority, client, task = self._next
+        self._next = None
+        task.state = TaskState.ASSIGNED
+        level = self._levels[priority]
+        level.clients[client].tasks.popleft()
+        if level.arrivals.tasks[0] is task:
+            level.arrivals.tasks.popleft()
+        else:
+            level.arrivals.leave_husk()
+        self._level_s = self._used_s[client]
+        self.charge(client, task.predicted_s or _UNKNOWN_COST_S)
+        self._forget(task, level, client)
+        return task
+
+    def remove(self, task: Task) -> None:
+        """Takes a task out from wherever it waits; the caller has already given it another state."""
+        assert task.state is not TaskState.QUEUED
+        self._next = None
+        if task in self._returned:
+            self._returned.remove(task)
+            return
+        level = self._levels[task.priority]
+        client = task.client
+        assert client is not None
+        level.arrivals.leave_husk()
+        level.clients[client].leave_husk()
+        self._forget(task, level, client)
+
+    def expire(self, now: float) -> list[Task]:
+        """The waiting tasks whose deadline has passed; the caller settles and removes them."""
+        due: list[Task] = []
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][0] <= now:
+            task = heappop(deadlines)[2]
+            if task.state is TaskState.QUEUED:
+                due.append(task)
+        return due
+
+    def next_deadline(self) -> float | None:
+        """The earliest moment at which ``expire`` may have something to say."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def charge(self, client: int, seconds: float) -> None:
+        """Books worker-seconds on a client: the prediction when its task leaves, the difference when it ends."""
+        if client in self._used_s:
+            self._used_s[client] += seconds
+
+    def forget_client(self, client: int) -> None:
+        """Drops the account of a client that is gone and has no tasks here."""
+        self._used_s.pop(client, None)
+
+    def waiting(self) -> list[Task]:
+        """Every waiting task. For checks and for shutdown, not for the hot path."""
+        queued = [t for level in self._levels for t in level.arrivals.tasks if t.state is TaskState.QUEUED]
+        return [*self._returned, *queued]
+
+    def oldest(self, now: float) -> float:
+        """How long the longest-waiting task has waited, in seconds."""
+        heads = [self._levels[p].arrivals.head() for p in self._busy_levels]
+        return max((now - head.queued_at for head in heads if head), default=0.0)
+
+    def _choose(self, now: float) -> tuple[int, int, Task]:
+        busy = self._busy_levels
+        priority = busy[0] if len(busy) == 1 else min(busy, key=lambda p: self._urgency(p, now))
+        level = self._levels[priority]
+        turns = level.turns
+        while len(turns) > 1 or turns[0][1] not in level.clients:
+            used_s, client = turns[0]
+            if client not in level.clients:
+                level.listed.discard(client)
+                heappop(turns)
+                continue
+            if used_s >= self._used_s[client]:
+                break
+            heappop(turns)
+            heappush(turns, (self._used_s[client], client))
+        client = turns[0][1]
+        task = level.clients[client].head()
+        assert task is not None
+        return priority, client, task
+
+    def _urgency(self, priority: int, now: float) -> tuple[float, float]:
+        head = self._levels[priority].arrivals.head()
+        assert head is not None
+        return priority - (now - head.queued_at) // self._age_step_s, head.queued_at
+
+    def _forget(self, task: Task, level: _Level, client: int) -> None:
+        self.length -= 1
+        self.size_bytes -= task.size_bytes
+        self.work_s = self.work_s - (task.predicted_s or _UNKNOWN_COST_S) if self.length else 0.0
+        if level.clients[client].head() is None:
+            del level.clients[client]
+            if not level.clients:
+                self._levels[task.priority] = _Level()
+                self._busy_levels = [p for p in self._busy_levels if p != task.priority]
+
+    def _note_deadline(self, task: Task) -> None:
+        heappush(self._deadlines, (task.deadline, task.id, task))
+        if len(self._deadlines) > 2 * len(self) + 64:
+            self._deadlines = [entry for entry in self._deadlines if entry[2].state is TaskState.QUEUED]
+            heapify(self._deadlines)

@@ -1,0 +1,58 @@
+"""The record of one task in the cluster. Every scheduling room may hold one; only the corridor changes its state.
+
+    from        cause                                              to
+    –           admitted                                           QUEUED
+    QUEUED      node chosen                                        ASSIGNED (attempt n)
+    QUEUED      cancel asked or client gone / deadline passed      settled: CANCELLED / EXPIRED
+    ASSIGNED    outcome arrives                                    settled: COMPLETED / FAILED / EXPIRED
+    ASSIGNED    cancel asked or client gone                        CANCELLING
+    ASSIGNED    node lost                                          settled: LOST; if idempotent, QUEUED (attempt n+1)
+    ASSIGNED    node gives it back, never begun                    QUEUED (attempt n+1)
+    CANCELLING  COMPLETED or FAILED arrives / anything else        settled: as it says / CANCELLED
+
+The outcome that arrives first wins, and an answer with an old attempt is counted and dropped.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from argon.protocol.messages import Payload
+
+
+class TaskState(IntEnum):
+    """Which room the task is in. SETTLED ones are in none: only lazy leftovers still point at them."""
+
+    QUEUED = 0
+    ASSIGNED = 1
+    CANCELLING = 2
+    SETTLED = 3
+
+
+class Task(msgspec.Struct, eq=False):
+    """One admitted task.
+
+    ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
+    ``deadline`` is a moment on the cluster's monotonic clock, or infinity. ``predicted_s`` is what it was expected to
+    take when it was last priced.
+    """
+
+    id: int
+    client: int | None
+    client_id: int
+    priority: int
+    kind: int
+    key: int
+    idempotent: bool
+    deadline: float
+    payload: Payload
+    size_bytes: int
+    queued_at: float
+    state: TaskState = TaskState.QUEUED
+    attempt: int = 0
+    node: int = 0
+    assigned_at: float = 0.0
+    wait_s: float = 0.0
+    predicted_s: float = 0.0

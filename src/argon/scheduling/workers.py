@@ -1,0 +1,174 @@
+"""The worker processes of a node: which there are, what each has been given, and which takes the next task.
+
+In: that workers start, become ready, are given tasks, answer and end. Out: the worker for the next task, and numbers.
+It must never send anything or end anybody: that is the corridor's.
+
+Of tasks predicted to be very short a busy worker is given a few ahead, as much as it should finish within
+``GIVE_AHEAD_S``; it takes them one at a time, so what it has not begun can be recalled when it falls silent.
+With ``max_requests`` there is one spare worker, ready to take the place of one that has served its time.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import msgspec
+
+from argon.protocol.messages import Assign, Payload, Status, payload_bytes
+from argon.scheduling.load import ServiceTimes
+
+GIVE_AHEAD_S = 0.0005
+GIVE_AHEAD_MAX = 64
+GIVE_AHEAD_BYTES = 16 << 10
+RECALL_AFTER_S = 0.005
+
+
+class NodeTask(msgspec.Struct, eq=False):
+    """A task on this node.
+
+    ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
+    may use the same ids again. ``worker`` is 0 while the task waits in the buffer. ``doom`` is how it shall end, once
+    that is decided from outside. An ``orphan`` has nobody to answer to.
+    """
+
+    id: int
+    attempt: int
+    sequence: int
+    assign: Assign
+    deadline: float
+    worker: int = 0
+    doom: Status | None = None
+    orphan: bool = False
+
+
+class Slot(msgspec.Struct, eq=False):
+    """One worker process. ``tasks`` are those given and not answered, by sequence, in the order in which it runs them.
+
+    A ``dying`` worker has been sent a signal; a ``leaving`` one ends by itself. A ``recalled`` one has been silent,
+    and gets nothing ahead until it answers again.
+    """
+
+    worker: int
+    ready: bool = False
+    dying: bool = False
+    leaving: bool = False
+    recalled: bool = False
+    served: int = 0
+    tasks: dict[int, NodeTask] = {}
+    work_s: float = 0.0
+    progress_at: float = 0.0
+    kill_at: float = inf
+
+    def serves(self) -> bool:
+        """Whether it is up and staying."""
+        return self.ready and not self.dying and not self.leaving
+
+    def recall_at(self) -> float:
+        """When its silence becomes a reason to take back what it was given ahead."""
+        return self.progress_at + RECALL_AFTER_S if len(self.tasks) > 1 and not self.recalled else inf
+
+
+class Workers:
+    """All worker processes of a node.
+
+    Args:
+        wanted: how many shall serve at a time.
+        max_requests: how many tasks one serves before it is replaced, None for no end.
+        times: what tasks take on this node.
+    """
+
+    def __init__(self, wanted: int, max_requests: int | None, times: ServiceTimes) -> None:
+        self._wanted = wanted
+        self._max_requests = max_requests
+        self._times = times
+        self._slots: dict[int, Slot] = {}
+        self._free: dict[int, Slot] = {}
+        self._last = 0
+
+    def all(self) -> list[Slot]:
+        """Every worker process, dying ones included."""
+        return list(self._slots.values())
+
+    def get(self, worker: int) -> Slot | None:
+        """The worker of this number, if it is still there."""
+        return self._slots.get(worker)
+
+    def add(self) -> int:
+        """A new worker is being started; returns its number."""
+        self._last += 1
+        self._slots[self._last] = Slot(self._last)
+        return self._last
+
+    def remove(self, slot: Slot) -> None:
+        """A worker process is gone."""
+        del self._slots[slot.worker]
+        self._free.pop(slot.worker, None)
+
+    def capacity(self) -> int:
+        """How many tasks can run at a time."""
+        return min(self._wanted, sum(slot.serves() for slot in self._slots.values()))
+
+    def next_for(self, task: NodeTask) -> Slot | None:
+        """The worker that takes this task: a free one, else one that should be free very soon, else None."""
+        if self._free and self._busy() < self._wanted:
+            return next(iter(self._free.values()))
+        return self._ahead(task.assign.kind, task.assign.payload)
+
+    def has_free(self) -> bool:
+        """Whether a worker has nothing to do although it could."""
+        return bool(self._free) and self._busy() < self._wanted
+
+    def give(self, slot: Slot, task: NodeTask, now: float) -> None:
+        """Books a task on a worker."""
+        if not slot.tasks:
+            slot.progress_at = now
+            slot.recalled = False
+            self._free.pop(slot.worker, None)
+        task.worker = slot.worker
+        slot.tasks[task.sequence] = task
+        slot.work_s += self._times.of(task.assign.kind) or 1.0
+
+    def take(self, slot: Slot, sequence: int) -> NodeTask | None:
+        """Takes a task off a worker, if it is there."""
+        task = slot.tasks.pop(sequence, None)
+        if task is not None:
+            slot.work_s = slot.work_s - (self._times.of(task.assign.kind) or 1.0) if slot.tasks else 0.0
+        return task
+
+    def rest(self, slot: Slot) -> bool:
+        """Books that a worker has nothing to do; returns whether it has served its time and must be replaced."""
+        if slot.tasks or not slot.serves():
+            return False
+        if self._max_requests is not None and slot.served >= self._max_requests:
+            slot.leaving = True
+            self._free.pop(slot.worker, None)
+            return True
+        self._free[slot.worker] = slot
+        return False
+
+    def condemn(self, slot: Slot, kill_at: float) -> None:
+        """Books that a worker is sent a signal, and a stronger one at ``kill_at``."""
+        slot.dying = True
+        slot.kill_at = kill_at
+        self._free.pop(slot.worker, None)
+
+    def _busy(self) -> int:
+        if self._max_requests is None:
+            return 0
+        return sum(bool(slot.tasks) for slot in self._slots.values() if slot.serves())
+
+    def _ahead(self, kind: int, payload: Payload) -> Slot | None:
+        seconds = self._times.of(kind)
+        if seconds is None or seconds > GIVE_AHEAD_S or payload_bytes(payload) > GIVE_AHEAD_BYTES:
+            return None
+        best: Slot | None = None
+        for slot in self._slots.values():
+            if not slot.tasks or slot.recalled or not slot.serves():
+                continue
+            if slot.work_s + seconds > GIVE_AHEAD_S or len(slot.tasks) >= GIVE_AHEAD_MAX:
+                continue
+            if self._max_requests is not None and slot.served + len(slot.tasks) >= self._max_requests:
+                continue
+            if best is None or slot.work_s < best.work_s:
+                best = slot
+        return best
