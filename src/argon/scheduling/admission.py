@@ -60,8 +60,8 @@ def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: flo
 
 
 def retry_after_s(reason: Refusal, wait_s: float, rng: Random) -> float:
-    """When to come back: the predicted wait, spread by half to one and a half so that clients do not return
-    together.""" if reason is Refusal.TOO_LARGE:
+    """When to come back: the predicted wait, times one half to one and a half, so that clients return apart."""
+    if reason is Refusal.TOO_LARGE:
         return 0.0
     expected_s = max(wait_s, _NO_NODES_RETRY_S if reason is Refusal.NO_NODES else _RETRY_MIN_S)
     return min(_RETRY_MAX_S, expected_s * rng.uniform(0.5, 1.5))

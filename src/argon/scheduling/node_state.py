@@ -114,8 +114,8 @@ class NodeState:
         return effects
 
     def lost(self, peer: Peer, now: float) -> list[NodeEffect]:
-        """The cluster is gone: nobody waits for these tasks any more, so they are dropped and the running ones
-        ended.""" effects: list[NodeEffect] = []
+        """The cluster is gone: nobody waits for these tasks any more, so they are dropped, the running ones ended."""
+        effects: list[NodeEffect] = []
         if peer != self._cluster:
             return effects
         self._cluster = None
