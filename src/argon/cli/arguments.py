@@ -1,0 +1,223 @@
+"""What people type, turned into values: task arguments, options with limits, and the addresses of clusters.
+
+In: the strings of a command line, and `ARGON_CLUSTER`. Out: checked values, or `typer.BadParameter` with one sentence
+that names the option, what it wants and what it got. Nothing here connects or prints, or imports what a user names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, NoReturn, Protocol, TypeVar
+
+import typer
+
+from argon.errors import AddressInvalid
+from argon.settings import DEFAULT_ADDRESS, MAX_TIMEOUT_S, Priority, parse_address
+
+MOST = 1_000_000_000
+"""The upper end of counts that have no limit of their own."""
+
+
+# --- task arguments ---------------------------------------------------------------------------------------------------
+
+
+def parse_value(text: str) -> object:
+    """Reads an argument of a task: JSON where it is JSON, else the text itself.
+
+    >>> parse_value("[1, 2]"), parse_value("1e3"), parse_value("hello"), parse_value('"7"')
+    ([1, 2], 1000.0, 'hello', '7')
+    """
+    try:
+        value: object = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):  # not JSON, or nested deeper than anything meant as JSON
+        return text
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON, although Python's parser takes it")
+
+
+def parse_keywords(texts: Iterable[str]) -> dict[str, object]:
+    """Reads the values of `--kw`, each `NAME=VALUE`."""
+    found: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise bad_value("--kw", "want NAME=VALUE, where NAME is a Python name", text)
+        if name in found:
+            raise bad_value("--kw", f"{name} is given twice", text)
+        found[name] = parse_value(value)
+    return found
+
+
+def function_name(text: str) -> str:
+    """Checks `MODULE:FUNCTION`; the node, not this process, will import it."""
+    module, colon, qualname = text.partition(":")
+    if not colon or not all(part.isidentifier() for name in (module, qualname) for part in name.split(".")):
+        raise bad_value("MODULE:FUNCTION", "want a module, a colon and a name in it, such as math:sqrt", text)
+    return text
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def bad_value(option: str, wanted: str, got: object) -> typer.BadParameter:
+    """The error for a value that an option cannot take."""
+    return typer.BadParameter(f"{wanted}, got {str(got)!r}", param_hint=option)
+
+
+@contextmanager
+def refused_as_usage() -> Iterator[None]:
+    """Makes the ValueError of a constructor a usage error: what it refuses came from the command line."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def whole_number(option: str, low: int, high: int = MOST) -> Callable[[object], int]:
+    """Makes a parser that accepts whole numbers from `low` to `high`."""
+    wanted = f"want a whole number from {low} to {high}" if high != MOST else f"want a whole number, {low} or more"
+
+    def parse(value: object) -> int:
+        text = str(value)
+        if not text.removeprefix("-").isascii() or not text.removeprefix("-").isdigit() or len(text) > 12:
+            raise bad_value(option, wanted, value)
+        if not low <= int(text) <= high:
+            raise bad_value(option, wanted, value)
+        return int(text)
+
+    return parse
+
+
+def number(option: str, low: float, high: float) -> Callable[[object], float]:
+    """Makes a parser that accepts finite numbers from `low` to `high`."""
+    wanted = f"want a number from {low:g} to {high:g}"
+
+    def parse(value: object) -> float:
+        try:
+            parsed = float(str(value))
+        except ValueError:
+            raise bad_value(option, wanted, value) from None
+        if not (math.isfinite(parsed) and low <= parsed <= high):
+            raise bad_value(option, wanted, value)
+        return parsed
+
+    return parse
+
+
+def parse_priority(value: object) -> Priority:
+    """Reads a priority: its name in any case, or its number."""
+    if isinstance(value, Priority):
+        return value
+    text = str(value).upper()
+    for priority in Priority:
+        if text in (priority.name, str(priority.value)):
+            return priority
+    names = ", ".join(priority.name for priority in Priority)
+    raise bad_value("--priority", f"want one of {names}", value)
+
+
+def address_option(option: str, *, environment: str = "") -> Callable[[object], str]:
+    """Makes a parser for the `host:port` of something that already listens, so port 0 is refused."""
+
+    def parse(value: object) -> str:
+        text = str(value)
+        # The parser is not told where the value came from; a wrong variable should not be blamed on an option.
+        named = environment if environment and text == os.environ.get(environment) else option
+        try:
+            _, port = parse_address(text)
+        except AddressInvalid as error:
+            raise typer.BadParameter(str(error), param_hint=named) from None
+        if port == 0:
+            raise bad_value(named, "want the port that the cluster listens on, from 1 to 65535", text)
+        return text
+
+    return parse
+
+
+def note_debug(context: typer.Context, value: bool) -> bool:
+    """Tells whoever runs the command (`main.run`) that the user wants to see tracebacks."""
+    if value and isinstance(context.obj, Verbosity):
+        context.obj.debug = True
+    return value
+
+
+@dataclass
+class Verbosity:
+    """How much to say when a command fails; made by `main.run`, set by `--debug`."""
+
+    debug: bool = False
+
+
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        metavar="HOST:PORT",
+        envvar="ARGON_CLUSTER",
+        parser=address_option("--cluster", environment="ARGON_CLUSTER"),
+        help="The cluster to use.",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        parser=number("--timeout", 0.001, MAX_TIMEOUT_S),
+        help="Give a task up, and kill it if it runs, after so many seconds from its submission.",
+    ),
+]
+PriorityOption = Annotated[
+    Priority | None,
+    typer.Option("--priority", metavar="PRIORITY", parser=parse_priority, help="MAX, HIGH, NORMAL, LOW or MIN."),
+]
+RetriesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--retries",
+        metavar="N",
+        parser=whole_number("--retries", 0, 1_000_000),
+        help="How often to submit a rejected task again; without it, until it is admitted.",
+    ),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", callback=note_debug, help="Show the traceback of an error.")]
+FunctionArgument = Annotated[
+    str,
+    typer.Argument(metavar="MODULE:FUNCTION", parser=function_name, help="What to run, by its name on the nodes."),
+]
+CLUSTER_DEFAULT = DEFAULT_ADDRESS
+
+
+# --- options of tasks -------------------------------------------------------------------------------------------------
+
+Face = TypeVar("Face", bound="TakesOptions")
+
+
+class TakesOptions(Protocol):
+    """A client, or what its `with_options` returns."""
+
+    def with_options(
+        self: Face, *, priority: Priority = ..., timeout: float | None = ..., retries: int | None = ...
+    ) -> Face: ...
+
+
+@dataclass(frozen=True)
+class GivenOptions:
+    """The options of `argon run` and `argon map` that go with each task; None leaves the client's default alone."""
+
+    timeout: float | None
+    priority: Priority | None
+    retries: int | None
+
+    def applied_to(self, client: Face) -> Face:
+        """The client's face with the options that were given."""
+        priority = Priority.NORMAL if self.priority is None else self.priority
+        return client.with_options(priority=priority, timeout=self.timeout, retries=self.retries)

@@ -1,0 +1,97 @@
+"""Stand-ins for the roles, so that a command can be tried without a cluster.
+
+They do what the command asks in this process, and remember how they were asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from importlib import import_module
+from typing import Any, ClassVar
+
+STATUS: dict[str, Any] = {
+    "role": "cluster",
+    "name": "here",
+    "queue_length": 3,
+    "queue_limit": 128,
+    "nodes": [{"name": "node-a", "workers": 2, "in_flight": 1}, {"name": "node-b", "workers": 4, "in_flight": 4}],
+    "clients": 5,
+    "counters": {
+        "accepted": 12345,
+        "completed": 12000,
+        "failed": 20,
+        "rejected": 7,
+        "cancelled": 2,
+        "expired": 1,
+        "lost": 0,
+    },
+}
+
+
+def resolve(function: Any) -> Callable[..., Any]:
+    if not isinstance(function, str):
+        return function  # type: ignore[no-any-return]
+    module, _, name = function.partition(":")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+
+class FakeClient:
+    """A client whose tasks run at once, in the caller's thread."""
+
+    made: ClassVar[list[FakeClient]] = []
+
+    def __init__(self, address: str = "", options: dict[str, Any] | None = None) -> None:
+        self.address = address
+        self.options: dict[str, Any] = options or {}
+        self.closed = False
+        self.made.append(self)
+
+    def __enter__(self) -> FakeClient:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.closed = True
+
+    def with_options(self, **options: Any) -> FakeClient:
+        return FakeClient(self.address, {**self.options, **options})
+
+    def run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return resolve(function)(*args, **kwargs)
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(self.run(function, *args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as a task would
+            future.set_exception(error)
+        return future
+
+    def map(self, function: Any, /, *iterables: Iterable[Any]) -> Iterator[Any]:
+        return map(resolve(function), *iterables)
+
+    def status(self) -> dict[str, Any]:
+        return STATUS
+
+
+class FakeServer:
+    """A cluster or a node: remembers what it was made with, and is ready as soon as it starts."""
+
+    made: ClassVar[list[FakeServer]] = []
+    failure: ClassVar[Exception | None] = None
+    refusal: ClassVar[Exception | None] = None
+    name = "node-x"
+    workers = 4
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.args = args
+        self.options = options
+        self.address = f"localhost:{options['port'] or 4321}" if options.get("port") is not None else None
+        self.made.append(self)
+
+    def start(self, on_ready: Callable[[], None]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        on_ready()
