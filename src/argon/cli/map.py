@@ -1,0 +1,175 @@
+"""`argon map`: one task for each line of stdin, and their results in the same order.
+
+In: lines, read while there is room for them, so that an endless input is fine. Out: one line of JSON for each task that
+returned, as soon as it and those before it have; one sentence on stderr for each that did not. A line that fails never
+keeps the others back.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future
+from typing import IO
+
+import typer
+
+from argon.cli.arguments import (
+    CLUSTER_DEFAULT,
+    ClusterOption,
+    DebugOption,
+    FunctionArgument,
+    GivenOptions,
+    PriorityOption,
+    RetriesOption,
+    TimeoutOption,
+    parse_value,
+)
+from argon.cli.failures import RUN_TIME, task_sentence
+from argon.cli.output import as_json_line
+from argon.errors import TaskError
+
+EXAMPLE = "Example: seq 1 1000 | argon map math:sqrt"
+
+WINDOW = 1024
+"""How many tasks may be submitted and not yet printed."""
+
+Submit = Callable[[object], "Future[object]"]
+
+
+def command(
+    function: FunctionArgument,
+    cluster: ClusterOption = CLUSTER_DEFAULT,
+    timeout: TimeoutOption = None,
+    priority: PriorityOption = None,
+    retries: RetriesOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Run a function for each line of stdin.
+
+    The line is its argument: JSON where it is JSON, else a string. Each result is one line of JSON, in the order of the
+    input. A line whose task fails is named on stderr, and the others go on; the exit status is then 1.
+    """
+    from argon.cli.progress import progress_on_terminal
+    from argon.roles.client import Client
+
+    with Client(cluster) as client, progress_on_terminal(function) as advance:
+        face = GivenOptions(timeout, priority, retries).applied_to(client)
+
+        def submit(argument: object) -> Future[object]:
+            return face.submit(function, argument)
+
+        printer = ResultPrinter(function, advance, debug)
+        map_lines(sys.stdin.buffer, submit, printer)
+    if printer.failed_count:
+        raise typer.Exit(RUN_TIME)
+
+
+def map_lines(lines: Iterable[bytes], submit: Submit, printer: ResultPrinter) -> None:
+    """Submits a task for each line; returns when all have been printed.
+
+    Reading stays in the main thread, where Ctrl-C interrupts it, and printing has its own, so that results come out
+    while the next line is being waited for.
+    """
+    printer.start()
+    try:
+        for number, line in enumerate(lines, 1):
+            if printer.broken is not None:
+                break
+            printer.expect(number, submitted(submit, line))
+        printer.finish()
+    finally:
+        printer.abandon()
+
+
+def submitted(submit: Submit, line: bytes) -> Future[object]:
+    """The task for one line; one that cannot even be submitted is a task that failed."""
+    try:
+        return submit(parse_value(line.decode().rstrip("\r\n")))
+    except (TaskError, UnicodeDecodeError) as error:
+        future: Future[object] = Future()
+        future.set_exception(error)
+        return future
+
+
+class ResultPrinter(threading.Thread):
+    """Prints the outcome of each expected task, in order.
+
+    Attributes:
+        failed_count: how many tasks ended in anything but a value.
+        broken: why nothing can be printed any more, if that is so.
+        stopped: whether what is still expected is ignored.
+    """
+
+    def __init__(self, function: str, advance: Callable[[int], None], debug: bool) -> None:
+        super().__init__(name="argon-map-printer", daemon=True)
+        self.failed_count = 0
+        self.broken: OSError | None = None
+        self.stopped = threading.Event()
+        self._function = function
+        self._advance = advance
+        self._debug = debug
+        self._expected: queue.Queue[tuple[int, Future[object]] | None] = queue.Queue(WINDOW)
+
+    def expect(self, number: int, future: Future[object]) -> None:
+        """Adds the task of a line; waits while the window is full."""
+        self._expected.put((number, future))
+
+    def finish(self) -> None:
+        """Waits until everything expected has been printed; raises what went wrong with the printing."""
+        self._expected.put(None)
+        self.join()
+        if self.broken is not None:
+            raise self.broken
+
+    def abandon(self) -> None:
+        """Ends the printing: what is still expected is not waited for. Does nothing after `finish`."""
+        self.stopped.set()
+        try:
+            self._expected.put_nowait(None)  # it may be waiting for something to expect
+        except queue.Full:
+            pass
+
+    def run(self) -> None:
+        try:
+            while (entry := self._expected.get()) is not None and not self.stopped.is_set():
+                self._print(*entry)
+        except OSError as error:  # whoever read our output is gone
+            self.broken = error
+        self.stopped.set()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Lets an `expect` that waits for room return: it would wait for ever."""
+        try:
+            while True:
+                self._expected.get_nowait()
+        except queue.Empty:
+            pass
+
+    def _print(self, number: int, future: Future[object]) -> None:
+        try:
+            error = future.exception()
+        except CancelledError as cancelled:
+            error = cancelled
+        if self.stopped.is_set():  # while we waited: the outcome is the interruption's, not the task's
+            return
+        if error is None:
+            write_line(sys.stdout, as_json_line(future.result(), sys.stdout.encoding))
+        else:
+            self.failed_count += 1
+            if self._debug:
+                traceback.print_exception(error)
+            write_line(sys.stderr, f"argon: line {number}: {self._sentence(error)}")
+        self._advance(1)
+
+    def _sentence(self, error: BaseException) -> str:
+        return str(error) if isinstance(error, UnicodeDecodeError) else task_sentence(self._function, error)
+
+
+def write_line(stream: IO[str], text: str) -> None:
+    stream.write(text + "\n")
+    stream.flush()

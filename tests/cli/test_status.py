@@ -1,0 +1,57 @@
+"""`argon status` prints the numbers of a cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.fakes import STATUS, FakeClient
+
+
+def test_json_is_what_the_cluster_said(argon: Run, fake_client: type[FakeClient]) -> None:
+    ran = argon("status", "--json")
+    assert ran.status == 0
+    assert json.loads(ran.out) == STATUS
+
+
+def test_table_has_the_queue_every_node_and_every_counter(argon: Run, fake_client: type[FakeClient]) -> None:
+    ran = argon("status")
+    assert ran.status == 0
+    assert "3 of 128" in ran.out
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert ["node-a", "2", "1"] in rows
+    assert ["node-b", "4", "4"] in rows
+    assert ["accepted", "12,345"] in rows
+    assert ["lost", "0"] in rows
+
+
+def test_table_without_nodes_says_how_to_start_one(
+    argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeClient, "status", lambda self: {**STATUS, "nodes": []})
+    assert "argon node --manager" in argon("status").out
+
+
+def test_name_of_a_node_is_never_markup(
+    argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = {"name": "[bold]x[/]", "workers": 1, "in_flight": 0}
+    monkeypatch.setattr(FakeClient, "status", lambda self: {**STATUS, "name": "[red]", "nodes": [node]})
+    ran = argon("status")
+    assert "[bold]x[/]" in ran.out
+    assert "[red]" in ran.out
+
+
+def test_cluster_option_says_whose_numbers(argon: Run, fake_client: type[FakeClient]) -> None:
+    argon("status", "--cluster", "here:1")
+    assert fake_client.made[0].address == "here:1"
+
+
+@pytest.mark.parametrize("columns", ["1", "20"])
+def test_narrow_terminal_is_no_crash(
+    argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert argon("status").status == 0
