@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from argon.errors import ArgumentNotSerializable as ArgumentNotSerializable
     from argon.errors import AuthenticationFailed as AuthenticationFailed
     from argon.errors import ConnectionFailed as ConnectionFailed
+    from argon.errors import ListenRefused as ListenRefused
     from argon.errors import MayHaveRun as MayHaveRun
     from argon.errors import Rejected as Rejected
     from argon.errors import RejectReason as RejectReason
@@ -41,6 +42,7 @@ _HOMES = {
     "ArgumentNotSerializable": "argon.errors",
     "AuthenticationFailed": "argon.errors",
     "ConnectionFailed": "argon.errors",
+    "ListenRefused": "argon.errors",
     "MayHaveRun": "argon.errors",
     "RejectReason": "argon.errors",
     "Rejected": "argon.errors",

@@ -14,7 +14,7 @@ away.
         UnknownFunction    the node has no function of that name
         ResultNotSerializable   it ran, and its result cannot travel
       ArgumentNotSerializable   nothing was sent: an argument cannot travel
-      ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid
+      ConnectionFailed, AuthenticationFailed, ListenRefused, TokenInvalid, AddressInvalid
 """
 
 from __future__ import annotations
@@ -72,6 +72,10 @@ class AddressInvalid(ArgonError, ValueError):
 class TokenInvalid(ArgonError, ValueError):
     """The secret in a token file or in ``ARGON_TOKEN`` is unusable. The message names the file and the command that
     mends it."""
+
+
+class ListenRefused(ArgonError, OSError):
+    """A cluster or node cannot listen there: not loopback, not resolvable, or taken. The message says what to do."""
 
 
 class ConnectionFailed(ArgonError, ConnectionError):

@@ -120,3 +120,10 @@ def check_count(name: str, value: int, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"{name} is a whole number from {low} to {high}, not {value!r}")
     return value
+
+
+def check_seconds(name: str, value: float) -> float:
+    """Returns ``value`` if it is a positive number of seconds; raises ``ValueError`` naming it otherwise."""
+    if type(value) not in (int, float) or not 0 < value <= MAX_TIMEOUT_S:
+        raise ValueError(f"{name} is a positive number of seconds, not {value!r}")
+    return float(value)

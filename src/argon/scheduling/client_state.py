@@ -241,9 +241,10 @@ class ClientState:
         """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way."""
         return max(2, 2 * self._credits)
 
-    def unanswered(self) -> int:
-        """How many tasks have no answer yet."""
-        return len(self._tasks)
+    def is_sent(self, id_: int) -> bool:
+        """Whether the cluster has this task."""
+        task = self._tasks.get(id_)
+        return task is not None and task.sent
 
     # ---- sending ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,226 @@
+"""One connection: handshake, then messages both ways.
+
+In: bytes from the transport, messages to send. Out: messages, through callbacks, all those of one read at a time. It
+must never decode anything before the token is proved, never grow without bound for a peer that does not read, and
+never decide about a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from argon.protocol.codec import ProtocolViolation, encode
+from argon.protocol.framing import Framing
+from argon.protocol.handshake import ClusterHandshake, HandshakeFailed, PeerHandshake, Role
+from argon.protocol.messages import Goodbye, Message, Payload
+from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
+
+LARGE_BYTES = 64 << 10
+_CLOSE_PATIENCE_S = 5.0
+
+Handshake: TypeAlias = ClusterHandshake | PeerHandshake
+
+
+class Channel(asyncio.Protocol):
+    """One connection, on either side.
+
+    Args:
+        handshake: proves the token; the accepting or the dialling one.
+        max_payload_bytes: most bytes of one payload that may come in.
+        on_open: called once the token is proved.
+        on_messages: called with the messages of one read, in order.
+        on_lost: called once, when the connection is gone or was never opened, with the reason.
+        hold_back: stop reading from the peer while it does not read what was sent to it.
+
+    Attributes:
+        role: what the peer is, once the token is proved (accepting side only).
+        held_back: whether nothing is read from the peer at present.
+        refusal: the handshake's failure, if it was that which ended the connection.
+    """
+
+    def __init__(
+        self,
+        handshake: Handshake,
+        *,
+        max_payload_bytes: int,
+        on_open: Callable[[Channel], None],
+        on_messages: Callable[[Channel, list[Message]], None],
+        on_lost: Callable[[Channel, str], None],
+        hold_back: bool = False,
+    ) -> None:
+        self._handshake: Handshake | None = handshake
+        self._framing = Framing(max_payload_bytes)
+        self._on_open = on_open
+        self._on_messages = on_messages
+        self._on_lost = on_lost
+        self._hold_back = hold_back
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._out: list[bytes | memoryview] = []
+        self._out_large = False
+        self._written_bytes = 0
+        self._drained_bytes = 0
+        self._reason = ""
+        self.role: Role | None = None
+        self.held_back = False
+        self.refusal: HandshakeFailed | None = None
+
+    # ---- said to the peer ---------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was sent and not flushed."""
+        return bool(self._out)
+
+    def send(self, message: Message) -> None:
+        """Puts a message behind those sent before; ``flush`` writes them all at once."""
+        header, payload = encode(message)
+        self._out.append(header)
+        if payload:
+            self._append_payload(payload)
+
+    def flush(self) -> None:
+        """Writes what was sent: small pieces joined, large ones as they are, never copied."""
+        out, self._out = self._out, []
+        transport = self._transport
+        if transport is None or not out or transport.is_closing():
+            return
+        if not self._out_large:
+            data = b"".join(out)
+            self._written_bytes += len(data)
+            transport.write(data)
+            return
+        self._out_large = False
+        small: list[bytes | memoryview] = []
+        for piece in out:
+            self._written_bytes += len(piece)
+            if len(piece) < LARGE_BYTES:
+                small.append(piece)
+                continue
+            transport.write(b"".join(small))
+            transport.write(piece)
+            small.clear()
+        transport.write(b"".join(small))
+
+    def discard_payload(self) -> None:
+        """Does not keep the payload that the peer has announced."""
+        self._framing.discard()
+
+    def close(self, reason: str) -> None:
+        """Says Goodbye, and closes once everything has left or the peer has had a few seconds to take it."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._reason = self._reason or reason
+        if self._handshake is None:
+            self.send(Goodbye(reason))
+            self.flush()
+        transport.close()
+        self._watch(_CLOSE_PATIENCE_S, transport.abort)
+
+    def abort(self, reason: str) -> None:
+        """Ends the connection at once."""
+        self._reason = self._reason or reason
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _append_payload(self, payload: Payload) -> None:
+        if isinstance(payload, bytes):
+            self._out.append(payload)
+            self._out_large = self._out_large or len(payload) >= LARGE_BYTES
+        else:
+            self._out.extend(payload)
+            self._out_large = True
+
+    # ---- called by the transport --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(high=OUT_BUFFER_BYTES)
+        self._watch(HELLO_TIMEOUT_S, lambda: self.abort("no handshake in time"))
+        if isinstance(self._handshake, PeerHandshake):
+            transport.write(self._handshake.opening())
+
+    def data_received(self, data: bytes) -> None:
+        if self._handshake is not None:
+            data = self._shake_hands(self._handshake, data)
+            if not data:
+                return
+        try:
+            messages = self._framing.feed(data)
+        except ProtocolViolation as violation:
+            self.close(violation.reason)
+            return
+        if messages:
+            self._on_messages(self, messages)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        reason = self._reason or (str(exc) if exc else "the peer closed the connection")
+        if self._framing.unfinished():
+            reason += " inside a frame"
+        self._transport = None
+        self._on_lost(self, reason)
+
+    def pause_writing(self) -> None:
+        assert self._transport is not None
+        if self._hold_back:
+            self.held_back = True
+            self._transport.pause_reading()
+        self._expect_progress()
+
+    def resume_writing(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.held_back and self._transport is not None:
+            self.held_back = False
+            self._transport.resume_reading()
+
+    # ---- private ------------------------------------------------------------------------------------------------
+
+    def _shake_hands(self, handshake: Handshake, data: bytes) -> bytes:
+        """Feeds the handshake; returns what came behind it once it is done."""
+        assert self._transport is not None
+        try:
+            answer = handshake.feed(data)
+        except HandshakeFailed as failure:
+            self.refusal = failure
+            self._transport.write(failure.answer)
+            self.close(failure.reason)
+            return b""
+        if answer:
+            self._transport.write(answer)
+        done = handshake.role is not None if isinstance(handshake, ClusterHandshake) else handshake.done
+        if not done:
+            return b""
+        if isinstance(handshake, ClusterHandshake):
+            self.role = handshake.role
+        self._handshake = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._on_open(self)
+        return handshake.rest
+
+    def _expect_progress(self) -> None:
+        """A peer that takes nothing of a full buffer for a while is cut off."""
+        if self._transport is None:
+            return
+        drained = self._written_bytes - self._transport.get_write_buffer_size()
+        if drained == self._drained_bytes:
+            self.abort(f"nothing was read from a full buffer for {OUT_BUFFER_STALL_S:g} s")
+            return
+        self._drained_bytes = drained
+        self._watch(OUT_BUFFER_STALL_S, self._expect_progress)
+
+    def _watch(self, seconds: float, action: Callable[[], Any]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, action)

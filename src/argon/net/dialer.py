@@ -1,0 +1,163 @@
+"""Dialling: from an address to a connection that has been welcomed, again and again for as long as it is wanted.
+
+In: the cluster's address, a role, the token. Out: an open channel with the cluster's Welcome, each time it succeeds;
+the reason, each time it does not. It must never hammer a cluster that is down: pauses grow to half a minute, with
+full jitter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+
+from argon.errors import AuthenticationFailed, ConnectionFailed
+from argon.net.channel import Channel
+from argon.protocol.handshake import PeerHandshake, Role
+from argon.protocol.messages import Message, Welcome
+from argon.settings import MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
+
+_STABLE_S = 60.0
+
+
+class Dialer:
+    """Keeps one connection to a cluster.
+
+    Args:
+        address: ``host:port``.
+        role: what this side is.
+        token: the shared secret.
+        on_up: called with the channel and the Welcome of each new connection.
+        on_messages: called with the messages of one read.
+        on_down: called when an open connection is lost, with the reason.
+        on_failure: called when an attempt to connect fails, with the exception.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        role: Role,
+        token: bytes,
+        *,
+        on_up: Callable[[Channel, Welcome], None],
+        on_messages: Callable[[Channel, list[Message]], None],
+        on_down: Callable[[Channel, str], None],
+        on_failure: Callable[[ConnectionFailed | AuthenticationFailed], None] | None = None,
+    ) -> None:
+        self.address = address
+        self._host, self._port = parse_address(address)
+        self._role = role
+        self._token = token
+        self._on_up = on_up
+        self._on_messages = on_messages
+        self._on_down = on_down
+        self._on_failure = on_failure
+        self._down: asyncio.Future[str] | None = None
+        self._welcomed: asyncio.Future[None] | None = None
+        self._channel: Channel | None = None
+
+    async def connect(self) -> None:
+        """Connects once.
+
+        Raises:
+            ConnectionFailed: nobody answers there, or not a cluster. Start one, or try again.
+            AuthenticationFailed: the tokens differ.
+        """
+        loop = asyncio.get_running_loop()
+        self._welcomed, self._down = loop.create_future(), loop.create_future()
+        handshake = PeerHandshake(self._token, self._role, os.urandom(32))
+        try:
+            await loop.create_connection(lambda: self._make_channel(handshake), self._host, self._port)
+        except OSError as error:
+            raise ConnectionFailed(
+                f"no Argon cluster at {self.address} ({error.strerror or error}); start one with: argon cluster",
+                address=self.address,
+            ) from None
+        try:
+            await self._welcomed
+        except asyncio.CancelledError:
+            if self._channel is not None:
+                self._channel.abort("gave up")
+            raise
+
+    async def keep(self) -> None:
+        """Stays connected: waits for the loss of the connection and connects anew, for ever."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            if self._down is not None and self._channel is not None:
+                since = loop.time()
+                await self._down
+                failures = 0 if loop.time() - since > _STABLE_S else failures + 1
+                await asyncio.sleep(_pause_s(failures))
+            try:
+                await self.connect()
+            except (ConnectionFailed, AuthenticationFailed) as failure:
+                if self._on_failure is not None:
+                    self._on_failure(failure)
+                failures += 1
+                await asyncio.sleep(_pause_s(failures))
+
+    def close(self, reason: str) -> None:
+        """Ends the connection, if there is one."""
+        if self._channel is not None:
+            self._channel.close(reason)
+
+    async def wait_closed(self, timeout_s: float = 2.0) -> None:
+        """Waits until the connection has ended, and ends it harder when it has not by then."""
+        if self._channel is None or self._down is None:
+            return
+        await asyncio.wait([self._down], timeout=timeout_s)
+        if self._channel is not None:
+            self._channel.abort("closing took too long")
+
+    def _make_channel(self, handshake: PeerHandshake) -> Channel:
+        return Channel(
+            handshake,
+            max_payload_bytes=MAX_PAYLOAD_BYTES,
+            on_open=self._opened,
+            on_messages=self._first_messages,
+            on_lost=self._lost,
+        )
+
+    def _opened(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def _first_messages(self, channel: Channel, messages: list[Message]) -> None:
+        assert self._welcomed is not None
+        if self._welcomed.done():
+            self._on_messages(channel, messages)
+            return
+        first = messages[0]
+        if not isinstance(first, Welcome):
+            channel.abort("the cluster did not begin with a welcome")
+            return
+        self._welcomed.set_result(None)
+        self._on_up(channel, first)
+        if len(messages) > 1:
+            self._on_messages(channel, messages[1:])
+
+    def _lost(self, channel: Channel, reason: str) -> None:
+        self._channel = None
+        assert self._welcomed is not None
+        assert self._down is not None
+        if not self._welcomed.done():
+            self._welcomed.set_exception(self._failure(channel, reason))
+        elif not self._down.done():
+            self._down.set_result(reason)
+            self._on_down(channel, reason)
+
+    def _failure(self, channel: Channel, reason: str) -> ConnectionFailed | AuthenticationFailed:
+        if channel.refusal is not None and channel.refusal.authentication:
+            return AuthenticationFailed(
+                f"the cluster at {self.address} has another token; use its token file, or set ARGON_TOKEN to its token",
+                address=self.address,
+            )
+        return ConnectionFailed(f"the connection to {self.address} failed: {reason}", address=self.address)
+
+
+def _pause_s(failures: int) -> float:
+    """Exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), never quite zero."""
+    ceiling = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2.0 ** min(failures, 16))
+    return random.uniform(RECONNECT_MIN_S / 2, ceiling)

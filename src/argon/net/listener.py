@@ -1,0 +1,116 @@
+"""Listening: from a host and a port to sockets that accept, on loopback only.
+
+In: host, port, what to make of a connection. Out: a running listener and its address. It must never listen where others
+than this machine can reach it: until the wire is encrypted, that is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import resource
+import socket
+from collections.abc import Callable
+
+from argon.errors import ListenRefused
+from argon.settings import MAX_CONNECTIONS, format_address
+
+_BACKLOG = 1024
+
+
+async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Server, str]:
+    """Listens.
+
+    Args:
+        host: a name or address that means this machine only.
+        port: 0 lets the system choose.
+        make_protocol: called for each connection.
+
+    Returns:
+        The running server and its address, ``host:port``.
+
+    Raises:
+        ListenRefused: the host is not loopback, does not resolve, or the port is taken. The message says what to do.
+    """
+    _raise_descriptor_limit()
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in _loopback_addresses(host):
+            sock = _bound_socket(family, address, port or (sockets[0].getsockname()[1] if sockets else 0), not sockets)
+            if sock is not None:
+                sockets.append(sock)
+        port = sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        server: asyncio.Server = await _serve_all(loop, make_protocol, sockets)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return server, format_address(host, port)
+
+
+async def _serve_all(
+    loop: asyncio.AbstractEventLoop, make_protocol: Callable[[], asyncio.Protocol], sockets: list[socket.socket]
+) -> asyncio.Server:
+    first = await loop.create_server(make_protocol, sock=sockets[0], backlog=_BACKLOG)
+    others = [await loop.create_server(make_protocol, sock=sock, backlog=_BACKLOG) for sock in sockets[1:]]
+    return first if not others else _ServerGroup([first, *others])  # type: ignore[return-value]  # it has close()
+
+
+class _ServerGroup:
+    """The servers of one name's several addresses, closed together."""
+
+    def __init__(self, servers: list[asyncio.Server]) -> None:
+        self._servers = servers
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+
+def _loopback_addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenRefused(f"the host {host!r} cannot be resolved: {error.strerror}", host=host) from None
+    addresses: list[tuple[socket.AddressFamily, str]] = list(
+        dict.fromkeys((family, str(sockaddr[0])) for family, _, _, _, sockaddr in found)
+    )
+    for _, address in addresses:
+        if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+            raise ListenRefused(
+                f"listening on {host!r} ({address}) is refused: other machines could reach it, and the wire is not"
+                " encrypted yet; listen on localhost, and reach it from elsewhere through an SSH tunnel",
+                host=host,
+            )
+    return addresses
+
+
+def _bound_socket(family: socket.AddressFamily, address: str, port: int, required: bool) -> socket.socket | None:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+    except OSError as error:
+        sock.close()
+        if not required and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return None
+        what = (
+            "is in use; choose another with --port, or stop what listens there"
+            if error.errno == errno.EADDRINUSE
+            else (f"cannot be listened on: {error.strerror}")
+        )
+        raise ListenRefused(f"{format_address(address, port)} {what}", host=address, port=port) from None
+    return sock
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + 256
+    if soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )

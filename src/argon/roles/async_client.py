@@ -1,0 +1,167 @@
+"""The face for asyncio programs.
+
+In: awaits. Out: values and exceptions, on the caller's own event loop. It must never block the loop: everything waits
+as a future.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Self
+
+from argon.errors import ConnectionFailed
+from argon.net.security import find_token
+from argon.protocol.messages import Outcome, Status
+from argon.roles.answers import value_of
+from argon.roles.client_shell import ClientShell
+from argon.roles.options import UNSET, Unset, changed_options, deadline_of
+from argon.roles.payload import pack_call
+from argon.scheduling.client_state import TaskOptions
+from argon.settings import DEFAULT_ADDRESS, parse_address
+
+
+class AsyncFuture(asyncio.Future[Any]):
+    """A task's future. Cancelling it ends the task, wherever it is."""
+
+    task_number = 0
+    shell: ClientShell | None = None
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancels the wait, and the task with it: one that is queued never runs, one that runs is killed."""
+        cancelled = super().cancel(msg)
+        if cancelled and self.shell is not None:
+            self.shell.cancel(self.task_number)
+        return cancelled
+
+
+class AsyncClient:
+    """A client of an Argon cluster, or of a node that listens by itself, for asyncio programs.
+
+    Args:
+        address: ``host:port``.
+        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
+        connect_timeout: seconds that the first connection may take.
+
+    Raises:
+        AddressInvalid: the address is not ``host:port``.
+        ConnectionFailed, AuthenticationFailed, TokenInvalid: it cannot connect (on ``async with`` or ``connect()``).
+
+    Example:
+        >>> async def main():
+        ...     async with argon.AsyncClient("localhost:8000") as client:
+        ...         return await client.run(math.sqrt, 2.0)
+    """
+
+    def __init__(
+        self, address: str = DEFAULT_ADDRESS, *, token: str | None = None, connect_timeout: float = 10.0
+    ) -> None:
+        parse_address(address)
+        self._address = address
+        self._token = token
+        self._connect_timeout_s = connect_timeout
+        self._options = TaskOptions()
+        self._shells: list[ClientShell] = []
+
+    async def connect(self) -> None:
+        """Connects; ``async with`` does it by itself. A lost connection is renewed for ever."""
+        if not self._shells:
+            shell = ClientShell(self._address, find_token(self._token), self._settled)
+            await shell.connect(self._connect_timeout_s)
+            self._shells.append(shell)
+
+    async def close(self) -> None:
+        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
+        while self._shells:
+            await self._shells.pop().close()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def with_options(
+        self,
+        *,
+        priority: int | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
+        retries: int | Unset | None = UNSET,
+        idempotent: bool | Unset = UNSET,
+        key: object = UNSET,
+    ) -> Self:
+        """The same client with other options for the tasks submitted through it; see ``Client.with_options``."""
+        view = copy.copy(self)
+        view._options = changed_options(
+            self._options, priority=priority, timeout=timeout, retries=retries, idempotent=idempotent, key=key
+        )
+        return view
+
+    def submit(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+        """Hands a task over and returns its future at once.
+
+        Args:
+            function: any callable; or ``"module:name"``, which is then looked up by the worker only.
+
+        Returns:
+            A future of the value. Cancelling it ends the task.
+
+        Raises:
+            ArgumentNotSerializable: an argument cannot travel; nothing was sent.
+            ConnectionFailed: the client is not connected yet, or closed.
+        """
+        if not self._shells:
+            raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
+        shell = self._shells[0]
+        payload, kind = pack_call(function, args, kwargs)
+        future = AsyncFuture()
+        options = self._options
+        number = shell.submit(kind, payload, options, deadline_of(options), future)
+        future.task_number, future.shell = number, shell
+        return future
+
+    async def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
+        """Hands a task over and waits for its value; raises as the task did, or the ``TaskError`` that tells its
+        fate."""
+        return await self.submit(function, *args, **kwargs)
+
+    async def map(self, function: Callable[..., Any] | str, /, *iterables: Iterable[Any]) -> AsyncIterator[Any]:
+        """Values of ``function`` over the zipped iterables, in order, fed lazily.
+
+        Only so many tasks are under way as the cluster's credits allow, however long the iterables are. When the loop
+        is left early, those under way are cancelled.
+        """
+        waiting: deque[asyncio.Future[Any]] = deque()
+        try:
+            for arguments in zip(*iterables, strict=False):
+                waiting.append(self.submit(function, *arguments))
+                while waiting and (len(waiting) >= self._shells[0].window() or waiting[0].done()):
+                    yield await waiting.popleft()
+            while waiting:
+                yield await waiting.popleft()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    async def status(self) -> dict[str, Any]:
+        """The cluster's numbers, as ``argon status --json`` prints them."""
+        if not self._shells:
+            raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
+        return await self._shells[0].status()
+
+    @staticmethod
+    def _settled(future: AsyncFuture, outcome: Outcome) -> None:
+        if future.done():
+            return
+        future.shell = None
+        if outcome.status == Status.CANCELLED:
+            future.cancel()
+            return
+        value, error = value_of(outcome)
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,304 @@
+"""The node process: tasks in from a cluster, decisions by ``NodeState``, tasks out to worker processes.
+
+In: what the cluster says, what workers answer. Out: what the state decides, performed in order. It must never decide
+anything itself, and never unpickle.
+
+A node that listens by itself is a cluster and a node in one process, joined by a connection in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import re
+import secrets
+import socket
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import TypeAlias
+
+from argon.errors import ConnectionFailed
+from argon.net.channel import Channel
+from argon.net.dialer import Dialer
+from argon.net.memory import MemoryChannel, join
+from argon.net.security import find_token
+from argon.net.timer import DeadlineTimer
+from argon.protocol.handshake import Role
+from argon.protocol.messages import Message, Outcome, Welcome
+from argon.roles.cluster import Cluster
+from argon.roles.pool import Pool, WorkerExit
+from argon.roles.server import Server
+from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.node_state import NodeState, WorkerEnd
+from argon.settings import (
+    DEFAULT_HOST,
+    DRAIN_TIMEOUT_S,
+    KILL_AFTER_S,
+    MAX_NAME_CHARS,
+    MAX_PAYLOAD_BYTES,
+    MAX_WORKERS,
+    QUEUE_LIMIT,
+    NodeSettings,
+    check_count,
+    check_seconds,
+    parse_address,
+)
+
+Link: TypeAlias = Channel | MemoryChannel
+log = logging.getLogger("argon.node")
+
+
+class Node(Server):
+    """A pool of worker processes on one machine. It serves a cluster, or clients directly, or both never.
+
+    Args:
+        manager: ``host:port`` of the cluster to serve. Without it, ``port`` is needed.
+        workers: worker processes; by default one for each CPU.
+        max_requests: tasks after which a worker process is replaced by a fresh one, None for never.
+        include: directories in which workers look for modules first.
+        name: its name in the cluster, of ``[A-Za-z0-9._:-]``; by default the host's name and the process id.
+        host, port: listen here for clients instead of serving a cluster; port 0 lets the system choose.
+        queue_limit: as for ``Cluster``, when it listens.
+        kill_after: seconds that a task being killed may ignore SIGTERM.
+        drain_timeout: seconds that SIGTERM leaves for running tasks to finish.
+        max_payload: most bytes of one result's payload.
+        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
+
+    Raises:
+        ValueError: a parameter is out of its range; the message says which and what it may be.
+        AddressInvalid: ``manager`` is not ``host:port``.
+        TokenInvalid, AuthenticationFailed: there is no usable token, or not the cluster's (when it starts).
+
+    Example:
+        >>> argon.Node(manager="localhost:8000", workers=4).start()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        manager: str | None = None,
+        workers: int | None = None,
+        max_requests: int | None = None,
+        include: Sequence[str] = (),
+        name: str | None = None,
+        *,
+        host: str = DEFAULT_HOST,
+        port: int | None = None,
+        queue_limit: int = QUEUE_LIMIT,
+        kill_after: float = KILL_AFTER_S,
+        drain_timeout: float = DRAIN_TIMEOUT_S,
+        max_payload: int = MAX_PAYLOAD_BYTES,
+        token: str | None = None,
+    ) -> None:
+        super().__init__(drain_timeout)
+        if (manager is None) == (port is None):
+            raise ValueError("a node serves a cluster (manager=…) or listens by itself (port=…): give one of the two")
+        if manager is not None:
+            parse_address(manager)
+        if isinstance(include, str):
+            raise ValueError("include is a list of directories, not one string")
+        self.name = _checked_name(name)
+        self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
+        self._manager = manager
+        self._include = [os.path.abspath(directory) for directory in include]
+        self._max_payload_bytes = check_count("max_payload", max_payload, 1, 1 << 31)
+        self._token = token
+        settings = NodeSettings(
+            name=self.name,
+            incarnation=secrets.randbits(63),
+            workers=self.workers,
+            max_requests=None if max_requests is None else check_count("max_requests", max_requests, 1, 1 << 40),
+            kill_after_s=check_seconds("kill_after", kill_after),
+        )
+        self._state = NodeState(settings)
+        self._cluster: Cluster | None = None
+        if port is not None:
+            self._cluster = Cluster(
+                host, port, queue_limit, max_payload=max_payload, drain_timeout=drain_timeout, token=token
+            )
+        self._timer = DeadlineTimer(lambda: self._guarded(self._tick), self._state.next_deadline)
+        self._pool: Pool | None = None
+        self._dialer: Dialer | None = None
+        self._dialing: asyncio.Task[None] | None = None
+        self._link: Link | None = None
+        self._session = 0
+        self._ready: asyncio.Event | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Where it listens, ``host:port``, or None."""
+        return self._cluster.address if self._cluster is not None else None
+
+    # ---- life ---------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        self._ready = asyncio.Event()
+        self._pool = Pool(
+            node_name=self.name,
+            include=self._include,
+            max_payload_bytes=self._max_payload_bytes,
+            on_ready=lambda worker: self._guarded(self._worker_ready, worker),
+            on_outcomes=lambda worker, outcomes: self._guarded(self._worker_answered, worker, outcomes),
+            on_exit=lambda end: self._guarded(self._worker_ended, end),
+        )
+        self._perform(self._state.start())
+        if self._cluster is not None:
+            await self._cluster.__aenter__()
+            self._join(self._cluster)
+        else:
+            assert self._manager is not None
+            await self._dial(self._manager)
+        await self._ready.wait()
+
+    def _drain_now(self, timeout_s: float) -> None:
+        self._guarded(self._drain, timeout_s)
+
+    def _drain(self, timeout_s: float) -> None:
+        if self._cluster is not None and self._cluster.running():
+            self._cluster.drain_within(timeout_s)
+        else:
+            self._perform(self._state.drain(monotonic(), timeout_s))
+
+    def _close(self) -> None:
+        self._timer.cancel()
+        if self._dialing is not None:
+            self._dialing.cancel()
+        if self._link is not None:
+            self._link.close("the node is leaving")
+        if self._pool is not None:
+            self._pool.close()
+
+    async def _linger(self) -> None:
+        if self._cluster is not None:
+            await self._cluster.__aexit__()
+        if self._dialing is not None:
+            with suppress(asyncio.CancelledError):
+                await self._dialing
+        if self._dialer is not None:
+            await self._dialer.wait_closed()
+
+    # ---- the cluster --------------------------------------------------------------------------------------------
+
+    def _join(self, cluster: Cluster) -> None:
+        """Connects this node to the cluster in its own process; when that stops, so does the node."""
+        ours = MemoryChannel(None, self._cluster_said, lambda link, _: self._own_cluster_gone(link))
+        theirs = MemoryChannel(Role.NODE, cluster.received, cluster.lost)
+        join(ours, theirs)
+        cluster.attach(theirs)
+
+    def _own_cluster_gone(self, link: MemoryChannel) -> None:
+        self._guarded(self._lost, link)
+        self._guarded(lambda: self._perform(self._state.drain(monotonic(), 0.0)))
+
+    async def _dial(self, manager: str) -> None:
+        self._dialer = Dialer(
+            manager,
+            Role.NODE,
+            find_token(self._token),
+            on_up=lambda channel, welcome: self._guarded(self._welcomed, channel, welcome),
+            on_messages=self._cluster_said,
+            on_down=self._cluster_gone,
+            on_failure=lambda failure: log.warning("! %s", failure),
+        )
+        try:
+            await self._dialer.connect()
+        except ConnectionFailed as failure:
+            log.warning("! %s; trying again until there is one", failure)
+        self._dialing = asyncio.get_running_loop().create_task(self._dialer.keep())
+
+    def _cluster_said(self, link: Link, messages: list[Message]) -> None:
+        self._guarded(self._received, link, messages)
+
+    def _received(self, link: Link, messages: list[Message]) -> None:
+        if self._link is None and isinstance(messages[0], Welcome):
+            self._welcomed(link, messages[0])
+            messages = messages[1:]
+        if link is self._link and messages:
+            self._perform(self._state.received(self._session, messages, monotonic()))
+
+    def _welcomed(self, link: Link, welcome: Welcome) -> None:
+        self._link = link
+        self._session += 1
+        log.info("= the cluster has welcomed this node as session %d", welcome.session)
+        self._perform(self._state.connected(self._session, welcome, monotonic()))
+        self._note_ready()
+
+    def _cluster_gone(self, link: Link, reason: str) -> None:
+        log.warning("x the cluster is gone: %s; reconnecting", reason)
+        self._guarded(self._lost, link)
+
+    def _lost(self, link: Link) -> None:
+        if link is self._link:
+            self._link = None
+            self._perform(self._state.lost(self._session, monotonic()))
+
+    # ---- the workers --------------------------------------------------------------------------------------------
+
+    def _worker_ready(self, worker: int) -> None:
+        self._perform(self._state.worker_ready(worker, monotonic()))
+        self._note_ready()
+
+    def _worker_answered(self, worker: int, outcomes: list[Outcome]) -> None:
+        self._perform(self._state.worker_answered(worker, outcomes, monotonic()))
+
+    def _worker_ended(self, exit_: WorkerExit) -> None:
+        level = logging.WARNING if exit_.signal or exit_.exit_code else logging.DEBUG
+        log.log(level, "x worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
+        end = WorkerEnd(exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted)
+        self._perform(self._state.worker_ended(end, exit_.outcomes, monotonic()))
+
+    def _note_ready(self) -> None:
+        if self._ready is not None and self._link is not None and self._state.ready_workers() >= self.workers:
+            self._ready.set()
+
+    # ---- effects ------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._perform(self._state.tick(monotonic()))
+
+    def _perform(self, effects: list[NodeEffect]) -> None:
+        pool = self._pool
+        assert pool is not None
+        left = deque(effects)
+        while left:
+            effect = left.popleft()
+            if type(effect) is Send:
+                if self._link is not None:
+                    self._link.send(effect.message)
+            elif type(effect) is Give:
+                pool.give(effect.worker, effect.assign)
+            elif type(effect) is Recall:
+                back = pool.recall(effect.worker)
+                now = monotonic()
+                left.extend(self._state.worker_recalled(effect.worker, back.task_ids, back.outcomes, now))
+            elif type(effect) is Spawn:
+                pool.spawn(effect.worker)
+            elif type(effect) is Kill:
+                pool.kill(effect.worker, effect.forced)
+            elif type(effect) is Retire:
+                pool.retire(effect.worker)
+            elif type(effect) is Close:
+                if self._link is not None:
+                    self._link.close(effect.reason)
+            else:
+                assert type(effect) is Stop
+                self._stop()
+        if self._link is not None and self._link.pending:
+            self._link.flush()
+        self._timer.arm(self._state.next_deadline())
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _checked_name(name: str | None) -> str:
+    if name is None:
+        host = re.sub(r"[^A-Za-z0-9._:-]", "-", socket.gethostname())[: MAX_NAME_CHARS - 20] or "node"
+        return f"{host}-{os.getpid()}-{random.randrange(16**4):04x}"
+    if not re.fullmatch(rf"[A-Za-z0-9._:-]{{1,{MAX_NAME_CHARS}}}", name):
+        raise ValueError(f"a node's name has 1 to {MAX_NAME_CHARS} characters of A-Z a-z 0-9 . _ : -, not {name!r}")
+    return name

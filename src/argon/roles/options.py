@@ -1,0 +1,67 @@
+"""The options of a task as callers write them, checked.
+
+In: keyword arguments of ``with_options``. Out: a checked ``TaskOptions``. Options never share a call with the
+function's own arguments, so that no function's keyword is ever taken.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from time import monotonic
+from zlib import crc32
+
+import msgspec
+
+from argon.scheduling.client_state import TaskOptions
+from argon.settings import Priority, check_count, check_seconds
+
+_RETRIES_MAX = 1_000_000
+
+
+class Unset(msgspec.Struct):
+    """Stands for an option that was not given, where None means something."""
+
+
+UNSET = Unset()
+
+
+def changed_options(
+    options: TaskOptions,
+    *,
+    priority: int | Unset = UNSET,
+    timeout: float | Unset | None = UNSET,
+    retries: int | Unset | None = UNSET,
+    idempotent: bool | Unset = UNSET,
+    key: object = UNSET,
+) -> TaskOptions:
+    """The options with those given replaced.
+
+    Args:
+        priority: an ``argon.Priority``.
+        timeout: seconds from submit to answer, None for ever.
+        retries: how often a rejected task is tried again, None for ever, 0 to be told at once.
+        idempotent: whether the task may run twice, so that it is run again when its node is lost.
+        key: tasks with equal keys (compared by ``str()``) go to the same node while it has room; None for any node.
+
+    Raises:
+        ValueError: an option is out of its range; the message says which and what it may be.
+    """
+    changes: dict[str, object] = {}
+    if not isinstance(priority, Unset):
+        changes["priority"] = int(Priority(priority))
+    if not isinstance(timeout, Unset):
+        changes["timeout_s"] = None if timeout is None else check_seconds("timeout", timeout)
+    if not isinstance(retries, Unset):
+        changes["retries"] = None if retries is None else check_count("retries", retries, 0, _RETRIES_MAX)
+    if not isinstance(idempotent, Unset):
+        if not isinstance(idempotent, bool):
+            raise ValueError(f"idempotent is True or False, not {idempotent!r}")
+        changes["idempotent"] = idempotent
+    if not isinstance(key, Unset):
+        changes["key"] = 0 if key is None else crc32(str(key).encode()) or 1
+    return msgspec.structs.replace(options, **changes)
+
+
+def deadline_of(options: TaskOptions) -> float:
+    """The moment on the monotonic clock at which a task submitted now expires."""
+    return inf if options.timeout_s is None else monotonic() + options.timeout_s

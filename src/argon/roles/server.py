@@ -1,0 +1,153 @@
+"""What a cluster and a node have in common: they start, serve until they are told to stop, and stop cleanly.
+
+In: calls from the owner (any thread) and signals. Out: the role's life on an event loop. A broken invariant inside a
+role ends it with that exception, rather than letting it go on wrongly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Server(ABC):
+    """The life of a role. Subclasses open, drain and close."""
+
+    def __init__(self, drain_timeout: float) -> None:
+        if not drain_timeout >= 0:
+            raise ValueError(f"drain_timeout is a number of seconds, 0 or more, not {drain_timeout!r}")
+        self._drain_timeout = drain_timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Future[None] | None = None
+        self._finished = threading.Event()
+        self._draining = False
+
+    # ---- for owners ---------------------------------------------------------------------------------------------
+
+    def start(self, on_ready: Callable[[], None] | None = None) -> None:
+        """Serves in this thread until ``shutdown()``, SIGTERM or SIGINT.
+
+        The first signal drains: nothing new is taken, what is here is finished, for ``drain_timeout`` seconds at
+        most. A second signal ends at once. Signals are only caught in the main thread.
+
+        Args:
+            on_ready: called once, when it serves.
+        """
+        run_on_own_loop(self._start(on_ready))
+
+    async def serve(self, on_ready: Callable[[], None] | None = None) -> None:
+        """Serves on the running event loop until ``shutdown()``. Signals are left to the program."""
+        async with self:
+            if on_ready is not None:
+                on_ready()
+            assert self._stopped is not None
+            await self._stopped
+
+    def shutdown(self) -> None:
+        """Stops now: every pending task is answered, then all connections close. May be called from any thread."""
+        self._request(0.0)
+
+    def drain(self) -> None:
+        """Stops gently, as SIGTERM does. May be called from any thread."""
+        self._request(self._drain_timeout)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits in another thread until it has stopped; returns whether it has."""
+        return self._finished.wait(timeout)
+
+    async def __aenter__(self) -> Self:
+        if self._loop is not None:
+            raise RuntimeError(f"this {type(self).__name__} was started before; make a new one")
+        self._loop = asyncio.get_running_loop()
+        self._stopped = self._loop.create_future()
+        try:
+            await self._open()
+        except BaseException:
+            self._close()
+            self._finish()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._stopped is not None
+        try:
+            if not self._stopped.done():
+                self._drain_now(0.0)
+            await self._stopped
+        finally:
+            self._close()
+            await self._linger()
+            self._finish()
+
+    # ---- for subclasses -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Begins to serve."""
+
+    @abstractmethod
+    def _drain_now(self, timeout_s: float) -> None:
+        """Begins to stop; calls ``_stop`` when everything is answered."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Says goodbye to everybody, and lets go of everything."""
+
+    @abstractmethod
+    async def _linger(self) -> None:
+        """Waits, for seconds at most, until what was said has left."""
+
+    def _stop(self) -> None:
+        """Everything is answered."""
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
+
+    def _guarded(self, event: Callable[..., None], *arguments: Any) -> None:
+        """Runs one event; what it raises is a broken invariant, and ends the role."""
+        try:
+            event(*arguments)
+        except Exception as error:
+            if self._stopped is None or self._stopped.done():
+                raise
+            self._stopped.set_exception(error)
+
+    # ---- private ------------------------------------------------------------------------------------------------
+
+    async def _start(self, on_ready: Callable[[], None] | None) -> None:
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._signalled)
+        await self.serve(on_ready)
+
+    def _signalled(self) -> None:
+        self._drain_now(0.0 if self._draining else self._drain_timeout)
+        self._draining = True
+
+    def _request(self, timeout_s: float) -> None:
+        loop = self._loop
+        if loop is not None and not self._finished.is_set():
+            loop.call_soon_threadsafe(self._drain_unless_stopped, timeout_s)
+
+    def _drain_unless_stopped(self, timeout_s: float) -> None:
+        if self._stopped is not None and not self._stopped.done():
+            self._drain_now(timeout_s)
+
+    def _finish(self) -> None:
+        self._finished.set()
+
+
+def run_on_own_loop(main: Any) -> Any:
+    """Runs a coroutine on a new event loop: uvloop's where there is one, asyncio's elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
