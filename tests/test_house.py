@@ -370,7 +370,7 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
     (floors, {"tools/stray.py": ""}, "tools is on no floor"),
     (blind_rooms, {"scheduling/queue.py": "from argon.scheduling.effects import Send"}, "argon.scheduling.effects"),
     (blind_rooms, {"scheduling/queue.py": "from . import router", "scheduling/router.py": ""}, "scheduling.router"),
-    (blind_rooms, {"scheduling/workers.py": "from argon.scheduling.membership import Membership"}, "see only the records"),
+    (blind_rooms, {"scheduling/workers.py": "from argon.scheduling.membership import Membership"}, "only the records"),
     (blind_rooms, {"scheduling/task.py": "from argon.scheduling import queue"}, "argon.scheduling"),
     (blind_rooms, {"scheduling/queue.py": "from .cluster_state import ClusterState"}, "argon.scheduling.cluster_state"),
     (blind_rooms, {"scheduling/__init__.py": "from .queue import Queue"}, "argon.scheduling.queue"),
