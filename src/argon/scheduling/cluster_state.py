@@ -43,28 +43,22 @@ from argon.protocol.messages import (
 from argon.scheduling.admission import Door, client_credits, refusal, retry_after_s
 from argon.scheduling.clients import Clients, ClientSession
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
+from argon.scheduling.invariants import check_cluster
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import ServiceTimes
-from argon.scheduling.member import Member
+from argon.scheduling.member import Member, is_node_name
 from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
 from argon.scheduling.router import Router
-from argon.scheduling.snapshot import ClusterSnapshot, NodeNumbers, TaskCounters
-from argon.scheduling.task import Task, TaskState
+from argon.scheduling.snapshot import ClusterSnapshot, TaskCounters, node_numbers
+from argon.scheduling.task import Task, TaskState, admitted_task
 from argon.settings import MAX_NAME_CHARS, MAX_WORKERS, ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
 
 ATTEMPTS_MAX = 3
-_NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
-
-
-class NodeSession(msgspec.Struct, eq=False):
-    """One node's connection, before and after it registers."""
-
-    peer: Peer
-    member: Member | None = None
+_OVERDUE = Detail("its deadline passed in the queue")
 
 
 class ClusterState:
@@ -74,7 +68,7 @@ class ClusterState:
         self._settings = settings
         self._rng = rng
         self._clients = Clients()
-        self._nodes: dict[Peer, NodeSession] = {}
+        self._newcomers: set[Peer] = set()
         self._fleet = ServiceTimes()
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
@@ -85,6 +79,7 @@ class ClusterState:
         self._stale_answers = 0
         self._sequence = 0
         self._in_flight = 0
+        self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
         self._drain_until: float | None = None
         self._stopped = False
@@ -98,10 +93,9 @@ class ClusterState:
         if role is Role.CLIENT:
             self._clients.add(peer, credit)
         else:
-            self._nodes[peer] = NodeSession(peer)
-        settings = self._settings
-        welcome = Welcome(peer, credit, self._settings.max_payload_bytes, settings.heartbeat_s, settings.dead_after_s)
-        return [Send(peer, welcome)]
+            self._newcomers.add(peer)
+        s = self._settings
+        return [Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))]
 
     def received(self, peer: Peer, messages: list[Message], now: float) -> list[ClusterEffect]:
         """A peer has said these things, in this order, all read at once."""
@@ -114,22 +108,18 @@ class ClusterState:
                     self._submit(client, message, now, effects)
                 elif not self._from_client(client, message, now, effects):
                     break
-        else:
-            node = self._nodes.get(peer)
-            if node is None:
-                return effects
+        elif self._is_node(peer):
             self._liveness.heard(peer, now)
-            credit = self._credits()
             for message in messages:
-                if type(message) is Outcome and node.member is not None:
-                    self._outcome(node.member, message, credit, now, effects)
-                elif not self._from_node(node, message, now, effects):
+                member = self._membership.get(peer)
+                if type(message) is Outcome and member is not None:
+                    self._outcome(member, message, now, effects)
+                elif not self._from_node(peer, member, message, now, effects):
                     break
-            if node.member is not None and peer in self._nodes:
-                self._router.update(node.member)
-        self._route(now, effects)
-        self._stop_when_drained(effects)
-        return effects
+            member = self._membership.get(peer)
+            if member is not None:
+                self._router.update(member)
+        return self._finish(now, effects)
 
     def lost(self, peer: Peer, now: float) -> list[ClusterEffect]:
         """A peer is gone; nothing can be said to it any more."""
@@ -138,32 +128,29 @@ class ClusterState:
         client = self._clients.get(peer)
         if client is not None:
             self._client_gone(client, effects)
-        node = self._nodes.pop(peer, None)
-        if node is not None and node.member is not None:
-            self._node_gone(node.member, "the connection to the node was lost", now, effects)
-        self._route(now, effects)
-        self._stop_when_drained(effects)
-        return effects
+        self._newcomers.discard(peer)
+        member = self._membership.get(peer)
+        if member is not None:
+            self._node_gone(member, "the connection to the node was lost", now, effects)
+        return self._finish(now, effects)
 
     def held_back(self, peer: Peer, now: float) -> None:
         """Our side does not read from this peer at present, so its silence means nothing."""
-        if self._clients.get(peer) or peer in self._nodes:
+        if self._clients.get(peer) or self._is_node(peer):
             self._liveness.heard(peer, now)
 
     def tick(self, now: float) -> list[ClusterEffect]:
         """Time has passed."""
         effects: list[ClusterEffect] = []
         for task in self._queue.expire(now):
-            self._settle(task, Status.EXPIRED, Entered.NO, now, effects, reason="its deadline passed in the queue")
+            self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
-        self._route(now, effects)
         if self._drain_until is not None and now >= self._drain_until:
             self._fail_all(now, effects)
-        self._stop_when_drained(effects)
-        return effects
+        return self._finish(now, effects)
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
@@ -180,8 +167,7 @@ class ClusterState:
         effects: list[ClusterEffect] = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
-        self._stop_when_drained(effects)
-        return effects
+        return self._finish(now, effects)
 
     # ---- clients ------------------------------------------------------------------------------------------------
 
@@ -200,19 +186,7 @@ class ClusterState:
                 self._reject(client, m.id, reason, effects)
                 return
         self._sequence += 1
-        task = Task(
-            self._sequence,
-            client.peer,
-            m.id,
-            m.priority,
-            m.kind,
-            m.key,
-            m.idempotent,
-            now + m.timeout_s if m.timeout_s else inf,
-            payload,
-            size,
-            now,
-        )
+        task = admitted_task(self._sequence, client.peer, m, size, now)
         self._accepted += 1
         self._clients.begin(client, task)
         if member is not None:
@@ -238,8 +212,9 @@ class ClusterState:
     def _reject(self, client: ClientSession, id_: int, reason: Refusal, effects: list[ClusterEffect]) -> None:
         self._ends[Status.REJECTED] += 1
         after_s = retry_after_s(reason, self._wait_s(), self._rng)
-        credit = client.grant(self._credits())
-        effects.append(Send(client.peer, Outcome(id_, Status.REJECTED, Entered.NO, 0, 0.0, after_s, credit, reason)))
+        outcome = Outcome(id_, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
+        self._answered.append((client, outcome))
+        effects.append(Send(client.peer, outcome))
 
     def _from_client(self, client: ClientSession, m: Message, now: float, effects: list[ClusterEffect]) -> bool:
         match m:
@@ -275,7 +250,7 @@ class ClusterState:
         if task is None or task.state is TaskState.CANCELLING:
             return
         if task.state is TaskState.QUEUED:
-            self._settle(task, Status.CANCELLED, Entered.NO, now, effects)
+            self._settle(task, Status.CANCELLED, Entered.NO, now, effects, Detail())
         elif m.queued_only:
             effects.append(Send(client.peer, StillRunning(m.id)))
         else:
@@ -298,11 +273,15 @@ class ClusterState:
 
     # ---- nodes --------------------------------------------------------------------------------------------------
 
-    def _from_node(self, node: NodeSession, m: Message, now: float, effects: list[ClusterEffect]) -> bool:
-        member = node.member
+    def _is_node(self, peer: Peer) -> bool:
+        return peer in self._newcomers or self._membership.get(peer) is not None
+
+    def _from_node(
+        self, peer: Peer, member: Member | None, m: Message, now: float, effects: list[ClusterEffect]
+    ) -> bool:
         match m:
             case Register() if member is None:
-                self._register(node, m, now, effects)
+                self._register(peer, m, now, effects)
             case Heartbeat():
                 pass
             case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS:
@@ -310,25 +289,24 @@ class ClusterState:
             case Drain() if member is not None:
                 self._membership.drain(member)
             case Goodbye():
-                self._drop(node.peer, "goodbye", now, effects)
+                self._drop(peer, "goodbye", now, effects)
             case _:
-                self._drop(node.peer, f"a node may not say {type(m).__name__} now", now, effects)
-        return node.peer in self._nodes
+                self._drop(peer, f"a node may not say {type(m).__name__} now", now, effects)
+        return self._is_node(peer)
 
-    def _register(self, node: NodeSession, m: Register, now: float, effects: list[ClusterEffect]) -> None:
-        if not (0 < len(m.name) <= MAX_NAME_CHARS and _NAME_CHARS.issuperset(m.name)):
-            self._drop(node.peer, f"a node name has 1 to {MAX_NAME_CHARS} of [A-Za-z0-9._:-]", now, effects)
-            return
+    def _register(self, peer: Peer, m: Register, now: float, effects: list[ClusterEffect]) -> None:
         old = self._membership.named(m.name)
-        if old is not None and old.incarnation != m.incarnation:
-            self._drop(node.peer, f"the name {m.name} is in use by another live node", now, effects)
-            return
-        if old is not None:
-            self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
-        node.member = Member(node.peer, m.name, m.incarnation)
-        self._membership.add(node.member)
+        if not is_node_name(m.name):
+            self._drop(peer, f"a node name has 1 to {MAX_NAME_CHARS} of [A-Za-z0-9._:-]", now, effects)
+        elif old is not None and old.incarnation != m.incarnation:
+            self._drop(peer, f"the name {m.name} is in use by another live node", now, effects)
+        else:
+            if old is not None:
+                self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
+            self._newcomers.discard(peer)
+            self._membership.add(Member(peer, m.name, m.incarnation))
 
-    def _outcome(self, member: Member, m: Outcome, credit: int, now: float, effects: list[ClusterEffect]) -> None:
+    def _outcome(self, member: Member, m: Outcome, now: float, effects: list[ClusterEffect]) -> None:
         task = member.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
             self._stale_answers += 1
@@ -345,7 +323,7 @@ class ClusterState:
             status > Status.FAILED or (status == Status.FAILED and m.detail == FailureKind.WORKER_DIED)
         ):
             m.status = Status.CANCELLED
-        self._answer(task, m, credit, effects)
+        self._answer(task, m, effects)
 
     def _learn(self, member: Member, task: Task, m: Outcome, now: float) -> None:
         run_s = m.run_s
@@ -361,11 +339,11 @@ class ClusterState:
         self._in_flight -= len(member.tasks)
         for task in list(member.tasks.values()):
             if task.state is TaskState.CANCELLING:
-                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, node=member.name)
+                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Detail(node=member.name))
             elif task.idempotent and task.attempt < ATTEMPTS_MAX and not self._stopped:
                 self._requeue(task)
             else:
-                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, reason=reason, node=member.name)
+                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
         member.tasks.clear()
 
     def _requeue(self, task: Task) -> None:
@@ -375,11 +353,23 @@ class ClusterState:
 
     # ---- routing and answering ----------------------------------------------------------------------------------
 
+    def _finish(self, now: float, effects: list[ClusterEffect]) -> list[ClusterEffect]:
+        """Ends every event: tasks go where room is now, and only then answers get their credits."""
+        self._route(now, effects)
+        if self._answered:
+            credit = self._credits()
+            for client, outcome in self._answered:
+                outcome.credits = client.grant(credit)
+            self._answered.clear()
+        if self._drain_until is not None:
+            self._stop_when_drained(effects)
+        return effects
+
     def _route(self, now: float, effects: list[ClusterEffect]) -> None:
         queue = self._queue
         while (task := queue.peek(now)) is not None:
             if task.deadline <= now:
-                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, reason="its deadline passed in the queue")
+                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
                 continue
             member = self._router.choose(task.kind, task.key)
             if member is None:
@@ -403,27 +393,17 @@ class ClusterState:
         effects.append(Send(member.peer, assign))
 
     def _settle(
-        self,
-        task: Task,
-        status: Status,
-        entered: Entered,
-        now: float,
-        effects: list[ClusterEffect],
-        *,
-        reason: str = "",
-        node: str = "",
+        self, task: Task, status: Status, entered: Entered, now: float, effects: list[ClusterEffect], about: Detail
     ) -> None:
         """Answers a task that no outcome from a node has answered."""
         if task.state is TaskState.QUEUED:
             task.state = TaskState.SETTLED
             self._queue.remove(task)
             task.wait_s += now - task.queued_at
-        outcome = Outcome(
-            task.id, status, entered, task.attempt, payload=encode_detail(Detail(reason=reason, node=node))
-        )
-        self._answer(task, outcome, self._credits(), effects)
+        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(about))
+        self._answer(task, outcome, effects)
 
-    def _answer(self, task: Task, m: Outcome, credit: int, effects: list[ClusterEffect]) -> None:
+    def _answer(self, task: Task, m: Outcome, effects: list[ClusterEffect]) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
         self._ends[m.status] += 1
@@ -433,7 +413,7 @@ class ClusterState:
         self._clients.end(client, task)
         m.id = task.client_id
         m.wait_s = task.wait_s
-        m.credits = client.grant(credit)
+        self._answered.append((client, m))
         effects.append(Send(client.peer, m))
 
     def _credits(self, newcomers: int = 0) -> int:
@@ -449,20 +429,20 @@ class ClusterState:
     def _fail_all(self, now: float, effects: list[ClusterEffect]) -> None:
         reason = "the cluster shut down before it finished"
         for task in self._queue.waiting():
-            self._settle(task, Status.LOST, Entered.NO, now, effects, reason=reason)
+            self._settle(task, Status.LOST, Entered.NO, now, effects, Detail(reason))
         for member in self._membership.all():
             for task in list(member.tasks.values()):
                 member.release(task)
                 self._in_flight -= 1
                 effects.append(Send(member.peer, Cancel(task.id)))
                 status = Status.CANCELLED if task.state is TaskState.CANCELLING else Status.LOST
-                self._settle(task, status, Entered.UNKNOWN, now, effects, reason=reason, node=member.name)
+                self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
 
     def _stop_when_drained(self, effects: list[ClusterEffect]) -> None:
-        if self._drain_until is None or self._stopped or len(self._queue) or self._in_flight:
+        if self._stopped or len(self._queue) or self._in_flight:
             return
         self._stopped = True
-        peers = [session.peer for session in self._clients.all()] + list(self._nodes)
+        peers = [session.peer for session in self._clients.all()] + [member.peer for member in self._membership.all()]
         effects += [Close(peer, "the cluster is shutting down") for peer in peers]
         effects.append(Stop())
 
@@ -480,12 +460,7 @@ class ClusterState:
             workers=self._membership.workers,
             in_flight=self._in_flight,
             clients=len(self._clients),
-            nodes=[
-                NodeNumbers(
-                    m.name, m.workers, len(m.tasks), m.draining, m.times.overall.mean_s if m.times.overall else 0.0
-                )
-                for m in self._membership.all()
-            ],
+            nodes=[node_numbers(member) for member in self._membership.all()],
             counters=TaskCounters(
                 accepted=self._accepted,
                 requeued=self._requeued,
@@ -496,22 +471,9 @@ class ClusterState:
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        queue, members = self._queue, self._membership.all()
-        waiting = queue.waiting()
-        assert queue.length + self._clients.announced <= self._settings.queue_limit, "the queue is over its limit"
-        assert queue.size_bytes + self._clients.announced_bytes <= self._settings.queue_bytes, (
-            "the queue is over its bytes"
-        )
-        assert len(waiting) == len(queue), "the queue's count is off"
-        assert sum(t.size_bytes for t in waiting) >= queue.size_bytes >= 0, "the queue's bytes are off"
-        assert all(t.state is TaskState.QUEUED for t in waiting), "a task in the queue is not QUEUED"
-        assert self._in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
+        assert self._in_flight == sum(len(m.tasks) for m in self._membership.all()), "in_flight is off"
+        assert self._membership.workers == sum(m.workers for m in self._membership.all() if not m.draining)
         assert self._clients.active == sum(bool(s.tasks) for s in self._clients.all()), "active clients are off"
-        assert self._membership.workers == sum(m.workers for m in members if not m.draining), "workers are off"
-        for m in members:
-            assert all(t.node == m.peer and t.state is not TaskState.QUEUED for t in m.tasks.values())
-            assert not (waiting and m.free()), "a task waits while a worker is free"
+        check_cluster(self._settings, self._queue, self._membership.all(), self._clients)
         ends = sum(self._ends) - self._ends[Status.REJECTED]
-        assert self._accepted == ends + len(queue) + self._in_flight, "accepted is not the sum of where tasks are"
-        for session in self._clients.all():
-            assert len(session.tasks) <= session.allowance, "a client has more outstanding than it was allowed"
+        assert self._accepted == ends + len(self._queue) + self._in_flight, "accepted is not the sum of where tasks are"

@@ -11,10 +11,17 @@ import msgspec
 
 from argon.scheduling.load import Average, ServiceTimes
 from argon.scheduling.task import Task
+from argon.settings import MAX_NAME_CHARS
 
 WORK_AHEAD_S = 0.002
 AHEAD_MAX_PER_WORKER = 64
 _UNKNOWN_WORK_S = 1.0
+_NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
+
+
+def is_node_name(name: str) -> bool:
+    """Whether a node may be called so."""
+    return 0 < len(name) <= MAX_NAME_CHARS and _NAME_CHARS.issuperset(name)
 
 
 class Member(msgspec.Struct, eq=False):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from argon.scheduling.member import Member
+
 
 class TaskCounters(msgspec.Struct):
     """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
@@ -44,3 +46,9 @@ class ClusterSnapshot(msgspec.Struct):
     clients: int
     nodes: list[NodeNumbers]
     counters: TaskCounters
+
+
+def node_numbers(member: Member) -> NodeNumbers:
+    """The numbers of one node."""
+    mean_run_s = member.times.overall.mean_s if member.times.overall else 0.0
+    return NodeNumbers(member.name, member.workers, len(member.tasks), member.draining, mean_run_s)

@@ -16,10 +16,11 @@ The outcome that arrives first wins, and an answer with an old attempt is counte
 from __future__ import annotations
 
 from enum import IntEnum
+from math import inf
 
 import msgspec
 
-from argon.protocol.messages import Payload
+from argon.protocol.messages import Payload, Submit
 
 
 class TaskState(IntEnum):
@@ -56,3 +57,9 @@ class Task(msgspec.Struct, eq=False):
     assigned_at: float = 0.0
     wait_s: float = 0.0
     predicted_s: float = 0.0
+
+
+def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:
+    """The record of a task that was admitted now."""
+    deadline = now + m.timeout_s if m.timeout_s else inf
+    return Task(id_, client, m.id, m.priority, m.kind, m.key, m.idempotent, deadline, m.payload, size_bytes, now)
