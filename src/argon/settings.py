@@ -105,7 +105,7 @@ def parse_address(text: str) -> tuple[str, int]:
         raise AddressInvalid(
             f"an address is written host:port (an IPv6 host in brackets, [::1]:8000), not {text!r}", address=text
         )
-    if int(port) > 65535:
+    if len(port) > 5 or int(port) > 65535:
         raise AddressInvalid(f"a port is a number from 0 to 65535, not {port} in {text!r}", address=text)
     return (host[1:-1] if bracketed else host) or DEFAULT_HOST, int(port)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import msgspec
@@ -81,12 +82,10 @@ def encode_detail(detail: Detail) -> bytes:
     return msgspec.msgpack.encode(detail)
 
 
-def decode_detail(payload: bytes) -> Detail:
+def decode_detail(payload: Payload) -> Detail:
     """Decodes what ``encode_detail`` made; raises ProtocolViolation for anything else."""
-    try:
-        return msgspec.msgpack.decode(payload, type=Detail)
-    except msgspec.MsgspecError as error:
-        raise ProtocolViolation(f"a detail that cannot be read: {error}") from None
+    detail: Detail = _read(payload, Detail)
+    return detail
 
 
 def _encode_submit(m: Submit) -> tuple[bytes, Payload]:
@@ -139,7 +138,7 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
         ProtocolViolation: the type is unknown, a number is out of its range, or a control body cannot be read.
     """
     if type_ == OUTCOME:
-        if code & 15 > 5 or code >> 4 > 2 or not (a >= 0.0 and b >= 0.0):
+        if code & 15 > 5 or code >> 4 > 2 or not (0.0 <= a < inf and 0.0 <= b < inf):
             raise ProtocolViolation("an outcome with a status, a flag or a time out of range")
         return Outcome(id_, code & 15, code >> 4, attempt, a, b, c, d, body)
     if type_ == SUBMIT:
@@ -159,8 +158,13 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
     control = _CONTROL_TYPES.get(type_)
     if control is None:
         raise ProtocolViolation(f"frame type {type_} is unknown; the other side may be newer")
-    try:
-        message: Message = msgspec.msgpack.decode(body, type=control)  # type: ignore[arg-type]  # control bodies are bytes
-    except msgspec.MsgspecError as error:
-        raise ProtocolViolation(f"{control.__name__} cannot be read: {error}") from None
+    message: Message = _read(body, control)
     return message
+
+
+def _read(body: Payload, cls: type[Any]) -> Any:
+    """Reads a msgpack body; one that is large comes in chunks."""
+    try:
+        return msgspec.msgpack.decode(body if isinstance(body, bytes) else b"".join(body), type=cls)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolViolation(f"{cls.__name__} cannot be read: {error}") from None

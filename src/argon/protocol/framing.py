@@ -13,6 +13,7 @@ from argon.protocol.messages import Announced, Message, Oversized, Submit
 from argon.settings import MAX_CONTROL_BYTES
 
 WHOLE_BYTES = 64 << 10
+_CHUNK_MIN_BYTES = 4 << 10
 
 _unpack = HEADER.unpack_from
 
@@ -24,10 +25,11 @@ class Framing:
         max_payload_bytes: the largest body of a task or an outcome.
     """
 
-    __slots__ = ("_chunks", "_header", "_max_payload_bytes", "_missing", "_rest")
+    __slots__ = ("_chunks", "_header", "_max_payload_bytes", "_missing", "_rest", "_unchecked_bytes")
 
     def __init__(self, max_payload_bytes: int) -> None:
         self._max_payload_bytes = max_payload_bytes
+        self._unchecked_bytes = min(max_payload_bytes, MAX_CONTROL_BYTES)
         self._rest = b""
         self._missing = 0
         self._header: tuple[int, int, int, int, float, float, int, int] | None = None
@@ -57,9 +59,7 @@ class Framing:
                 self._begin_large(length, (type_, code, attempt, id_, a, b, c, d), data[start:], messages)
                 pos = end
                 break
-            if length > self._max_payload_bytes:
-                self._check_size(length, type_, id_, messages)
-            else:
+            if length <= self._unchecked_bytes or self._check_size(length, type_, id_, messages):
                 messages.append(decode(type_, code, attempt, id_, a, b, c, d, data[start:pos_next]))
             pos = pos_next
         self._rest = data[pos:]
@@ -105,7 +105,10 @@ class Framing:
         chunk, rest = data[: self._missing], data[self._missing :]
         self._missing -= len(chunk)
         if self._header is not None:
-            self._chunks.append(chunk)
+            if self._chunks and len(self._chunks[-1]) < _CHUNK_MIN_BYTES:
+                self._chunks[-1] += chunk  # a peer that sends byte by byte must not cost an object a byte
+            else:
+                self._chunks.append(chunk)
             if not self._missing:
                 messages.append(decode(*self._header, tuple(self._chunks)))
                 self.discard()

@@ -1,0 +1,308 @@
+"""Three states with a hand on each: every call is followed by `check()`, and every effect is remembered.
+
+A driver also keeps the clock: time passes only by `wait`, which calls `tick` at each moment that the state asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+from typing import TypeVar
+
+from argon.protocol.codec import decode_detail
+from argon.protocol.handshake import Role
+from argon.protocol.messages import (
+    Assign,
+    Capacity,
+    Detail,
+    Entered,
+    Message,
+    Outcome,
+    Payload,
+    Register,
+    Status,
+    Submit,
+    Welcome,
+)
+from argon.scheduling.client_state import ClientState, TaskOptions
+from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.effects import Close, Give, Send, Settle
+from argon.scheduling.node_state import NodeState, WorkerEnd
+from argon.settings import ClusterSettings, NodeSettings
+
+M = TypeVar("M")
+CLUSTER = 1  # the peer that a node or a client knows as its cluster
+KIND = 7
+
+
+def submit(id_: int, priority: int = 2, payload: Payload = b"work", **options: object) -> Submit:
+    """A Submit with the usual fields filled in."""
+    fields: dict[str, object] = {"idempotent": False, "timeout_s": 0.0, "kind": KIND, "key": 0, **options}
+    return Submit(id_, priority, payload=payload, **fields)  # type: ignore[arg-type]
+
+
+def completed(assign: Assign, run_s: float = 0.001, payload: Payload = b"done") -> Outcome:
+    """What a node answers when all went well."""
+    return Outcome(assign.id, Status.COMPLETED, Entered.YES, assign.attempt, run_s, payload=payload)
+
+
+def given_back(assign: Assign) -> Outcome:
+    """What a node answers to a task that it never began."""
+    return Outcome(assign.id, Status.LOST, Entered.NO, assign.attempt)
+
+
+def detail(outcome: Outcome) -> Detail:
+    """The words of the cluster or a node about an outcome."""
+    assert isinstance(outcome.payload, bytes)
+    return decode_detail(outcome.payload)
+
+
+class ClusterDriver:
+    """A cluster, and everything it has said to each peer."""
+
+    def __init__(self, **settings: float) -> None:
+        self.settings = ClusterSettings(**settings)  # type: ignore[arg-type]
+        self.state = ClusterState(self.settings, Random(1))
+        self.now = 1000.0
+        self.effects: list[object] = []
+        self._peers = 0
+
+    def did(self, effects: Iterable[object]) -> list[object]:
+        """Remembers what a call has returned, and checks the state after it."""
+        new = list(effects)
+        self.effects += new
+        self.state.check()
+        return new
+
+    def client(self) -> int:
+        """A client connects; returns its peer."""
+        self._peers += 1
+        self.did(self.state.connected(self._peers, Role.CLIENT, self.now))
+        return self._peers
+
+    def node(self, workers: int = 1, name: str | None = None, incarnation: int = 1) -> int:
+        """A node connects, registers and reports its workers; returns its peer."""
+        self._peers += 1
+        peer = self._peers
+        self.did(self.state.connected(peer, Role.NODE, self.now))
+        self.say(peer, Register(name or f"node-{peer}", incarnation))
+        if workers:
+            self.say(peer, Capacity(workers))
+        return peer
+
+    def say(self, peer: int, *messages: Message) -> list[object]:
+        """A peer says these things in one read; returns the effects."""
+        return self.did(self.state.received(peer, list(messages), self.now))
+
+    def lose(self, peer: int) -> list[object]:
+        """A peer's connection ends."""
+        return self.did(self.state.lost(peer, self.now))
+
+    def drain(self, timeout_s: float = 30.0) -> list[object]:
+        """Somebody asks the cluster to drain."""
+        return self.did(self.state.drain(self.now, timeout_s))
+
+    def wait(self, seconds: float) -> list[object]:
+        """Time passes; `tick` is called whenever the state asked for it."""
+        until, seen = self.now + seconds, len(self.effects)
+        while (moment := self.state.next_deadline()) is not None and moment <= until:
+            self.now = max(self.now, moment)
+            self.did(self.state.tick(self.now))
+        self.now = until
+        self.did(self.state.tick(self.now))
+        return self.effects[seen:]
+
+    def heard(self, peer: int, kind: type[M]) -> list[M]:
+        """Everything of one type that was said to a peer, oldest first."""
+        said = [effect.message for effect in self.effects if isinstance(effect, Send) and effect.peer == peer]
+        return [message for message in said if isinstance(message, kind)]
+
+    def closed(self, peer: int) -> list[str]:
+        """Why a peer was hung up on."""
+        return [effect.reason for effect in self.effects if isinstance(effect, Close) and effect.peer == peer]
+
+    def answers(self, client: int) -> dict[int, Outcome]:
+        """The one outcome of each task that has one, by the client's number."""
+        found: dict[int, Outcome] = {}
+        for outcome in self.heard(client, Outcome):
+            assert outcome.id not in found, f"task {outcome.id} was answered twice"
+            found[outcome.id] = outcome
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """The counters of the snapshot."""
+        counters = self.state.snapshot(self.now).counters
+        return {name: getattr(counters, name) for name in counters.__struct_fields__}
+
+
+class NodeDriver:
+    """A node, its workers' inboxes, and everything it has said to the cluster."""
+
+    def __init__(self, workers: int = 1, connect: bool = True, **settings: object) -> None:
+        self.settings = NodeSettings("here", 1, workers, **settings)  # type: ignore[arg-type]
+        self.state = NodeState(self.settings)
+        self.now = 1000.0
+        self.effects: list[object] = []
+        self.did(self.state.start())
+        if connect:
+            self.connect()
+
+    def did(self, effects: Iterable[object]) -> list[object]:
+        """Remembers what a call has returned, and checks the state after it."""
+        new = list(effects)
+        self.effects += new
+        self.state.check()
+        return new
+
+    def connect(self, peer: int = CLUSTER, heartbeat_s: float = 5.0, dead_after_s: float = 15.0) -> list[object]:
+        """The cluster welcomes the node."""
+        welcome = Welcome(peer, 100, 1 << 20, heartbeat_s, dead_after_s)
+        return self.did(self.state.connected(peer, welcome, self.now))
+
+    def ready(self, *workers: int) -> list[object]:
+        """These workers come up."""
+        return [effect for worker in workers for effect in self.did(self.state.worker_ready(worker, self.now))]
+
+    def say(self, *messages: Message, peer: int = CLUSTER) -> list[object]:
+        """The cluster says these things in one read."""
+        return self.did(self.state.received(peer, list(messages), self.now))
+
+    def assign(self, id_: int, priority: int = 2, timeout_s: float = 0.0, kind: int = KIND) -> list[object]:
+        """The cluster assigns a task."""
+        return self.say(Assign(id_, 1, priority, timeout_s, kind, b"work"))
+
+    def answer(
+        self, worker: int, *sequences: int, run_s: float = 0.0001, status: Status = Status.COMPLETED
+    ) -> list[object]:
+        """A worker finishes tasks, by the node's own numbers."""
+        outcomes = [Outcome(sequence, status, Entered.YES, run_s=run_s, payload=b"done") for sequence in sequences]
+        return self.did(self.state.worker_answered(worker, outcomes, self.now))
+
+    def recalled(self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[int] = ()) -> list[object]:
+        """A recall brings back what the worker had not begun, and what it had finished."""
+        outcomes = [Outcome(sequence, Status.COMPLETED, Entered.YES) for sequence in finished]
+        return self.did(self.state.worker_recalled(worker, list(unstarted), outcomes, self.now))
+
+    def die(self, worker: int, unstarted: Iterable[int] = (), signal: int = 11, exit_code: int = 0) -> list[object]:
+        """A worker process ends."""
+        end = WorkerEnd(worker, signal, exit_code, False, "it crashed", list(unstarted))
+        return self.did(self.state.worker_ended(end, [], self.now))
+
+    def lose(self, peer: int = CLUSTER) -> list[object]:
+        """The connection to the cluster ends."""
+        return self.did(self.state.lost(peer, self.now))
+
+    def drain(self, timeout_s: float = 30.0) -> list[object]:
+        """Somebody asks the node to drain."""
+        return self.did(self.state.drain(self.now, timeout_s))
+
+    def wait(self, seconds: float) -> list[object]:
+        """Time passes; `tick` is called whenever the state asked for it."""
+        until, seen = self.now + seconds, len(self.effects)
+        while (moment := self.state.next_deadline()) is not None and moment <= until:
+            self.now = max(self.now, moment)
+            self.did(self.state.tick(self.now))
+        self.now = until
+        self.did(self.state.tick(self.now))
+        return self.effects[seen:]
+
+    def all(self, kind: type[M]) -> list[M]:
+        """Every effect of one type."""
+        return [effect for effect in self.effects if isinstance(effect, kind)]
+
+    def said(self, kind: type[M]) -> list[M]:
+        """Everything of one type that was said to the cluster."""
+        return [effect.message for effect in self.all(Send) if isinstance(effect.message, kind)]
+
+    def given(self, worker: int) -> list[int]:
+        """What was handed to a worker, by the node's own numbers."""
+        return [effect.assign.id for effect in self.all(Give) if effect.worker == worker]
+
+    def answers(self) -> dict[int, Outcome]:
+        """The one outcome of each task that has one, by the cluster's number."""
+        found: dict[int, Outcome] = {}
+        for outcome in self.said(Outcome):
+            assert outcome.id not in found, f"task {outcome.id} was answered twice"
+            found[outcome.id] = outcome
+        return found
+
+
+class ClientDriver:
+    """A client, everything it has sent, and what its callers have been told."""
+
+    def __init__(self, credits: int | None = 10, seed: int = 1, **welcome: float) -> None:
+        self.state = ClientState(Random(seed))
+        self.now = 1000.0
+        self.effects: list[object] = []
+        if credits is not None:
+            self.connect(credits, **welcome)
+
+    def did(self, effects: Iterable[object]) -> list[object]:
+        """Remembers what a call has returned, and checks the state after it."""
+        new = list(effects)
+        self.effects += new
+        self.state.check()
+        return new
+
+    def connect(
+        self, credits: int = 10, peer: int = CLUSTER, max_payload_bytes: int = 1 << 20, heartbeat_s: float = 5.0
+    ) -> list[object]:
+        """The cluster welcomes the client."""
+        welcome = Welcome(peer, credits, max_payload_bytes, heartbeat_s, 3 * heartbeat_s)
+        return self.did(self.state.connected(peer, welcome, self.now))
+
+    def submit(self, payload: Payload = b"work", timeout_s: float | None = None, **options: object) -> int:
+        """A caller submits a task; returns its number."""
+        task_options = TaskOptions(timeout_s=timeout_s, **options)  # type: ignore[arg-type]
+        deadline = float("inf") if timeout_s is None else self.now + timeout_s
+        id_, effects = self.state.submit(KIND, payload, task_options, deadline, self.now)
+        self.did(effects)
+        return id_
+
+    def cancel(self, id_: int, queued_only: bool = False) -> list[object]:
+        """A caller cancels a task."""
+        return self.did(self.state.cancel(id_, queued_only, self.now))
+
+    def say(self, *messages: Message, peer: int = CLUSTER) -> list[object]:
+        """The cluster says these things in one read."""
+        return self.did(self.state.received(peer, list(messages), self.now))
+
+    def answer(self, id_: int, status: Status = Status.COMPLETED, credits: int = 10, **fields: object) -> list[object]:
+        """The cluster answers a task."""
+        entered = Entered.NO if status == Status.REJECTED else Entered.YES
+        return self.say(Outcome(id_, status, entered, credits=credits, **fields))  # type: ignore[arg-type]
+
+    def lose(self, peer: int = CLUSTER) -> list[object]:
+        """The connection ends."""
+        return self.did(self.state.lost(peer, self.now))
+
+    def close(self) -> list[object]:
+        """The client ends."""
+        return self.did(self.state.close())
+
+    def wait(self, seconds: float) -> list[object]:
+        """Time passes; `tick` is called whenever the state asked for it."""
+        until, seen = self.now + seconds, len(self.effects)
+        while (moment := self.state.next_deadline()) is not None and moment <= until:
+            self.now = max(self.now, moment)
+            self.did(self.state.tick(self.now))
+        self.now = until
+        self.did(self.state.tick(self.now))
+        return self.effects[seen:]
+
+    def sent(self, kind: type[M]) -> list[M]:
+        """Everything of one type that was said to the cluster."""
+        return [e.message for e in self.effects if isinstance(e, Send) and isinstance(e.message, kind)]
+
+    def submitted(self) -> list[int]:
+        """The tasks that were sent, in order."""
+        return [message.id for message in self.sent(Submit)]
+
+    def settled(self) -> dict[int, Outcome]:
+        """The one outcome that each caller got, by the client's number."""
+        found: dict[int, Outcome] = {}
+        for effect in self.effects:
+            if isinstance(effect, Settle):
+                assert effect.task not in found, f"task {effect.task} was settled twice"
+                found[effect.task] = effect.outcome
+        return found
