@@ -80,11 +80,15 @@ class ClusterDriver:
         self.did(self.state.connected(self._peers, Role.CLIENT, self.now))
         return self._peers
 
+    def newcomer(self) -> int:
+        """A node connects and has not registered yet; returns its peer."""
+        self._peers += 1
+        self.did(self.state.connected(self._peers, Role.NODE, self.now))
+        return self._peers
+
     def node(self, workers: int = 1, name: str | None = None, incarnation: int = 1) -> int:
         """A node connects, registers and reports its workers; returns its peer."""
-        self._peers += 1
-        peer = self._peers
-        self.did(self.state.connected(peer, Role.NODE, self.now))
+        peer = self.newcomer()
         self.say(peer, Register(name or f"node-{peer}", incarnation))
         if workers:
             self.say(peer, Capacity(workers))

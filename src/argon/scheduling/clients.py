@@ -5,7 +5,8 @@ always right. It must never decide about a task.
 
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
-one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits.
+one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits; what it
+has nevertheless, it keeps.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ClientSession(msgspec.Struct, eq=False):
 
     def grant(self, credit: int) -> int:
         """Books the credits that the next answer carries, and returns them."""
-        self.allowance = max(credit, self.allowance - 1)
+        self.allowance = max(credit, self.allowance - 1, len(self.tasks))
         return credit
 
 

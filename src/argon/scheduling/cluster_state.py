@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from random import Random
 
 ATTEMPTS_MAX = 3
+_REMAINING_MIN_S = 1e-6  # since 0 means that there is no deadline
 _OVERDUE = Detail("its deadline passed in the queue")
 
 
@@ -112,7 +113,7 @@ class ClusterState:
             self._liveness.heard(peer, now)
             for message in messages:
                 member = self._membership.get(peer)
-                if type(message) is Outcome and member is not None:
+                if type(message) is Outcome and member is not None and message.status != Status.REJECTED:
                     self._outcome(member, message, now, effects)
                 elif not self._from_node(peer, member, message, now, effects):
                     break
@@ -288,6 +289,7 @@ class ClusterState:
                 self._membership.set_workers(member, m.workers)
             case Drain() if member is not None:
                 self._membership.drain(member)
+                effects.append(Send(peer, Drain()))
             case Goodbye():
                 self._drop(peer, "goodbye", now, effects)
             case _:
@@ -317,7 +319,7 @@ class ClusterState:
         if status <= Status.FAILED:
             self._learn(member, task, m, now)
         elif status == Status.LOST and m.entered == Entered.NO and task.state is TaskState.ASSIGNED:
-            self._requeue(task)
+            self._requeue(task, now)
             return
         if task.state is TaskState.CANCELLING and (
             status > Status.FAILED or (status == Status.FAILED and m.detail == FailureKind.WORKER_DIED)
@@ -331,7 +333,7 @@ class ClusterState:
             self._fleet.add(task.kind, run_s, now)
             member.learn(task, run_s, now)
         if task.client is not None:
-            self._queue.charge(task.client, run_s - task.predicted_s)
+            self._queue.charge(task.client, run_s - task.charged_s)
 
     def _node_gone(self, member: Member, reason: str, now: float, effects: list[ClusterEffect]) -> None:
         self._membership.remove(member)
@@ -341,14 +343,16 @@ class ClusterState:
             if task.state is TaskState.CANCELLING:
                 self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Detail(node=member.name))
             elif task.idempotent and task.attempt < ATTEMPTS_MAX and not self._stopped:
-                self._requeue(task)
+                task.may_have_run = True
+                self._requeue(task, now)
             else:
                 self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
         member.tasks.clear()
 
-    def _requeue(self, task: Task) -> None:
+    def _requeue(self, task: Task, now: float) -> None:
         self._requeued += 1
         task.state = TaskState.QUEUED
+        task.queued_at = now
         self._queue.push_returned(task)
 
     # ---- routing and answering ----------------------------------------------------------------------------------
@@ -386,10 +390,8 @@ class ClusterState:
         member.take(task, self._fleet.of(task.kind) if seconds is None else seconds)
         self._in_flight += 1
         self._router.update(member)
-        remaining_s = 0.0 if task.deadline == inf else task.deadline - now
+        remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
-        if not task.idempotent:
-            task.payload = b""
         effects.append(Send(member.peer, assign))
 
     def _settle(
@@ -411,6 +413,8 @@ class ClusterState:
         if client is None:
             return
         self._clients.end(client, task)
+        if task.may_have_run and m.entered == Entered.NO:
+            m.entered = Entered.UNKNOWN
         m.id = task.client_id
         m.wait_s = task.wait_s
         self._answered.append((client, m))

@@ -9,19 +9,24 @@ Goyal, Vin and Cheng 1996: a client that was away starts level with those who st
 client: arrival.
 
 Tasks that leave from the middle (cancelled, expired) stay behind as husks, are skipped when they come to the front,
-and are swept when they outnumber the living.
+and are swept when they outnumber the living. A task that comes back after an assignment goes to a line of its own; its
+husk elsewhere stays dead, since only tasks without an attempt live there.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 
 from argon.scheduling.task import Task, TaskState
 
 _LEVELS = 5
 _UNKNOWN_COST_S = 0.001
+
+
+def _lives(task: Task) -> bool:
+    return task.state is TaskState.QUEUED and not task.attempt
 
 
 class _Lane:
@@ -37,7 +42,7 @@ class _Lane:
         tasks = self.tasks
         while tasks:
             task = tasks[0]
-            if task.state is TaskState.QUEUED:
+            if _lives(task):
                 return task
             tasks.popleft()
             self.husks -= 1
@@ -46,20 +51,33 @@ class _Lane:
     def leave_husk(self) -> None:
         self.husks += 1
         if self.husks > 32 and self.husks * 2 > len(self.tasks):
-            self.tasks = deque(task for task in self.tasks if task.state is TaskState.QUEUED)
+            self.tasks = deque(task for task in self.tasks if _lives(task))
             self.husks = 0
 
 
 class _Level:
-    """The tasks of one priority: a line for each client, and one of all by arrival."""
+    """The tasks of one priority: a line for each client, and one of all by arrival.
 
-    __slots__ = ("arrivals", "clients", "listed", "turns")
+    ``turns`` has for each client an entry no higher than its account; the one at the top is brought up to date when it
+    is looked at.
+    """
+
+    __slots__ = ("arrivals", "clients", "turns")
 
     def __init__(self) -> None:
         self.arrivals = _Lane()
         self.clients: dict[int, _Lane] = {}
         self.turns: list[tuple[float, int]] = []
-        self.listed: set[int] = set()
+
+    def list_turn(self, used_s: float, client: int) -> None:
+        heappush(self.turns, (used_s, client))
+        if len(self.turns) > 2 * len(self.clients) + 64:
+            least: dict[int, float] = {}
+            for listed_s, listed in self.turns:
+                if listed in self.clients:
+                    least[listed] = min(listed_s, least.get(listed, inf))
+            self.turns = [(listed_s, listed) for listed, listed_s in least.items()]
+            heapify(self.turns)
 
 
 class TaskQueue:
@@ -78,6 +96,7 @@ class TaskQueue:
         self._level_s = 0.0
         self._deadlines: list[tuple[float, int, Task]] = []
         self._next: tuple[int, int, Task] | None = None
+        self._next_at = 0.0
         self.length = 0
         self.size_bytes = 0
         self.work_s = 0.0
@@ -96,9 +115,7 @@ class TaskQueue:
             lane = level.clients[client] = _Lane()
             used_s = max(self._used_s.get(client, 0.0), self._level_s)
             self._used_s[client] = used_s
-            if client not in level.listed:
-                level.listed.add(client)
-                heappush(level.turns, (used_s, client))
+            level.list_turn(used_s, client)
             if len(level.clients) == 1:
                 self._busy_levels = sorted([*self._busy_levels, task.priority])
         lane.tasks.append(task)
@@ -123,17 +140,17 @@ class TaskQueue:
             return self._returned[0]
         if not self.length:
             return None
-        if self._next is None:
-            self._next = self._choose(now)
+        if self._next is None or self._next_at != now:
+            self._next, self._next_at = self._choose(now), now
         return self._next[2]
 
     def pop(self, now: float) -> Task:
-        """Takes the next task out, to be assigned."""
+        """Takes the next task out, to be assigned; the caller counts the attempt."""
         if self._returned:
             task = self._returned.popleft()
             task.state = TaskState.ASSIGNED
             return task
-        if self._next is None:
+        if self._next is None or self._next_at != now:
             self._next = self._choose(now)
         priority, client, task = self._next
         self._next = None
@@ -145,7 +162,8 @@ class TaskQueue:
         else:
             level.arrivals.leave_husk()
         self._level_s = self._used_s[client]
-        self.charge(client, task.predicted_s or _UNKNOWN_COST_S)
+        task.charged_s = task.predicted_s or _UNKNOWN_COST_S
+        self.charge(client, task.charged_s)
         self._forget(task, level, client)
         return task
 
@@ -165,13 +183,13 @@ class TaskQueue:
 
     def expire(self, now: float) -> list[Task]:
         """The waiting tasks whose deadline has passed; the caller settles and removes them."""
-        due: list[Task] = []
+        due: dict[int, Task] = {}
         deadlines = self._deadlines
         while deadlines and deadlines[0][0] <= now:
             task = heappop(deadlines)[2]
             if task.state is TaskState.QUEUED:
-                due.append(task)
-        return due
+                due[task.id] = task  # one that came back is noted twice
+        return list(due.values())
 
     def next_deadline(self) -> float | None:
         """The earliest moment at which ``expire`` may have something to say."""
@@ -179,8 +197,15 @@ class TaskQueue:
 
     def charge(self, client: int, seconds: float) -> None:
         """Books worker-seconds on a client: the prediction when its task leaves, the difference when it ends."""
-        if client in self._used_s:
-            self._used_s[client] += seconds
+        used_s = self._used_s.get(client)
+        if used_s is None:
+            return
+        self._next = None
+        self._used_s[client] = used_s = used_s + seconds
+        if seconds < 0.0:
+            for priority in self._busy_levels:
+                if client in self._levels[priority].clients:
+                    self._levels[priority].list_turn(used_s, client)
 
     def forget_client(self, client: int) -> None:
         """Drops the account of a client that is gone and has no tasks here."""
@@ -188,7 +213,7 @@ class TaskQueue:
 
     def waiting(self) -> list[Task]:
         """Every waiting task. For checks and for shutdown, not for the hot path."""
-        queued = [t for level in self._levels for t in level.arrivals.tasks if t.state is TaskState.QUEUED]
+        queued = [task for level in self._levels for task in level.arrivals.tasks if _lives(task)]
         return [*self._returned, *queued]
 
     def oldest(self, now: float) -> float:
@@ -201,17 +226,14 @@ class TaskQueue:
         priority = busy[0] if len(busy) == 1 else min(busy, key=lambda p: self._urgency(p, now))
         level = self._levels[priority]
         turns = level.turns
-        while len(turns) > 1 or turns[0][1] not in level.clients:
-            used_s, client = turns[0]
+        while True:
+            listed_s, client = turns[0]
             if client not in level.clients:
-                level.listed.discard(client)
                 heappop(turns)
-                continue
-            if used_s >= self._used_s[client]:
+            elif listed_s < self._used_s[client]:
+                heapreplace(turns, (self._used_s[client], client))
+            else:
                 break
-            heappop(turns)
-            heappush(turns, (self._used_s[client], client))
-        client = turns[0][1]
         task = level.clients[client].head()
         assert task is not None
         return priority, client, task

@@ -37,7 +37,8 @@ class Task(msgspec.Struct, eq=False):
 
     ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
     ``deadline`` is a moment on the cluster's monotonic clock, or infinity. ``predicted_s`` is what it was expected to
-    take when it was last priced.
+    take when it was last priced, ``charged_s`` what its client was charged for it when it left the queue.
+    ``may_have_run`` is whether a node that had it was lost.
     """
 
     id: int
@@ -57,6 +58,8 @@ class Task(msgspec.Struct, eq=False):
     assigned_at: float = 0.0
     wait_s: float = 0.0
     predicted_s: float = 0.0
+    charged_s: float = 0.0
+    may_have_run: bool = False
 
 
 def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:

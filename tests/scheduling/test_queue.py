@@ -1,0 +1,373 @@
+"""The order of the queue: priority with ageing, then fair between clients, then first in, first out.
+
+The first half says the promises one by one; the second compares the queue with a model that keeps no heaps, no husks
+and no caches, over random histories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from argon.scheduling.queue import TaskQueue
+from argon.scheduling.task import Task, TaskState
+
+NOW = 100.0
+
+
+def a_task(
+    id_: int,
+    client: int = 1,
+    priority: int = 2,
+    at: float = NOW,
+    predicted_s: float = 1.0,
+    deadline: float = inf,
+    size_bytes: int = 10,
+) -> Task:
+    task = Task(id_, client, id_, priority, 1, 0, True, deadline, b"", size_bytes, at)
+    task.predicted_s = predicted_s
+    return task
+
+
+def queue_of(*tasks: Task, age_step_s: float = 1000.0) -> TaskQueue:
+    queue = TaskQueue(age_step_s)
+    for task in tasks:
+        queue.push(task)
+    return queue
+
+
+def take(queue: TaskQueue, now: float = NOW) -> Task:
+    """Pops as the corridor does: what is assigned has one more attempt."""
+    peeked = queue.peek(now)
+    task = queue.pop(now)
+    assert task is peeked
+    task.attempt += 1
+    return task
+
+
+def drop(queue: TaskQueue, task: Task) -> None:
+    task.state = TaskState.SETTLED
+    queue.remove(task)
+
+
+def order(queue: TaskQueue, now: float = NOW) -> list[int]:
+    return [take(queue, now).id for _ in range(len(queue))]
+
+
+def test_queue_when_empty_has_nothing() -> None:
+    queue = queue_of()
+    assert queue.peek(NOW) is None
+    assert len(queue) == queue.size_bytes == 0
+    assert queue.oldest(NOW) == 0.0
+    assert queue.next_deadline() is None
+    assert queue.waiting() == []
+
+
+def test_tasks_of_one_client_leave_in_order_of_arrival() -> None:
+    assert order(queue_of(*(a_task(id_) for id_ in (5, 3, 9, 1)))) == [5, 3, 9, 1]
+
+
+def test_arrival_is_by_sequence_and_never_by_clock() -> None:
+    assert order(queue_of(a_task(1, at=NOW), a_task(2, at=NOW - 5), a_task(3, at=NOW + 5))) == [1, 2, 3]
+
+
+def test_more_urgent_priority_leaves_first() -> None:
+    tasks = [a_task(priority, priority=priority) for priority in (4, 2, 0, 3, 1)]
+    assert order(queue_of(*tasks)) == [0, 1, 2, 3, 4]
+
+
+def test_task_that_has_waited_age_step_counts_one_priority_more() -> None:
+    def first(age_step_s: float) -> int:
+        old, new = a_task(1, priority=3, at=NOW), a_task(2, priority=2, at=NOW + 9)
+        return take(queue_of(old, new, age_step_s=age_step_s), NOW + 10).id
+
+    assert first(age_step_s=10.0) == 1, "3 − 1 is 2, and the older goes first"
+    assert first(age_step_s=11.0) == 2
+    assert first(age_step_s=0.5) == 1
+
+
+def test_choice_made_earlier_is_made_again_when_tasks_have_aged() -> None:
+    queue = queue_of(a_task(1, priority=3, at=NOW), a_task(2, priority=2, at=NOW + 9), age_step_s=10.0)
+    first = queue.peek(NOW + 9)
+    assert first is not None
+    assert first.id == 2
+    assert take(queue, NOW + 10).id == 1
+
+
+def test_lowest_priority_under_a_flood_of_the_highest_leaves_within_four_steps() -> None:
+    queue = queue_of(a_task(0, client=9, priority=4), age_step_s=1.0)
+    for id_ in range(1, 100):
+        now = NOW + id_ * 0.1
+        queue.push(a_task(id_, priority=0, at=now))
+        if take(queue, now).id == 0:
+            assert 4.0 <= now - NOW <= 4.2
+            return
+    raise AssertionError("it starved")
+
+
+def test_clients_share_by_predicted_seconds() -> None:
+    tasks = [a_task(id_, client=1, predicted_s=3.0) for id_ in range(10)]
+    tasks += [a_task(100 + id_, client=2, predicted_s=1.0) for id_ in range(20)]
+    served = order(queue_of(*tasks))[:16]
+    assert sum(id_ < 100 for id_ in served) == 4
+    assert sum(id_ >= 100 for id_ in served) == 12
+
+
+def test_client_with_one_task_does_not_wait_behind_a_client_with_many() -> None:
+    queue = queue_of(*(a_task(id_, client=1) for id_ in range(50)))
+    for _ in range(10):
+        take(queue)
+    queue.push(a_task(99, client=2))
+    assert 99 in [take(queue).id for _ in range(2)]
+
+
+def test_client_that_was_away_has_saved_nothing_up() -> None:
+    queue = queue_of(a_task(99, client=2))
+    take(queue)
+    for id_ in range(40):
+        queue.push(a_task(id_, client=1))
+    for _ in range(20):
+        take(queue)
+    for id_ in range(100, 120):
+        queue.push(a_task(id_, client=2))
+    served = [take(queue).id for _ in range(10)]
+    assert 4 <= sum(id_ >= 100 for id_ in served) <= 6
+
+
+def test_client_charged_too_much_and_paid_back_is_served_again() -> None:
+    queue = queue_of(*(a_task(id_, client=1, predicted_s=10.0) for id_ in range(5)))
+    for id_ in range(100, 120):
+        queue.push(a_task(id_, client=2, predicted_s=1.0))
+    first = take(queue)
+    assert first.client == 1
+    for _ in range(3):
+        assert take(queue).client == 2
+    queue.charge(1, 0.5 - first.charged_s)  # it took half a second, not ten
+    assert take(queue).client == 1
+
+
+def test_charge_of_a_client_that_never_queued_is_ignored() -> None:
+    queue = queue_of(a_task(1))
+    queue.charge(77, 5.0)
+    assert take(queue).id == 1
+
+
+def test_task_remembers_what_was_charged_for_it() -> None:
+    queue = queue_of(a_task(1, predicted_s=2.5))
+    assert take(queue).charged_s == 2.5
+
+
+def test_forgotten_client_starts_level() -> None:
+    queue = queue_of(a_task(1, client=1, predicted_s=100.0))
+    take(queue)
+    queue.forget_client(1)
+    queue.push(a_task(2, client=1))
+    queue.push(a_task(3, client=2))
+    assert [take(queue).id, take(queue).id] == [2, 3]
+
+
+def test_returned_task_goes_first_and_counts_against_no_limit() -> None:
+    queue = queue_of(a_task(1), a_task(2, priority=0), a_task(3))
+    returned = take(queue)
+    returned.state = TaskState.QUEUED
+    queue.push_returned(returned)
+    assert (queue.length, queue.size_bytes, len(queue)) == (2, 20, 3)
+    assert order(queue) == [2, 1, 3]
+
+
+def test_returned_task_is_not_found_again_where_it_first_waited() -> None:
+    # Client 2 goes first although client 1 came first, so its task leaves from the middle of the line of arrivals.
+    queue = queue_of(a_task(1, client=1), a_task(2, client=2), a_task(3, client=1), a_task(4, client=2))
+    queue.charge(1, 5.0)
+    returned = take(queue)
+    assert returned.id == 2
+    returned.state = TaskState.QUEUED
+    queue.push_returned(returned)
+    assert [task.id for task in queue.waiting()] == [2, 1, 3, 4]
+    assert len(queue) == 4
+    assert order(queue)[0] == 2
+
+
+def test_removed_task_is_gone_from_the_counters_at_once() -> None:
+    tasks = [a_task(id_, size_bytes=100 * id_, predicted_s=id_) for id_ in (1, 2, 3)]
+    queue = queue_of(*tasks)
+    drop(queue, tasks[1])
+    assert (len(queue), queue.size_bytes, queue.work_s) == (2, 400, 4.0)
+    assert order(queue) == [1, 3]
+    assert queue.work_s == 0.0
+
+
+def test_removed_returned_task_is_gone() -> None:
+    queue = queue_of(a_task(1), a_task(2))
+    returned = take(queue)
+    returned.state = TaskState.QUEUED
+    queue.push_returned(returned)
+    drop(queue, returned)
+    assert order(queue) == [2]
+
+
+def test_deadline_passed_is_reported_once() -> None:
+    tasks = [a_task(1, deadline=NOW + 5), a_task(2, deadline=NOW + 3), a_task(3)]
+    queue = queue_of(*tasks)
+    assert queue.next_deadline() == NOW + 3
+    assert queue.expire(NOW + 2.9) == []
+    assert queue.expire(NOW + 3) == [tasks[1]]
+    drop(queue, tasks[1])
+    assert queue.expire(NOW + 10) == [tasks[0]]
+    assert queue.expire(NOW + 11) == []
+
+
+def test_deadline_of_a_task_that_came_back_is_reported_once() -> None:
+    queue = queue_of(a_task(1, deadline=NOW + 5))
+    returned = take(queue)
+    returned.state = TaskState.QUEUED
+    queue.push_returned(returned)
+    assert queue.expire(NOW + 6) == [returned]
+
+
+def test_deadline_of_a_task_that_has_left_is_not_reported() -> None:
+    queue = queue_of(a_task(1, deadline=NOW + 5), a_task(2, deadline=NOW + 6))
+    take(queue)
+    assert [task.id for task in queue.expire(NOW + 10)] == [2]
+
+
+def test_oldest_is_the_longest_wait_of_all_priorities() -> None:
+    tasks = [a_task(1, at=NOW), a_task(2, priority=4, at=NOW - 3), a_task(3, priority=0, at=NOW + 1)]
+    queue = queue_of(*tasks)
+    assert queue.oldest(NOW + 2) == 5.0
+    drop(queue, tasks[1])
+    assert queue.oldest(NOW + 2) == 2.0
+
+
+def test_leftovers_of_removed_tasks_are_swept() -> None:
+    queue = queue_of(a_task(0, client=7), a_task(1, client=8, priority=4))
+    for id_ in range(2, 5000):
+        task = a_task(id_, client=id_ % 3, deadline=NOW + id_)
+        queue.push(task)
+        drop(queue, task)
+    level = queue._levels[2]
+    assert len(level.arrivals.tasks) < 100
+    assert len(level.turns) < 200
+    assert len(queue._deadlines) < 100
+    assert order(queue) == [0, 1]
+
+
+def test_client_that_comes_and_goes_in_the_queue_leaves_nothing_behind() -> None:
+    queue = queue_of(a_task(0, client=1), a_task(-1, client=1))
+    for id_ in range(1, 5000):
+        queue.push(a_task(id_, client=2))
+        queue.push(a_task(10_000 + id_, client=1))
+        take(queue)
+        take(queue)
+        queue.charge(2, -0.5)
+        queue.charge(1, -0.5)
+    assert len(queue._levels[2].turns) < 200
+
+
+# --- against a model --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Model:
+    """The same promises, said slowly."""
+
+    age_step_s: float
+    tasks: list[Task] = field(default_factory=list)
+    returned: list[Task] = field(default_factory=list)
+    used_s: dict[int, float] = field(default_factory=dict)
+    level_s: float = 0.0
+
+    def push(self, task: Task) -> None:
+        client = task.client
+        assert client is not None
+        if not any(t.client == client and t.priority == task.priority for t in self.tasks):
+            self.used_s[client] = max(self.used_s.get(client, 0.0), self.level_s)
+        self.tasks.append(task)
+
+    def next(self, now: float) -> Task | None:
+        if self.returned:
+            return self.returned[0]
+        if not self.tasks:
+            return None
+
+        def urgency(priority: int) -> tuple[float, float]:
+            oldest = next(t for t in self.tasks if t.priority == priority)
+            return priority - (now - oldest.queued_at) // self.age_step_s, oldest.queued_at
+
+        level = min(sorted({t.priority for t in self.tasks}), key=urgency)
+        of_level = [t for t in self.tasks if t.priority == level]
+        client = min({t.client for t in of_level if t.client is not None}, key=lambda c: (self.used_s[c], c))
+        return next(t for t in of_level if t.client == client)
+
+    def pop(self, now: float) -> Task:
+        task = self.next(now)
+        assert task is not None
+        if self.returned:
+            return self.returned.pop(0)
+        assert task.client is not None
+        self.tasks.remove(task)
+        self.level_s = self.used_s[task.client]
+        self.used_s[task.client] += task.predicted_s
+        return task
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["push"] * 5 + ["pop"] * 3 + ["peek", "remove", "give back", "charge", "wait", "expire"]),
+        st.integers(0, 4),
+        st.integers(1, 4),
+        st.sampled_from([0.5, 1.0, 2.0, 4.0]),
+    ),
+    max_size=120,
+)
+
+
+@given(steps=STEPS, age_step_s=st.sampled_from([0.5, 2.0, 100.0]))
+@settings(max_examples=200, deadline=None)
+def test_queue_behaves_like_its_model(steps: list[tuple[str, int, int, float]], age_step_s: float) -> None:
+    queue, model, now = TaskQueue(age_step_s), Model(age_step_s), NOW
+    gone: list[Task] = []
+    for id_, (step, number, client, seconds) in enumerate(steps):
+        living = [*model.returned, *model.tasks]
+        if step == "push":
+            deadline = now + seconds if number == 3 else inf
+            task = a_task(id_, client, number, now, seconds, deadline, 1 + number)
+            queue.push(task)
+            model.push(task)
+        elif step == "pop" and living:
+            task = take(queue, now)
+            assert task is model.pop(now)
+            gone.append(task)
+        elif step == "peek":
+            assert queue.peek(now) is model.next(now)
+        elif step == "remove" and living:
+            task = living[number % len(living)]
+            drop(queue, task)
+            (model.returned if task in model.returned else model.tasks).remove(task)
+        elif step == "give back" and gone:
+            task = gone.pop(number % len(gone))
+            task.state = TaskState.QUEUED
+            queue.push_returned(task)
+            model.returned.append(task)
+        elif step == "charge":
+            queue.charge(client, seconds - 1.0)
+            if client in model.used_s:
+                model.used_s[client] += seconds - 1.0
+        elif step == "wait":
+            now += seconds
+        elif step == "expire":
+            due = queue.expire(now)
+            assert sorted(t.id for t in due) == sorted(t.id for t in living if t.deadline <= now)
+            for task in due:
+                drop(queue, task)
+            model.tasks = [t for t in model.tasks if t not in due]
+            model.returned = [t for t in model.returned if t not in due]
+        assert queue.waiting() == [*model.returned, *sorted(model.tasks, key=lambda t: (t.priority, t.id))]
+        assert queue.length == len(model.tasks)
+        assert queue.size_bytes == sum(t.size_bytes for t in model.tasks)
+        assert abs(queue.work_s - sum(t.predicted_s for t in model.tasks)) < 1e-6
+    remaining = len(queue)
+    assert [take(queue, now) for _ in range(remaining)] == [model.pop(now) for _ in range(remaining)]
