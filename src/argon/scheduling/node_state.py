@@ -69,6 +69,7 @@ class NodeState:
         self._respawns: list[float] = []
         self._told_capacity = 0
         self._draining = False
+        self._drain_heard = False
         self._drain_until = inf
         self._stopped = False
 
@@ -85,6 +86,7 @@ class NodeState:
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self._told_capacity = 0
+        self._drain_heard = False
         effects: list[NodeEffect] = [Send(peer, Register(self._settings.name, self._settings.incarnation))]
         if self._draining:
             effects.append(Send(peer, Drain()))
@@ -106,6 +108,9 @@ class NodeState:
                     self._cancel(message.id, effects)
                 case Heartbeat():
                     pass
+                case Drain():
+                    self._drain_heard = True
+                    self._stop_when_drained(effects)
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
@@ -164,7 +169,10 @@ class NodeState:
             self._take_outcomes(slot, outcomes, now, effects)
             self._take_back(slot, unstarted, effects)
             if any(task.doom is not None for task in slot.tasks.values()):
-                self._kill(slot, now, effects)
+                if len(slot.tasks) == 1:
+                    self._kill(slot, now, effects)
+                else:  # another task was on its way to the worker when the recall passed it
+                    effects.append(Recall(worker))
             self._rest(slot, effects)
         self._give(now, effects)
         return effects
@@ -207,9 +215,11 @@ class NodeState:
         effects += [Close(peer, "nothing was heard from the cluster for too long") for peer in silent]
         if now >= self._drain_until:
             self._drain_until = inf
+            self._drain_heard = True
             for task in list(self._tasks.values()):
                 if task.doom is None:
                     self._end_early(task, Status.LOST, effects)
+            self._stop_when_drained(effects)
         self._give(now, effects)
         return effects
 
@@ -226,8 +236,12 @@ class NodeState:
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> list[NodeEffect]:
-        """Take nothing new, give back what was not begun, finish what runs within ``timeout_s``, then leave."""
+        """Take nothing new, give back what was not begun, finish what runs within ``timeout_s``, then leave.
+
+        It leaves when the cluster has said Drain too: until then a task may be on its way here.
+        """
         self._draining = True
+        self._drain_heard = False
         self._drain_until = now + timeout_s
         effects: list[NodeEffect] = []
         if self._cluster is not None:
@@ -269,15 +283,21 @@ class NodeState:
         task.worker = 0
         heappush(self._buffer, (task.assign.priority, task.sequence, task))
         self._buffered += 1
+        if len(self._buffer) > 2 * self._buffered + 64:
+            self._buffer = [entry for entry in self._buffer if self._waits(entry[2])]
+            heapify(self._buffer)
 
     def _waiting(self) -> list[NodeTask]:
-        return [task for _, _, task in self._buffer if self._tasks.get(task.id) is task and not task.worker]
+        return [task for _, _, task in self._buffer if self._waits(task)]
+
+    def _waits(self, task: NodeTask) -> bool:
+        return self._tasks.get(task.id) is task and not task.worker
 
     def _give(self, now: float, effects: list[NodeEffect]) -> None:
         """Hands waiting tasks to workers, most urgent first."""
         while self._buffered:
             task = self._buffer[0][2]
-            if task.worker or self._tasks.get(task.id) is not task:
+            if not self._waits(task):
                 heappop(self._buffer)
                 continue
             slot = self._workers.next_for(task)
@@ -304,6 +324,9 @@ class NodeState:
     def _doom(self, task: NodeTask, status: Status, effects: list[NodeEffect]) -> None:
         """Marks a given task for its end; the recall then tells whether it was begun, finished, or neither."""
         task.doom = status
+        slot = self._workers.get(task.worker)
+        assert slot is not None
+        slot.recalled = True
         effects.append(Recall(task.worker))
 
     def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: list[NodeEffect]) -> None:
@@ -396,6 +419,8 @@ class NodeState:
 
     def _stop_when_drained(self, effects: list[NodeEffect]) -> None:
         if not self._draining or self._tasks or self._stopped:
+            return
+        if self._cluster is not None and not self._drain_heard:
             return
         self._stopped = True
         if self._cluster is not None:

@@ -28,7 +28,8 @@ class NodeTask(msgspec.Struct, eq=False):
 
     ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
     may use the same ids again. ``worker`` is 0 while the task waits in the buffer. ``doom`` is how it shall end, once
-    that is decided from outside. An ``orphan`` has nobody to answer to.
+    that is decided from outside. An ``orphan`` has nobody to answer to. ``predicted_s`` is what it was expected to
+    take when it was given to its worker.
     """
 
     id: int
@@ -39,6 +40,7 @@ class NodeTask(msgspec.Struct, eq=False):
     worker: int = 0
     doom: Status | None = None
     orphan: bool = False
+    predicted_s: float = 0.0
 
 
 class Slot(msgspec.Struct, eq=False):
@@ -126,13 +128,14 @@ class Workers:
             self._free.pop(slot.worker, None)
         task.worker = slot.worker
         slot.tasks[task.sequence] = task
-        slot.work_s += self._times.of(task.assign.kind) or 1.0
+        task.predicted_s = self._times.of(task.assign.kind) or 1.0
+        slot.work_s += task.predicted_s
 
     def take(self, slot: Slot, sequence: int) -> NodeTask | None:
         """Takes a task off a worker, if it is there."""
         task = slot.tasks.pop(sequence, None)
         if task is not None:
-            slot.work_s = slot.work_s - (self._times.of(task.assign.kind) or 1.0) if slot.tasks else 0.0
+            slot.work_s = slot.work_s - task.predicted_s if slot.tasks else 0.0
         return task
 
     def rest(self, slot: Slot) -> bool:
