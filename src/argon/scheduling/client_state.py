@@ -69,7 +69,8 @@ class TaskOptions(msgspec.Struct, frozen=True):
 
 
 class ClientTask(msgspec.Struct, eq=False):
-    """One task of this client that has no answer yet. ``sent`` is whether the cluster has it."""
+    """One task of this client that has no answer yet. ``sent`` is whether the cluster has it, ``may_have_run`` whether
+    it had it on a connection that was lost."""
 
     id: int
     kind: int
@@ -77,6 +78,7 @@ class ClientTask(msgspec.Struct, eq=False):
     options: TaskOptions
     deadline: float
     sent: bool = False
+    may_have_run: bool = False
     cancelled: bool = False
     rejections: int = 0
 
@@ -140,7 +142,7 @@ class ClientState:
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
-            self._backlog[options.priority].append(task)
+            self._wait_for_turn(task)
             self._send(now, effects)
         return task.id, effects
 
@@ -170,7 +172,8 @@ class ClientState:
                 continue
             match message:
                 case StillRunning():
-                    effects.append(Refused(message.id))
+                    if message.id in self._tasks:
+                        effects.append(Refused(message.id))
                 case Heartbeat():
                     pass
                 case Goodbye():
@@ -189,14 +192,18 @@ class ClientState:
         self._credits = 0
         self._outstanding = 0
         self._next_heartbeat = inf
+        again: list[ClientTask] = []
         for task in [task for task in self._tasks.values() if task.sent]:
+            task.sent = False
             if task.cancelled:
                 self._settle(task, Outcome(task.id, Status.CANCELLED), effects)
             elif task.options.idempotent:
-                task.sent = False
-                self._backlog[task.options.priority].appendleft(task)
+                task.may_have_run = True
+                again.append(task)
             else:
                 self._lose(task, Entered.UNKNOWN, "the connection to the cluster was lost", effects)
+        for task in reversed(again):
+            self._backlog[task.options.priority].appendleft(task)
         return effects
 
     def close(self) -> list[ClientEffect]:
@@ -212,7 +219,7 @@ class ClientState:
         while self._pauses and self._pauses[0][0] <= now:
             task = heappop(self._pauses)[2]
             if self._tasks.get(task.id) is task:
-                self._backlog[task.options.priority].append(task)
+                self._wait_for_turn(task)
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task:
@@ -247,6 +254,12 @@ class ClientState:
         return task is not None and task.sent
 
     # ---- sending ------------------------------------------------------------------------------------------------
+
+    def _wait_for_turn(self, task: ClientTask) -> None:
+        level = self._backlog[task.options.priority]
+        level.append(task)
+        if len(level) > 2 * len(self._tasks) + 64:
+            self._backlog[task.options.priority] = deque(t for t in level if self._tasks.get(t.id) is t)
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
         cluster = self._cluster
@@ -332,6 +345,11 @@ class ClientState:
         del self._tasks[task.id]
         if task.sent:
             self._outstanding -= 1
+        if task.may_have_run and outcome.entered == Entered.NO:
+            if outcome.status == Status.REJECTED:
+                reason = "the connection to the cluster was lost, and the task was not admitted again"
+                outcome = Outcome(task.id, Status.LOST, payload=encode_detail(Detail(reason)))
+            outcome.entered = Entered.UNKNOWN
         effects.append(Settle(task.id, outcome))
 
     def check(self) -> None:

@@ -1,0 +1,467 @@
+"""The corridor of a client: what is sent when, what waits, and what each caller is told. `check()` runs after each call."""
+
+from __future__ import annotations
+
+import pytest
+
+from argon.protocol.messages import (
+    Assign,
+    Cancel,
+    Drain,
+    Entered,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Refusal,
+    Register,
+    Status,
+    StillRunning,
+    Submit,
+    Welcome,
+)
+from argon.scheduling.effects import Close, Refused
+from tests.support.drivers import CLUSTER, KIND, ClientDriver, detail
+
+REJECTED = Status.REJECTED
+
+
+# --- submitting -------------------------------------------------------------------------------------------------------
+
+
+def test_submit_is_sent_at_once_with_every_option() -> None:
+    client = ClientDriver()
+    id_ = client.submit(b"payload", priority=1, timeout_s=2.5, idempotent=True, key=9)
+    assert client.sent(Submit) == [Submit(id_, 1, True, 2.5, KIND, 9, b"payload")]
+
+
+def test_submit_without_options_asks_for_nothing() -> None:
+    client = ClientDriver()
+    client.submit()
+    assert client.sent(Submit) == [Submit(1, 2, False, 0.0, KIND, 0, b"work")]
+
+
+def test_outcome_is_given_to_its_caller_once() -> None:
+    client = ClientDriver()
+    one, two = client.submit(), client.submit()
+    client.answer(two, payload=b"value")
+    assert client.settled()[two].payload == b"value"
+    assert one not in client.settled()
+    client.answer(two, payload=b"again")
+    assert len(client.settled()) == 1
+
+
+def test_submit_before_the_connection_waits_for_it() -> None:
+    client = ClientDriver(credits=None)
+    ids = [client.submit() for _ in range(3)]
+    assert not client.effects
+    client.connect()
+    assert client.submitted() == ids
+
+
+def test_payload_over_the_clusters_limit_is_refused_without_a_word_to_it() -> None:
+    client = ClientDriver(max_payload_bytes=10)
+    fits, large = client.submit(b"x" * 10), client.submit(b"x" * 11)
+    assert client.submitted() == [fits]
+    outcome = client.settled()[large]
+    assert (outcome.status, outcome.entered, outcome.detail) == (REJECTED, Entered.NO, Refusal.TOO_LARGE)
+    assert client.state.max_payload_bytes == 10
+
+
+# --- credits ----------------------------------------------------------------------------------------------------------
+
+
+def test_submits_beyond_the_credits_wait_here() -> None:
+    client = ClientDriver(credits=2)
+    ids = [client.submit() for _ in range(5)]
+    assert client.submitted() == ids[:2]
+    client.answer(ids[0], credits=2)
+    assert client.submitted() == ids[:3]
+    client.answer(ids[1], credits=4)
+    assert client.submitted() == ids
+
+
+def test_credits_that_fall_are_heeded() -> None:
+    client = ClientDriver(credits=4)
+    ids = [client.submit() for _ in range(8)]
+    for id_ in ids[:3]:
+        client.answer(id_, credits=1)
+    assert client.submitted() == ids[:4]
+    client.answer(ids[3], credits=1)
+    assert client.submitted() == ids[:5]
+
+
+def test_backlog_is_sent_by_priority_then_by_arrival() -> None:
+    client = ClientDriver(credits=1)
+    first = client.submit()
+    ids = {priority: [client.submit(priority=priority) for _ in range(2)] for priority in (3, 0, 2, 4, 1)}
+    sent = [first]
+    for _ in range(10):
+        client.answer(sent[-1], credits=1)
+        sent = client.submitted()
+    assert sent[1:] == [*ids[0], *ids[1], *ids[2], *ids[3], *ids[4]]
+
+
+def test_window_follows_the_credits() -> None:
+    client = ClientDriver(credits=None)
+    assert client.state.window() == 2
+    client.connect(credits=50)
+    assert client.state.window() == 100
+
+
+# --- rejections and retries -------------------------------------------------------------------------------------------
+
+
+def test_rejected_task_is_sent_again_after_the_pause_that_the_cluster_named() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=2.0)
+    assert not client.settled()
+    client.wait(1.99)
+    assert client.submitted() == [id_]
+    client.wait(0.1)
+    assert client.submitted() == [id_, id_]
+    client.answer(id_)
+    assert client.settled()[id_].status == Status.COMPLETED
+
+
+def test_retries_without_a_limit_go_on() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    for turn in range(1, 60):
+        assert len(client.submitted()) == turn
+        client.answer(id_, REJECTED, detail=Refusal.NO_NODES, wait_s=0.1)
+        client.wait(10.0)
+    assert not client.settled()
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_retries_used_up_give_the_last_rejection_to_the_caller(retries: int) -> None:
+    client = ClientDriver()
+    id_ = client.submit(retries=retries)
+    for turn in range(retries + 1):
+        assert not client.settled()
+        client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.25 + turn)
+        client.wait(10.0)
+    assert len(client.submitted()) == retries + 1
+    outcome = client.settled()[id_]
+    assert (outcome.status, outcome.detail, outcome.wait_s) == (REJECTED, Refusal.QUEUE_FULL, 0.25 + retries)
+
+
+def test_no_retries_is_told_at_once_when_the_credits_are_used_up() -> None:
+    client = ClientDriver(credits=1)
+    client.submit()
+    id_ = client.submit(retries=0)
+    assert client.settled()[id_].detail == Refusal.QUEUE_FULL
+    assert client.settled()[id_].wait_s > 0.0
+    assert client.submitted() == [1]
+
+
+def test_no_retries_without_a_connection_is_told_at_once() -> None:
+    client = ClientDriver(credits=None)
+    id_ = client.submit(retries=0)
+    assert client.settled()[id_].detail == Refusal.NO_NODES
+
+
+def test_too_large_is_never_tried_again() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.answer(id_, REJECTED, detail=Refusal.TOO_LARGE)
+    assert client.settled()[id_].detail == Refusal.TOO_LARGE
+
+
+def test_rejection_that_outlasts_the_timeout_is_given_to_the_caller_at_once() -> None:
+    client = ClientDriver()
+    id_ = client.submit(timeout_s=1.0)
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=2.0)
+    assert client.settled()[id_].detail == Refusal.QUEUE_FULL
+
+
+def test_retries_are_spread_and_grow_apart() -> None:
+    def pauses(seed: int) -> list[float]:
+        client = ClientDriver(seed=seed)
+        id_, found = client.submit(), []
+        for turn in range(1, 8):
+            since = client.now
+            client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.0)
+            while len(client.submitted()) == turn:
+                client.wait(0.01)
+            found.append(client.now - since)
+        return found
+
+    runs = [pauses(seed) for seed in range(10)]
+    assert len({tuple(run) for run in runs}) > 5
+    assert max(run[6] for run in runs) > 5 * max(run[0] for run in runs)
+
+
+def test_retries_that_no_answer_pays_for_slow_down_to_one_a_second() -> None:
+    client = ClientDriver(credits=500)
+    ids = [client.submit() for _ in range(300)]
+    for id_ in ids:
+        client.answer(id_, REJECTED, credits=500, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+    client.wait(2.0)
+    first = len(client.submitted()) - 300
+    assert 100 <= first <= 103, "the budget"
+    client.wait(10.0)
+    assert 9 <= len(client.submitted()) - 300 - first <= 11
+
+
+def test_answers_pay_for_retries() -> None:
+    client = ClientDriver(credits=1000)
+    ids = [client.submit() for _ in range(200)]
+    for id_ in ids[:100]:
+        client.answer(id_, REJECTED, credits=1000, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+    for id_ in ids[100:150]:
+        client.answer(id_, credits=1000)
+    for id_ in ids[150:]:
+        client.answer(id_, REJECTED, credits=1000, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+    client.wait(0.5)
+    assert 109 <= len(client.submitted()) - 200 <= 111
+
+
+# --- timeouts ---------------------------------------------------------------------------------------------------------
+
+
+def test_timeout_that_passes_in_the_backlog_expires_the_task_unsent() -> None:
+    client = ClientDriver(credits=1)
+    first, second = client.submit(), client.submit(timeout_s=1.0)
+    client.wait(1.1)
+    outcome = client.settled()[second]
+    assert (outcome.status, outcome.entered) == (Status.EXPIRED, Entered.NO)
+    client.answer(first)
+    assert client.submitted() == [first]
+
+
+def test_timeout_sent_is_what_remains() -> None:
+    client = ClientDriver(credits=1)
+    first, _ = client.submit(), client.submit(timeout_s=5.0)
+    client.wait(2.0)
+    client.answer(first)
+    assert client.sent(Submit)[1].timeout_s == pytest.approx(3.0)
+
+
+def test_timeout_that_passes_in_a_pause_expires_the_task() -> None:
+    client = ClientDriver()
+    id_ = client.submit(timeout_s=3.0)
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.lose()
+    client.wait(3.1)
+    assert client.settled()[id_].status == Status.EXPIRED
+
+
+def test_timeout_of_a_sent_task_is_answered_by_the_cluster_or_a_second_later_here() -> None:
+    client = ClientDriver()
+    answered, silent = client.submit(timeout_s=2.0), client.submit(timeout_s=2.0)
+    client.wait(2.5)
+    assert not client.settled()
+    client.answer(answered, Status.EXPIRED)
+    client.wait(0.6)
+    assert client.settled()[silent].entered == Entered.UNKNOWN
+    assert client.sent(Cancel) == [Cancel(silent)]
+    client.answer(silent)
+    assert client.settled()[silent].status == Status.EXPIRED
+    assert client.state.next_deadline() == client.now + 5.0 - 3.1 % 5.0
+
+
+def test_leftovers_of_tasks_that_never_were_sent_are_swept() -> None:
+    client = ClientDriver(credits=None)
+    waiting = client.submit()
+    for _ in range(3000):
+        client.cancel(client.submit(b"x" * 100, timeout_s=1000.0))
+    assert sum(len(level) for level in client.state._backlog) < 200
+    assert len(client.state._deadlines) < 200
+    client.connect()
+    assert client.submitted() == [waiting]
+
+
+# --- cancelling -------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_of_a_waiting_task_is_answered_here() -> None:
+    client = ClientDriver(credits=1)
+    first, second = client.submit(), client.submit()
+    client.cancel(second)
+    outcome = client.settled()[second]
+    assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
+    client.answer(first)
+    assert client.submitted() == [first]
+    assert not client.sent(Cancel)
+
+
+def test_cancel_of_a_task_in_a_pause_is_answered_here() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.cancel(id_)
+    assert client.settled()[id_].status == Status.CANCELLED
+    client.wait(5.0)
+    assert len(client.submitted()) == 1
+
+
+def test_cancel_of_a_sent_task_asks_the_cluster_once_and_waits() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.cancel(id_)
+    client.cancel(id_)
+    assert client.sent(Cancel) == [Cancel(id_, False)]
+    assert not client.settled()
+    client.answer(id_)
+    assert client.settled()[id_].status == Status.COMPLETED, "the outcome that arrives first wins"
+
+
+def test_cancel_of_an_unknown_task_is_ignored() -> None:
+    assert ClientDriver().cancel(99) == []
+
+
+def test_cancelled_task_that_is_rejected_is_not_tried_again() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.cancel(id_)
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.1)
+    assert client.settled()[id_].entered == Entered.NO
+    client.wait(5.0)
+    assert len(client.submitted()) == 1
+
+
+def test_cancel_queued_only_that_comes_too_late_is_refused_and_the_task_goes_on() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.cancel(id_, queued_only=True)
+    assert client.sent(Cancel) == [Cancel(id_, True)]
+    assert client.say(StillRunning(id_)) == [Refused(id_)]
+    client.cancel(id_)
+    assert client.sent(Cancel)[-1] == Cancel(id_, False), "it may still be cancelled for good"
+    client.answer(id_)
+    assert client.settled()[id_].status == Status.COMPLETED
+    assert client.say(StillRunning(id_)) == [], "nothing more is said of a task that has its answer"
+
+
+# --- losing the connection --------------------------------------------------------------------------------------------
+
+
+def test_connection_lost_loses_what_was_sent_and_keeps_what_waits() -> None:
+    client = ClientDriver(credits=2)
+    ids = [client.submit() for _ in range(4)]
+    client.lose()
+    assert {id_: (o.status, o.entered) for id_, o in client.settled().items()} == {
+        ids[0]: (Status.LOST, Entered.UNKNOWN),
+        ids[1]: (Status.LOST, Entered.UNKNOWN),
+    }
+    assert "connection" in detail(client.settled()[ids[0]]).reason
+    client.connect(peer=2)
+    assert client.submitted() == ids
+
+
+def test_connection_lost_sends_idempotent_tasks_again_in_their_order() -> None:
+    client = ClientDriver(credits=3)
+    ids = [client.submit(idempotent=True) for _ in range(5)]
+    client.lose()
+    assert not client.settled()
+    client.connect(credits=10, peer=2)
+    assert client.submitted() == [*ids[:3], *ids]
+
+
+def test_cancelled_task_on_a_lost_connection_is_cancelled() -> None:
+    client = ClientDriver()
+    id_ = client.submit(idempotent=True)
+    client.cancel(id_)
+    client.lose()
+    outcome = client.settled()[id_]
+    assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.UNKNOWN)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired", "rejected", "answered no", "closed"])
+def test_task_that_was_sent_on_a_lost_connection_is_never_said_not_to_have_run(end: str) -> None:
+    client = ClientDriver()
+    id_ = client.submit(idempotent=True, timeout_s=5.0, retries=1)
+    client.lose()
+    if end == "cancelled":
+        client.cancel(id_)
+    elif end == "expired":
+        client.wait(6.0)
+    elif end == "closed":
+        client.close()
+    else:
+        client.connect(peer=2)
+        status = REJECTED if end == "rejected" else Status.CANCELLED
+        for _ in range(2):
+            client.say(Outcome(id_, status, Entered.NO, wait_s=0.1, detail=Refusal.QUEUE_FULL, credits=5), peer=2)
+            client.wait(2.0)
+    outcome = client.settled()[id_]
+    assert outcome.entered == Entered.UNKNOWN
+    assert outcome.status != REJECTED, "a rejected task never ran"
+
+
+def test_words_of_an_old_connection_are_ignored() -> None:
+    client = ClientDriver()
+    id_ = client.submit(idempotent=True)
+    client.lose()
+    client.connect(peer=2)
+    assert client.say(Outcome(id_, Status.COMPLETED), peer=CLUSTER) == []
+    assert client.lose(peer=CLUSTER) == []
+
+
+def test_answer_to_a_task_that_waits_here_is_ignored() -> None:
+    client = ClientDriver(credits=1)
+    client.submit()
+    second = client.submit()
+    client.answer(second, credits=1)
+    assert not client.settled()
+
+
+def test_close_answers_every_caller() -> None:
+    client = ClientDriver(credits=1)
+    sent, waiting = client.submit(), client.submit()
+    client.close()
+    assert {id_: (o.status, o.entered) for id_, o in client.settled().items()} == {
+        sent: (Status.LOST, Entered.UNKNOWN),
+        waiting: (Status.LOST, Entered.NO),
+    }
+    assert client.close() == []
+
+
+# --- heartbeats and manners -------------------------------------------------------------------------------------------
+
+
+def test_heartbeats_are_sent_at_the_clusters_pace() -> None:
+    client = ClientDriver(heartbeat_s=2.0)
+    client.wait(5.0)
+    assert len(client.sent(Heartbeat)) == 2
+
+
+def test_silent_cluster_is_given_up() -> None:
+    client = ClientDriver(heartbeat_s=1.0)
+    for _ in range(10):
+        client.wait(1.0)
+        client.say(Heartbeat())
+    closes = [effect for effect in client.effects if isinstance(effect, Close)]
+    assert not closes
+    client.wait(4.1)
+    closes = [effect for effect in client.effects if isinstance(effect, Close)]
+    assert closes == [Close(CLUSTER, "nothing was heard from the cluster for 3 s")]
+
+
+def test_client_that_slept_itself_forgives_the_silence() -> None:
+    client = ClientDriver(heartbeat_s=1.0)
+    client.now += 60.0
+    client.did(client.state.tick(client.now))
+    assert not [effect for effect in client.effects if isinstance(effect, Close)]
+
+
+def test_goodbye_of_the_cluster_closes() -> None:
+    client = ClientDriver()
+    assert client.say(Goodbye("shutting down")) == [Close(CLUSTER, "shutting down")]
+
+
+@pytest.mark.parametrize(
+    "message", [Assign(1, 1, 2, 0.0, 7, b""), Register("n", 1), Drain(), Welcome(1, 1, 1, 1.0, 1.0), Cancel(1)]
+)
+def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> None:
+    client = ClientDriver()
+    (effect,) = client.say(message)
+    assert isinstance(effect, Close)
+    assert type(message).__name__ in effect.reason
+
+
+def test_next_deadline_without_anything_to_wait_for_is_none() -> None:
+    assert ClientDriver(credits=None).state.next_deadline() is None
