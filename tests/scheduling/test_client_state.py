@@ -1,4 +1,4 @@
-"""The corridor of a client: what is sent when, what waits, and what each caller is told. `check()` runs after each call."""
+"""The corridor of a client: what is sent, what waits, what each caller is told. `check()` runs after every call."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ always right. It must never decide about a task.
 
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
-one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits; what it
-has nevertheless, it keeps.
+one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits; what
+it has nevertheless, it keeps.
 """
 
 from __future__ import annotations

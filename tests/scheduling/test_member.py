@@ -1,0 +1,98 @@
+"""The record of a node: what it has, what room it has, and that both come back to nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from argon.scheduling.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member, is_node_name
+from argon.scheduling.task import Task, admitted_task
+from tests.support.drivers import submit
+
+
+def member(workers: int = 2) -> Member:
+    return Member(1, "node", 1, workers)
+
+
+def a_task(id_: int) -> Task:
+    return admitted_task(id_, 1, submit(id_), 0, 0.0)
+
+
+def test_free_is_workers_without_a_task() -> None:
+    node = member(2)
+    assert node.free() == 2
+    for id_ in (1, 2, 3):
+        node.take(a_task(id_), 0.001)
+    assert node.free() == 0
+
+
+def test_draining_node_has_no_room() -> None:
+    node = member(2)
+    node.draining = True
+    assert node.free() == 0
+    assert not node.has_room_ahead(0.0)
+
+
+def test_room_ahead_is_bounded_by_time() -> None:
+    node = member(2)
+    assert node.has_room_ahead(2 * WORK_AHEAD_S)
+    assert not node.has_room_ahead(2.1 * WORK_AHEAD_S)
+    node.take(a_task(1), WORK_AHEAD_S)
+    assert node.has_room_ahead(WORK_AHEAD_S)
+    assert not node.has_room_ahead(1.1 * WORK_AHEAD_S)
+
+
+def test_room_ahead_is_bounded_by_count() -> None:
+    node = member(1)
+    for id_ in range(AHEAD_MAX_PER_WORKER):
+        assert node.has_room_ahead(1e-9)
+        node.take(a_task(id_), 1e-9)
+    assert not node.has_room_ahead(1e-9)
+
+
+def test_task_of_unknown_length_fills_the_room_ahead() -> None:
+    node = member(1)
+    node.take(a_task(1), None)
+    assert not node.has_room_ahead(1e-9)
+
+
+def test_released_tasks_leave_no_work_behind() -> None:
+    node = member(1)
+    tasks = [a_task(id_) for id_ in range(10)]
+    for number, task in enumerate(tasks):
+        node.take(task, 0.1 * number)
+    for task in tasks:
+        node.release(task)
+    assert node.work_s == 0.0
+    assert not node.tasks
+
+
+def test_round_trip_is_learnt_only_when_nothing_else_was_under_way() -> None:
+    node, first, second = member(1), a_task(1), a_task(2)
+    for task in (first, second):
+        node.take(task, 0.1)
+        task.assigned_at = 10.0
+    node.release(first)
+    node.learn(first, 0.5, 11.0)
+    assert node.round_trip is None
+    node.release(second)
+    node.learn(second, 0.5, 11.0)
+    assert node.round_trip is not None
+    assert node.round_trip.mean_s == pytest.approx(0.5)
+    assert node.times.of(7) == pytest.approx(0.5)
+
+
+def test_round_trip_is_never_negative() -> None:
+    node, task = member(1), a_task(1)
+    node.take(task, 0.1)
+    node.release(task)
+    node.learn(task, 5.0, 1.0)
+    assert node.round_trip is not None
+    assert node.round_trip.mean_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [("node-1.example:8001", True), ("x" * 128, True), ("", False), ("x" * 129, False), ("a/b", False), ("é", False)],
+)
+def test_node_name_is_short_and_plain(name: str, good: bool) -> None:
+    assert is_node_name(name) is good

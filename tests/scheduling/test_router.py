@@ -1,0 +1,205 @@
+"""Which node gets the task: the one with the least predicted finish, never none while one has room."""
+
+from __future__ import annotations
+
+from random import Random
+
+from argon.scheduling.load import Average, ServiceTimes
+from argon.scheduling.member import Member
+from argon.scheduling.router import Router
+from argon.scheduling.task import Task, admitted_task
+from tests.support.drivers import KIND, submit
+
+
+class Fleet:
+    """Nodes and their router, told of every change as the corridor tells it."""
+
+    def __init__(self, *workers: int) -> None:
+        self.times = ServiceTimes()
+        self.router = Router(self.times)
+        self.members: list[Member] = []
+        self._last = 0
+        for count in workers:
+            self.join(count)
+
+    def join(self, workers: int = 1) -> Member:
+        peer = len(self.members) + 1
+        member = Member(peer, f"node-{peer}", 1, workers)
+        self.members.append(member)
+        self.router.update(member)
+        return member
+
+    def knows(self, member: Member, seconds: float, kind: int = KIND) -> None:
+        member.times.add(kind, seconds, 0.0)
+        self.times.add(kind, seconds, 0.0)
+        self.router.update(member)
+
+    def assign(self, kind: int = KIND, key: int = 0) -> tuple[Member, Task] | None:
+        member = self.router.choose(kind, key)
+        if member is None:
+            return None
+        self._last += 1
+        task = admitted_task(self._last, 1, submit(self._last, kind=kind), 0, 0.0)
+        seconds = member.times.of(kind)
+        member.take(task, self.times.of(kind) if seconds is None else seconds)
+        self.router.update(member)
+        return member, task
+
+    def end(self, member: Member, task: Task) -> None:
+        member.release(task)
+        self.router.update(member)
+
+    def chosen(self, count: int, kind: int = KIND, key: int = 0) -> list[int]:
+        found = [self.assign(kind, key) for _ in range(count)]
+        return [assigned[0].peer for assigned in found if assigned is not None]
+
+
+def test_no_node_or_none_with_workers_is_no_choice() -> None:
+    assert Fleet().assign() is None
+    assert Fleet(0, 0).assign() is None
+
+
+def test_only_node_with_a_free_worker_is_chosen_whatever_its_times() -> None:
+    fleet = Fleet(1, 1)
+    fleet.knows(fleet.members[0], 0.0001)
+    fleet.knows(fleet.members[1], 5.0)
+    assert fleet.chosen(2) == [1, 2]
+
+
+def test_faster_node_for_this_kind_is_chosen() -> None:
+    fleet = Fleet(1, 1, 1)
+    for member, seconds in zip(fleet.members, (3.0, 1.0, 2.0), strict=True):
+        fleet.knows(member, seconds)
+    assert fleet.chosen(3) == [2, 3, 1]
+
+
+def test_times_of_the_kind_count_and_not_those_of_other_kinds() -> None:
+    fleet = Fleet(1, 1)
+    one, two = fleet.members
+    fleet.knows(one, 1.0, kind=1)
+    fleet.knows(one, 4.0, kind=2)
+    fleet.knows(two, 4.0, kind=1)
+    fleet.knows(two, 1.0, kind=2)
+    assert fleet.chosen(1, kind=1) == [1]
+    assert fleet.chosen(1, kind=2) == [2]
+
+
+def test_equal_nodes_are_used_in_turn() -> None:
+    fleet = Fleet(4, 4)
+    for member in fleet.members:
+        fleet.knows(member, 1.0)
+    assert sorted(fleet.chosen(8)[:4]) == [1, 1, 2, 2]
+
+
+def test_newcomer_gets_one_task_a_worker_and_no_stampede() -> None:
+    fleet = Fleet(2)
+    fleet.knows(fleet.members[0], 1.0)
+    fleet.chosen(2)
+    fleet.join(3)
+    assert fleet.chosen(10) == [2, 2, 2]
+
+
+def test_newcomer_among_known_nodes_is_measured_like_the_fleet() -> None:
+    fleet = Fleet(8, 8)
+    fleet.knows(fleet.members[0], 1.0)
+    fleet.knows(fleet.members[1], 1.0)
+    fleet.join(8)
+    chosen = fleet.chosen(12)
+    assert 2 <= chosen.count(3) <= 6
+
+
+def test_round_trip_counts_as_well() -> None:
+    fleet = Fleet(1, 1)
+    far, near = fleet.members
+    for member in (far, near):
+        fleet.knows(member, 0.001)
+    far.round_trip, near.round_trip = Average(0.1, 0.0), Average(0.0001, 0.0)
+    assert fleet.chosen(1) == [2]
+
+
+def test_busy_nodes_are_sent_ahead_what_is_short_the_least_loaded_first() -> None:
+    fleet = Fleet(1, 1)
+    for member in fleet.members:
+        fleet.knows(member, 0.0005)
+    chosen = fleet.chosen(20)
+    assert chosen.count(1) == chosen.count(2) == 4, "two milliseconds each"
+
+
+def test_busy_nodes_are_not_sent_ahead_what_is_long_or_unknown() -> None:
+    fleet = Fleet(1)
+    fleet.knows(fleet.members[0], 0.1)
+    assert fleet.chosen(5) == [1]
+    assert Fleet(1).chosen(5) == [1]
+
+
+def test_draining_or_removed_node_is_never_chosen() -> None:
+    fleet = Fleet(1, 1)
+    fleet.members[0].draining = True
+    fleet.router.update(fleet.members[0])
+    fleet.router.remove(fleet.members[1])
+    assert fleet.assign() is None
+
+
+def test_key_stays_with_its_node_while_it_has_room_and_spills_over_when_not() -> None:
+    fleet = Fleet(2, 2, 2)
+    for member in fleet.members:
+        fleet.knows(member, 1.0)
+    home = fleet.chosen(1, key=5)[0]
+    assert fleet.chosen(2, key=5)[0] == home
+    assert fleet.chosen(2, key=5).count(home) == 0
+
+
+def test_key_comes_home_after_it_spilled_over() -> None:
+    fleet = Fleet(1, 1)
+    for member in fleet.members:
+        fleet.knows(member, 1.0)
+    first = fleet.assign(key=5)
+    assert first is not None
+    assert fleet.chosen(1, key=5) != [first[0].peer]
+    fleet.end(*first)
+    assert fleet.chosen(1, key=5) == [first[0].peer]
+
+
+def test_key_of_a_removed_node_finds_another() -> None:
+    fleet = Fleet(1, 1)
+    assigned = fleet.assign(key=5)
+    assert assigned is not None
+    fleet.router.remove(assigned[0])
+    again = fleet.assign(key=5)
+    assert again is not None
+    assert again[0] is not assigned[0]
+
+
+def test_keys_are_bounded() -> None:
+    fleet = Fleet(1)
+    for key in range(1, 6000):
+        assigned = fleet.assign(key=key)
+        assert assigned is not None
+        fleet.end(*assigned)
+    assert len(fleet.router._keys) == 4096
+
+
+def test_choice_is_not_blinded_by_where_nodes_once_were() -> None:
+    fleet = Fleet(4, 4, 4)
+    quick, *others = fleet.members
+    fleet.knows(quick, 0.001, kind=1)  # what it runs otherwise is short, and keeps it in front
+    for member in others:
+        fleet.knows(member, 1.0)
+    fleet.knows(quick, 5.0)
+    assert 1 not in fleet.chosen(8), "tasks of this kind take longer there"
+
+
+def test_lines_are_bounded_and_no_free_worker_is_ever_overlooked() -> None:
+    rng, fleet = Random(3), Fleet(1, 2, 3, 4)
+    for member in fleet.members:
+        fleet.knows(member, rng.choice([0.001, 0.01, 0.1]))
+    running: list[tuple[Member, Task]] = []
+    for _ in range(5000):
+        if rng.random() < 0.5:
+            assigned = fleet.assign(kind=rng.choice([KIND, 8]), key=rng.choice([0, 0, 3]))
+            assert (assigned is None) <= (not any(member.free() for member in fleet.members))
+            if assigned is not None:
+                running.append(assigned)
+        elif running:
+            fleet.end(*running.pop(rng.randrange(len(running))))
+        assert len(fleet.router._free) + len(fleet.router._ahead) <= 4
