@@ -1,0 +1,92 @@
+"""Which part of a value it is that cannot be pickled.
+
+In: values by name, and a function that tries to pickle. Out: the path to the smallest part that fails, such as
+``args[1]['db']``. It runs only after pickling has failed, and must never look at more than a bounded number of parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import FunctionType, MethodType
+from typing import NamedTuple
+
+DEPTH_MAX = 5
+TRIES_MAX = 1000
+LABEL_CHARS = 60
+
+_SPELLED_OUT = (str, int, float, bool, bytes, type(None))
+
+
+class Culprit(NamedTuple):
+    """What fails: where it is, the thing itself, and what pickling it raised."""
+
+    path: str
+    value: object
+    reason: Exception
+
+
+def culprit(roots: Mapping[str, object], dumps: Callable[[object], object], error: Exception) -> Culprit:
+    """Finds the smallest part of the roots that fails; of the first root, when none fails by itself."""
+    tries_left = TRIES_MAX
+
+    def failing(parts: Iterator[tuple[str, object]]) -> Culprit | None:
+        nonlocal tries_left
+        for path, value in parts:
+            tries_left -= 1
+            if tries_left < 0:
+                break
+            try:
+                dumps(value)
+            except Exception as reason:  # noqa: BLE001 - this is the question asked
+                return Culprit(path, value, reason)
+        return None
+
+    path, value = next(iter(roots.items()))
+    found = Culprit(path, value, error)
+    part = failing(iter(roots.items()))
+    for _ in range(DEPTH_MAX):
+        if part is None:
+            break
+        found = part
+        part = failing((found.path + suffix, child) for suffix, child in _parts(found.value))
+    return part or found
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    """What pickling a value would pickle in turn, as far as this can be known from outside."""
+    if isinstance(value, dict):
+        yield from ((f"[{_label(key)}]", item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif isinstance(value, set | frozenset):
+        yield from (("{...}", item) for item in value)
+    elif isinstance(value, partial):
+        yield from ((".func", value.func), (".args", value.args), (".keywords", value.keywords))
+    elif isinstance(value, MethodType):
+        yield ".__self__", value.__self__
+    elif isinstance(value, FunctionType):
+        yield from ((f" variable {name!r}", item) for name, item in _variables(value))
+        yield ".__defaults__", value.__defaults__
+    attributes = getattr(value, "__dict__", None)
+    if isinstance(attributes, dict):
+        yield from ((f".{name}", item) for name, item in attributes.items())
+
+
+def _variables(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """The variables from outside that a function uses, and that travel with it."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:
+            continue  # not assigned yet
+    for name in function.__code__.co_names:
+        if name in function.__globals__:
+            yield name, function.__globals__[name]
+
+
+def _label(key: object) -> str:
+    if type(key) in _SPELLED_OUT:
+        text = repr(key)
+        return text if len(text) <= LABEL_CHARS else f"{text[:LABEL_CHARS]}..."
+    return f"<{type(key).__name__}>"
