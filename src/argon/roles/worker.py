@@ -1,0 +1,221 @@
+"""A worker: one process that runs one task at a time.
+
+In: one packet a task, on a socket that its node holds as well. Out: frames on the same socket, cut into packets
+anywhere. It must never take a task before it is free to run it, and never let a task's end, whatever it is, pass
+unanswered.
+
+Outcomes of short tasks are collected in the outbox and sent together, at the latest after a millisecond or when there
+is nothing to do; should the next task take long or crash the process, the node finds them there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable
+from os import getpid
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode
+from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
+from argon.roles.inbox import PACKET_BYTES, cut
+from argon.roles.outbox import Outbox, protect
+from argon.roles.payload import pack_failure, pack_result, unpack_call
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+FLUSH_AFTER_S = 0.001
+FLUSH_BYTES = 64 << 10
+
+_PR_SET_PDEATHSIG = 1
+_NO_AWAITABLES = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
+_read_header, _write_header = HEADER.unpack_from, HEADER.pack
+_COMPLETED, _FAILED = int(Status.COMPLETED), int(Status.FAILED)
+_YES, _NO = int(Entered.YES), int(Entered.NO)
+_RAISED = int(FailureKind.RAISED)
+
+
+class WorkerConfig(msgspec.Struct):
+    """What a node tells its worker, as JSON on the command line."""
+
+    inbox_fd: int
+    outbox_fd: int
+    parent_pid: int
+    node: str
+    include: list[str]
+    max_payload_bytes: int
+
+
+class Worker:
+    """Takes tasks, runs them, answers them, until the inbox ends."""
+
+    def __init__(self, inbox: socket.socket, outbox: Outbox, node: str, max_payload_bytes: int) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._node = node
+        self._max_payload_bytes = max_payload_bytes
+        self._pid = os.getpid()
+        self._waiting_since = 0.0
+        self._loop: AbstractEventLoop | None = None
+
+    def serve(self) -> None:
+        """Runs until the inbox ends. Raises OSError when a task has broken the channel."""
+        self._send(encode(Heartbeat())[0])
+        packet = memoryview(bytearray(PACKET_BYTES))
+        receive = self._inbox.recv_into
+        while True:
+            try:
+                size = receive(packet, 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                self._flush()
+                size = receive(packet)
+            if not size:
+                break
+            self._serve_one(packet, size)
+        self._flush()
+
+    def _serve_one(self, packet: memoryview, size: int) -> None:
+        length, _, _, attempt, task, _, _, _, _ = _read_header(packet)
+        payload = bytes(packet[HEADER_BYTES:size]) if length == size - HEADER_BYTES else self._receive_large(length)
+        begun = perf_counter()
+        status, entered, answer = self._run(payload)
+        ended = perf_counter()
+        if getpid() != self._pid:  # a child that the task forked, and that has come back in its place
+            os._exit(0)
+        size = len(answer) if type(answer) is bytes else payload_bytes(answer)
+        code = status | entered << 4  # an Outcome's header is packed here, since building the message would take longer
+        header = _write_header(size, OUTCOME, code, attempt, task, ended - begun, 0.0, 0, _RAISED)
+        self._answer(header, answer, ended)
+
+    def _receive_large(self, length: int) -> bytearray:
+        """Receives the pieces of a large payload into one block, which its arrays then use in place."""
+        payload = bytearray(length)
+        position = 0
+        with memoryview(payload) as view:
+            while position < length:
+                size = self._inbox.recv_into(view[position:])
+                if not size:
+                    raise ConnectionError("the inbox has ended in the middle of a task")
+                position += size
+        return payload
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def _run(self, payload: bytes | bytearray) -> tuple[int, int, Payload]:
+        """Runs one task to its end. Whatever it raises becomes its answer, SystemExit and the like too."""
+        try:
+            function, args, kwargs = unpack_call(payload)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return _FAILED, _NO, self._failure(error, by_argon=True)
+        try:
+            value = function(*args, **kwargs)
+            if isinstance(function, type) and callable(getattr(value, "run", None)):
+                value = value.run()
+            if type(value) not in _NO_AWAITABLES and isinstance(value, Awaitable):
+                value = self._wait_for(value)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return _FAILED, _YES, self._failure(error, by_argon=False)
+        try:
+            return _COMPLETED, _YES, pack_result(value, self._max_payload_bytes)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return _FAILED, _YES, self._failure(error, by_argon=True)
+
+    def _failure(self, error: BaseException, *, by_argon: bool) -> bytes:
+        return pack_failure(error, self._node, self._max_payload_bytes, by_argon=by_argon)
+
+    def _wait_for(self, awaitable: Awaitable[object]) -> object:
+        """Runs a coroutine in this worker's own event loop, which stays for the next one: clients and pools stay
+        open."""
+        import asyncio  # takes long to import, and most workers never need it
+
+        async def result() -> object:
+            return await awaitable
+
+        if self._loop is None or self._loop.is_closed():
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(result())
+
+    # ---- answering ---------------------------------------------------------------------------------------------
+
+    def _answer(self, header: bytes, payload: Payload, now: float) -> None:
+        outbox = self._outbox
+        if type(payload) is bytes and len(payload) < FLUSH_BYTES:
+            if not outbox.pending_bytes:
+                self._waiting_since = now
+            if outbox.append(header + payload):
+                if now - self._waiting_since >= FLUSH_AFTER_S or outbox.pending_bytes >= FLUSH_BYTES:
+                    self._flush()
+                return
+        self._flush()
+        self._send(header)
+        for segment in (payload,) if isinstance(payload, bytes) else payload:
+            self._send(segment)
+
+    def _flush(self) -> None:
+        if self._outbox.pending_bytes:
+            self._send(self._outbox.take())
+            self._outbox.clear()
+
+    def _send(self, data: bytes | memoryview) -> None:
+        for piece in cut(data):
+            self._inbox.send(piece)
+
+
+# ---- the process ---------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Runs a worker process; never returns."""
+    config = msgspec.json.decode(sys.argv[1], type=WorkerConfig)
+    _settle_in(config)
+    code = 1
+    try:
+        inbox = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=config.inbox_fd)
+        worker = Worker(inbox, Outbox(config.outbox_fd), config.node, config.max_payload_bytes)
+        protect(config.outbox_fd)
+        os.close(config.outbox_fd)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: collections during tasks need not look at it
+        worker.serve()
+        code = 0
+    except BaseException:  # noqa: BLE001 - there is nobody else to tell
+        sys.excepthook(*sys.exc_info())
+    _leave(code)
+
+
+def _settle_in(config: WorkerConfig) -> None:
+    """Makes a process of its own: it dies with its node, and tasks see nothing of how it was started."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != config.parent_pid:  # it died before the line above
+        os._exit(1)
+    for fd in (config.inbox_fd, config.outbox_fd):
+        os.set_inheritable(fd, False)
+    sys.path[:0] = config.include
+    sys.argv[1:] = []
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what tasks print appears as they print
+
+
+def _leave(code: int) -> None:
+    """Ends without waiting for threads that tasks have left behind."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            continue  # a task has closed it
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

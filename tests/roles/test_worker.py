@@ -1,0 +1,273 @@
+"""A real worker process on a socket pair, without a node: whatever a task does, it is answered, and so is the next."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from argon.errors import MayHaveRun, RemoteError, ResultNotSerializable, TaskError, UnknownFunction
+from argon.protocol.framing import Framing
+from argon.protocol.messages import Entered, Heartbeat, Outcome
+from argon.roles.worker import WorkerConfig
+from tests.support import tasks
+from tests.support.processes import (
+    ROOT,
+    WITHIN_S,
+    LoneWorker,
+    failure_of,
+    fifo,
+    lone_worker,
+    task,
+    value_of,
+    wait_until_ended,
+)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LoneWorker]:
+    """One worker for all tasks that must leave it unharmed."""
+    with lone_worker() as worker:
+        assert worker.hear() == Heartbeat()
+        yield worker
+        assert worker.end() == (0, "")
+
+
+@pytest.fixture
+def own() -> Iterator[LoneWorker]:
+    with lone_worker() as worker:
+        assert worker.hear() == Heartbeat()
+        yield worker
+
+
+def test_value_returned_comes_back_with_the_time_it_took(shared: LoneWorker) -> None:
+    outcome = shared.run(tasks.identity, "value")
+    assert value_of(outcome) == "value"
+    assert (outcome.id, outcome.attempt, outcome.entered) == (1, 1, Entered.YES)
+    assert 0 < outcome.run_s < 5
+
+
+def test_tasks_sent_together_are_answered_in_order(shared: LoneWorker) -> None:
+    for number in range(100):
+        shared.say(task(number, tasks.identity, number))
+    assert [value_of(shared.hear()) for _ in range(100)] == list(range(100))
+
+
+def test_task_class_is_constructed_and_run(shared: LoneWorker) -> None:
+    assert value_of(shared.run(tasks.Sum, 1, 2, 3)) == 6
+
+
+def test_async_run_of_a_task_class_is_awaited(shared: LoneWorker) -> None:
+    assert value_of(shared.run(tasks.SlowSum, 1, 2)) == 3
+
+
+def test_coroutines_run_in_one_loop_that_stays(shared: LoneWorker) -> None:
+    assert value_of(shared.run(tasks.same_loop)) == value_of(shared.run(tasks.same_loop))
+
+
+def test_exit_inside_a_coroutine_leaves_the_loop_usable(shared: LoneWorker) -> None:
+    assert isinstance(failure_of(shared.run(tasks.exit_in_loop)), RemoteError)
+    assert isinstance(value_of(shared.run(tasks.same_loop)), int)
+
+
+def test_function_carried_along_runs(shared: LoneWorker) -> None:
+    offset = 10
+    assert value_of(shared.run(lambda x: x + offset, 1)) == 11
+
+
+def test_process_shows_tasks_nothing_of_how_it_was_started(shared: LoneWorker) -> None:
+    state = value_of(shared.run(tasks.state_of_process))
+    assert len(state["argv"]) == 1
+    assert state["path"][0] == str(ROOT)
+    assert state["stdin"] == ""
+    assert state["leader"]
+    assert state["sigint"]
+
+
+@pytest.mark.parametrize("size", [100_000, 131_040, 131_041, 5_000_000])
+def test_large_bytes_travel_both_ways(shared: LoneWorker, size: int) -> None:
+    value = os.urandom(size)
+    assert value_of(shared.run(tasks.identity, value)) == value
+
+
+def test_array_arrives_writable_and_comes_back_writable(shared: LoneWorker) -> None:
+    array = value_of(shared.run(tasks.fill_in_place, np.zeros(300_000)))
+    assert array.flags.writeable
+    assert array.flags.aligned
+    array += 1
+    assert (array == 8.0).all()
+
+
+def test_exception_comes_back_as_itself_with_the_remote_traceback(shared: LoneWorker) -> None:
+    outcome = shared.run(tasks.raise_value_error, "no good")
+    error = failure_of(outcome)
+    assert outcome.entered == Entered.YES
+    assert type(error) is ValueError
+    assert error.args == ("no good",)
+    assert "in raise_value_error" in str(error.__cause__)
+    assert "worker.py" not in str(error.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("function", "type_name"),
+    [
+        (tasks.raise_keyboard_interrupt, "KeyboardInterrupt"),
+        (tasks.exit_in_loop, "SystemExit"),
+        (tasks.cancel_itself, "asyncio.exceptions.CancelledError"),
+        (tasks.raise_unloadable, "tests.support.tasks.Unloadable"),
+    ],
+)
+def test_exception_that_cannot_travel_is_told(shared: LoneWorker, function: Callable[..., Any], type_name: str) -> None:
+    error = failure_of(shared.run(function))
+    assert isinstance(error, RemoteError)
+    assert error.type_name == type_name
+    assert (error.node, error.attempt, error.may_have_run) == ("node-1", 1, MayHaveRun.YES)
+
+
+@pytest.mark.parametrize("function", [tasks.raise_hostile, tasks.raise_huge])
+def test_exception_with_a_hostile_text_hurts_nobody(shared: LoneWorker, function: Callable[..., Any]) -> None:
+    outcome = shared.run(function)
+    assert len(outcome.payload) < 300_000
+    assert isinstance(failure_of(outcome), Exception)
+
+
+@pytest.mark.parametrize(("function", "error"), [(tasks.recurse, RecursionError), (tasks.exhaust_memory, MemoryError)])
+def test_exhausted_stack_or_memory_is_a_failure_like_others(
+    shared: LoneWorker, function: Callable[..., Any], error: type[Exception]
+) -> None:
+    assert isinstance(failure_of(shared.run(function)), error)
+
+
+def test_unknown_function_was_not_entered(shared: LoneWorker) -> None:
+    outcome = shared.run("tests.support.tasks:identitty")
+    error = failure_of(outcome)
+    assert outcome.entered == Entered.NO
+    assert isinstance(error, UnknownFunction)
+    assert "tests.support.tasks:identity" in str(error)
+    assert (error.node, error.attempt, error.queued_s, error.may_have_run) == ("node-1", 1, 0.5, MayHaveRun.NO)
+
+
+def test_module_that_fails_to_import_is_told_with_its_traceback(shared: LoneWorker) -> None:
+    error = failure_of(shared.run("tests.support.broken_module:anything"))
+    assert isinstance(error, UnknownFunction)
+    assert "the settings are missing" in str(error)
+    assert "importlib" not in str(error)
+
+
+def test_argument_that_fails_to_load_was_not_entered(shared: LoneWorker) -> None:
+    outcome = shared.run(tasks.identity, tasks.EvilArgument(4))
+    error = failure_of(outcome)
+    assert outcome.entered == Entered.NO
+    assert isinstance(error, RemoteError)
+    assert (error.type_name, error.may_have_run) == ("SystemExit", MayHaveRun.NO)
+
+
+@pytest.mark.parametrize(
+    ("function", "part"),
+    [(tasks.return_generator, "result['rows'][1] (a generator)"), (threading.Lock, "result (a _thread.lock)")],
+)
+def test_result_that_cannot_travel_is_named(shared: LoneWorker, function: Callable[..., Any], part: str) -> None:
+    outcome = shared.run(function)
+    error = failure_of(outcome)
+    assert outcome.entered == Entered.YES
+    assert isinstance(error, ResultNotSerializable)
+    assert part in str(error)
+
+
+def test_result_that_ends_whoever_pickles_it_is_a_failure(shared: LoneWorker) -> None:
+    assert isinstance(failure_of(shared.run(tasks.return_evil)), TaskError)
+
+
+def test_result_over_the_limit_is_refused_with_the_limits_name() -> None:
+    with lone_worker(max_payload_bytes=100_000) as worker:
+        worker.hear()
+        error = failure_of(worker.run(bytes, 200_000))
+        assert isinstance(error, ResultNotSerializable)
+        assert "max_payload_bytes = 100000" in str(error)
+        assert value_of(worker.run(tasks.identity, 1)) == 1
+
+
+def test_forked_child_that_returns_answers_nothing(shared: LoneWorker) -> None:
+    assert value_of(shared.run(tasks.fork_and_return)) == "parent"
+    assert value_of(shared.run(tasks.identity, 2)) == 2
+
+
+def test_finished_outcomes_are_in_the_outbox_while_the_next_task_runs(own: LoneWorker, tmp_path: Path) -> None:
+    started, go = fifo(tmp_path, "started"), fifo(tmp_path, "go")
+    own.process.send_signal(signal.SIGSTOP)  # so that it finds both tasks at once
+    own.say(task(1, tasks.identity, "finished"))
+    own.say(task(2, tasks.hold, started, go))
+    own.process.send_signal(signal.SIGCONT)
+    Path(started).read_text()
+    saved = Framing(1 << 20).feed(own.page.salvage())
+    saved = saved or [own.hear()]  # a slow machine sends after a millisecond
+    assert isinstance(saved[0], Outcome)
+    assert value_of(saved[0]) == "finished"
+    Path(go).write_text("go")
+    answers = [own.hear()]
+    while answers[-1].id != 2:
+        answers.append(own.hear())
+    assert value_of(answers[-1]) == "held"
+
+
+@pytest.mark.parametrize(
+    ("function", "code"),
+    [
+        (lambda: os._exit(3), 3),
+        (os.abort, -signal.SIGABRT),
+        (tasks.segfault, -signal.SIGSEGV),
+        (tasks.kill_itself, -signal.SIGKILL),
+    ],
+)
+def test_task_that_ends_the_process_ends_it_as_it_said(
+    own: LoneWorker, function: Callable[..., Any], code: int
+) -> None:
+    own.say(task(1, function))
+    assert own.process.wait(WITHIN_S) == code
+
+
+def test_task_that_closes_every_descriptor_ends_the_worker_after_it(own: LoneWorker) -> None:
+    own.say(task(1, tasks.close_everything))
+    assert own.process.wait(WITHIN_S) == 1
+    (outcome,) = Framing(1 << 20).feed(own.page.salvage())
+    assert isinstance(outcome, Outcome)
+    assert value_of(outcome) == "closed"
+
+
+def test_inbox_that_ends_ends_the_worker_quietly_after_its_tasks(own: LoneWorker) -> None:
+    own.say(task(1, tasks.identity, 1))
+    assert own.end() == (0, "")
+    assert value_of(own.hear()) == 1
+
+
+def test_worker_whose_parent_has_died_before_it_was_up_leaves() -> None:
+    config = msgspec.json.encode(WorkerConfig(98, 99, 1, "node-1", [], 1)).decode()
+    process = subprocess.run([sys.executable, "-m", "argon.roles.worker", config], timeout=WITHIN_S)
+    assert process.returncode == 1
+
+
+def test_worker_dies_with_its_parent() -> None:
+    code = (
+        "import os, signal\n"
+        "from tests.support.processes import LoneWorker\n"
+        "worker = LoneWorker(); worker.hear(); print(worker.process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    parent = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, timeout=WITHIN_S)
+    wait_until_ended(int(parent.stdout))
+
+
+def test_worker_starts_without_the_heavy_modules() -> None:
+    code = "import argon.roles.worker, sys; print(*sorted(sys.modules))"
+    listing = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
+    loaded = set(listing.stdout.split())
+    assert not loaded & {"asyncio", "typer", "uvloop", "rich", "cloudpickle", "traceback", "subprocess", "numpy"}
