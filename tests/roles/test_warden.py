@@ -1,0 +1,77 @@
+"""The warden as a process of its own: what it is told, and whom it kills."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from argon.roles import warden
+from tests.support.processes import WITHIN_S
+
+
+@pytest.fixture
+def group() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def watching() -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-I", "-S", str(Path(warden.__file__))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def tell(process: subprocess.Popen[bytes], text: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(text.encode())
+
+
+def end(process: subprocess.Popen[bytes]) -> int:
+    assert process.stdin is not None
+    process.stdin.close()
+    return process.wait(WITHIN_S)
+
+
+def test_input_that_ends_kills_the_groups_still_listed(
+    watching: subprocess.Popen[bytes], group: subprocess.Popen[bytes]
+) -> None:
+    tell(watching, f"+{group.pid}\n")
+    assert end(watching) == 0
+    assert group.wait(WITHIN_S) == -signal.SIGKILL
+
+
+def test_group_that_was_taken_off_the_list_lives(
+    watching: subprocess.Popen[bytes], group: subprocess.Popen[bytes]
+) -> None:
+    tell(watching, f"+{group.pid}\n-{group.pid}\n")
+    assert end(watching) == 0
+    assert group.poll() is None
+
+
+def test_group_that_is_gone_does_not_hinder_the_next(
+    watching: subprocess.Popen[bytes], group: subprocess.Popen[bytes]
+) -> None:
+    with subprocess.Popen(["true"], start_new_session=True) as gone:
+        pass
+    tell(watching, f"+{gone.pid}\n+{group.pid}\n")
+    assert end(watching) == 0
+    assert group.wait(WITHIN_S) == -signal.SIGKILL
+
+
+def test_process_loads_next_to_nothing() -> None:
+    code = f"import runpy, sys; runpy.run_path({warden.__file__!r}); print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-c", code]
+    listing = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    assert not set(listing.stdout.split()) & {"argon", "asyncio", "socket", "subprocess", "threading", "pickle"}

@@ -1,0 +1,136 @@
+"""What a node believes of what its worker says: the process is real, and the test speaks in its place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from argon.protocol.codec import encode
+from argon.protocol.messages import Drain, Heartbeat, Message, Outcome, Status, Submit, payload_bytes
+from argon.roles.inbox import PACKET_BYTES
+from argon.roles.worker_process import PACKETS_AT_ONCE, WorkerProcess
+from tests.support.processes import WITHIN_S, wait_until_ended
+
+
+@pytest.fixture
+def process() -> Iterator[WorkerProcess]:
+    process = WorkerProcess(1, "node-1", [], 1 << 20)
+    os.kill(process.pid, signal.SIGSTOP)  # it says nothing itself, unless it has already
+    yield process
+    process.signal(signal.SIGKILL)
+    assert process.bury(WITHIN_S) == -signal.SIGKILL
+
+
+def say(process: WorkerProcess, *messages: Message, extra: bytes = b"") -> None:
+    frames = [encode(message) for message in messages]
+    speak(process, b"".join(header + bytes(payload) for header, payload in frames) + extra)  # type: ignore[arg-type]
+
+
+def speak(process: WorkerProcess, data: bytes) -> None:
+    process._far.send(data, socket.MSG_DONTWAIT)
+
+
+def outcome(id_: int, payload: bytes = b"") -> Outcome:
+    return Outcome(id_, Status.COMPLETED, payload=payload)
+
+
+def test_outcomes_are_read_and_a_heartbeat_means_ready(process: WorkerProcess) -> None:
+    say(process, Heartbeat(), outcome(1))
+    say(process, outcome(2))
+    answers = process.read() + process.read()
+    assert [answer.id for answer in answers] == [1, 2]
+    assert process.ready
+    assert process.reason == ""
+    assert process.read() == []
+
+
+def test_outcome_cut_into_packets_is_whole_again(process: WorkerProcess) -> None:
+    header, payload = encode(outcome(1, bytes(200_000)))
+    assert isinstance(payload, bytes)
+    speak(process, header + payload[:100_000])
+    assert process.read() == []
+    speak(process, payload[100_000:])
+    (answer,) = process.read()
+    assert payload_bytes(answer.payload) == 200_000
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Drain(),
+        Submit(1, 2, False, 0.0, 7, 0, b""),
+        Outcome(1, Status.REJECTED),
+        Outcome(1, Status.LOST),
+    ],
+)
+def test_anything_but_outcomes_is_a_breach(process: WorkerProcess, message: Message) -> None:
+    say(process, outcome(5), message)
+    assert [answer.id for answer in process.read()] == [5]
+    assert process.reason == "wrote to Argon's channel"
+
+
+def test_garbage_is_a_breach(process: WorkerProcess) -> None:
+    speak(process, b"garbage " * 100)
+    assert process.read() == []
+    assert process.reason == "wrote to Argon's channel"
+
+
+def test_outcome_over_the_limit_is_a_breach(process: WorkerProcess) -> None:
+    header, _ = encode(outcome(1, bytes((1 << 20) + 1)))
+    speak(process, header)
+    assert process.read() == []
+    assert process.reason == "wrote to Argon's channel"
+
+
+def test_channel_shut_by_a_task_is_a_breach(process: WorkerProcess) -> None:
+    process._far.shutdown(socket.SHUT_WR)
+    process.read()
+    assert process.reason == "closed Argon's channel"
+
+
+def test_read_leaves_off_after_a_number_of_packets() -> None:
+    process = WorkerProcess(1, "node-1", [], 1 << 30)
+    try:
+        os.kill(process.pid, signal.SIGSTOP)
+        header, _ = encode(Outcome(1, Status.COMPLETED, payload=bytes(1 << 24)))
+        speak(process, header)
+        for _ in range(2 * PACKETS_AT_ONCE):
+            process.read(1)
+            speak(process, bytes(PACKET_BYTES))
+        assert process.read() == []
+    finally:
+        process.signal(signal.SIGKILL)
+        process.bury(WITHIN_S)
+
+
+def test_last_words_are_what_was_sent_and_what_was_not_each_once(process: WorkerProcess) -> None:
+    say(process, outcome(1), outcome(2))
+    for id_ in (2, 3):
+        header, _ = encode(outcome(id_))
+        process._outbox.append(header)
+    process.signal(signal.SIGKILL)
+    wait_until_ended(process.pid)
+    assert [answer.id for answer in process.last_words()] == [1, 2, 3]
+
+
+def test_last_words_after_a_breach_are_those_in_the_outbox(process: WorkerProcess) -> None:
+    header, _ = encode(outcome(3))
+    process._outbox.append(header)
+    speak(process, b"garbage " * 100)
+    process.read()
+    say(process, outcome(4))
+    process.signal(signal.SIGKILL)
+    wait_until_ended(process.pid)
+    assert [answer.id for answer in process.last_words()] == [3]
+
+
+def test_process_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(FileNotFoundError):
+        WorkerProcess(1, "node-1", [], 1 << 20)
+    assert len(os.listdir("/proc/self/fd")) <= before
