@@ -80,6 +80,7 @@ class ClusterState:
         self._stale_answers = 0
         self._sequence = 0
         self._in_flight = 0
+        self._runs: dict[int, tuple[int, float]] = {}
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
         self._drain_until: float | None = None
@@ -119,6 +120,7 @@ class ClusterState:
                     break
             member = self._membership.get(peer)
             if member is not None:
+                self._learn_runs(member, now)
                 self._router.update(member)
         return self._finish(now, effects)
 
@@ -330,10 +332,18 @@ class ClusterState:
     def _learn(self, member: Member, task: Task, m: Outcome, now: float) -> None:
         run_s = m.run_s
         if m.status == Status.COMPLETED:
-            self._fleet.add(task.kind, run_s, now)
-            member.learn(task, run_s, now)
+            count, total_s = self._runs.get(task.kind, (0, 0.0))
+            self._runs[task.kind] = (count + 1, total_s + run_s)
+            member.learn_trip(task, run_s, now)
         if task.client is not None:
             self._queue.charge(task.client, run_s - task.charged_s)
+
+    def _learn_runs(self, member: Member, now: float) -> None:
+        """Records what the completed tasks of one read took, once for each kind."""
+        for kind, (count, total_s) in self._runs.items():
+            member.times.add(kind, total_s / count, now, count)
+            self._fleet.add(kind, total_s / count, now, count)
+        self._runs.clear()
 
     def _node_gone(self, member: Member, reason: str, now: float, effects: list[ClusterEffect]) -> None:
         self._membership.remove(member)

@@ -21,10 +21,11 @@ class Average(msgspec.Struct):
     mean_s: float
     at: float
 
-    def add(self, seconds: float, now: float) -> None:
-        """Adds a sample taken at ``now``."""
+    def add(self, seconds: float, now: float, count: int = 1) -> None:
+        """Adds ``count`` samples taken at ``now``, of this mean."""
         gap = now - self.at
-        self.mean_s += (0.1 + 0.9 * gap / (gap + _HALF_GAP_S)) * (seconds - self.mean_s)
+        kept = (0.9 - 0.9 * gap / (gap + _HALF_GAP_S)) * 0.9 ** (count - 1)
+        self.mean_s += (1.0 - kept) * (seconds - self.mean_s)
         self.at = now
 
 
@@ -38,11 +39,11 @@ class ServiceTimes:
         self._kinds: dict[int, Average] = {}
         self.overall: Average | None = None
 
-    def add(self, kind: int, run_s: float, now: float) -> None:
-        """Records that a task of this kind ran for ``run_s``."""
+    def add(self, kind: int, run_s: float, now: float, count: int = 1) -> None:
+        """Records that ``count`` tasks of this kind ran for ``run_s`` on average."""
         average = self._kinds.get(kind)
         if average is not None:
-            average.add(run_s, now)
+            average.add(run_s, now, count)
         else:
             if len(self._kinds) >= _KINDS_MAX:
                 del self._kinds[min(self._kinds, key=lambda k: self._kinds[k].at)]
@@ -50,7 +51,7 @@ class ServiceTimes:
         if self.overall is None:
             self.overall = Average(run_s, now)
         else:
-            self.overall.add(run_s, now)
+            self.overall.add(run_s, now, count)
 
     def of(self, kind: int) -> float | None:
         """The expected seconds of a task of this kind, or None if none has been seen."""

@@ -61,9 +61,8 @@ class Member(msgspec.Struct, eq=False):
         del self.tasks[task.id]
         self.work_s = self.work_s - task.predicted_s if self.tasks else 0.0
 
-    def learn(self, task: Task, run_s: float, now: float) -> None:
-        """Records what a completed task took here and, if nothing else was under way, what the way took."""
-        self.times.add(task.kind, run_s, now)
+    def learn_trip(self, task: Task, run_s: float, now: float) -> None:
+        """Records what the way took of a completed task, if nothing else was under way."""
         if self.tasks:
             return
         trip_s = max(0.0, now - task.assigned_at - run_s)

@@ -118,6 +118,9 @@ class TaskQueue:
             level.list_turn(used_s, client)
             if len(level.clients) == 1:
                 self._busy_levels = sorted([*self._busy_levels, task.priority])
+            elif len(level.clients) == 2:
+                first = next(iter(level.clients))
+                level.list_turn(self._used_s[first], first)
         lane.tasks.append(task)
         level.arrivals.tasks.append(task)
         self.length += 1
@@ -203,9 +206,11 @@ class TaskQueue:
         self._next = None
         self._used_s[client] = used_s = used_s + seconds
         if seconds < 0.0:
+            # A client alone on its level takes every turn, so its entry matters only once there is another.
             for priority in self._busy_levels:
-                if client in self._levels[priority].clients:
-                    self._levels[priority].list_turn(used_s, client)
+                level = self._levels[priority]
+                if client in level.clients and len(level.clients) > 1:
+                    level.list_turn(used_s, client)
 
     def forget_client(self, client: int) -> None:
         """Drops the account of a client that is gone and has no tasks here."""
@@ -225,6 +230,11 @@ class TaskQueue:
         busy = self._busy_levels
         priority = busy[0] if len(busy) == 1 else min(busy, key=lambda p: self._urgency(p, now))
         level = self._levels[priority]
+        if len(level.clients) == 1:
+            ((client, lane),) = level.clients.items()
+            task = lane.head()
+            assert task is not None
+            return priority, client, task
         turns = level.turns
         while True:
             listed_s, client = turns[0]

@@ -35,10 +35,42 @@ class Router:
         self._free: list[_Entry] = []
         self._ahead: list[_Entry] = []
         self._sequence = 0
+        self._known: set[Member] = set()
+        self._changed: dict[Member, None] = {}
         self._keys: dict[int, Member] = {}
 
     def update(self, member: Member) -> None:
-        """Puts a node where its load belongs now. Call it after every change of the node."""
+        """Notes that a node has changed. It finds its place when the next choice is made, however often it changed."""
+        self._known.add(member)
+        self._changed[member] = None
+
+    def remove(self, member: Member) -> None:
+        """Forgets a node."""
+        self._take_out(member)
+        self._known.discard(member)
+        self._changed.pop(member, None)
+        for key in [key for key, kept in self._keys.items() if kept is member]:
+            del self._keys[key]
+
+    def choose(self, kind: int, key: int) -> Member | None:
+        """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
+        if len(self._known) == 1:
+            (only,) = self._known
+            return only if self._fits(only, kind) else None
+        for member in self._changed:
+            self._place(member)
+        self._changed.clear()
+        kept = self._keys.get(key) if key else None
+        if kept is not None and self._fits(kept, kind):
+            return kept
+        best = self._best_free(kind) or self._best_ahead(kind)
+        if key and best is not None and key not in self._keys:
+            if len(self._keys) >= _KEYS_MAX:
+                del self._keys[next(iter(self._keys))]
+            self._keys[key] = best
+        return best
+
+    def _place(self, member: Member) -> None:
         self._take_out(member)
         self._sequence += 1
         if member.free():
@@ -50,28 +82,7 @@ class Router:
             member.place = (0, member.work_s / member.workers, self._sequence, member)
             insort(self._ahead, member.place)
 
-    def remove(self, member: Member) -> None:
-        """Forgets a node."""
-        self._take_out(member)
-        for key in [key for key, kept in self._keys.items() if kept is member]:
-            del self._keys[key]
-
-    def choose(self, kind: int, key: int) -> Member | None:
-        """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
-        if key:
-            member = self._keys.get(key)
-            if member is not None and self._fits(member, kind):
-                return member
-        member = self._best_free(kind) or self._best_ahead(kind)
-        if key and member is not None and key not in self._keys:
-            if len(self._keys) >= _KEYS_MAX:
-                del self._keys[next(iter(self._keys))]
-            self._keys[key] = member
-        return member
-
     def _fits(self, member: Member, kind: int) -> bool:
-        if member.place is None:
-            return False
         if member.free():
             return True
         seconds = self._known_s(member, kind)
