@@ -180,7 +180,7 @@ class LoopThread:
     async def _live(self, connect_timeout_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._ending = asyncio.Event()
-        self._shell = ClientShell(self._address, self._token, TaskFuture.settle, TaskFuture.stop_refused)
+        self._shell = ClientShell(self._address, self._token, TaskFuture.settle, _stop_refused)
         try:
             await self._shell.connect(connect_timeout_s)
         except BaseException as error:  # noqa: BLE001  # it is raised in the caller's thread
@@ -203,6 +203,10 @@ class LoopThread:
         self._take()
         if future.number:
             self._shell.cancel(future.number, queued_only)
+
+
+def _stop_refused(future: TaskFuture) -> None:
+    future.stop_refused()  # an executor's future has its own
 
 
 class Client:
