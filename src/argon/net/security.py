@@ -24,12 +24,19 @@ _FILE_BYTES_MAX = 4096
 
 
 def token_path() -> Path:
-    """Where this user's token is: ``$ARGON_TOKEN_FILE``, else ``argon/token`` in the user's state directory."""
+    """Where this user's token is: ``$ARGON_TOKEN_FILE``, else ``argon/token`` in the user's state directory.
+
+    Raises:
+        TokenInvalid: the user has no home. Name a file with ``ARGON_TOKEN_FILE``.
+    """
     named = os.environ.get("ARGON_TOKEN_FILE")
     if named:
         return Path(named)
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "argon" / "token"
+    try:
+        return (Path(state) if state else Path.home() / ".local" / "state") / "argon" / "token"
+    except RuntimeError:
+        raise TokenInvalid("this user has no home directory for a token file; name one with ARGON_TOKEN_FILE") from None
 
 
 def find_token(given: str | None = None, *, create: bool = False) -> bytes:
@@ -59,7 +66,10 @@ def find_token(given: str | None = None, *, create: bool = False) -> bytes:
                 f"there is no token file {path}; start a cluster first, or set ARGON_TOKEN to the cluster's token",
                 path=str(path),
             ) from None
-    _create(path)
+    try:
+        _create(path)
+    except OSError as error:
+        raise TokenInvalid(f"the token file {path} cannot be made: {error.strerror}", path=str(path)) from None
     return parse_token(_read(path), str(path))
 
 
@@ -78,7 +88,7 @@ def parse_token(text: str, place: str) -> bytes:
     secret, _, checksum = rest.rpartition("_")
     if prefix != _PREFIX or len(secret) < _SECRET_CHARS_MIN:
         raise TokenInvalid(f"{place} does not hold an Argon token ({_PREFIX}_…); copy it again, whole", place=place)
-    if checksum != f"{crc32(secret.encode()):08x}":
+    if not secret.isascii() or checksum != f"{crc32(secret.encode()):08x}":
         raise TokenInvalid(f"{place} holds a damaged token (its checksum is wrong); copy it again, whole", place=place)
     return secret.encode()
 
@@ -91,7 +101,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         why = "it is a symbolic link" if path.is_symlink() else error.strerror
         raise TokenInvalid(f"the token file {path} cannot be used: {why}", path=str(path)) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise TokenInvalid(f"the token file {path} is not a file", path=str(path))
@@ -102,7 +112,9 @@ def _read(path: Path) -> str:
             )
         if about.st_mode & 0o077:
             raise TokenInvalid(f"the token file {path} is open to others; run: chmod 600 {path}", path=str(path))
-        return file.read(_FILE_BYTES_MAX).decode("ascii", "replace")
+        return os.read(descriptor, _FILE_BYTES_MAX).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
 
 
 def _create(path: Path) -> None:
