@@ -62,7 +62,7 @@ class Channel(asyncio.Protocol):
         self._out: list[bytes | memoryview] = []
         self._out_large = False
         self._written_bytes = 0
-        self._drained_bytes = 0
+        self._drained_bytes = -1  # nothing is known yet
         self._reason = ""
         self.role: Role | None = None
         self.held_back = False
@@ -142,6 +142,9 @@ class Channel(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._reason:  # it was ended before it began
+            transport.abort()
+            return
         transport.set_write_buffer_limits(high=OUT_BUFFER_BYTES)
         self._watch(HELLO_TIMEOUT_S, lambda: self.abort("no handshake in time"))
         if isinstance(self._handshake, PeerHandshake):
@@ -177,7 +180,7 @@ class Channel(asyncio.Protocol):
         self._expect_progress()
 
     def resume_writing(self) -> None:
-        if self._timer is not None:
+        if self._timer is not None and self._transport is not None and not self._transport.is_closing():
             self._timer.cancel()
         if self.held_back and self._transport is not None:
             self.held_back = False

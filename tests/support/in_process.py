@@ -1,0 +1,154 @@
+"""Clusters and nodes in this process, started for one test or one module, and stopped for certain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from argon.net.security import make_token
+from argon.roles.client import Client
+from argon.roles.cluster import Cluster
+from argon.roles.node import Node
+from argon.roles.server import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN_S = 20.0
+TOKEN = make_token()
+
+S = TypeVar("S", bound=Server)
+T = TypeVar("T")
+
+
+def within(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on an event loop of its own, as long as a test may take."""
+
+    async def main() -> T:
+        return await asyncio.wait_for(coroutine, WITHIN_S)
+
+    return asyncio.run(main())
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Waits for what announces itself by nothing but being so."""
+    end = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.005)
+
+
+async def soon(condition: Callable[[], object]) -> None:
+    """The same on an event loop."""
+    async with asyncio.timeout(WITHIN_S):
+        while not condition():  # noqa: ASYNC110 - there is nobody to set an event
+            await asyncio.sleep(0.002)
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+class Serving:
+    """A role that serves in a thread of its own."""
+
+    def __init__(self, server: Server, *, until_ready: bool = True) -> None:
+        self.error: BaseException | None = None
+        self._server = server
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+        if until_ready:
+            assert self._ready.wait(WITHIN_S), "it was not ready in time"
+            if self.error is not None:
+                raise self.error
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
+
+    def join(self) -> None:
+        """Waits until ``start()`` has returned."""
+        self._thread.join(WITHIN_S)
+        assert not self._thread.is_alive(), "it did not stop"
+
+    def _live(self) -> None:
+        try:
+            self._server.start(self._ready.set)
+        except BaseException as error:  # noqa: BLE001 - the test sees it
+            self.error = error
+        finally:
+            self._ready.set()
+
+
+@contextmanager
+def serving(server: S) -> Iterator[S]:
+    """The role, while it serves."""
+    thread = Serving(server)
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+class Network:
+    """A cluster with one node."""
+
+    def __init__(self, cluster: Cluster, node: Node) -> None:
+        self.cluster = cluster
+        self.node = node
+        self.address = cluster.address
+
+    def client(self, **options: Any) -> Client:
+        return Client(self.address, token=TOKEN, **options)
+
+
+def make_cluster(**options: Any) -> Cluster:
+    return Cluster(**{"port": 0, "token": TOKEN, **options})
+
+
+def make_node(**options: Any) -> Node:
+    return Node(**{"token": TOKEN, "workers": 1, "include": [str(ROOT)], **options})
+
+
+@contextmanager
+def network(*, workers: int = 1, node: dict[str, Any] | None = None, **options: Any) -> Iterator[Network]:
+    """A cluster with these options, and a node with that many workers, ready for tasks."""
+    cluster = make_cluster(**options)
+    with serving(cluster), serving(make_node(manager=cluster.address, workers=workers, **(node or {}))) as helper:
+        yield Network(cluster, helper)
+
+
+class Gate:
+    """A task that says when it has begun and goes on when it is told to: ``client.submit(*gate.call)``."""
+
+    def __init__(self, folder: Path, name: str = "gate") -> None:
+        self._started, self._go = str(folder / f"{name}-started"), str(folder / f"{name}-go")
+        os.mkfifo(self._started)
+        os.mkfifo(self._go)
+        self.call = ("tests.support.tasks:hold", self._started, self._go)
+
+    def wait(self) -> None:
+        """Waits until the task runs."""
+        Path(self._started).read_text()
+
+    def open(self) -> None:
+        """Lets the task end; it must be running."""
+        Path(self._go).write_text("go")
+
+
+def pid_ended(pid: int) -> bool:
+    """Whether a process is gone, or dead and not buried yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
