@@ -17,6 +17,7 @@ from argon.errors import ListenRefused
 from argon.settings import MAX_CONNECTIONS, format_address
 
 _BACKLOG = 1024
+_PORT_TRIES = 5
 
 
 async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Server, str]:
@@ -34,20 +35,15 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
         ListenRefused: the host is not loopback, does not resolve, or the port is taken. The message says what to do.
     """
     _raise_descriptor_limit()
-    sockets: list[socket.socket] = []
+    sockets = _bound_sockets(host, _loopback_addresses(host), port)
     try:
-        for family, address in _loopback_addresses(host):
-            sock = _bound_socket(family, address, port or (sockets[0].getsockname()[1] if sockets else 0), not sockets)
-            if sock is not None:
-                sockets.append(sock)
-        port = sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
         server: asyncio.Server = await _serve_all(loop, make_protocol, sockets)
     except BaseException:
         for sock in sockets:
             sock.close()
         raise
-    return server, format_address(host, port)
+    return server, format_address(host, sockets[0].getsockname()[1])
 
 
 async def _serve_all(
@@ -72,8 +68,9 @@ class _ServerGroup:
 def _loopback_addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ListenRefused(f"the host {host!r} cannot be resolved: {error.strerror}", host=host) from None
+    except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
+        why = error.strerror if isinstance(error, OSError) else "it is not a host's name"
+        raise ListenRefused(f"the host {host!r} cannot be resolved: {why}", host=host) from None
     addresses: list[tuple[socket.AddressFamily, str]] = list(
         dict.fromkeys((family, str(sockaddr[0])) for family, _, _, _, sockaddr in found)
     )
@@ -87,21 +84,48 @@ def _loopback_addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     return addresses
 
 
-def _bound_socket(family: socket.AddressFamily, address: str, port: int, required: bool) -> socket.socket | None:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _bound_sockets(host: str, addresses: list[tuple[socket.AddressFamily, str]], port: int) -> list[socket.socket]:
+    """One for each address that this machine has, all on the same port."""
+    sockets: list[socket.socket] = []
+    for tries_left in reversed(range(_PORT_TRIES)):
+        try:
+            for family, address in addresses:
+                wanted = sockets[0].getsockname()[1] if sockets else port
+                sock = _bound_socket(family, address, wanted)
+                if sock is not None:
+                    sockets.append(sock)
+        except ListenRefused:
+            for sock in sockets:
+                sock.close()
+            sockets.clear()
+            if port or not tries_left:  # else the system chose a port that is taken on another address
+                raise
+        else:
+            break
+    if not sockets:
+        raise ListenRefused(f"this machine has no address of those that {host!r} stands for", host=host, port=port)
+    return sockets
+
+
+def _bound_socket(family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
+    """Binds and listens; None when this machine does not have the address (no IPv6, for example)."""
+    sock: socket.socket | None = None
     try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
+        sock.listen(_BACKLOG)
     except OSError as error:
-        sock.close()
-        if not required and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        if sock is not None:
+            sock.close()
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             return None
         what = (
             "is in use; choose another with --port, or stop what listens there"
             if error.errno == errno.EADDRINUSE
-            else (f"cannot be listened on: {error.strerror}")
+            else f"cannot be listened on: {error.strerror}"
         )
         raise ListenRefused(f"{format_address(address, port)} {what}", host=address, port=port) from None
     return sock
