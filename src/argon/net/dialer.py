@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 from collections.abc import Callable
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
@@ -65,20 +66,19 @@ class Dialer:
             AuthenticationFailed: the tokens differ.
         """
         loop = asyncio.get_running_loop()
-        self._welcomed, self._down = loop.create_future(), loop.create_future()
-        handshake = PeerHandshake(self._token, self._role, os.urandom(32))
+        self._welcomed, self._down = loop.create_future(), None
+        channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
         try:
-            await loop.create_connection(lambda: self._make_channel(handshake), self._host, self._port)
-        except OSError as error:
-            raise ConnectionFailed(
-                f"no Argon cluster at {self.address} ({error.strerror or error}); start one with: argon cluster",
-                address=self.address,
-            ) from None
-        try:
+            try:
+                await loop.create_connection(lambda: channel, self._host, self._port)
+            except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
+                raise ConnectionFailed(
+                    f"no Argon cluster at {self.address} ({_why(error)}); start one with: argon cluster",
+                    address=self.address,
+                ) from None
             await self._welcomed
         except asyncio.CancelledError:
-            if self._channel is not None:
-                self._channel.abort("gave up")
+            channel.abort("gave up")
             raise
 
     async def keep(self) -> None:
@@ -86,7 +86,7 @@ class Dialer:
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            if self._down is not None and self._channel is not None:
+            if self._down is not None:
                 since = loop.time()
                 await self._down
                 failures = 0 if loop.time() - since > _STABLE_S else failures + 1
@@ -106,7 +106,7 @@ class Dialer:
 
     async def wait_closed(self, timeout_s: float = 2.0) -> None:
         """Waits until the connection has ended, and ends it harder when it has not by then."""
-        if self._channel is None or self._down is None:
+        if self._down is None:
             return
         await asyncio.wait([self._down], timeout=timeout_s)
         if self._channel is not None:
@@ -134,6 +134,7 @@ class Dialer:
             channel.abort("the cluster did not begin with a welcome")
             return
         self._welcomed.set_result(None)
+        self._down = asyncio.get_running_loop().create_future()
         self._on_up(channel, first)
         if len(messages) > 1:
             self._on_messages(channel, messages[1:])
@@ -141,10 +142,9 @@ class Dialer:
     def _lost(self, channel: Channel, reason: str) -> None:
         self._channel = None
         assert self._welcomed is not None
-        assert self._down is not None
         if not self._welcomed.done():
             self._welcomed.set_exception(self._failure(channel, reason))
-        elif not self._down.done():
+        elif self._down is not None and not self._down.done():
             self._down.set_result(reason)
             self._on_down(channel, reason)
 
@@ -155,6 +155,14 @@ class Dialer:
                 address=self.address,
             )
         return ConnectionFailed(f"the connection to {self.address} failed: {reason}", address=self.address)
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, socket.gaierror) and error.strerror:
+        return error.strerror
+    if isinstance(error, OSError):  # without a number it is about several addresses, each with its own
+        return os.strerror(error.errno) if error.errno else "nobody listens there"
+    return "that is not a host's name"
 
 
 def _pause_s(failures: int) -> float:
