@@ -1,154 +1,204 @@
-"""Clusters and nodes in this process, started for one test or one module, and stopped for certain."""
+"""Real `argon` processes: started, watched, signalled by id, and all gone in the end.
+
+Every process that a network starts carries a mark in its environment, and so do all that descend from it, whatever
+session or parent they have by then. That is how what is left behind is found.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import socket
-import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+import select
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self
 
-from argon.net.security import make_token
-from argon.roles.client import Client
-from argon.roles.cluster import Cluster
-from argon.roles.node import Node
-from argon.roles.server import Server
+import argon
+from tests.support.waiting import WITHIN_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHIN_S = 20.0
-TOKEN = make_token()
-
-S = TypeVar("S", bound=Server)
-T = TypeVar("T")
+ALONE_WITHIN_S = 2.0
+_NETWORK_MARK = "ARGON_TEST_NETWORK"
+_COMMAND_MARK = "ARGON_TEST_COMMAND"
 
 
-def within(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on an event loop of its own, as long as a test may take."""
+class RunningCommand:
+    """An `argon` command that blocks, and has said that it is ready.
 
-    async def main() -> T:
-        return await asyncio.wait_for(coroutine, WITHIN_S)
+    Attributes:
+        address: where it listens, if it does.
+    """
 
-    return asyncio.run(main())
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Waits for what announces itself by nothing but being so."""
-    end = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.005)
-
-
-async def soon(condition: Callable[[], object]) -> None:
-    """The same on an event loop."""
-    async with asyncio.timeout(WITHIN_S):
-        while not condition():  # noqa: ASYNC110 - there is nobody to set an event
-            await asyncio.sleep(0.002)
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-class Serving:
-    """A role that serves in a thread of its own."""
-
-    def __init__(self, server: Server, *, until_ready: bool = True) -> None:
-        self.error: BaseException | None = None
-        self._server = server
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._live, daemon=True)
-        self._thread.start()
-        if until_ready:
-            assert self._ready.wait(WITHIN_S), "it was not ready in time"
-            if self.error is not None:
-                raise self.error
+    def __init__(self, arguments: Sequence[str], environment: dict[str, str], errors: Path) -> None:
+        self._mark = uuid.uuid4().hex
+        self._errors = errors
+        self.address = ""
+        with errors.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "argon", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                env={**environment, _COMMAND_MARK: self._mark},
+            )
 
     @property
-    def is_ready(self) -> bool:
-        return self._ready.is_set()
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
-    def join(self) -> None:
-        """Waits until ``start()`` has returned."""
-        self._thread.join(WITHIN_S)
-        assert not self._thread.is_alive(), "it did not stop"
+    def wait_ready(self) -> Self:
+        """Waits for the line that it prints when it is ready."""
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], WITHIN_S)
+        line = self._process.stdout.readline().decode() if ready else ""
+        assert " ready" in line, f"it did not become ready: {line}{self.errors()}"
+        self.address = line.partition(" ready at ")[2].split(" ")[0].strip().removesuffix(":")
+        return self
 
-    def _live(self) -> None:
-        try:
-            self._server.start(self._ready.set)
-        except BaseException as error:  # noqa: BLE001 - the test sees it
-            self.error = error
-        finally:
-            self._ready.set()
+    def write(self, text: str) -> None:
+        """Writes to its standard input, which stays open."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
 
+    def signal(self, number: int) -> None:
+        """Sends it a signal: to that process alone."""
+        self._process.send_signal(number)
 
-@contextmanager
-def serving(server: S) -> Iterator[S]:
-    """The role, while it serves."""
-    thread = Serving(server)
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
+    def wait(self, within_s: float = WITHIN_S) -> int:
+        """Waits for its end; returns its exit status, or minus the signal that ended it."""
+        return self._process.wait(within_s)
+
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def errors(self) -> str:
+        """What it, and everything under it, has written to standard error."""
+        return self._errors.read_text(errors="replace")
+
+    def family(self) -> dict[int, str]:
+        """It and its descendants, by process id."""
+        return _marked(f"{_COMMAND_MARK}={self._mark}")
+
+    def workers(self) -> set[int]:
+        """The ids of a node's worker processes."""
+        return {pid for pid, command in self.family().items() if "argon.roles.worker " in command}
+
+    def end(self) -> None:
+        """Kills it, if it still runs."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
 
 
 class Network:
-    """A cluster with one node."""
+    """The processes of one network, with a token of their own. Leaving the ``with`` ends them, and asserts that nothing
+    is left of any."""
 
-    def __init__(self, cluster: Cluster, node: Node) -> None:
-        self.cluster = cluster
-        self.node = node
-        self.address = cluster.address
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mark = uuid.uuid4().hex
+        self._commands: list[RunningCommand] = []
+        self._clients: list[argon.Client] = []
+        self.token_file = folder / "token"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ARGON_")}
+        self.environment |= {
+            "ARGON_TOKEN_FILE": str(self.token_file),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            _NETWORK_MARK: self._mark,
+        }
 
-    def client(self, **options: Any) -> Client:
-        return Client(self.address, token=TOKEN, **options)
+    def begin(self, *arguments: str) -> RunningCommand:
+        """Starts a command without waiting until it is ready."""
+        errors = self._folder / f"{len(self._commands)}-{arguments[0]}.stderr"
+        command = RunningCommand(arguments, self.environment, errors)
+        self._commands.append(command)
+        return command
+
+    def cluster(self, *options: str, port: str = "0") -> RunningCommand:
+        """A cluster that listens."""
+        return self.begin("cluster", "--port", port, *options).wait_ready()
+
+    def begin_node(self, cluster: RunningCommand | str, name: str, *options: str) -> RunningCommand:
+        """A node that starts."""
+        address = cluster if isinstance(cluster, str) else cluster.address
+        return self.begin("node", "--manager", address, "--name", name, *options)
+
+    def node(self, cluster: RunningCommand | str, name: str, *options: str) -> RunningCommand:
+        """A node whose workers are ready."""
+        return self.begin_node(cluster, name, *options).wait_ready()
+
+    def client(self, server: RunningCommand | str) -> argon.Client:
+        """A client in this process."""
+        address = server if isinstance(server, str) else server.address
+        client = argon.Client(address, token=self.token_file.read_text())
+        self._clients.append(client)
+        return client
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "argon", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S,
+            env={**self.environment, **environment},
+        )
+
+    def processes(self) -> dict[int, str]:
+        """Everything that runs because of this network, by process id."""
+        return _marked(f"{_NETWORK_MARK}={self._mark}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for client in self._clients:
+            client.close()
+        for command in self._commands:
+            command.end()
+        try:
+            wait_until(lambda: not self.processes(), ALONE_WITHIN_S)
+        finally:
+            left = self.processes()
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            assert not left, f"left behind: {left}"
 
 
-def make_cluster(**options: Any) -> Cluster:
-    return Cluster(**{"port": 0, "token": TOKEN, **options})
+def balanced(numbers: dict[str, Any]) -> bool:
+    """Whether the cluster's counters add up."""
+    counters = numbers["counters"]
+    ends = sum(counters[end] for end in ("completed", "failed", "cancelled", "expired", "lost"))
+    accepted: int = counters["accepted"]
+    return accepted == ends + numbers["queue_length"] + numbers["in_flight"]
 
 
-def make_node(**options: Any) -> Node:
-    return Node(**{"token": TOKEN, "workers": 1, "include": [str(ROOT)], **options})
+def quiet(numbers: dict[str, Any], workers: int) -> bool:
+    """Whether a cluster has nothing to do, its counters add up, and so many workers are free."""
+    idle = not numbers["queue_length"] and not numbers["in_flight"]
+    return idle and balanced(numbers) and numbers["workers"] == workers
 
 
-@contextmanager
-def network(*, workers: int = 1, node: dict[str, Any] | None = None, **options: Any) -> Iterator[Network]:
-    """A cluster with these options, and a node with that many workers, ready for tasks."""
-    cluster = make_cluster(**options)
-    with serving(cluster), serving(make_node(manager=cluster.address, workers=workers, **(node or {}))) as helper:
-        yield Network(cluster, helper)
-
-
-class Gate:
-    """A task that says when it has begun and goes on when it is told to: ``client.submit(*gate.call)``."""
-
-    def __init__(self, folder: Path, name: str = "gate") -> None:
-        self._started, self._go = str(folder / f"{name}-started"), str(folder / f"{name}-go")
-        os.mkfifo(self._started)
-        os.mkfifo(self._go)
-        self.call = ("tests.support.tasks:hold", self._started, self._go)
-
-    def wait(self) -> None:
-        """Waits until the task runs."""
-        Path(self._started).read_text()
-
-    def open(self) -> None:
-        """Lets the task end; it must be running."""
-        Path(self._go).write_text("go")
-
-
-def pid_ended(pid: int) -> bool:
-    """Whether a process is gone, or dead and not buried yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+def _marked(mark: str) -> dict[int, str]:
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    found[int(entry.name)] = (entry / "cmdline").read_text(errors="replace").replace("\0", " ")
+            except OSError:  # it ended while we looked, or is somebody else's
+                continue
+    return found

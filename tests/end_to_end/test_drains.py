@@ -1,0 +1,192 @@
+"""SIGTERM: whoever is told to leave finishes what it has, and nobody notices; a second one ends it at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import wait
+
+import pytest
+
+import argon
+from argon.errors import MayHaveRun, Rejected, RejectReason, TaskLost
+from tests.end_to_end import tasks
+from tests.support.ledger import Ledger
+from tests.support.network import Network, RunningCommand, quiet
+from tests.support.waiting import WITHIN_S, Gate, wait_until
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """A network whose cluster none of these tests ends."""
+    with Network(tmp_path_factory.mktemp("drains")) as network:
+        yield network
+
+
+@pytest.fixture(scope="module")
+def cluster(lasting: Network) -> RunningCommand:
+    return lasting.cluster()
+
+
+@pytest.fixture
+def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
+    with lasting.client(cluster) as client:
+        yield client
+
+
+class Load:
+    """A caller who always has some tasks under way, until told to stop."""
+
+    def __init__(self, client: argon.Client, ledger: Ledger, under_way: int = 8) -> None:
+        self.submitted = 0
+        self._client = client
+        self._ledger = ledger
+        self._under_way = under_way
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(WITHIN_S)
+
+    def go_on(self, tasks: int) -> None:
+        """Waits until so many more tasks have been submitted."""
+        enough = self.submitted + tasks
+        wait_until(lambda: self.submitted >= enough)
+
+    def _run(self) -> None:
+        free = threading.Semaphore(self._under_way)
+        while not self._stop.is_set():
+            if free.acquire(timeout=0.1):
+                future = self._ledger.submit(self._client.submit, tasks.work, 0.002)
+                future.add_done_callback(lambda _: free.release())
+                self.submitted += 1
+
+
+# ---- nodes ---------------------------------------------------------------------------------------------------------
+
+
+def test_nodes_restarted_one_after_the_other_under_load_fail_nothing(
+    lasting: Network, cluster: RunningCommand, client: argon.Client, ledger: Ledger
+) -> None:
+    before = client.status()["counters"]
+    nodes = [lasting.begin_node(cluster, name, "--workers", "1") for name in ("one", "two")]
+    for node in nodes:
+        node.wait_ready()
+    successors = []
+    with Load(client, ledger) as load:
+        for name, node in zip(("one", "two"), nodes, strict=True):
+            load.go_on(30)
+            node.signal(signal.SIGTERM)
+            assert node.wait() == 0
+            load.go_on(30)
+            successors.append(lasting.node(cluster, name, "--workers", "1"))
+        load.go_on(30)
+    ledger.close()
+    assert not ledger.errors()
+    wait_until(lambda: quiet(client.status(), 2))
+    counters = client.status()["counters"]
+    assert counters["completed"] - before["completed"] == load.submitted
+    assert counters["rejected"] == before["rejected"]
+    for node in successors:
+        node.signal(signal.SIGTERM)
+    assert [node.wait() for node in successors] == [0, 0]
+
+
+def test_node_that_drains_finishes_what_runs_and_takes_nothing_new(
+    lasting: Network, cluster: RunningCommand, client: argon.Client, ledger: Ledger, gate: Gate
+) -> None:
+    one = lasting.node(cluster, "one", "--workers", "1")
+    running = ledger.submit(client.submit, tasks.hold, gate.path)
+    ledger.wait_entered(running)
+    one.signal(signal.SIGTERM)
+    wait_until(lambda: [node["draining"] for node in client.status()["nodes"]] == [True])
+    two = lasting.node(cluster, "two", "--workers", "1")
+    others = ledger.submit_many(client.submit, 10, tasks.mark)
+    wait(others, WITHIN_S)
+    assert one.running()
+    assert not running.done()
+    gate.open()
+    assert one.wait() == 0
+    ledger.close()
+    assert not ledger.errors()
+    two.signal(signal.SIGTERM)
+    assert two.wait() == 0
+    wait_until(lambda: quiet(client.status(), 0))
+
+
+def test_second_signal_ends_a_node_at_once_and_says_what_was_lost(
+    lasting: Network, cluster: RunningCommand, client: argon.Client, ledger: Ledger, gate: Gate
+) -> None:
+    node = lasting.node(cluster, "hasty", "--workers", "1")
+    running = ledger.submit(client.submit, tasks.hold, gate.path)
+    ledger.wait_entered(running)
+    node.signal(signal.SIGTERM)
+    wait_until(lambda: [node["draining"] for node in client.status()["nodes"]] == [True])
+    node.signal(signal.SIGTERM)
+    assert node.wait(5.0) == 0
+    ledger.close()
+    error = running.exception()
+    assert isinstance(error, TaskLost)
+    assert error.node == "hasty"
+    assert error.may_have_run != MayHaveRun.NO
+    assert not node.family()
+
+
+# ---- the cluster ---------------------------------------------------------------------------------------------------
+
+
+def test_cluster_that_drains_under_load_answers_everything_and_ends_well(
+    network: Network, ledger: Ledger, gate: Gate
+) -> None:
+    cluster = network.cluster()
+    node = network.node(cluster, "one", "--workers", "2")
+    client = network.client(cluster)
+    at_once = client.with_options(retries=0)
+    running = ledger.submit_many(at_once.submit, 2, tasks.hold, gate.path)
+    ledger.wait_entered(*running)
+    queued = ledger.submit_many(at_once.submit, 100, tasks.work, 0.001)
+    wait_until(lambda: client.status()["queue_length"] == 100)
+    cluster.signal(signal.SIGTERM)
+    wait_until(lambda: client.status()["draining"])
+    late = ledger.submit(at_once.submit, tasks.mark)
+    error = late.exception(WITHIN_S)
+    assert isinstance(error, Rejected)
+    assert (error.reason, error.may_have_run) == (RejectReason.DRAINING, MayHaveRun.NO)
+    gate.open()
+    assert cluster.wait() == 0
+    wait([*running, *queued], WITHIN_S)
+    patient = ledger.submit(client.submit, tasks.mark)  # there is no cluster now; perhaps there will be one
+    client.close()
+    ledger.close()
+    assert ledger.errors() == [error, patient.exception()]
+    assert isinstance(patient.exception(), TaskLost)
+    assert node.running()
+
+
+def test_second_signal_ends_a_cluster_at_once_with_everything_answered(
+    network: Network, ledger: Ledger, gate: Gate
+) -> None:
+    cluster = network.cluster()
+    node = network.node(cluster, "one", "--workers", "2")
+    workers = node.workers()
+    client = network.client(cluster)
+    running = ledger.submit_many(client.submit, 2, tasks.hold, gate.path)
+    ledger.wait_entered(*running)
+    queued = ledger.submit_many(client.submit, 10, tasks.mark)
+    wait_until(lambda: client.status()["queue_length"] == 10)
+    cluster.signal(signal.SIGTERM)
+    wait_until(lambda: client.status()["draining"])
+    cluster.signal(signal.SIGTERM)
+    assert cluster.wait(5.0) == 0
+    ledger.close()
+    errors = [future.exception() for future in [*running, *queued]]
+    assert all(isinstance(error, TaskLost) for error in errors)
+    told = [(error.may_have_run, error.node) for error in errors]  # type: ignore[union-attr]  # they are
+    assert told == [(MayHaveRun.UNKNOWN, "one")] * 2 + [(MayHaveRun.NO, "")] * 10
+    wait_until(lambda: not node.workers() & workers)
