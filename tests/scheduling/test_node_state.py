@@ -125,7 +125,7 @@ def test_very_short_tasks_are_given_ahead_as_much_as_is_done_in_no_time() -> Non
     node = quick_node()
     for id_ in range(30):
         node.assign(id_)
-    assert len(node.given(1)) == 1 + 12, "twelve tasks of 40 µs are half a millisecond"
+    assert len(node.given(1)) == 1 + 25, "twenty-five tasks of 40 µs are a millisecond"
 
 
 def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have_changed() -> None:
@@ -138,7 +138,7 @@ def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have
             next_id += 1
         assert len(slot.tasks) <= GIVE_AHEAD_MAX
         node.answer(1, next(iter(slot.tasks)), run_s=run_s)
-    assert 24 <= len(slot.tasks) <= 25, "half a millisecond of tasks of 20 µs"
+    assert 49 <= len(slot.tasks) <= 50, "a millisecond of tasks of 20 µs"
 
 
 def test_tasks_of_long_or_unknown_kinds_and_large_ones_are_not_given_ahead() -> None:

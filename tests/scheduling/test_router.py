@@ -171,7 +171,7 @@ def test_key_of_a_removed_node_finds_another() -> None:
 
 
 def test_keys_are_bounded() -> None:
-    fleet = Fleet(2)
+    fleet = Fleet(1, 1)
     for key in range(1, 6000):
         assigned = fleet.assign(key=key)
         assert assigned is not None

@@ -5,20 +5,17 @@ from __future__ import annotations
 from math import inf
 
 from argon.protocol.messages import Assign, Payload
-from argon.scheduling.load import ServiceTimes
 from argon.scheduling.workers import GIVE_AHEAD_S, RECALL_AFTER_S, NodeTask, Slot, Workers
 
-SHORT, LONG = 1, 2
+SHORT, LONG, UNKNOWN = 1, 2, 3
+PREDICTED_S = {SHORT: GIVE_AHEAD_S / 10.1, LONG: 1.0, UNKNOWN: 0.0}
 
 
 class Crew:
-    """Workers of a node that knows how long its tasks take."""
+    """Workers of a node, and tasks of which it knows how long they take."""
 
     def __init__(self, wanted: int, max_requests: int | None = None, spare: int = 0) -> None:
-        times = ServiceTimes()
-        times.add(SHORT, GIVE_AHEAD_S / 10.1, 0.0)
-        times.add(LONG, 1.0, 0.0)
-        self.workers = Workers(wanted, max_requests, times)
+        self.workers = Workers(wanted, max_requests)
         self._sequence = 0
         for _ in range(wanted + spare):
             self.start()
@@ -32,7 +29,8 @@ class Crew:
 
     def task(self, kind: int = LONG, payload: Payload = b"") -> NodeTask:
         self._sequence += 1
-        return NodeTask(self._sequence, 1, self._sequence, Assign(self._sequence, 1, 2, 0.0, kind, payload), inf)
+        assign = Assign(self._sequence, 1, 2, 0.0, kind, payload)
+        return NodeTask(self._sequence, 1, self._sequence, assign, inf, predicted_s=PREDICTED_S[kind])
 
     def give(self, kind: int = LONG, payload: Payload = b"") -> int | None:
         """Gives a task to whom it goes; returns the worker."""

@@ -1,41 +1,60 @@
-"""The node's end of a worker's inbox: tasks go in, and come back out if the worker has not taken them.
+"""The node's end of a worker's inbox: tasks go in, and come back out if the worker has not begun them.
 
-In: tasks. Out: packets on a SOCK_SEQPACKET socket pair, whose other end the worker reads and the node holds too.
-Whoever receives a packet owns the task in it, the worker or the node, and the kernel decides: a task that was taken
-back has provably not begun, and no message about it can be on the way. It must never block, and never look into a
-payload.
+In: tasks. Out: packets of whole frames on a socket pair, and the tasks' ids on a pipe, from which both the worker and
+the node read. Whoever reads an id owns the task, and the kernel decides: the worker reads one just before it begins a
+task, the node reads all that are left when it takes tasks back. So what came back has provably not begun, although its
+frame may be in the worker's memory, where it is passed over. It must never block, and never look into a payload.
 
-A task is one packet: header and payload. One that is too large for that is a packet with the header alone, and packets
-with the pieces of the payload behind it; it goes only to a worker that has answered everything, and nothing follows
-until it is answered, so that nobody can meet a piece without having the header.
+Many short tasks travel in one packet, so that a worker is woken once for all of them. A task that is too large for a
+packet is one with its header alone, and packets with the pieces of its payload behind it; it goes only to a worker that
+has answered everything, and nothing follows until it is answered.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from socket import MSG_DONTWAIT, SHUT_WR, socket
+from socket import MSG_DONTWAIT, socket
+from struct import Struct
 
-from argon.protocol.codec import HEADER, HEADER_BYTES, encode
+from argon.protocol.codec import HEADER_BYTES, encode
 from argon.protocol.messages import Assign, payload_bytes
 
 PACKET_BYTES = 128 << 10
+ID = Struct("<Q")
+
+
+def create_claims() -> tuple[int, int, int]:
+    """Makes the pipe of ids: returns a reading end that waits, one that does not, and the writing end."""
+    waiting, writing = os.pipe()
+    try:
+        return waiting, os.open(f"/proc/self/fd/{waiting}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), writing
+    except OSError:
+        os.close(waiting)
+        os.close(writing)
+        raise
 
 
 class Inbox:
     """What one worker is to do.
 
     Args:
-        near: the node's end of the pair, not blocking.
+        near: the node's end of the socket pair, not blocking.
         far: the worker's end, which the node holds as well.
+        unclaimed: a reading end of the pipe of ids that does not wait.
+        claims: its writing end.
     """
 
-    __slots__ = ("_alone", "_far", "_near", "_pieces", "_unanswered", "_waiting")
+    __slots__ = ("_alone", "_claims", "_far", "_near", "_packet", "_pieces", "_unanswered", "_unclaimed", "_waiting")
 
-    def __init__(self, near: socket, far: socket) -> None:
+    def __init__(self, near: socket, far: socket, unclaimed: int, claims: int) -> None:
         self._near = near
         self._far = far
+        self._unclaimed = unclaimed
+        self._claims: int | None = claims
         self._waiting: deque[Assign] = deque()
         self._unanswered: set[int] = set()
+        self._packet: tuple[bytes, list[int]] | None = None
         self._pieces: deque[bytes | memoryview] = deque()
         self._alone: int | None = None
 
@@ -45,7 +64,7 @@ class Inbox:
 
     def empty(self) -> bool:
         """Whether everything is sent."""
-        return not self._waiting and not self._pieces
+        return not self._waiting and not self._pieces and self._packet is None
 
     def send(self) -> bool:
         """Sends what it can; returns whether it must be called again when the socket has room.
@@ -54,26 +73,22 @@ class Inbox:
             OSError: the worker's task has broken the channel.
         """
         while True:
+            if self._packet is not None:
+                packet, ids = self._packet
+                if not self._send(packet):
+                    return True
+                self._packet = None
+                self._unanswered.update(ids)
+                assert self._claims is not None
+                os.write(self._claims, b"".join(map(ID.pack, ids)))
             while self._pieces:
                 if not self._send(self._pieces[0]):
                     return True
                 self._pieces.popleft()
             if not self._waiting or self._alone is not None:
                 return False
-            assign = self._waiting[0]
-            header, payload = encode(assign)
-            size = HEADER_BYTES + payload_bytes(payload)
-            if size > PACKET_BYTES:
-                if self._unanswered:
-                    return False
-                self._alone = assign.id
-                chunks = (payload,) if isinstance(payload, bytes) else payload
-                self._pieces.append(header)
-                self._pieces.extend(piece for chunk in chunks for piece in cut(chunk))
-            elif not self._send(header + payload if isinstance(payload, bytes) else b"".join((header, *payload))):
-                return True
-            self._unanswered.add(assign.id)
-            self._waiting.popleft()
+            if not self._fill_packet():
+                return False
 
     def answered(self, task: int) -> None:
         """The worker has answered this task. Call ``send`` after the last one."""
@@ -82,19 +97,66 @@ class Inbox:
             self._alone = None
 
     def take_back(self) -> list[int]:
-        """Takes back what the worker has not taken, and what was not sent yet; returns the ids."""
-        return ([] if self._alone is not None else self._receive()) + self._take_waiting()
-
-    def leave(self) -> list[int]:
-        """The same when the worker is dead: now a large task of which it has not taken all comes back too."""
-        if self._alone is None:
-            return self.take_back()
-        taken_whole = not self._pieces and not self._packets()
-        return ([] if taken_whole else [self._alone]) + self._take_waiting()
+        """Takes back what the worker has not begun; returns the ids. It works as well when the worker is dead."""
+        ids: list[int] = []
+        try:
+            while claims := os.read(self._unclaimed, PACKET_BYTES):
+                ids += [id_ for (id_,) in ID.iter_unpack(claims)]
+        except BlockingIOError:
+            pass  # there are no more
+        if self._alone in ids:
+            self._pieces.clear()
+            self._drop_packets()
+            self._alone = None
+        if self._packet is not None:
+            ids += self._packet[1]
+            self._alone = None
+            self._pieces.clear()
+            self._packet = None
+        ids += [assign.id for assign in self._waiting]
+        self._waiting.clear()
+        self._unanswered.difference_update(ids)
+        return ids
 
     def end(self) -> None:
         """The worker finds the end of its inbox behind what was sent."""
-        self._near.shutdown(SHUT_WR)
+        if self._claims is not None:
+            os.close(self._claims)
+            self._claims = None
+
+    def close(self) -> None:
+        """Lets go of the descriptors."""
+        self.end()
+        os.close(self._unclaimed)
+        self._near.close()
+        self._far.close()
+
+    def _fill_packet(self) -> bool:
+        """Makes the next packet of what waits; returns False when a large task must wait for its turn."""
+        frames: list[bytes | memoryview] = []
+        ids: list[int] = []
+        room = PACKET_BYTES
+        while self._waiting:
+            assign = self._waiting[0]
+            header, payload = encode(assign)
+            size = HEADER_BYTES + payload_bytes(payload)
+            if size > PACKET_BYTES and not ids:
+                if self._unanswered:
+                    return False
+                self._alone = assign.id
+                chunks = (payload,) if isinstance(payload, bytes) else payload
+                self._pieces.extend(piece for chunk in chunks for piece in cut(chunk))
+                frames, room = [header], 0
+            elif size > room:
+                break
+            else:
+                frames.append(header)
+                frames.extend((payload,) if isinstance(payload, bytes) else payload)
+                room -= size
+            ids.append(assign.id)
+            self._waiting.popleft()
+        self._packet = b"".join(frames), ids
+        return True
 
     def _send(self, packet: bytes | memoryview) -> bool:
         try:
@@ -103,24 +165,13 @@ class Inbox:
             return False
         return True
 
-    def _receive(self) -> list[int]:
-        ids: list[int] = [HEADER.unpack_from(packet)[4] for packet in self._packets()]
-        self._unanswered.difference_update(ids)
-        return ids
-
-    def _packets(self) -> list[bytes]:
-        packets = []
+    def _drop_packets(self) -> None:
+        """Removes what is in the socket, of a large task that the worker has not claimed and never will."""
         try:
-            while packet := self._far.recv(PACKET_BYTES, MSG_DONTWAIT):
-                packets.append(packet)
-        except OSError:  # usually BlockingIOError: there are no more
-            return packets
-        return packets
-
-    def _take_waiting(self) -> list[int]:
-        ids = [assign.id for assign in self._waiting]
-        self._waiting.clear()
-        return ids
+            while self._far.recv(PACKET_BYTES, MSG_DONTWAIT):
+                pass
+        except OSError:
+            return  # usually BlockingIOError: there are no more
 
 
 def cut(chunk: bytes | memoryview) -> list[bytes | memoryview]:

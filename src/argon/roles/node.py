@@ -286,6 +286,7 @@ class Node(Server):
             else:
                 assert type(effect) is Stop
                 self._stop()
+        pool.flush()
         if self._link is not None and self._link.pending:
             self._link.flush()
         self._timer.arm(self._state.next_deadline())

@@ -79,6 +79,7 @@ class Pool:
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, int | asyncio.TimerHandle] = {}
         self._blocked: set[int] = set()
+        self._given: dict[int, WorkerProcess] = {}
         self._retiring: set[int] = set()
         self._oom = OomCounter()
         self._guard = Guard()
@@ -98,10 +99,17 @@ class Pool:
         self._watch(process)
 
     def give(self, worker: int, assign: Assign) -> None:
-        """Hands over a task. What the channel does not take waits here."""
+        """Hands over a task, at the latest when ``flush`` is called."""
         process = self._processes[worker]
         process.inbox.put(assign)
-        self._send(process)
+        self._given[worker] = process
+
+    def flush(self) -> None:
+        """Sends what was given, many tasks at a time. What the channel does not take waits here."""
+        if self._given:
+            given, self._given = self._given, {}
+            for process in given.values():
+                self._send(process)
 
     def recall(self, worker: int) -> Recalled:
         """Takes back what the worker has not begun, and what it has finished without having got round to saying so."""
@@ -200,7 +208,7 @@ class Pool:
         killed = process.killed
         process.signal(signal.SIGKILL)  # what it has left behind; its id stays taken until it is buried below
         outcomes = process.last_words()
-        unstarted = process.inbox.leave()
+        unstarted = process.inbox.take_back()
         code = process.bury()
         del self._processes[process.worker]
         self._guard.remove(process.pid)
@@ -217,6 +225,7 @@ class Pool:
         self._loop.remove_reader(process.near)
         self._loop.remove_writer(process.near)
         self._blocked.discard(process.worker)
+        self._given.pop(process.worker, None)
         self._retiring.discard(process.worker)
         watch = self._watches.pop(process.worker, None)
         if isinstance(watch, asyncio.TimerHandle):

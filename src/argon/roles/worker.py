@@ -1,8 +1,8 @@
 """A worker: one process that runs one task at a time.
 
-In: one packet a task, on a socket that its node holds as well. Out: frames on the same socket, cut into packets
-anywhere. It must never take a task before it is free to run it, and never let a task's end, whatever it is, pass
-unanswered.
+In: packets of tasks, on a socket, and the tasks' ids, on a pipe from which its node can read as well. Out: frames on
+the same socket, cut into packets anywhere. It must never begin a task whose id it has not read, and never let a task's
+end, whatever it is, pass unanswered.
 
 Outcomes of short tasks are collected in the outbox and sent together, at the latest after a millisecond or when there
 is nothing to do; should the next task take long or crash the process, the node finds them there.
@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable
-from os import getpid
+from os import getpid, read
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ import msgspec
 
 from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode
 from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
-from argon.roles.inbox import PACKET_BYTES, cut
+from argon.roles.inbox import ID, PACKET_BYTES, cut
 from argon.roles.outbox import Outbox, protect
 from argon.roles.payload import pack_failure, pack_result, unpack_call
 
@@ -38,6 +38,7 @@ FLUSH_BYTES = 64 << 10
 _PR_SET_PDEATHSIG = 1
 _NO_AWAITABLES = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
 _read_header, _write_header = HEADER.unpack_from, HEADER.pack
+_read_id, ID_BYTES = ID.unpack, ID.size
 _COMPLETED, _FAILED = int(Status.COMPLETED), int(Status.FAILED)
 _YES, _NO = int(Entered.YES), int(Entered.NO)
 _RAISED = int(FailureKind.RAISED)
@@ -47,6 +48,8 @@ class WorkerConfig(msgspec.Struct):
     """What a node tells its worker, as JSON on the command line."""
 
     inbox_fd: int
+    claims_fd: int
+    unclaimed_fd: int
     outbox_fd: int
     parent_pid: int
     node: str
@@ -57,8 +60,12 @@ class WorkerConfig(msgspec.Struct):
 class Worker:
     """Takes tasks, runs them, answers them, until the inbox ends."""
 
-    def __init__(self, inbox: socket.socket, outbox: Outbox, node: str, max_payload_bytes: int) -> None:
+    def __init__(
+        self, inbox: socket.socket, claims: int, unclaimed: int, outbox: Outbox, node: str, max_payload_bytes: int
+    ) -> None:
         self._inbox = inbox
+        self._claims = claims
+        self._unclaimed = unclaimed
         self._outbox = outbox
         self._node = node
         self._max_payload_bytes = max_payload_bytes
@@ -70,21 +77,34 @@ class Worker:
         """Runs until the inbox ends. Raises OSError when a task has broken the channel."""
         self._send(encode(Heartbeat())[0])
         packet = memoryview(bytearray(PACKET_BYTES))
-        receive = self._inbox.recv_into
+        position = size = 0
         while True:
-            try:
-                size = receive(packet, 0, socket.MSG_DONTWAIT)
-            except BlockingIOError:
+            if position < size:
+                try:
+                    claim = read(self._unclaimed, ID_BYTES)
+                except BlockingIOError:
+                    position = size  # the node has taken back what is left of the packet
+                    continue
+            else:
                 self._flush()
-                size = receive(packet)
-            if not size:
+                claim = read(self._claims, ID_BYTES)
+            if not claim:
                 break
-            self._serve_one(packet, size)
+            (claimed,) = _read_id(claim)
+            task = length = attempt = start = -1
+            while task != claimed:
+                if position >= size:
+                    position, size = 0, self._inbox.recv_into(packet)
+                    if not size:
+                        raise ConnectionError("the inbox has ended before a task that was claimed")
+                length, _, _, attempt, task, _, _, _, _ = _read_header(packet, position)
+                start = position + HEADER_BYTES
+                position = start + length
+            payload = bytes(packet[start:position]) if position <= size else self._receive_large(length)
+            self._serve_one(task, attempt, payload)
         self._flush()
 
-    def _serve_one(self, packet: memoryview, size: int) -> None:
-        length, _, _, attempt, task, _, _, _, _ = _read_header(packet)
-        payload = bytes(packet[HEADER_BYTES:size]) if length == size - HEADER_BYTES else self._receive_large(length)
+    def _serve_one(self, task: int, attempt: int, payload: bytes | bytearray) -> None:
         begun = perf_counter()
         status, entered, answer = self._run(payload)
         ended = perf_counter()
@@ -179,7 +199,14 @@ def main() -> None:
     code = 1
     try:
         inbox = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=config.inbox_fd)
-        worker = Worker(inbox, Outbox(config.outbox_fd), config.node, config.max_payload_bytes)
+        worker = Worker(
+            inbox,
+            config.claims_fd,
+            config.unclaimed_fd,
+            Outbox(config.outbox_fd),
+            config.node,
+            config.max_payload_bytes,
+        )
         protect(config.outbox_fd)
         os.close(config.outbox_fd)
         gc.collect()
@@ -198,7 +225,7 @@ def _settle_in(config: WorkerConfig) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != config.parent_pid:  # it died before the line above
         os._exit(1)
-    for fd in (config.inbox_fd, config.outbox_fd):
+    for fd in (config.inbox_fd, config.claims_fd, config.unclaimed_fd, config.outbox_fd):
         os.set_inheritable(fd, False)
     sys.path[:0] = config.include
     sys.argv[1:] = []

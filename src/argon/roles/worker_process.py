@@ -18,7 +18,7 @@ import msgspec
 from argon.protocol.codec import ProtocolViolation
 from argon.protocol.framing import Framing
 from argon.protocol.messages import Heartbeat, Outcome, Status
-from argon.roles.inbox import PACKET_BYTES, Inbox
+from argon.roles.inbox import PACKET_BYTES, Inbox, create_claims
 from argon.roles.outbox import Outbox, create_page
 from argon.roles.worker import WorkerConfig
 
@@ -51,25 +51,28 @@ class WorkerProcess:
         self.near.setblocking(False)
         self._far.setblocking(True)  # for the worker, whatever this process's default is
         page_fd = create_page()
+        waiting, unclaimed, claims = create_claims()
+        self.inbox = Inbox(self.near, self._far, unclaimed, claims)
         try:
             self._outbox = Outbox(page_fd)
             far_fd = self._far.fileno()
-            config = WorkerConfig(far_fd, page_fd, os.getpid(), node, list(include), max_payload_bytes)
+            config = WorkerConfig(
+                far_fd, waiting, unclaimed, page_fd, os.getpid(), node, list(include), max_payload_bytes
+            )
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "argon.roles.worker", msgspec.json.encode(config).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(far_fd, page_fd),
+                pass_fds=(far_fd, waiting, unclaimed, page_fd),
                 start_new_session=True,
                 env={name: value for name, value in os.environ.items() if name != "ARGON_TOKEN"},
             )
         except BaseException:
-            self.near.close()
-            self._far.close()
+            self.inbox.close()
             raise
         finally:
             os.close(page_fd)
+            os.close(waiting)
         self.pid = self._process.pid
-        self.inbox = Inbox(self.near, self._far)
 
     # ---- alive -------------------------------------------------------------------------------------------------
 
@@ -144,7 +147,6 @@ class WorkerProcess:
         try:
             code = self._process.wait(timeout_s)
         finally:
-            self.near.close()
-            self._far.close()
+            self.inbox.close()
             self._outbox.close()
         return code

@@ -68,7 +68,7 @@ class TaskOptions(msgspec.Struct, frozen=True):
     key: int = 0
 
 
-class ClientTask(msgspec.Struct, eq=False):
+class ClientTask(msgspec.Struct, eq=False, gc=False):
     """One task of this client that has no answer yet. ``sent`` is whether the cluster has it, ``may_have_run`` whether
     it had it on a connection that was lost."""
 

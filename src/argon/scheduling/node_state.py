@@ -59,7 +59,7 @@ class NodeState:
         self._cluster: Peer | None = None
         self._liveness = Liveness()
         self._times = ServiceTimes()
-        self._workers = Workers(settings.workers, settings.max_requests, self._times)
+        self._workers = Workers(settings.workers, settings.max_requests)
         self._tasks: dict[int, NodeTask] = {}
         self._buffer: list[tuple[int, int, NodeTask]] = []
         self._buffered = 0
@@ -266,7 +266,8 @@ class NodeState:
             effects.append(Close(cluster, f"task id {m.id} is already here"))
             return
         self._sequence += 1
-        task = NodeTask(m.id, m.attempt, self._sequence, m, now + m.timeout_s if m.timeout_s else inf)
+        deadline = now + m.timeout_s if m.timeout_s else inf
+        task = NodeTask(m.id, m.attempt, self._sequence, m, deadline, predicted_s=self._times.of(m.kind) or 0.0)
         self._tasks[m.id] = task
         m.id = self._sequence
         if self._draining:
@@ -277,7 +278,12 @@ class NodeState:
             if len(self._deadlines) > 2 * len(self._tasks) + 64:
                 self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
                 heapify(self._deadlines)
-        self._push(task)
+        slot = None if self._buffered else self._workers.next_for(task)
+        if slot is None:
+            self._push(task)
+        else:
+            self._workers.give(slot, task, now)
+            effects.append(Give(slot.worker, m))
 
     def _push(self, task: NodeTask) -> None:
         task.worker = 0
@@ -330,17 +336,21 @@ class NodeState:
         effects.append(Recall(task.worker))
 
     def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: list[NodeEffect]) -> None:
+        runs: dict[int, tuple[int, float]] = {}
         for outcome in outcomes:
             task = self._workers.take(slot, outcome.id)
             if task is None:
                 continue
             slot.served += 1
             if outcome.status == Status.COMPLETED:
-                self._times.add(task.assign.kind, outcome.run_s, now)
-                self._crashes = 0
+                count, total_s = runs.get(task.assign.kind, (0, 0.0))
+                runs[task.assign.kind] = (count + 1, total_s + outcome.run_s)
             if not task.orphan:
                 outcome.id, outcome.attempt = task.id, task.attempt
                 self._send(task, outcome, effects)
+        for kind, (count, total_s) in runs.items():
+            self._times.add(kind, total_s / count, now, count)
+            self._crashes = 0
 
     def _take_back(self, slot: Slot, unstarted: list[int], effects: list[NodeEffect]) -> None:
         for sequence in unstarted:

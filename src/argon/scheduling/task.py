@@ -32,7 +32,7 @@ class TaskState(IntEnum):
     SETTLED = 3
 
 
-class Task(msgspec.Struct, eq=False):
+class Task(msgspec.Struct, eq=False, gc=False):
     """One admitted task.
 
     ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.

@@ -10,26 +10,27 @@ With ``max_requests`` there is one spare worker, ready to take the place of one 
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf
 
 import msgspec
 
-from argon.protocol.messages import Assign, Payload, Status, payload_bytes
-from argon.scheduling.load import ServiceTimes
+from argon.protocol.messages import Assign, Status, payload_bytes
 
-GIVE_AHEAD_S = 0.0005
+GIVE_AHEAD_S = 0.001
 GIVE_AHEAD_MAX = 64
 GIVE_AHEAD_BYTES = 16 << 10
 RECALL_AFTER_S = 0.005
+_UNKNOWN_WORK_S = 1.0
 
 
-class NodeTask(msgspec.Struct, eq=False):
+class NodeTask(msgspec.Struct, eq=False, gc=False):
     """A task on this node.
 
     ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
     may use the same ids again. ``worker`` is 0 while the task waits in the buffer. ``doom`` is how it shall end, once
     that is decided from outside. An ``orphan`` has nobody to answer to. ``predicted_s`` is what it was expected to
-    take when it was given to its worker.
+    take when it came, 0 if nothing is known.
     """
 
     id: int
@@ -76,15 +77,14 @@ class Workers:
     Args:
         wanted: how many shall serve at a time.
         max_requests: how many tasks one serves before it is replaced, None for no end.
-        times: what tasks take on this node.
     """
 
-    def __init__(self, wanted: int, max_requests: int | None, times: ServiceTimes) -> None:
+    def __init__(self, wanted: int, max_requests: int | None) -> None:
         self._wanted = wanted
         self._max_requests = max_requests
-        self._times = times
         self._slots: dict[int, Slot] = {}
         self._free: dict[int, Slot] = {}
+        self._turns: deque[Slot] = deque()
         self._last = 0
 
     def all(self) -> list[Slot]:
@@ -98,12 +98,14 @@ class Workers:
     def add(self) -> int:
         """A new worker is being started; returns its number."""
         self._last += 1
-        self._slots[self._last] = Slot(self._last)
+        slot = self._slots[self._last] = Slot(self._last)
+        self._turns.append(slot)
         return self._last
 
     def remove(self, slot: Slot) -> None:
         """A worker process is gone."""
         del self._slots[slot.worker]
+        self._turns.remove(slot)
         self._free.pop(slot.worker, None)
 
     def capacity(self) -> int:
@@ -114,7 +116,7 @@ class Workers:
         """The worker that takes this task: a free one, else one that should be free very soon, else None."""
         if self._free and self._busy() < self._wanted:
             return next(iter(self._free.values()))
-        return self._ahead(task.assign.kind, task.assign.payload)
+        return self._ahead(task)
 
     def has_free(self) -> bool:
         """Whether a worker has nothing to do although it could."""
@@ -128,14 +130,13 @@ class Workers:
             self._free.pop(slot.worker, None)
         task.worker = slot.worker
         slot.tasks[task.sequence] = task
-        task.predicted_s = self._times.of(task.assign.kind) or 1.0
-        slot.work_s += task.predicted_s
+        slot.work_s += task.predicted_s or _UNKNOWN_WORK_S
 
     def take(self, slot: Slot, sequence: int) -> NodeTask | None:
         """Takes a task off a worker, if it is there."""
         task = slot.tasks.pop(sequence, None)
         if task is not None:
-            slot.work_s = slot.work_s - task.predicted_s if slot.tasks else 0.0
+            slot.work_s = slot.work_s - (task.predicted_s or _UNKNOWN_WORK_S) if slot.tasks else 0.0
         return task
 
     def rest(self, slot: Slot) -> bool:
@@ -160,18 +161,22 @@ class Workers:
             return 0
         return sum(bool(slot.tasks) for slot in self._slots.values() if slot.serves())
 
-    def _ahead(self, kind: int, payload: Payload) -> Slot | None:
-        seconds = self._times.of(kind)
-        if seconds is None or seconds > GIVE_AHEAD_S or payload_bytes(payload) > GIVE_AHEAD_BYTES:
+    def _ahead(self, task: NodeTask) -> Slot | None:
+        """A busy worker, in turn, that should soon be done with all it has."""
+        seconds = task.predicted_s
+        if not 0.0 < seconds <= GIVE_AHEAD_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
             return None
-        best: Slot | None = None
-        for slot in self._slots.values():
-            if not slot.tasks or slot.recalled or not slot.serves():
-                continue
-            if slot.work_s + seconds > GIVE_AHEAD_S or len(slot.tasks) >= GIVE_AHEAD_MAX:
-                continue
-            if self._max_requests is not None and slot.served + len(slot.tasks) >= self._max_requests:
-                continue
-            if best is None or slot.work_s < best.work_s:
-                best = slot
-        return best
+        turns = self._turns
+        for _ in range(len(turns)):
+            slot = turns[0]
+            turns.rotate(-1)
+            given = len(slot.tasks)
+            if (
+                0 < given < GIVE_AHEAD_MAX
+                and slot.work_s + seconds <= GIVE_AHEAD_S
+                and not slot.recalled
+                and slot.serves()
+                and (self._max_requests is None or slot.served + given < self._max_requests)
+            ):
+                return slot
+        return None
