@@ -72,10 +72,10 @@ def test_round_trip_is_learnt_only_when_nothing_else_was_under_way() -> None:
         node.take(task, 0.1)
         task.assigned_at = 10.0
     node.release(first)
-    node.learn_trip(first, 0.5, 11.0)
+    node.note_run(first, 0.5, 11.0)
     assert node.round_trip is None
     node.release(second)
-    node.learn_trip(second, 0.5, 11.0)
+    node.note_run(second, 0.5, 11.0)
     assert node.round_trip is not None
     assert node.round_trip.mean_s == pytest.approx(0.5)
 
@@ -84,7 +84,7 @@ def test_round_trip_is_never_negative() -> None:
     node, task = member(1), a_task(1)
     node.take(task, 0.1)
     node.release(task)
-    node.learn_trip(task, 5.0, 1.0)
+    node.note_run(task, 5.0, 1.0)
     assert node.round_trip is not None
     assert node.round_trip.mean_s == 0.0
 

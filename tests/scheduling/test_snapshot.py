@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from argon.protocol.messages import Assign, Drain, Status
-from argon.scheduling.member import Member
-from argon.scheduling.snapshot import ClusterSnapshot, TaskCounters, node_numbers
+from argon.scheduling.ledger import TaskCounters
+from argon.scheduling.snapshot import ClusterSnapshot
 from tests.support.drivers import ClusterDriver, completed, submit
 
 
@@ -31,7 +31,10 @@ def test_snapshot_tells_the_longest_wait() -> None:
 
 
 def test_node_without_a_task_yet_has_no_mean() -> None:
-    assert node_numbers(Member(1, "node", 1, 3)).mean_run_s == 0.0
+    cluster = ClusterDriver()
+    cluster.node(workers=3)
+    (numbers,) = cluster.state.snapshot(cluster.now).nodes
+    assert numbers.mean_run_s == 0.0
 
 
 def test_counters_have_a_name_for_every_end_of_a_task() -> None:

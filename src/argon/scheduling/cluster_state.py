@@ -10,7 +10,7 @@ A task lives in one room at a time: the queue, one node, or gone. ``check()`` as
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -44,19 +44,21 @@ from argon.scheduling.admission import Door, client_credits, refusal, retry_afte
 from argon.scheduling.clients import Clients, ClientSession
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
 from argon.scheduling.invariants import check_cluster
+from argon.scheduling.ledger import Ledger
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import Member, is_node_name
 from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
 from argon.scheduling.router import Router
-from argon.scheduling.snapshot import ClusterSnapshot, TaskCounters, node_numbers
+from argon.scheduling.snapshot import ClusterSnapshot, cluster_snapshot
 from argon.scheduling.task import Task, TaskState, admitted_task
 from argon.settings import MAX_NAME_CHARS, MAX_WORKERS, ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
 
+Effects: TypeAlias = list[ClusterEffect]
 ATTEMPTS_MAX = 3
 _REMAINING_MIN_S = 1e-6  # since 0 means that there is no deadline
 _OVERDUE = Detail("its deadline passed in the queue")
@@ -74,13 +76,7 @@ class ClusterState:
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
         self._router = Router(self._fleet)
-        self._accepted = 0
-        self._ends = [0] * len(Status)
-        self._requeued = 0
-        self._stale_answers = 0
-        self._sequence = 0
-        self._in_flight = 0
-        self._runs: dict[int, tuple[int, float]] = {}
+        self._ledger = Ledger()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
         self._drain_until: float | None = None
@@ -88,7 +84,7 @@ class ClusterState:
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
-    def connected(self, peer: Peer, role: Role, now: float) -> list[ClusterEffect]:
+    def connected(self, peer: Peer, role: Role, now: float) -> Effects:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
         credit = self._credits(newcomers=1)
@@ -99,9 +95,9 @@ class ClusterState:
         s = self._settings
         return [Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))]
 
-    def received(self, peer: Peer, messages: list[Message], now: float) -> list[ClusterEffect]:
+    def received(self, peer: Peer, messages: list[Message], now: float) -> Effects:
         """A peer has said these things, in this order, all read at once."""
-        effects: list[ClusterEffect] = []
+        effects: Effects = []
         client = self._clients.get(peer)
         if client is not None:
             self._liveness.heard(peer, now)
@@ -116,17 +112,21 @@ class ClusterState:
                 member = self._membership.get(peer)
                 if type(message) is Outcome and member is not None and message.status != Status.REJECTED:
                     self._outcome(member, message, now, effects)
-                elif not self._from_node(peer, member, message, now, effects):
+                elif not self._from_node(peer, message, now, effects):
                     break
             member = self._membership.get(peer)
             if member is not None:
-                self._learn_runs(member, now)
+                member.learn(self._fleet, now)
                 self._router.update(member)
         return self._finish(now, effects)
 
-    def lost(self, peer: Peer, now: float) -> list[ClusterEffect]:
+    def lost(self, peer: Peer, now: float) -> Effects:
         """A peer is gone; nothing can be said to it any more."""
-        effects: list[ClusterEffect] = []
+        effects: Effects = []
+        self._gone(peer, "the connection to its node was lost", now, effects)
+        return self._finish(now, effects)
+
+    def _gone(self, peer: Peer, reason: str, now: float, effects: Effects) -> None:
         self._liveness.leave(peer)
         client = self._clients.get(peer)
         if client is not None:
@@ -134,17 +134,15 @@ class ClusterState:
         self._newcomers.discard(peer)
         member = self._membership.get(peer)
         if member is not None:
-            self._node_gone(member, "the connection to the node was lost", now, effects)
-        return self._finish(now, effects)
+            self._node_gone(member, reason, now, effects)
 
     def held_back(self, peer: Peer, now: float) -> None:
         """Our side does not read from this peer at present, so its silence means nothing."""
-        if self._clients.get(peer) or self._is_node(peer):
-            self._liveness.heard(peer, now)
+        self._liveness.heard(peer, now)
 
-    def tick(self, now: float) -> list[ClusterEffect]:
+    def tick(self, now: float) -> Effects:
         """Time has passed."""
-        effects: list[ClusterEffect] = []
+        effects: Effects = []
         for task in self._queue.expire(now):
             self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
@@ -157,40 +155,33 @@ class ClusterState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moments = (
-            self._queue.next_deadline(),
-            self._liveness.next_deadline(),
-            None if self._stopped else self._drain_until,
-        )
-        return min((m for m in moments if m is not None), default=None)
+        drain_until = None if self._stopped else self._drain_until
+        moments = (self._queue.next_deadline(), self._liveness.next_deadline(), drain_until)
+        return min((moment for moment in moments if moment is not None), default=None)
 
-    def drain(self, now: float, timeout_s: float) -> list[ClusterEffect]:
+    def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
         self._drain_until = now + timeout_s
-        effects: list[ClusterEffect] = []
+        effects: Effects = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
         return self._finish(now, effects)
 
     # ---- clients ------------------------------------------------------------------------------------------------
 
-    def _submit(self, client: ClientSession, m: Submit, now: float, effects: list[ClusterEffect]) -> None:
-        payload = m.payload
-        size = len(payload) if type(payload) is bytes else payload_bytes(payload)
-        announced = client.announced
-        admitted = announced is not None and announced.submit.id == m.id
+    def _submit(self, client: ClientSession, m: Submit, now: float, effects: Effects) -> None:
+        size = payload_bytes(m.payload)
+        admitted = client.announced is not None and client.announced.submit.id == m.id
         if admitted:
             self._clients.end_announcement(client)
         member = None if len(self._queue) or self._drain_until is not None else self._router.choose(m.kind, m.key)
         if not admitted and (member is None or len(client.tasks) >= client.allowance):
-            run_s = self._fleet.of(m.kind) or 0.0
-            reason = refusal(self._settings, self._door(client), size, m.timeout_s, run_s)
+            reason = self._refusal(client, m, size)
             if reason is not None:
                 self._reject(client, m.id, reason, effects)
                 return
-        self._sequence += 1
-        task = admitted_task(self._sequence, client.peer, m, size, now)
-        self._accepted += 1
+        self._ledger.accepted += 1
+        task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
         self._clients.begin(client, task)
         if member is not None:
             self._assign(task, member, now, effects)
@@ -198,8 +189,8 @@ class ClusterState:
             task.predicted_s = self._fleet.of(m.kind) or (self._fleet.overall.mean_s if self._fleet.overall else 0.0)
             self._queue.push(task)
 
-    def _door(self, client: ClientSession) -> Door:
-        return Door(
+    def _refusal(self, client: ClientSession, m: Submit, size_bytes: int) -> Refusal | None:
+        door = Door(
             self._drain_until is not None,
             self._membership.open,
             self._queue.length + self._clients.announced,
@@ -208,18 +199,19 @@ class ClusterState:
             client.allowance,
             self._wait_s(),
         )
+        return refusal(self._settings, door, size_bytes, m.timeout_s, self._fleet.of(m.kind) or 0.0)
 
     def _wait_s(self) -> float:
         return self._queue.work_s / max(1, self._membership.workers)
 
-    def _reject(self, client: ClientSession, id_: int, reason: Refusal, effects: list[ClusterEffect]) -> None:
-        self._ends[Status.REJECTED] += 1
+    def _reject(self, client: ClientSession, id_: int, reason: Refusal, effects: Effects) -> None:
+        self._ledger.end(Status.REJECTED)
         after_s = retry_after_s(reason, self._wait_s(), self._rng)
         outcome = Outcome(id_, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
 
-    def _from_client(self, client: ClientSession, m: Message, now: float, effects: list[ClusterEffect]) -> bool:
+    def _from_client(self, client: ClientSession, m: Message, now: float, effects: Effects) -> bool:
         match m:
             case Submit():
                 self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
@@ -239,16 +231,15 @@ class ClusterState:
                 self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
         return self._clients.get(client.peer) is client
 
-    def _announce(self, client: ClientSession, m: Announced, effects: list[ClusterEffect]) -> None:
-        run_s = self._fleet.of(m.submit.kind) or 0.0
-        reason = refusal(self._settings, self._door(client), m.size_bytes, m.submit.timeout_s, run_s)
+    def _announce(self, client: ClientSession, m: Announced, effects: Effects) -> None:
+        reason = self._refusal(client, m.submit, m.size_bytes)
         if reason is not None:
             self._reject(client, m.submit.id, reason, effects)
             effects.append(DiscardPayload(client.peer))
             return
         self._clients.announce(client, m)
 
-    def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: list[ClusterEffect]) -> None:
+    def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
         task = client.tasks.get(m.id)
         if task is None or task.state is TaskState.CANCELLING:
             return
@@ -260,13 +251,13 @@ class ClusterState:
             task.state = TaskState.CANCELLING
             effects.append(Send(task.node, Cancel(task.id)))
 
-    def _client_gone(self, client: ClientSession, effects: list[ClusterEffect]) -> None:
+    def _client_gone(self, client: ClientSession, effects: Effects) -> None:
         self._clients.remove(client)
         for task in client.tasks.values():
             if task.state is TaskState.QUEUED:
                 task.state = TaskState.SETTLED
                 self._queue.remove(task)
-                self._ends[Status.CANCELLED] += 1
+                self._ledger.end(Status.CANCELLED)
                 continue
             if task.state is TaskState.ASSIGNED:
                 task.state = TaskState.CANCELLING
@@ -279,9 +270,8 @@ class ClusterState:
     def _is_node(self, peer: Peer) -> bool:
         return peer in self._newcomers or self._membership.get(peer) is not None
 
-    def _from_node(
-        self, peer: Peer, member: Member | None, m: Message, now: float, effects: list[ClusterEffect]
-    ) -> bool:
+    def _from_node(self, peer: Peer, m: Message, now: float, effects: Effects) -> bool:
+        member = self._membership.get(peer)
         match m:
             case Register() if member is None:
                 self._register(peer, m, now, effects)
@@ -298,7 +288,7 @@ class ClusterState:
                 self._drop(peer, f"a node may not say {type(m).__name__} now", now, effects)
         return self._is_node(peer)
 
-    def _register(self, peer: Peer, m: Register, now: float, effects: list[ClusterEffect]) -> None:
+    def _register(self, peer: Peer, m: Register, now: float, effects: Effects) -> None:
         old = self._membership.named(m.name)
         if not is_node_name(m.name):
             self._drop(peer, f"a node name has 1 to {MAX_NAME_CHARS} of [A-Za-z0-9._:-]", now, effects)
@@ -310,18 +300,19 @@ class ClusterState:
             self._newcomers.discard(peer)
             self._membership.add(Member(peer, m.name, m.incarnation))
 
-    def _outcome(self, member: Member, m: Outcome, now: float, effects: list[ClusterEffect]) -> None:
+    def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
         task = member.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
-            self._stale_answers += 1
+            self._ledger.stale_answers += 1
             return
-        member.release(task)
-        self._in_flight -= 1
+        self._membership.release(member, task)
         status = m.status
         if status <= Status.FAILED:
-            self._learn(member, task, m, now)
-        elif status == Status.LOST and m.entered == Entered.NO and task.state is TaskState.ASSIGNED:
-            self._requeue(task, now)
+            if status == Status.COMPLETED:
+                member.note_run(task, m.run_s, now)
+            if task.client is not None:
+                self._queue.charge(task.client, m.run_s - task.charged_s)
+        elif status == Status.LOST and task.state is TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if task.state is TaskState.CANCELLING and (
             status > Status.FAILED or (status == Status.FAILED and m.detail == FailureKind.WORKER_DIED)
@@ -329,45 +320,31 @@ class ClusterState:
             m.status = Status.CANCELLED
         self._answer(task, m, effects)
 
-    def _learn(self, member: Member, task: Task, m: Outcome, now: float) -> None:
-        run_s = m.run_s
-        if m.status == Status.COMPLETED:
-            count, total_s = self._runs.get(task.kind, (0, 0.0))
-            self._runs[task.kind] = (count + 1, total_s + run_s)
-            member.learn_trip(task, run_s, now)
-        if task.client is not None:
-            self._queue.charge(task.client, run_s - task.charged_s)
-
-    def _learn_runs(self, member: Member, now: float) -> None:
-        """Records what the completed tasks of one read took, once for each kind."""
-        for kind, (count, total_s) in self._runs.items():
-            member.times.add(kind, total_s / count, now, count)
-            self._fleet.add(kind, total_s / count, now, count)
-        self._runs.clear()
-
-    def _node_gone(self, member: Member, reason: str, now: float, effects: list[ClusterEffect]) -> None:
+    def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
         self._membership.remove(member)
         self._router.remove(member)
-        self._in_flight -= len(member.tasks)
         for task in list(member.tasks.values()):
             if task.state is TaskState.CANCELLING:
                 self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Detail(node=member.name))
-            elif task.idempotent and task.attempt < ATTEMPTS_MAX and not self._stopped:
-                task.may_have_run = True
-                self._requeue(task, now)
-            else:
+            elif not self._try_again(task, Entered.UNKNOWN, now):
                 self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
         member.tasks.clear()
 
-    def _requeue(self, task: Task, now: float) -> None:
-        self._requeued += 1
+    def _try_again(self, task: Task, entered: int, now: float) -> bool:
+        """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
+        if entered != Entered.NO:
+            task.may_have_run = True
+            if not task.idempotent or task.attempt >= ATTEMPTS_MAX or self._stopped:
+                return False
+        self._ledger.requeued += 1
         task.state = TaskState.QUEUED
         task.queued_at = now
         self._queue.push_returned(task)
+        return True
 
     # ---- routing and answering ----------------------------------------------------------------------------------
 
-    def _finish(self, now: float, effects: list[ClusterEffect]) -> list[ClusterEffect]:
+    def _finish(self, now: float, effects: Effects) -> Effects:
         """Ends every event: tasks go where room is now, and only then answers get their credits."""
         self._route(now, effects)
         if self._answered:
@@ -379,7 +356,7 @@ class ClusterState:
             self._stop_when_drained(effects)
         return effects
 
-    def _route(self, now: float, effects: list[ClusterEffect]) -> None:
+    def _route(self, now: float, effects: Effects) -> None:
         queue = self._queue
         while (task := queue.peek(now)) is not None:
             if task.deadline <= now:
@@ -390,35 +367,32 @@ class ClusterState:
                 return
             self._assign(queue.pop(now), member, now, effects)
 
-    def _assign(self, task: Task, member: Member, now: float, effects: list[ClusterEffect]) -> None:
+    def _assign(self, task: Task, member: Member, now: float, effects: Effects) -> None:
         task.state = TaskState.ASSIGNED
         task.attempt += 1
         task.node = member.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
         seconds = member.times.of(task.kind)
-        member.take(task, self._fleet.of(task.kind) if seconds is None else seconds)
-        self._in_flight += 1
+        self._membership.take(member, task, self._fleet.of(task.kind) if seconds is None else seconds)
         self._router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
         effects.append(Send(member.peer, assign))
 
-    def _settle(
-        self, task: Task, status: Status, entered: Entered, now: float, effects: list[ClusterEffect], about: Detail
-    ) -> None:
+    def _settle(self, task: Task, status: Status, entered: Entered, now: float, effects: Effects, why: Detail) -> None:
         """Answers a task that no outcome from a node has answered."""
         if task.state is TaskState.QUEUED:
             task.state = TaskState.SETTLED
             self._queue.remove(task)
             task.wait_s += now - task.queued_at
-        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(about))
+        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(why))
         self._answer(task, outcome, effects)
 
-    def _answer(self, task: Task, m: Outcome, effects: list[ClusterEffect]) -> None:
+    def _answer(self, task: Task, m: Outcome, effects: Effects) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
-        self._ends[m.status] += 1
+        self._ledger.end(m.status)
         client = self._clients.get(task.client)
         if client is None:
             return
@@ -432,62 +406,45 @@ class ClusterState:
 
     def _credits(self, newcomers: int = 0) -> int:
         workers, active = self._membership.workers, self._clients.active + newcomers
-        return client_credits(self._settings.queue_limit, workers, self._in_flight, active)
+        return client_credits(self._settings.queue_limit, workers, self._membership.in_flight, active)
 
     # ---- life and death -----------------------------------------------------------------------------------------
 
-    def _drop(self, peer: Peer, reason: str, now: float, effects: list[ClusterEffect]) -> None:
+    def _drop(self, peer: Peer, reason: str, now: float, effects: Effects) -> None:
         effects.append(Close(peer, reason))
-        effects += self.lost(peer, now)
+        self._gone(peer, reason, now, effects)
 
-    def _fail_all(self, now: float, effects: list[ClusterEffect]) -> None:
+    def _fail_all(self, now: float, effects: Effects) -> None:
         reason = "the cluster shut down before it finished"
         for task in self._queue.waiting():
             self._settle(task, Status.LOST, Entered.NO, now, effects, Detail(reason))
         for member in self._membership.all():
             for task in list(member.tasks.values()):
-                member.release(task)
-                self._in_flight -= 1
+                self._membership.release(member, task)
                 effects.append(Send(member.peer, Cancel(task.id)))
                 status = Status.CANCELLED if task.state is TaskState.CANCELLING else Status.LOST
                 self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
 
-    def _stop_when_drained(self, effects: list[ClusterEffect]) -> None:
-        if self._stopped or len(self._queue) or self._in_flight:
+    def _stop_when_drained(self, effects: Effects) -> None:
+        if self._stopped or len(self._queue) or self._membership.in_flight:
             return
         self._stopped = True
-        peers = [session.peer for session in self._clients.all()] + [member.peer for member in self._membership.all()]
-        effects += [Close(peer, "the cluster is shutting down") for peer in peers]
+        effects += [Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()]
         effects.append(Stop())
-
-    # ---- for people and tests -----------------------------------------------------------------------------------
 
     def snapshot(self, now: float) -> ClusterSnapshot:
         """The numbers of this moment."""
-        return ClusterSnapshot(
-            role="cluster",
-            draining=self._drain_until is not None,
-            queue_length=len(self._queue),
-            queue_limit=self._settings.queue_limit,
-            queue_bytes=self._queue.size_bytes,
-            oldest_wait_s=self._queue.oldest(now),
-            workers=self._membership.workers,
-            in_flight=self._in_flight,
-            clients=len(self._clients),
-            nodes=[node_numbers(member) for member in self._membership.all()],
-            counters=TaskCounters(
-                accepted=self._accepted,
-                requeued=self._requeued,
-                stale_answers=self._stale_answers,
-                **{status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)},
-            ),
+        counters, draining = self._ledger.counters(), self._drain_until is not None
+        return cluster_snapshot(
+            self._settings, self._queue, self._membership, len(self._clients), counters, draining, now
         )
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        assert self._in_flight == sum(len(m.tasks) for m in self._membership.all()), "in_flight is off"
-        assert self._membership.workers == sum(m.workers for m in self._membership.all() if not m.draining)
+        members = self._membership.all()
+        assert self._membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
+        assert self._membership.workers == sum(m.workers for m in members if not m.draining), "workers are off"
         assert self._clients.active == sum(bool(s.tasks) for s in self._clients.all()), "active clients are off"
-        check_cluster(self._settings, self._queue, self._membership.all(), self._clients)
-        ends = sum(self._ends) - self._ends[Status.REJECTED]
-        assert self._accepted == ends + len(self._queue) + self._in_flight, "accepted is not the sum of where tasks are"
+        check_cluster(self._settings, self._queue, members, self._clients)
+        here = len(self._queue) + self._membership.in_flight
+        assert self._ledger.still_here() == here, "accepted is not the sum of where tasks are"

@@ -40,7 +40,12 @@ class Liveness:
 
     def heard(self, peer: int, now: float) -> None:
         """Bytes have come from a peer, or its silence means nothing because nothing is read from it at present."""
-        self._heard_at[peer] = now
+        if peer in self._heard_at:
+            self._heard_at[peer] = now
+
+    def peers(self) -> list[int]:
+        """Every peer that is there."""
+        return list(self._heard_at)
 
     def beat(self, now: float) -> tuple[list[int], list[int]]:
         """The peers to send a heartbeat to, and those that are dead; both empty before the next beat is due."""

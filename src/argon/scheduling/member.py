@@ -35,6 +35,7 @@ class Member(msgspec.Struct, eq=False):
     work_s: float = 0.0
     tasks: dict[int, Task] = {}
     times: ServiceTimes = msgspec.field(default_factory=ServiceTimes)
+    runs: dict[int, tuple[int, float]] = {}
     round_trip: Average | None = None
     place: tuple[int, float, int, object] | None = None
 
@@ -61,8 +62,10 @@ class Member(msgspec.Struct, eq=False):
         del self.tasks[task.id]
         self.work_s = self.work_s - task.predicted_s if self.tasks else 0.0
 
-    def learn_trip(self, task: Task, run_s: float, now: float) -> None:
-        """Records what the way took of a completed task, if nothing else was under way."""
+    def note_run(self, task: Task, run_s: float, now: float) -> None:
+        """Notes what a completed task took here and, if nothing else was under way, what the way took."""
+        count, total_s = self.runs.get(task.kind, (0, 0.0))
+        self.runs[task.kind] = (count + 1, total_s + run_s)
         if self.tasks:
             return
         trip_s = max(0.0, now - task.assigned_at - run_s)
@@ -70,3 +73,10 @@ class Member(msgspec.Struct, eq=False):
             self.round_trip = Average(trip_s, now)
         else:
             self.round_trip.add(trip_s, now)
+
+    def learn(self, fleet: ServiceTimes, now: float) -> None:
+        """Takes the runs noted since into this node's times and the fleet's, once for each kind."""
+        for kind, (count, total_s) in self.runs.items():
+            self.times.add(kind, total_s / count, now, count)
+            fleet.add(kind, total_s / count, now, count)
+        self.runs.clear()

@@ -7,16 +7,18 @@ scanned per task. It must never choose between nodes.
 from __future__ import annotations
 
 from argon.scheduling.member import Member
+from argon.scheduling.task import Task
 
 
 class Membership:
-    """The registered nodes, by peer and by name. ``workers`` and ``open`` count those that are not draining."""
+    """The registered nodes, by peer and by name, with sums: ``workers`` and ``open`` of those that are not draining."""
 
     def __init__(self) -> None:
         self._members: dict[int, Member] = {}
         self._by_name: dict[str, Member] = {}
         self.workers = 0
         self.open = 0
+        self.in_flight = 0
 
     def __len__(self) -> int:
         return len(self._members)
@@ -45,9 +47,20 @@ class Membership:
         """Unregisters a node."""
         del self._members[member.peer]
         del self._by_name[member.name]
+        self.in_flight -= len(member.tasks)
         if not member.draining:
             self.workers -= member.workers
             self.open -= 1
+
+    def take(self, member: Member, task: Task, predicted_s: float | None) -> None:
+        """Books a task on a node."""
+        member.take(task, predicted_s)
+        self.in_flight += 1
+
+    def release(self, member: Member, task: Task) -> None:
+        """Takes a task off a node."""
+        member.release(task)
+        self.in_flight -= 1
 
     def set_workers(self, member: Member, workers: int) -> None:
         """Records how many workers of a node are ready."""

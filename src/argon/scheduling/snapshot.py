@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from argon.scheduling.ledger import TaskCounters
 from argon.scheduling.member import Member
-
-
-class TaskCounters(msgspec.Struct):
-    """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
-    running."""
-
-    accepted: int
-    completed: int
-    failed: int
-    rejected: int
-    expired: int
-    cancelled: int
-    lost: int
-    requeued: int
-    stale_answers: int
+from argon.scheduling.membership import Membership
+from argon.scheduling.queue import TaskQueue
+from argon.settings import ClusterSettings
 
 
 class NodeNumbers(msgspec.Struct):
@@ -48,7 +37,31 @@ class ClusterSnapshot(msgspec.Struct):
     counters: TaskCounters
 
 
-def node_numbers(member: Member) -> NodeNumbers:
-    """The numbers of one node."""
+def cluster_snapshot(
+    settings: ClusterSettings,
+    queue: TaskQueue,
+    membership: Membership,
+    clients: int,
+    counters: TaskCounters,
+    draining: bool,
+    now: float,
+) -> ClusterSnapshot:
+    """Reads the numbers off the rooms."""
+    return ClusterSnapshot(
+        role="cluster",
+        draining=draining,
+        queue_length=len(queue),
+        queue_limit=settings.queue_limit,
+        queue_bytes=queue.size_bytes,
+        oldest_wait_s=queue.oldest(now),
+        workers=membership.workers,
+        in_flight=membership.in_flight,
+        clients=clients,
+        nodes=[_node_numbers(member) for member in membership.all()],
+        counters=counters,
+    )
+
+
+def _node_numbers(member: Member) -> NodeNumbers:
     mean_run_s = member.times.overall.mean_s if member.times.overall else 0.0
     return NodeNumbers(member.name, member.workers, len(member.tasks), member.draining, mean_run_s)

@@ -1,0 +1,51 @@
+"""How many tasks came, and how each ended. Only counts: nothing here decides.
+
+Every task that was accepted is in exactly one place: ended in one way, or still here. ``still_here`` says how many that
+must be, so that the counters can be held against the rooms.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from argon.protocol.messages import Status
+
+
+class TaskCounters(msgspec.Struct):
+    """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
+    running."""
+
+    accepted: int
+    completed: int
+    failed: int
+    rejected: int
+    expired: int
+    cancelled: int
+    lost: int
+    requeued: int
+    stale_answers: int
+
+
+class Ledger:
+    """The counters of a cluster since its start. ``requeued`` and ``stale_answers`` count events, not tasks."""
+
+    __slots__ = ("_ends", "accepted", "requeued", "stale_answers")
+
+    def __init__(self) -> None:
+        self._ends = [0] * len(Status)
+        self.accepted = 0
+        self.requeued = 0
+        self.stale_answers = 0
+
+    def end(self, status: int) -> None:
+        """A task has ended, or was rejected."""
+        self._ends[status] += 1
+
+    def still_here(self) -> int:
+        """How many accepted tasks have not ended."""
+        return self.accepted - sum(self._ends) + self._ends[Status.REJECTED]
+
+    def counters(self) -> TaskCounters:
+        """The numbers of this moment."""
+        ends = {status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)}
+        return TaskCounters(accepted=self.accepted, requeued=self.requeued, stale_answers=self.stale_answers, **ends)
