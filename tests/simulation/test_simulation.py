@@ -1,0 +1,89 @@
+"""Whole little worlds, one a seed, each with its own sizes and its own troubles, watched by every checker.
+
+A seed that fails says how to replay it: `python -m tests.simulation SEED`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from argon.protocol.messages import Entered, Status
+from tests.simulation.plan import TROUBLES
+from tests.simulation.world import PromiseBroken, run
+
+BLOCK = 20
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def digest(seed: int) -> str:
+    """A fingerprint of everything that happens under a seed."""
+    history = hashlib.blake2b(digest_size=16)
+    run(seed, lambda line: history.update(line.encode()))
+    return history.hexdigest()
+
+
+@pytest.mark.parametrize("first", range(0, 300, BLOCK))
+def test_every_promise_is_kept_in_every_world(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        run(seed)
+
+
+def test_simulation_meets_what_it_is_for() -> None:
+    seen: Counter[str] = Counter()
+
+    def look(line: str) -> None:
+        _, event, *rest = line.split(" ", 2)
+        seen[f"trouble {rest[0]}" if event == "trouble" else event] += 1
+        for word in ("Announced(", "Recall(", "Kill(", "Retire(", "StillRunning(", "DiscardPayload("):
+            seen[word] += word in line
+
+    for seed in range(1000, 1070):
+        world = run(seed, look)
+        for errand in world.ledger.errands.values():
+            if errand.outcome is not None:
+                seen[f"{Status(errand.outcome.status).name} {Entered(errand.outcome.entered).name}"] += 1
+                seen["entered again"] += errand.entered > 1
+                seen["attempted again"] += errand.outcome.attempt > 1
+                seen["tried again"] += errand.rejected > 1
+    strikes = [f"trouble {trouble!r}" for trouble in TROUBLES[:9]]
+    outcomes = [
+        "COMPLETED YES",
+        "FAILED YES",
+        "REJECTED NO",
+        "LOST UNKNOWN",
+        "LOST NO",
+        "CANCELLED NO",
+        "CANCELLED YES",
+    ]
+    outcomes += ["EXPIRED NO", "EXPIRED YES", "EXPIRED UNKNOWN"]
+    again = ["entered again", "attempted again", "tried again"]
+    words = ["Announced(", "Recall(", "Kill(", "Retire(", "StillRunning(", "DiscardPayload("]
+    for what in [*strikes, *outcomes, *again, *words]:
+        assert seen[what] >= 3, f"{what} happened {seen[what]} times, so nothing is proved about it"
+
+
+def test_equal_seeds_give_equal_histories_whatever_the_hash_seed() -> None:
+    here = [digest(seed) for seed in (7, 8)]
+    assert here == [digest(seed) for seed in (7, 8)]
+    assert here[0] != here[1]
+    script = "from tests.simulation.test_simulation import digest; print(digest(7), digest(8))"
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": hash_seed}
+        there = subprocess.run(
+            [sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert there.stdout.split() == here
+
+
+def test_failing_seed_says_how_to_replay_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.simulation.world.World.live", lambda self: 1 / 0)
+    with pytest.raises(PromiseBroken, match=r"python -m tests\.simulation 41"):
+        run(41)

@@ -1,0 +1,249 @@
+"""A whole little world from one seed: a cluster, nodes, clients, a network between them, work, and trouble.
+
+`run(seed)` lets it live through its plan, then heals everything, waits until it is quiet, and asks for one last round
+of work. The checkers look on all the while and raise AssertionError at once when a promise is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from argon.scheduling.client_state import TaskOptions
+from argon.settings import ClusterSettings
+from tests.simulation.actors import ClientActor, ClusterActor, Connection, HostActor, NodeActor
+from tests.simulation.agenda import Agenda
+from tests.simulation.checkers import CHECKERS, Checker
+from tests.simulation.plan import Plan, plan_of
+from tests.simulation.tasks import Errand, Ledger
+
+HEAL_WITHIN_S = 300.0
+QUIET_S = 12.0
+
+
+class PromiseBroken(AssertionError):
+    """A seed under which something happens that must not; says how to see it again."""
+
+
+class World:
+    """One simulation. ``trace`` gets a line for each thing seen."""
+
+    def __init__(self, plan: Plan, trace: Callable[[str], None] | None = None) -> None:
+        self.plan = plan
+        self.rng = Random(f"world {plan.seed}")
+        self.agenda = Agenda()
+        self.ledger = Ledger()
+        self.connections: list[Connection] = []
+        self.healed = False
+        self._busy_moments: list[float] = []
+        self._trace = trace
+        self.checkers: Sequence[Checker] = [checker(self) for checker in CHECKERS]
+        settings = ClusterSettings(
+            queue_limit=plan.queue_limit,
+            queue_bytes=plan.queue_bytes,
+            max_payload_bytes=100_000,
+            age_step_s=plan.age_step_s,
+            heartbeat_s=1.0,
+            dead_after_s=3.0,
+        )
+        self.cluster = ClusterActor(self, settings)
+        self.nodes = [NodeActor(self, f"node-{n}", plan.workers, plan.max_requests) for n in range(plan.nodes)]
+        self.clients = [ClientActor(self, f"client-{n}") for n in range(plan.clients)]
+
+    # ---- what the actors call -----------------------------------------------------------------------------------
+
+    def connect(self, host: HostActor) -> Connection:
+        connection = Connection(self, self.cluster, host, len(self.connections) + 1)
+        self.connections.append(connection)
+        return connection
+
+    def entered(self, assign: Any, node: NodeActor) -> Errand:
+        """A worker enters the function of a task."""
+        errand = self.ledger.of(assign.payload)
+        errand.entered += 1
+        self.saw("entered", errand, node)
+        return errand
+
+    def saw(self, event: str, *details: Any) -> None:
+        """Tells every checker what has happened."""
+        if self._trace is not None:
+            self._trace(f"{self.agenda.now:.6f} {event} " + " ".join(map(_readable, details)))
+        for checker in self.checkers:
+            look = getattr(checker, event, None)
+            if look is not None:
+                look(*details)
+
+    # ---- a life -------------------------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Begins, works in trouble, heals, works again."""
+        self.cluster.start()
+        for actor in [*self.nodes, *self.clients]:
+            self.agenda.after(self.rng.uniform(0.0, 0.2), actor.start)
+        self._plan_work()
+        self._plan_troubles()
+        self.agenda.run(self.agenda.now + self.plan.seconds + 1.0)
+        self._heal()
+        limit = self.agenda.now + HEAL_WITHIN_S
+        self.agenda.run(limit, done=lambda: not self._open())
+        assert not self._open(), f"still without an answer: {', '.join(errand.tag for errand in self._open())}"
+        self.agenda.run(self.agenda.now + QUIET_S)
+        self._last_round()
+        for checker in self.checkers:
+            checker.end()
+
+    def _open(self) -> list[Errand]:
+        return [e for e in self.ledger.errands.values() if e.outcome is None and not e.abandoned]
+
+    def _plan_work(self) -> None:
+        for _ in range(0, self.plan.tasks, self.plan.burst):
+            moment = self.rng.uniform(0.0, self.plan.seconds)
+            self._busy_moments.append(moment)
+            self.agenda.after(moment, self._burst, self.rng.choice(self.clients))
+
+    def _burst(self, client: ClientActor) -> None:
+        for _ in range(self.plan.burst):
+            if client.up:
+                self._submit(client)
+
+    def _submit(self, client: ClientActor) -> None:
+        plan, rng = self.plan, self.rng
+        endless = plan.has("endless") and rng.random() < 0.1
+        timed = endless or (plan.has("timeouts") and rng.random() < 0.4)
+        options = TaskOptions(
+            priority=rng.randrange(plan.levels),
+            timeout_s=rng.choice([0.01, 0.1, 0.5, 2.0]) if timed else None,
+            retries=rng.choice([None, None, None, 0, 2]),
+            idempotent=rng.random() < plan.idempotent,
+            key=rng.choice([0, 0, 0, 1, 2]),
+        )
+        kind = rng.randrange(3)
+        fates = ["ok"] * 8 + ["raise"] + ["die"] * plan.has("worker deaths")
+        errand = client.submit(
+            options,
+            kind,
+            run_s=1e6 if endless else plan.run_s * (kind + 1) * rng.uniform(0.5, 2.0),
+            fate=rng.choice(fates),
+            stubborn=plan.has("stubborn") and rng.random() < 0.2,
+            padding=rng.choice([70_000, 100_000]) if plan.has("large payloads") and rng.random() < 0.2 else 10,
+        )
+        if plan.has("cancels") and rng.random() < 0.3:
+            self.agenda.after(rng.uniform(0.0, 3 * plan.run_s), client.cancel, errand, rng.random() < 0.3)
+
+    def _plan_troubles(self) -> None:
+        possible: dict[str, Callable[[], None]] = {
+            "cut": lambda: self._cut(silently=False),
+            "silent cut": lambda: self._cut(silently=True),
+            "node kill": self._kill_node,
+            "node drain": self._drain_node,
+            "client kill": lambda: self.rng.choice(self.clients).kill(),
+            "client end": lambda: self.rng.choice(self.clients).end(),
+            "cluster crash": self._crash_cluster,
+            "cluster drain": self._drain_cluster,
+            "pause": self._pause,
+        }
+        for trouble, strike in possible.items():
+            if self.plan.has(trouble):
+                for _ in range(self.rng.choice([1, 2, 4, 8])):
+                    self.agenda.after(self._bad_moment(), self._strike, trouble, strike)
+
+    def _bad_moment(self) -> float:
+        """Any moment, or one at which much is under way."""
+        if self.rng.random() < 0.4:
+            return self.rng.uniform(0.0, self.plan.seconds)
+        return self.rng.choice(self._busy_moments) + self.rng.choice([0.002, 0.005, 0.2]) * self.rng.random()
+
+    def _strike(self, trouble: str, strike: Callable[[], None]) -> None:
+        if not self.healed:
+            self.saw("trouble", trouble)
+            strike()
+
+    def _cut(self, silently: bool) -> None:
+        alive = [connection for connection in self.connections if connection.open]
+        if alive:
+            self.rng.choice(alive).cut(silently)
+
+    def _kill_node(self) -> None:
+        node = self.rng.choice(self.nodes)
+        if node.up:
+            node.kill()
+            self.comes_back(node)
+
+    def _drain_node(self) -> None:
+        self.rng.choice(self.nodes).drain(self.plan.drain_s)
+
+    def comes_back(self, actor: NodeActor | ClusterActor) -> None:
+        """Somebody starts a process again after a while."""
+        self.agenda.after(self.rng.uniform(0.0, 0.1 * self.plan.seconds), self._start, actor)
+
+    def _start(self, actor: NodeActor | ClusterActor) -> None:
+        if not actor.up:
+            actor.start()
+
+    def _crash_cluster(self) -> None:
+        self.cluster.crash()
+        self.comes_back(self.cluster)
+
+    def _drain_cluster(self) -> None:
+        self.cluster.drain(self.rng.choice([0.0, 0.5, 5.0]))
+        if self.rng.random() < 0.3:
+            self.agenda.after(0.1, self.cluster.drain, 0.0)
+
+    def _pause(self) -> None:
+        actor = self.rng.choice([self.cluster, *self.nodes, *self.clients])
+        actor.pause(self.rng.choice([0.1, 2.0, 10.0]))
+
+    def _heal(self) -> None:
+        """No more trouble: what is down comes up, what ends for good has ended."""
+        self.healed = True
+        self.saw("trouble", "none any more")
+        for actor in [self.cluster, *self.nodes]:
+            if actor.draining and actor.up:
+                limit = max(self.agenda.now, actor.paused_until) + 10.0
+                self.agenda.run(limit, done=lambda actor=actor: not actor.up)
+                assert not actor.up, f"{actor.name} drains for five seconds, and has not stopped after ten"
+            self._start(actor)
+        for errand in self._open():
+            if errand.run_s > 1e3 and errand.options.timeout_s is None:
+                client = next(client for client in self.clients if client.name == errand.client)
+                client.cancel(errand, queued_only=False)
+
+    def _last_round(self) -> None:
+        """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time."""
+        capacity = sum(node.state.ready_workers() for node in self.nodes)
+        assert capacity == self.plan.nodes * self.plan.workers, "workers are missing though everything is quiet"
+        self.plan.failed_starts = 0.0
+        client = ClientActor(self, "client-last")
+        client.start()
+        self.clients.append(client)
+        self.agenda.run(self.agenda.now + 1.0)
+        begun = self.agenda.now
+        for _ in range(capacity):
+            client.submit(TaskOptions(), kind=99, run_s=5.0, fate="ok", stubborn=False, padding=10)
+        self.agenda.run(begun + 30.0, done=lambda: not self._open())
+        assert not self._open(), "the last round has no answers"
+        if self.plan.queue_limit + 1 >= capacity or self.plan.nodes == 1:
+            took = self.agenda.now - begun
+            assert took < 9.0, f"the last round took {took:.1f} s, so tasks waited though workers should be free"
+
+
+def run(seed: int, trace: Callable[[str], None] | None = None) -> World:
+    """Lives the life that a seed stands for; raises PromiseBroken from whatever went wrong."""
+    world = World(plan_of(seed), trace)
+    try:
+        world.live()
+    except Exception as error:
+        moment = f"seed {seed} at {world.agenda.now:.6f}"
+        raise PromiseBroken(f"{error} ({moment}; replay: python -m tests.simulation {seed})") from error
+    return world
+
+
+def _readable(detail: object) -> str:
+    if isinstance(detail, Errand):
+        return detail.tag
+    if isinstance(detail, Connection):
+        return f"{detail.host.name}#{detail.peer}"
+    name = getattr(detail, "name", None)
+    text = name if isinstance(name, str) else repr(detail)
+    return text if len(text) < 2000 else f"{text[:2000]}…"
