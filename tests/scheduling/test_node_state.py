@@ -21,8 +21,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Spawn, Stop
-from argon.scheduling.node_state import WorkerEnd
-from argon.scheduling.workers import GIVE_AHEAD_MAX, RECALL_AFTER_S
+from argon.scheduling.workers import GIVE_AHEAD_MAX, RECALL_AFTER_S, WorkerEnd
 from tests.support.drivers import CLUSTER, NodeDriver, detail, submit
 
 

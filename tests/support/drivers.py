@@ -27,7 +27,8 @@ from argon.protocol.messages import (
 from argon.scheduling.client_state import ClientState, TaskOptions
 from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.effects import Close, Give, Send, Settle
-from argon.scheduling.node_state import NodeState, WorkerEnd
+from argon.scheduling.node_state import NodeState
+from argon.scheduling.workers import WorkerEnd
 from argon.settings import ClusterSettings, NodeSettings
 
 M = TypeVar("M")

@@ -171,7 +171,7 @@ class Heartbeat(msgspec.Struct):
 
 
 class Drain(msgspec.Struct):
-    """A node says: no new tasks, please; I finish what I have and leave. The cluster says it before it shuts down."""
+    """A node says: no new tasks, please; I finish what I have and leave. The cluster's echo: none will come."""
 
 
 class Goodbye(msgspec.Struct):

@@ -67,8 +67,9 @@ def error_of(outcome: Outcome) -> BaseException:
 def _rejected(outcome: Outcome) -> Rejected:
     refusal = Refusal(outcome.detail) if outcome.detail < len(Refusal) else Refusal.QUEUE_FULL
     again = f"; there may be room in {outcome.wait_s:.2f} s" if outcome.wait_s else ""
+    why = _detail(outcome).reason or _REFUSALS[refusal]
     return Rejected(
-        f"the task was rejected ({refusal.name}): {_REFUSALS[refusal]}{again}",
+        f"the task was rejected ({refusal.name}): {why}{again}",
         reason=RejectReason(refusal.name),
         retry_after=outcome.wait_s,
     )
@@ -93,7 +94,7 @@ def _worker_died(detail: Detail, data: dict[str, Any]) -> WorkerDied:
 
 
 def _on(detail: Detail) -> str:
-    return f" on node {detail.node}" if detail.node else ""
+    return f" (node {detail.node})" if detail.node else ""
 
 
 def _detail(outcome: Outcome) -> Detail:

@@ -33,7 +33,8 @@ from argon.roles.cluster import Cluster
 from argon.roles.pool import Pool, WorkerExit
 from argon.roles.server import Server
 from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
-from argon.scheduling.node_state import NodeState, WorkerEnd
+from argon.scheduling.node_state import NodeState
+from argon.scheduling.workers import WorkerEnd
 from argon.settings import (
     DEFAULT_HOST,
     DRAIN_TIMEOUT_S,
@@ -53,7 +54,7 @@ log = logging.getLogger("argon.node")
 
 
 class Node(Server):
-    """A pool of worker processes on one machine. It serves a cluster, or clients directly, or both never.
+    """A pool of worker processes on one machine. It serves a cluster, or clients directly, never both.
 
     Args:
         manager: ``host:port`` of the cluster to serve. Without it, ``port`` is needed.
@@ -125,6 +126,7 @@ class Node(Server):
         self._dialing: asyncio.Task[None] | None = None
         self._link: Link | None = None
         self._session = 0
+        self._leaving = False
         self._ready: asyncio.Event | None = None
 
     @property
@@ -157,6 +159,7 @@ class Node(Server):
         self._guarded(self._drain, timeout_s)
 
     def _drain(self, timeout_s: float) -> None:
+        self._leaving = True
         if self._cluster is not None and self._cluster.running():
             self._cluster.drain_within(timeout_s)
         else:
@@ -227,7 +230,10 @@ class Node(Server):
         self._note_ready()
 
     def _cluster_gone(self, link: Link, reason: str) -> None:
-        log.warning("x the cluster is gone: %s; reconnecting", reason)
+        if self._leaving:
+            log.info("x disconnected from the cluster: %s", reason)
+        else:
+            log.warning("x disconnected from the cluster: %s; trying again until there is one", reason)
         self._guarded(self._lost, link)
 
     def _lost(self, link: Link) -> None:

@@ -36,7 +36,9 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
-from argon.settings import DEAD_AFTER_S, HEARTBEAT_S, MAX_PAYLOAD_BYTES
+from argon.scheduling.liveness import Liveness
+from argon.scheduling.load import Average
+from argon.settings import MAX_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
     from random import Random
@@ -98,10 +100,10 @@ class ClientState:
         self._deadlines: list[tuple[float, int, ClientTask]] = []
         self._budget = _BUDGET_MAX
         self._budget_at = 0.0
-        self._last_heard = 0.0
-        self._heartbeat_s = HEARTBEAT_S
-        self._dead_after_s = DEAD_AFTER_S
-        self._next_heartbeat = inf
+        self._abandoned: set[int] = set()
+        self._answer_gap: Average | None = None
+        self._answered_at: float | None = None
+        self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
     # ---- what happens -------------------------------------------------------------------------------------------
@@ -111,9 +113,8 @@ class ClientState:
         self._cluster = peer
         self._credits = welcome.credits
         self._outstanding = 0
-        self._last_heard = now
-        self._heartbeat_s, self._dead_after_s = welcome.heartbeat_s, welcome.dead_after_s
-        self._next_heartbeat = now + self._heartbeat_s
+        self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
+        self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
         effects: list[ClientEffect] = []
         self._send(now, effects)
@@ -135,10 +136,14 @@ class ClientState:
         self._tasks[task.id] = task
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
-            self._refuse(task, Refusal.TOO_LARGE, 0.0, effects)
+            why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
+            self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
+        elif options.retries == 0 and self._cluster is None:
+            why = "there is no connection to the cluster at present"
+            self._refuse(task, Refusal.NO_NODES, self._retry_after_s(), why, effects)
         elif options.retries == 0 and self._outstanding >= self._credits:
-            reason = Refusal.NO_NODES if self._cluster is None else Refusal.QUEUE_FULL
-            self._refuse(task, reason, _BACKOFF_MIN_S, effects)
+            why = f"this client has {self._outstanding} tasks outstanding, all that the cluster has room for"
+            self._refuse(task, Refusal.QUEUE_FULL, self._retry_after_s(), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
@@ -165,9 +170,11 @@ class ClientState:
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
-        self._last_heard = now
+        self._liveness.heard(peer, now)
+        answers = 0
         for message in messages:
             if type(message) is Outcome:
+                answers += 1
                 self._outcome(message, now, effects)
                 continue
             match message:
@@ -180,6 +187,7 @@ class ClientState:
                     effects.append(Close(peer, message.reason))
                 case _:
                     effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
+        self._note_answers(answers, now)
         self._send(now, effects)
         return effects
 
@@ -191,7 +199,8 @@ class ClientState:
         self._cluster = None
         self._credits = 0
         self._outstanding = 0
-        self._next_heartbeat = inf
+        self._abandoned.clear()
+        self._liveness.leave(peer)
         again: list[ClientTask] = []
         for task in [task for task in self._tasks.values() if task.sent]:
             task.sent = False
@@ -224,20 +233,18 @@ class ClientState:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task:
                 self._overdue(task, now, effects)
-        if now >= self._next_heartbeat and self._cluster is not None:
-            late_s = now - self._next_heartbeat
-            self._next_heartbeat = now + self._heartbeat_s
-            if late_s > self._heartbeat_s:
-                self._last_heard = now
-            silent = now - self._last_heard > self._dead_after_s
-            quiet = Close(self._cluster, f"nothing was heard from the cluster for {self._dead_after_s:g} s")
-            effects.append(quiet if silent else Send(self._cluster, Heartbeat()))
+        alive, silent = self._liveness.beat(now)
+        effects += [Send(peer, Heartbeat()) for peer in alive]
+        effects += [
+            Close(peer, f"nothing was heard from the cluster for {self._liveness.dead_after_s:g} s") for peer in silent
+        ]
         self._send(now, effects)
         return effects
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = self._next_heartbeat
+        beat = self._liveness.next_deadline()
+        moment = inf if beat is None else beat
         if self._pauses:
             moment = min(moment, self._pauses[0][0])
         if self._deadlines:
@@ -287,6 +294,9 @@ class ClientState:
         self._credits = m.credits
         task = self._tasks.get(m.id)
         if task is None or not task.sent:
+            if m.id in self._abandoned:
+                self._abandoned.discard(m.id)
+                self._outstanding -= 1
             return
         self._outstanding -= 1
         task.sent = False
@@ -327,6 +337,8 @@ class ClientState:
         else:
             assert self._cluster is not None
             effects.append(Send(self._cluster, Cancel(task.id)))
+            task.sent = False  # but it stays outstanding, as long as the cluster may have it
+            self._abandoned.add(task.id)
             self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.UNKNOWN), effects)
 
     def _note_deadline(self, moment: float, task: ClientTask) -> None:
@@ -335,8 +347,26 @@ class ClientState:
             self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
             heapify(self._deadlines)
 
-    def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, effects: list[ClientEffect]) -> None:
-        self._settle(task, Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason), effects)
+    def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, why: str, effects: list[ClientEffect]) -> None:
+        outcome = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
+        outcome.payload = encode_detail(Detail(why))
+        self._settle(task, outcome, effects)
+
+    def _note_answers(self, count: int, now: float) -> None:
+        """Learns how far apart answers are, while there is something to answer."""
+        if count and self._answered_at is not None:
+            gap_s = (now - self._answered_at) / count
+            if self._answer_gap is None:
+                self._answer_gap = Average(gap_s, now)
+            else:
+                self._answer_gap.add(gap_s, now, count)
+        if count:
+            self._answered_at = now if self._outstanding else None
+
+    def _retry_after_s(self) -> float:
+        """When an answer, and with it room for one more task, is to be expected; spread, so that callers part."""
+        gap_s = self._answer_gap.mean_s if self._answer_gap else 0.0
+        return min(_BACKOFF_MAX_S, max(_BACKOFF_MIN_S, gap_s)) * self._rng.uniform(0.5, 1.5)
 
     def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
         self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
@@ -354,5 +384,6 @@ class ClientState:
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        assert self._outstanding == sum(task.sent for task in self._tasks.values()), "outstanding is off"
+        sent = sum(task.sent for task in self._tasks.values())
+        assert self._outstanding == sent + len(self._abandoned), "outstanding is off"
         assert self._cluster is not None or not self._outstanding, "something is outstanding on no connection"

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from math import inf
-
-import msgspec
+from typing import TypeAlias
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.messages import (
@@ -34,21 +33,11 @@ from argon.protocol.messages import (
 from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import ServiceTimes
-from argon.scheduling.workers import NodeTask, Slot, Workers
+from argon.scheduling.workers import NodeTask, Slot, WorkerEnd, Workers
 from argon.settings import NodeSettings
 
+Effects: TypeAlias = list[NodeEffect]
 RESPAWN_MAX_S = 5.0
-
-
-class WorkerEnd(msgspec.Struct):
-    """How a worker process ended, as the shell found it. ``unstarted`` are those it had been given and never took."""
-
-    worker: int
-    signal: int
-    exit_code: int
-    oom: bool
-    reason: str
-    unstarted: list[int]
 
 
 class NodeState:
@@ -75,12 +64,12 @@ class NodeState:
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
-    def start(self) -> list[NodeEffect]:
+    def start(self) -> Effects:
         """The node begins: its workers are started, with a spare one when they are to be recycled."""
         spare = 1 if self._settings.max_requests is not None else 0
         return [Spawn(self._workers.add()) for _ in range(self._settings.workers + spare)]
 
-    def connected(self, peer: Peer, welcome: Welcome, now: float) -> list[NodeEffect]:
+    def connected(self, peer: Peer, welcome: Welcome, now: float) -> Effects:
         """The cluster has welcomed this node."""
         self._cluster = peer
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
@@ -93,9 +82,9 @@ class NodeState:
         self._tell_capacity(effects)
         return effects
 
-    def received(self, peer: Peer, messages: list[Message], now: float) -> list[NodeEffect]:
+    def received(self, peer: Peer, messages: list[Message], now: float) -> Effects:
         """The cluster has said these things, all read at once."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         if peer != self._cluster:
             return effects
         self._liveness.heard(peer, now)
@@ -118,9 +107,9 @@ class NodeState:
         self._give(now, effects)
         return effects
 
-    def lost(self, peer: Peer, now: float) -> list[NodeEffect]:
+    def lost(self, peer: Peer, now: float) -> Effects:
         """The cluster is gone: nobody waits for these tasks any more, so they are dropped, the running ones ended."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         if peer != self._cluster:
             return effects
         self._cluster = None
@@ -135,9 +124,9 @@ class NodeState:
         self._stop_when_drained(effects)
         return effects
 
-    def worker_ready(self, worker: int, now: float) -> list[NodeEffect]:
+    def worker_ready(self, worker: int, now: float) -> Effects:
         """A worker process is up."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         slot = self._workers.get(worker)
         if slot is not None and not slot.ready:
             slot.ready = True
@@ -146,9 +135,9 @@ class NodeState:
             self._give(now, effects)
         return effects
 
-    def worker_answered(self, worker: int, outcomes: list[Outcome], now: float) -> list[NodeEffect]:
+    def worker_answered(self, worker: int, outcomes: list[Outcome], now: float) -> Effects:
         """A worker has finished tasks."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         slot = self._workers.get(worker)
         if slot is not None:
             slot.progress_at = now
@@ -158,11 +147,9 @@ class NodeState:
         self._give(now, effects)
         return effects
 
-    def worker_recalled(
-        self, worker: int, unstarted: list[int], outcomes: list[Outcome], now: float
-    ) -> list[NodeEffect]:
+    def worker_recalled(self, worker: int, unstarted: list[int], outcomes: list[Outcome], now: float) -> Effects:
         """What a Recall brought back: tasks never begun, and outcomes that the worker had not got round to sending."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         slot = self._workers.get(worker)
         if slot is not None:
             slot.recalled = True
@@ -177,9 +164,9 @@ class NodeState:
         self._give(now, effects)
         return effects
 
-    def worker_ended(self, end: WorkerEnd, outcomes: list[Outcome], now: float) -> list[NodeEffect]:
+    def worker_ended(self, end: WorkerEnd, outcomes: list[Outcome], now: float) -> Effects:
         """A worker process is gone. What it had finished counts, what it never began goes to others."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         slot = self._workers.get(end.worker)
         if slot is None:
             return effects
@@ -193,9 +180,9 @@ class NodeState:
         self._give(now, effects)
         return effects
 
-    def tick(self, now: float) -> list[NodeEffect]:
+    def tick(self, now: float) -> Effects:
         """Time has passed."""
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task and task.doom is None:
@@ -212,7 +199,9 @@ class NodeState:
                 effects.append(Recall(slot.worker))
         alive, silent = self._liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
-        effects += [Close(peer, "nothing was heard from the cluster for too long") for peer in silent]
+        effects += [
+            Close(peer, f"nothing was heard from the cluster for {self._liveness.dead_after_s:g} s") for peer in silent
+        ]
         if now >= self._drain_until:
             self._drain_until = inf
             self._drain_heard = True
@@ -235,7 +224,7 @@ class NodeState:
             moment = min(moment, slot.kill_at, slot.recall_at())
         return None if moment == inf else moment
 
-    def drain(self, now: float, timeout_s: float) -> list[NodeEffect]:
+    def drain(self, now: float, timeout_s: float) -> Effects:
         """Take nothing new, give back what was not begun, finish what runs within ``timeout_s``, then leave.
 
         It leaves when the cluster has said Drain too: until then a task may be on its way here.
@@ -243,7 +232,7 @@ class NodeState:
         self._draining = True
         self._drain_heard = False
         self._drain_until = now + timeout_s
-        effects: list[NodeEffect] = []
+        effects: Effects = []
         if self._cluster is not None:
             effects.append(Send(self._cluster, Drain()))
         waiting = self._waiting()
@@ -261,7 +250,7 @@ class NodeState:
 
     # ---- tasks --------------------------------------------------------------------------------------------------
 
-    def _assign(self, cluster: Peer, m: Assign, now: float, effects: list[NodeEffect]) -> None:
+    def _assign(self, cluster: Peer, m: Assign, now: float, effects: Effects) -> None:
         if m.id in self._tasks:
             effects.append(Close(cluster, f"task id {m.id} is already here"))
             return
@@ -299,7 +288,7 @@ class NodeState:
     def _waits(self, task: NodeTask) -> bool:
         return self._tasks.get(task.id) is task and not task.worker
 
-    def _give(self, now: float, effects: list[NodeEffect]) -> None:
+    def _give(self, now: float, effects: Effects) -> None:
         """Hands waiting tasks to workers, most urgent first."""
         while self._buffered:
             task = self._buffer[0][2]
@@ -314,12 +303,12 @@ class NodeState:
             self._workers.give(slot, task, now)
             effects.append(Give(slot.worker, task.assign))
 
-    def _cancel(self, id_: int, effects: list[NodeEffect]) -> None:
+    def _cancel(self, id_: int, effects: Effects) -> None:
         task = self._tasks.get(id_)
         if task is not None and task.doom is None:
             self._end_early(task, Status.CANCELLED, effects)
 
-    def _end_early(self, task: NodeTask, status: Status, effects: list[NodeEffect]) -> None:
+    def _end_early(self, task: NodeTask, status: Status, effects: Effects) -> None:
         """Cancels, expires or gives up a task, wherever it is on this node."""
         if task.worker:
             self._doom(task, status, effects)
@@ -327,7 +316,7 @@ class NodeState:
         self._buffered -= 1
         self._answer(task, status, Entered.NO, "it was ended before it began", effects)
 
-    def _doom(self, task: NodeTask, status: Status, effects: list[NodeEffect]) -> None:
+    def _doom(self, task: NodeTask, status: Status, effects: Effects) -> None:
         """Marks a given task for its end; the recall then tells whether it was begun, finished, or neither."""
         task.doom = status
         slot = self._workers.get(task.worker)
@@ -335,7 +324,7 @@ class NodeState:
         slot.recalled = True
         effects.append(Recall(task.worker))
 
-    def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: list[NodeEffect]) -> None:
+    def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
         runs: dict[int, tuple[int, float]] = {}
         for outcome in outcomes:
             task = self._workers.take(slot, outcome.id)
@@ -352,7 +341,7 @@ class NodeState:
             self._times.add(kind, total_s / count, now, count)
             self._crashes = 0
 
-    def _take_back(self, slot: Slot, unstarted: list[int], effects: list[NodeEffect]) -> None:
+    def _take_back(self, slot: Slot, unstarted: list[int], effects: Effects) -> None:
         for sequence in unstarted:
             task = self._workers.take(slot, sequence)
             if task is None:
@@ -362,9 +351,10 @@ class NodeState:
             else:
                 self._push(task)
 
-    def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: list[NodeEffect]) -> None:
+    def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: Effects) -> None:
+        run_s = max(0.0, now - slot.progress_at)
         if task.doom is not None or task.orphan:
-            self._answer(task, task.doom or Status.LOST, Entered.YES, "it was ended in its worker", effects)
+            self._answer(task, task.doom or Status.LOST, Entered.YES, "it was ended in its worker", effects, run_s)
             return
         detail = Detail(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
         outcome = Outcome(
@@ -372,19 +362,21 @@ class NodeState:
             Status.FAILED,
             Entered.YES,
             task.attempt,
-            run_s=max(0.0, now - slot.progress_at),
+            run_s=run_s,
             detail=FailureKind.WORKER_DIED,
             payload=encode_detail(detail),
         )
         self._send(task, outcome, effects)
 
-    def _answer(self, task: NodeTask, status: Status, entered: Entered, reason: str, effects: list[NodeEffect]) -> None:
+    def _answer(
+        self, task: NodeTask, status: Status, entered: Entered, reason: str, effects: Effects, run_s: float = 0.0
+    ) -> None:
         """Answers a task in the node's own words; orphans have nobody to answer to."""
         if not task.orphan:
             detail = encode_detail(Detail(reason, self._settings.name))
-            self._send(task, Outcome(task.id, status, entered, task.attempt, payload=detail), effects)
+            self._send(task, Outcome(task.id, status, entered, task.attempt, run_s, payload=detail), effects)
 
-    def _send(self, task: NodeTask, outcome: Outcome, effects: list[NodeEffect]) -> None:
+    def _send(self, task: NodeTask, outcome: Outcome, effects: Effects) -> None:
         assert self._cluster is not None
         del self._tasks[task.id]
         effects.append(Send(self._cluster, outcome))
@@ -393,41 +385,47 @@ class NodeState:
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
-    def _rest(self, slot: Slot, effects: list[NodeEffect]) -> None:
+    def _rest(self, slot: Slot, effects: Effects) -> None:
         if self._workers.rest(slot):
             effects.append(Retire(slot.worker))
             effects.append(Spawn(self._workers.add()))
             self._tell_capacity(effects)
 
-    def _kill(self, slot: Slot, now: float, effects: list[NodeEffect]) -> None:
-        """Ends a worker that runs a doomed task. The answer leaves at once; the worker is no capacity any more."""
+    def _kill(self, slot: Slot, now: float, effects: Effects) -> None:
+        """Ends a worker that runs a doomed task, and starts another in its place.
+
+        The answer leaves at once, and the place is taken at once: a task that ignores SIGTERM holds up nobody.
+        """
         if not slot.dying:
             self._workers.condemn(slot, now + self._settings.kill_after_s)
             self._tell_capacity(effects)
             effects.append(Kill(slot.worker, False))
+            if not self._stopped:
+                effects.append(Spawn(self._workers.add()))
         for task in list(slot.tasks.values()):
             if task.doom is not None:
                 self._workers.take(slot, task.sequence)
-                self._answer(task, task.doom, Entered.YES, "it was ended in its worker", effects)
+                run_s = max(0.0, now - slot.progress_at)
+                self._answer(task, task.doom, Entered.YES, "it was ended in its worker", effects, run_s)
 
-    def _replace(self, slot: Slot, now: float, effects: list[NodeEffect]) -> None:
+    def _replace(self, slot: Slot, now: float, effects: Effects) -> None:
         """The place of a dead worker is filled at once, unless workers keep dying without finishing anything."""
-        if slot.leaving or self._stopped:
-            return
-        self._crashes += not slot.dying
+        if slot.leaving or slot.dying or self._stopped:
+            return  # another was started when it was told to go
+        self._crashes += 1
         excess = self._crashes - 2 * self._settings.workers
-        if slot.dying or excess <= 0:
+        if excess <= 0:
             effects.append(Spawn(self._workers.add()))
         else:
             heappush(self._respawns, now + min(RESPAWN_MAX_S, 0.05 * 2.0 ** min(excess, 10)))
 
-    def _tell_capacity(self, effects: list[NodeEffect]) -> None:
+    def _tell_capacity(self, effects: Effects) -> None:
         capacity = self._workers.capacity()
         if capacity != self._told_capacity and self._cluster is not None:
             self._told_capacity = capacity
             effects.append(Send(self._cluster, Capacity(capacity)))
 
-    def _stop_when_drained(self, effects: list[NodeEffect]) -> None:
+    def _stop_when_drained(self, effects: Effects) -> None:
         if not self._draining or self._tasks or self._stopped:
             return
         if self._cluster is not None and not self._drain_heard:

@@ -71,6 +71,17 @@ class Slot(msgspec.Struct, eq=False):
         return self.progress_at + RECALL_AFTER_S if len(self.tasks) > 1 and not self.recalled else inf
 
 
+class WorkerEnd(msgspec.Struct):
+    """How a worker process ended, as the shell found it. ``unstarted`` are those it had been given and never took."""
+
+    worker: int
+    signal: int
+    exit_code: int
+    oom: bool
+    reason: str
+    unstarted: list[int]
+
+
 class Workers:
     """All worker processes of a node.
 
