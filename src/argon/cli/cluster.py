@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from argon.cli.arguments import DebugOption, refused_as_usage, whole_number
+from argon.cli.logs import log_to_stderr
 from argon.settings import DEFAULT_HOST, DEFAULT_PORT, QUEUE_LIMIT
 
 EXAMPLE = "Example: argon cluster --port 8000 --queue-limit 256"
@@ -48,6 +49,7 @@ def command(
     """
     from argon.roles.cluster import Cluster
 
+    log_to_stderr(debug)
     with refused_as_usage():
         cluster = Cluster(host=host, port=port, queue_limit=queue_limit)
     cluster.start(on_ready=lambda: print(f"argon cluster ready at {cluster.address}", flush=True))

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from argon.cli.arguments import DebugOption, address_option, bad_value, refused_as_usage, whole_number
+from argon.cli.logs import log_to_stderr
 from argon.settings import MAX_WORKERS
 
 EXAMPLE = """\b
@@ -87,6 +88,7 @@ def command(
             raise bad_value("--include", "want a directory", directory)
     from argon.roles.node import Node
 
+    log_to_stderr(debug)
     with refused_as_usage():
         node = Node(manager, workers, max_requests, include=include or [], name=name, port=port)
     node.start(on_ready=lambda: print(ready_line(node.name, node.workers, manager, node.address), flush=True))

@@ -85,10 +85,14 @@ class LocalCluster:
 
 
 class LocalClient(Client):
-    """A client that owns the local cluster it is connected to; closing it ends both."""
+    """A client that owns the local cluster it is connected to; closing it ends both.
+
+    ``address`` and ``token`` let other clients join: ``argon.AsyncClient(client.address, token=client.token)``.
+    """
 
     def __init__(self, cluster: LocalCluster) -> None:
         self._local = cluster
+        self.token = cluster.token
         try:
             super().__init__(cluster.address, token=cluster.token)
         except BaseException:
@@ -101,7 +105,7 @@ class LocalClient(Client):
         self._local.close()
 
 
-def local(workers: int | None = None, *, include: Sequence[str] = ()) -> Client:
+def local(workers: int | None = None, *, include: Sequence[str] = ()) -> LocalClient:
     """Starts a cluster on this machine and returns a client of it; closing the client ends both.
 
     Args:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from argon.errors import ConnectionFailed
 from argon.net.channel import Channel
@@ -153,7 +153,11 @@ class Node(Server):
         else:
             assert self._manager is not None
             await self._dial(self._manager)
-        await self._ready.wait()
+        assert self._stopped is not None
+        ready = asyncio.ensure_future(self._ready.wait())
+        ends: list[asyncio.Future[Any]] = [ready, self._stopped]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
 
     def _drain_now(self, timeout_s: float) -> None:
         self._guarded(self._drain, timeout_s)

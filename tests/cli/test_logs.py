@@ -1,0 +1,34 @@
+"""What runs says what happens on standard error, and no more than was asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from argon.cli.logs import log_to_stderr
+
+
+@pytest.fixture(autouse=True)
+def logger_as_it_was() -> Iterator[None]:
+    argon = logging.getLogger("argon")
+    handlers, level = list(argon.handlers), argon.level
+    yield
+    argon.handlers[:] = handlers
+    argon.setLevel(level)
+
+
+def test_warnings_are_shown_with_the_name_of_who_says_them(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(debug=False)
+    logging.getLogger("argon.node").warning("x worker %d ended", 3)
+    shown = capsys.readouterr()
+    assert "argon.node x worker 3 ended" in shown.err
+    assert not shown.out
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_details_are_shown_only_with_debug(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(debug=debug)
+    logging.getLogger("argon.cluster").debug("= peer 1 is a node")
+    assert ("peer 1" in capsys.readouterr().err) is debug
