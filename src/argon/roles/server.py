@@ -15,6 +15,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
+from argon.settings import MAX_TIMEOUT_S
+
 _GC_THRESHOLD = 20_000
 
 # A program that embeds a role hears from it only if it asks to.
@@ -25,12 +27,13 @@ class Server(ABC):
     """The life of a role. Subclasses open, drain and close."""
 
     def __init__(self, drain_timeout: float) -> None:
-        if not drain_timeout >= 0:
+        if type(drain_timeout) not in (int, float) or not 0 <= drain_timeout <= MAX_TIMEOUT_S:
             raise ValueError(f"drain_timeout is a number of seconds, 0 or more, not {drain_timeout!r}")
-        self._drain_timeout = drain_timeout
+        self._drain_timeout = float(drain_timeout)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Future[None] | None = None
         self._finished = threading.Event()
+        self._asked_early = False
         self._draining = False
 
     # ---- for owners ---------------------------------------------------------------------------------------------
@@ -52,7 +55,7 @@ class Server(ABC):
             assert self._stopped is not None
             if on_ready is not None and not self._stopped.done():
                 on_ready()
-            await self._stopped
+            await asyncio.shield(self._stopped)  # when this is cancelled, everybody is still answered
 
     def shutdown(self) -> None:
         """Stops now: every pending task is answered, then all connections close. May be called from any thread."""
@@ -69,8 +72,10 @@ class Server(ABC):
     async def __aenter__(self) -> Self:
         if self._loop is not None:
             raise RuntimeError(f"this {type(self).__name__} was started before; make a new one")
-        self._loop = asyncio.get_running_loop()
-        self._stopped = self._loop.create_future()
+        self._stopped = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()  # from here on the owner's threads reach it
+        if self._asked_early:
+            self._loop.call_soon(self._drain_unless_stopped, 0.0)
         try:
             await self._open()
         except BaseException:
@@ -137,9 +142,12 @@ class Server(ABC):
         self._draining = True
 
     def _request(self, timeout_s: float) -> None:
-        loop = self._loop
-        if loop is not None and not self._finished.is_set():
-            loop.call_soon_threadsafe(self._drain_unless_stopped, timeout_s)
+        self._asked_early = True
+        if self._loop is not None and not self._finished.is_set():
+            try:
+                self._loop.call_soon_threadsafe(self._drain_unless_stopped, timeout_s)
+            except RuntimeError:
+                pass  # it has stopped at this very moment, and its loop is closed
 
     def _drain_unless_stopped(self, timeout_s: float) -> None:
         if self._stopped is not None and not self._stopped.done():
