@@ -12,10 +12,10 @@ import socket
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-from argon.protocol.codec import ProtocolViolation, encode
+from argon.protocol.codec import ENCODERS, ProtocolViolation
 from argon.protocol.framing import Framing
 from argon.protocol.handshake import ClusterHandshake, HandshakeFailed, PeerHandshake, Role
-from argon.protocol.messages import Goodbye, Message, Payload
+from argon.protocol.messages import Goodbye, Message
 from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
 
 LARGE_BYTES = 64 << 10
@@ -77,10 +77,17 @@ class Channel(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Puts a message behind those sent before; ``flush`` writes them all at once."""
-        header, payload = encode(message)
-        self._out.append(header)
-        if payload:
-            self._append_payload(payload)
+        header, payload = ENCODERS[type(message)](message)
+        out = self._out
+        out.append(header)
+        if isinstance(payload, bytes):
+            if payload:
+                out.append(payload)
+                if len(payload) >= LARGE_BYTES:
+                    self._out_large = True
+        else:
+            out.extend(payload)
+            self._out_large = True
 
     def flush(self) -> None:
         """Writes what was sent: small pieces joined, large ones as they are, never copied."""
@@ -126,14 +133,6 @@ class Channel(asyncio.Protocol):
         self._reason = self._reason or reason
         if self._transport is not None:
             self._transport.abort()
-
-    def _append_payload(self, payload: Payload) -> None:
-        if isinstance(payload, bytes):
-            self._out.append(payload)
-            self._out_large = self._out_large or len(payload) >= LARGE_BYTES
-        else:
-            self._out.extend(payload)
-            self._out_large = True
 
     # ---- called by the transport --------------------------------------------------------------------------------
 

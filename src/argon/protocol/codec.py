@@ -74,7 +74,7 @@ def encode(message: Message) -> tuple[bytes, Payload]:
     Returns:
         The header (with the body of a control message already behind it), and the payload that must follow it.
     """
-    return _ENCODERS[type(message)](message)
+    return ENCODERS[type(message)](message)
 
 
 def encode_detail(detail: Detail) -> bytes:
@@ -121,7 +121,7 @@ def _encode_control(m: Message) -> tuple[bytes, Payload]:
     return _pack(len(body), _CONTROL_NUMBERS[type(m)], 0, 0, 0, 0.0, 0.0, 0, 0) + body, b""
 
 
-_ENCODERS: dict[type[Any], Callable[[Any], tuple[bytes, Payload]]] = {
+ENCODERS: dict[type[Any], Callable[[Any], tuple[bytes, Payload]]] = {
     Submit: _encode_submit,
     Assign: _encode_assign,
     Outcome: _encode_outcome,

@@ -169,12 +169,13 @@ class ClientShell:
                 assert type(effect) is Close
                 if channel is not None:
                     channel.close(effect.reason)
-        if channel is not None and channel.pending and not self._flushing:
+        if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
-        self._timer.arm(self._state.next_deadline())
 
     def _flush(self) -> None:
+        """Ends a turn of the loop: what was submitted in it leaves together."""
         self._flushing = False
         if self._channel is not None:
             self._channel.flush()
+        self._timer.arm(self._state.next_deadline())

@@ -96,12 +96,14 @@ class Cluster(Server):
             heartbeat_s=check_seconds("heartbeat", heartbeat),
             dead_after_s=check_seconds("dead_after", dead_after),
         )
+        if not settings.heartbeat_s < settings.dead_after_s:
+            raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
         self._state = ClusterState(settings, random.Random())
         self._peers = count(1)
         self._channels: dict[int, Link] = {}
         self._numbers: dict[Link, int] = {}
-        self._unproved = 0
+        self._unproved: set[Channel] = set()
         self._server: asyncio.Server | None = None
         self._empty: asyncio.Event | None = None
         self._timer = DeadlineTimer(lambda: self._guarded(self._tick), self._state.next_deadline)
@@ -131,6 +133,8 @@ class Cluster(Server):
         self._timer.cancel()
         if self._server is not None:
             self._server.close()
+        for stranger in self._unproved:
+            stranger.abort("the cluster is shutting down")
         for channel in list(self._channels.values()):
             channel.close("the cluster is shutting down")
 
@@ -166,14 +170,14 @@ class Cluster(Server):
             on_lost=self.lost,
             hold_back=True,
         )
-        self._unproved += 1
-        if self._unproved + len(self._channels) > MAX_CONNECTIONS:
-            asyncio.get_running_loop().call_soon(channel.abort, f"there are {MAX_CONNECTIONS} connections already")
+        self._unproved.add(channel)
+        if len(self._unproved) + len(self._channels) > MAX_CONNECTIONS:
+            channel.abort(f"there are {MAX_CONNECTIONS} connections already")
         return channel
 
     def _opened(self, link: Link) -> None:
         if isinstance(link, Channel):
-            self._unproved -= 1
+            self._unproved.discard(link)
         peer = next(self._peers)
         self._channels[peer] = link
         self._numbers[link] = peer
@@ -189,7 +193,8 @@ class Cluster(Server):
     def _lost(self, link: Link, reason: str) -> None:
         peer = self._numbers.pop(link, None)
         if peer is None:
-            self._unproved -= 1
+            assert isinstance(link, Channel)
+            self._unproved.discard(link)
             log.info("x a connection was refused: %s", reason)
             return
         del self._channels[peer]
@@ -210,21 +215,19 @@ class Cluster(Server):
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
         channels = self._channels
-        touched: list[Link] = []
+        touched: dict[int, Link] = {}
         for effect in effects:
             if type(effect) is Send:
                 channel = channels.get(effect.peer)
-                if channel is None:
-                    continue
-                if not channel.pending:
-                    touched.append(channel)
-                channel.send(effect.message)
+                if channel is not None:
+                    channel.send(effect.message)
+                    touched[effect.peer] = channel
             elif type(effect) is Stop:
                 self._stop()
             else:
                 assert isinstance(effect, Close | DiscardPayload)
                 self._perform_rare(effect)
-        for channel in touched:
+        for channel in touched.values():
             channel.flush()
         self._timer.arm(self._state.next_deadline())
 
