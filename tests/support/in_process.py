@@ -152,3 +152,26 @@ def pid_ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def note(path: str, text: str) -> str:
+    """A task that leaves a line in a file."""
+    with open(path, "a") as file:
+        file.write(text + "\n")
+    return text
+
+
+def lines(path: Path) -> list[str]:
+    """The lines that tasks have left."""
+    return path.read_text().split()
+
+
+def cut(server: Cluster) -> None:
+    """Ends every connection of a cluster at once, as a broken network does; the cluster goes on."""
+
+    def abort() -> None:
+        for link in list(server._channels.values()):
+            link.abort("the network broke")
+
+    assert server._loop is not None
+    server._loop.call_soon_threadsafe(abort)

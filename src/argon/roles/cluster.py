@@ -215,19 +215,21 @@ class Cluster(Server):
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
         channels = self._channels
-        touched: dict[int, Link] = {}
+        touched: list[Link] = []
         for effect in effects:
             if type(effect) is Send:
                 channel = channels.get(effect.peer)
-                if channel is not None:
-                    channel.send(effect.message)
-                    touched[effect.peer] = channel
+                if channel is None:
+                    continue
+                if not channel.pending:
+                    touched.append(channel)
+                channel.send(effect.message)
             elif type(effect) is Stop:
                 self._stop()
             else:
                 assert isinstance(effect, Close | DiscardPayload)
                 self._perform_rare(effect)
-        for channel in touched.values():
+        for channel in touched:
             channel.flush()
         self._timer.arm(self._state.next_deadline())
 
