@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ import pytest
 from argon.cli import child
 from argon.cli.child import ChildProcess, ended_by_exceptions, running
 from argon.cli.failures import CommandFailed
+from tests.cli.processes import environment, wait_until
 
 PYTHON = (sys.executable, "-c")
 READY = "print('argon cluster ready at localhost:1', flush=True)"
@@ -84,6 +86,19 @@ def test_child_that_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.
 def test_child_is_out_of_reach_of_ctrl_c() -> None:
     with running([FOREVER], PYTHON) as process:
         assert os.getpgid(process.pid) != os.getpgrp()
+
+
+def test_child_ends_when_its_parent_is_killed() -> None:
+    parent_script = (
+        f"import time; from argon.cli.child import running\nwith running([{FOREVER!r}], {PYTHON!r}) as child:\n"
+        "    print(child.pid, flush=True)\n    time.sleep(600)"
+    )
+    with subprocess.Popen([*PYTHON, parent_script], stdout=subprocess.PIPE, text=True, env=environment()) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert exists(pid)
+        parent.kill()
+    wait_until(lambda: not exists(pid))
 
 
 def test_child_that_talks_much_is_not_blocked() -> None:

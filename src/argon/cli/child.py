@@ -6,6 +6,8 @@ processes that were started here, and only while they are known to exist.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from argon.cli.failures import CommandFailed
 
 READY_WITHIN_S = 20.0
 STOP_WITHIN_S = 5.0
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 # With -P, since a file of the working directory must not replace a module of the standard library.
 COMMAND = (sys.executable, "-P", "-m", "argon")
@@ -96,6 +99,7 @@ def running(arguments: Sequence[str], command: Sequence[str] = COMMAND) -> Itera
             stderr=errors,
             text=True,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its children in order
+            preexec_fn=end_with_parent(),
         )
         child = ChildProcess(process, errors, arguments[0])
         try:
@@ -103,6 +107,19 @@ def running(arguments: Sequence[str], command: Sequence[str] = COMMAND) -> Itera
             yield child
         finally:
             child.stop()
+
+
+def end_with_parent() -> Callable[[], None]:
+    """What a child runs before all else, so that the kernel kills it when the parent has been killed."""
+    prctl = ctypes.CDLL(None).prctl  # here, since a forked child should do as little as it can
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was faster
+            os._exit(1)
+
+    return before_exec
 
 
 @contextmanager
