@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 STATUS: dict[str, Any] = {
     "role": "cluster",
-    "name": "here",
     "queue_length": 3,
     "queue_limit": 128,
     "nodes": [{"name": "node-a", "workers": 2, "in_flight": 1}, {"name": "node-b", "workers": 4, "in_flight": 4}],

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from argon.cli import bench_rounds
 from argon.cli.bench_rounds import Measured, Plan, Tally, measured_rounds, one_round, submitter
 from argon.cli.bench_tasks import echo, nap, noop
 from argon.errors import Rejected, TaskLost
@@ -122,11 +121,3 @@ def test_dictionary_of_a_payload_or_a_sleep_says_so() -> None:
     sleeping = Measured(Plan(1, sleep_ms=10), 2, 150, 1, 1).as_dict()
     assert sleeping["sleep_ms"] == 10
     assert sleeping["efficiency"] == 0.75  # 150 of the 200 that two workers could do in a second
-
-
-def test_fast_loop_is_uvloop_where_there_is_one() -> None:
-    async def loop_module() -> str:
-        return type(asyncio.get_running_loop()).__module__
-
-    uvloop = pytest.importorskip("uvloop")
-    assert bench_rounds.run_in_fast_loop(loop_module()).startswith(uvloop.__name__)

@@ -9,16 +9,15 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from argon.cli.bench_tasks import echo, nap, noop
 from argon.errors import Rejected
-
-if TYPE_CHECKING:
-    from argon.roles.async_client import AsyncClient
+from argon.roles.async_client import AsyncClient
+from argon.roles.server import run_on_own_loop
 
 ROUNDS = 3
 WARM_UP_TASKS = 3_000
@@ -27,8 +26,7 @@ PART_TASKS = 1_000
 PART_BYTES = 32 << 20
 """How many tasks, and how many bytes of payload, are outstanding at most."""
 
-Result = TypeVar("Result")
-Submit = Callable[["AsyncClient", int], "asyncio.Future[Any]"]
+Submit = Callable[[AsyncClient, int], "asyncio.Future[Any]"]
 
 
 @dataclass(frozen=True)
@@ -116,22 +114,12 @@ class Measured:
 
 
 def measure(address: str, plan: Plan) -> Measured:
-    """Runs the whole measurement, on the fastest event loop there is."""
-    return run_in_fast_loop(measured_by_clients(address, plan))
-
-
-def run_in_fast_loop(main: Coroutine[Any, Any, Result]) -> Result:
-    try:
-        from uvloop import new_event_loop
-    except ImportError:  # not on this platform
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main)
+    """Runs the whole measurement, on the event loop that the roles run on."""
+    measured: Measured = run_on_own_loop(measured_by_clients(address, plan))
+    return measured
 
 
 async def measured_by_clients(address: str, plan: Plan) -> Measured:
-    from argon.roles.async_client import AsyncClient
-
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(AsyncClient(address)) for _ in range(plan.clients)]
         workers = sum(node["workers"] for node in (await clients[0].status())["nodes"])

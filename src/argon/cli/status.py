@@ -36,20 +36,19 @@ def command(
     from rich.console import Console
 
     console = Console(highlight=False)
-    for part in tables(numbers):
+    for part in tables(cluster, numbers):
         console.print(part)
 
 
-def tables(numbers: dict[str, Any]) -> list[RenderableType]:
-    """The numbers as a headline and two tables."""
+def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
+    """The numbers of what listens at the address, as a headline and two tables."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     headline = Text(
-        f"{numbers.get('role', 'cluster')} {numbers.get('name', '')}: "
-        f"{numbers['queue_length']} of {numbers['queue_limit']} places in the queue taken, "
-        f"clients: {numbers.get('clients', 0)}"
+        f"{numbers['role']} at {address}: {numbers['queue_length']} of {numbers['queue_limit']} places in the queue "
+        f"taken, clients: {numbers['clients']}"
     )
     nodes = Table("node", box=box.SIMPLE_HEAD, title="nodes", title_justify="left")
     nodes.add_column("workers", justify="right")
