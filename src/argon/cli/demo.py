@@ -6,6 +6,7 @@ within a minute, and no process outlives it, however it ends.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ QUEUE_LIMIT = 16
 """Small, so that the second act can fill it."""
 
 WORKERS_PER_NODE = 2
+PLAIN_WIDTH = 100
+"""Of the tables, where there is no terminal whose width they should have."""
+
 TIME_LIMIT_S = 52.0
 """After so long the acts are broken off, which leaves time to stop every process within the minute."""
 
@@ -38,7 +42,7 @@ def command(debug: DebugOption = False) -> None:
     from argon.cli.demo_trouble import kill_a_node, overload
     from argon.roles.client import Client
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     with ended_by_exceptions(time_limit_s=TIME_LIMIT_S), demo_cluster() as (address, victim):
         console.print(f"A cluster at {address} (queue limit {QUEUE_LIMIT}), two nodes of {WORKERS_PER_NODE} workers.")
         with Client(address) as client:
