@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
+from argon.cli.child import ready_address, running
 from argon.cli.main import execute
 from tests.cli.fakes import FakeClient, FakeServer
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.processes import environment
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,14 @@ def argon_process() -> Run:
     return run
 
 
-def environment(**more: str) -> dict[str, str]:
-    """The environment of a process that imports the package of this working tree."""
-    path = os.pathsep.join(filter(None, [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, **more}
+@pytest.fixture(scope="session")
+def live_address() -> Iterator[str]:
+    """A real cluster with a real node of two workers."""
+    with running(["cluster", "--port", "0"]) as cluster:
+        address = ready_address(cluster.ready_line)
+        tasks = str(Path(__file__).parent)
+        with running(["node", "--manager", address, "--workers", "2", "--name", "live", "--include", tasks]):
+            yield address
 
 
 @pytest.fixture

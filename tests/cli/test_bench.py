@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 from argon.cli import bench_rounds, child
 from argon.cli.bench_rounds import Measured, Plan, Tally
 from tests.cli.conftest import Run
+from tests.cli.processes import marked, wait_until
 
 
 @dataclass
@@ -139,3 +141,51 @@ def test_value_out_of_range_is_a_usage_error(argon: Run, bench: Bench, arguments
     assert ran.status == 2
     assert arguments[0] in ran.err
     assert bench.started == []
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+def test_live_bench_measures_and_leaves_nothing_behind() -> None:
+    with marked("bench", "--json", "--tasks", "300", "--clients", "2", "--workers", "1") as process:
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+        assert process.family() == []
+    found = json.loads(out)
+    assert found["tasks_per_s"] > 0
+    assert 0 < found["rt_p50_us"] <= found["rt_p99_us"]
+    assert [found[name] for name in ("tasks", "clients", "workers")] == [300, 2, 1]
+    assert [found[name] for name in ("completed", "failed", "rejected")] == [900, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--sleep-ms", "2"], ["--size", "100000"], ["--sleep-ms", "2", "--size", "1000"]], ids=" ".join
+)
+def test_live_tasks_that_sleep_or_carry_a_payload_complete(live_address: str, arguments: list[str]) -> None:
+    with marked("bench", "--json", "--tasks", "50", "--cluster", live_address, *arguments) as process:
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    found = json.loads(out)
+    assert (found["completed"], found["workers"]) == (150, 2)
+    if "--sleep-ms" in arguments:
+        assert 0.2 < found["efficiency"] <= 1.05
+
+
+def test_live_bench_that_is_killed_leaves_nothing_behind() -> None:
+    with marked("bench", "--tasks", "1000000", "--sleep-ms", "10", "--workers", "1") as process:
+        process.wait_for_family_of(5)
+        process.kill()
+        process.wait()
+        wait_until(lambda: process.family() == [])
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
+)
+def test_live_bench_that_is_broken_off_leaves_nothing_behind(number: signal.Signals, status: int) -> None:
+    with marked("bench", "--tasks", "1000000", "--sleep-ms", "10", "--workers", "1") as process:
+        process.wait_for_family_of(5)  # itself, the cluster, the node with its warden, and a worker
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (status, "", "")
+        assert process.family() == []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 import pytest
 
+from argon.cli.child import ready_address, running
 from argon.errors import ListenRefused
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeServer
+from tests.cli.processes import marked
 
 
 def test_defaults_are_those_of_the_manual(argon: Run, fake_cluster: type[FakeServer]) -> None:
@@ -59,3 +64,29 @@ def test_what_the_cluster_refuses_is_a_usage_error(
     ran = argon("cluster")
     assert ran.status == 2
     assert "queue_limit is too large" in ran.err
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_live_cluster_says_that_it_is_ready_and_ends_by_a_signal(number: signal.Signals) -> None:
+    with marked("cluster", "--port", "0") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("argon cluster ready at localhost:")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_live_port_in_use_is_one_sentence(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("cluster", "--port", live_address.rpartition(":")[2])
+    assert (ran.status, ran.out) == (1, "")
+    assert "is in use" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_live_queue_limit_is_the_clusters(argon_process: Run) -> None:
+    with running(["cluster", "--port", "0", "--queue-limit", "7"]) as cluster:
+        ran = argon_process("status", "--json", "--cluster", ready_address(cluster.ready_line))
+    assert json.loads(ran.out)["queue_limit"] == 7

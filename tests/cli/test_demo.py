@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from argon.cli import child, demo_library, demo_trouble
 from argon.cli.failures import CommandFailed
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeClient
+from tests.cli.processes import marked
 
 ACTS = [(demo_library, "measure_library"), (demo_trouble, "overload"), (demo_trouble, "kill_a_node")]
 
@@ -109,3 +111,32 @@ def test_node_that_is_killed_is_node_b(
     monkeypatch.setattr(demo_trouble, "kill_a_node", lambda client, console, kill: kill())
     assert argon("demo").status == 0
     assert [process.killed for process in children] == [False, False, True]
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+# The files of its first act are a part of the library only, for the sake of time.
+LESS = "from argon.cli import demo_library; demo_library.python_files = lambda root: sorted(root.glob('[a-f]*.py'))"
+
+
+def test_live_demo_keeps_its_promises() -> None:
+    with marked("demo", preparation=LESS) as process:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, "")
+        assert process.family() == []
+    assert "In all" in out
+    assert "The most complex functions" in out
+    assert "rejected, " in out
+    assert "10 of 10 go through" in out
+    assert "lost with node-b" in out
+    assert "nodes in the cluster now: node-a" in out
+
+
+def test_live_demo_that_is_interrupted_leaves_nothing_behind() -> None:
+    with marked("demo") as process:
+        process.wait_for_family_of(10)  # itself, the cluster, two nodes with a warden and two workers each
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (130, "")
+        assert process.family() == []

@@ -12,7 +12,8 @@ import argon as package
 from argon.cli import run
 from argon.cli.failures import CommandFailed
 from argon.cli.main import main
-from tests.cli.conftest import Run, environment
+from tests.cli.conftest import Run
+from tests.cli.processes import environment
 
 COMMANDS = ["cluster", "node", "run", "map", "status", "bench", "demo"]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from argon.cli.map import ResultPrinter, map_lines
 from argon.settings import Priority
 from tests.cli.conftest import Ran, Run
 from tests.cli.fakes import FakeClient
+from tests.cli.processes import environment, marked
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
@@ -188,3 +192,39 @@ def done(argument: object) -> Future[object]:
     future: Future[object] = Future()
     future.set_result(argument)
     return future
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+def test_live_lines_come_out_in_order(argon_process: Run, live_address: str) -> None:
+    lines = "".join(f"{number}\n" for number in range(3000))
+    ran = argon_process("map", "--cluster", live_address, "math:sqrt", stdin=lines)
+    assert (ran.status, ran.err) == (0, "")
+    assert [float(line) for line in ran.out.splitlines()] == [math.sqrt(number) for number in range(3000)]
+
+
+def test_live_line_that_fails_is_named(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("map", "--cluster", live_address, "math:sqrt", stdin="1\n-1\n4\n")
+    assert (ran.status, ran.out) == (1, "1.0\n2.0\n")
+    assert ran.err.startswith("argon: line 2: math:sqrt raised ValueError: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_live_results_come_while_stdin_is_open_and_interruption_is_quiet(live_address: str) -> None:
+    with marked("map", "--cluster", live_address, "math:sqrt") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("4\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "2.0\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_live_output_that_nobody_reads_is_no_crash(live_address: str) -> None:
+    command = f"yes 4 | '{sys.executable}' -m argon map --cluster {live_address} math:sqrt | head -1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=20)
+    assert (done.stdout, done.stderr) == ("2.0\n", "")

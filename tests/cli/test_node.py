@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from argon.cli.child import ready_address, running
 from argon.cli.node import ready_line
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeServer
+from tests.cli.processes import marked
 
 JOIN = ["node", "--manager", "localhost:8000"]
 
@@ -97,3 +100,28 @@ def test_what_the_node_refuses_is_a_usage_error(
     ran = argon(*JOIN, "--name", "a b")
     assert ran.status == 2
     assert "a name has no spaces" in ran.err
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+def test_live_node_alone_serves_clients_with_its_options(argon_process: Run) -> None:
+    live_tasks = str(Path(__file__).parent)
+    options = ["--workers", "1", "--max-requests", "1", "--name", "solo", "--include", live_tasks]
+    with running(["node", "--port", "0", *options]) as node:
+        assert node.ready_line.startswith("argon node solo ready at localhost:")
+        assert node.ready_line.endswith(": 1 worker")
+        address = ready_address(node.ready_line)
+        ran = argon_process("map", "--cluster", address, "live_tasks:process_id", stdin="1\n2\n3\n")
+    assert (ran.status, ran.err) == (0, "")
+    assert len(set(ran.out.splitlines())) == 3  # a process for each task, as --max-requests has it
+
+
+def test_live_node_says_that_it_is_ready_and_ends_by_a_signal(live_address: str) -> None:
+    with marked("node", "--manager", live_address, "--workers", "1", "--name", "second") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"argon node second ready: 1 worker, cluster {live_address}\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, "", "")
+        assert process.family() == []

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
 from argon.errors import Rejected
 from argon.settings import Priority
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeClient
+from tests.cli.processes import marked
 
 
 @pytest.mark.parametrize(
@@ -97,3 +102,52 @@ def test_rejection_is_what_argon_says(
 def test_client_is_closed_whatever_happens(argon: Run, fake_client: type[FakeClient]) -> None:
     argon("run", "math:sqrt", "text")
     assert fake_client.made[0].closed
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+def test_live_result_is_printed(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("run", "--cluster", live_address, "math:hypot", "3", "4")
+    assert (ran.status, ran.out, ran.err) == (0, "5.0\n", "")
+
+
+def test_live_exception_is_one_sentence(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("run", "--cluster", live_address, "operator:truediv", "1", "0")
+    assert (ran.status, ran.err) == (1, "argon: operator:truediv raised ZeroDivisionError: division by zero\n")
+
+
+def test_live_exception_with_debug_has_the_traceback_of_the_worker(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("run", "--cluster", live_address, "--debug", "json:loads", "{")
+    assert ran.status == 1
+    assert "in raw_decode" in ran.err
+
+
+def test_live_unknown_function_suggests_one(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("run", "--cluster", live_address, "math:sqr", "4")
+    assert ran.status == 1
+    assert "math:sqrt" in ran.err
+
+
+def test_live_timeout_ends_the_task(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("run", "--cluster", live_address, "--timeout", "0.3", "time:sleep", "600")
+    assert ran.status == 1
+    assert ran.err.startswith("argon: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_live_unreachable_cluster_is_one_sentence(argon_process: Run) -> None:
+    ran = argon_process("run", "--cluster", "localhost:1", "math:sqrt", "4")
+    assert ran.status == 1
+    assert "localhost:1" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_live_interruption_is_quiet_and_exit_130(live_address: str, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with marked("run", "--cluster", live_address, "live_tasks:announce_and_sleep", str(fifo)) as process:
+        assert fifo.read_text() == "running"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "")

@@ -38,7 +38,7 @@ def test_name_of_a_node_is_never_markup(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = {"name": "[bold]x[/]", "workers": 1, "in_flight": 0}
-    monkeypatch.setattr(FakeClient, "status", lambda self: {**STATUS, "name": "[red]", "nodes": [node]})
+    monkeypatch.setattr(FakeClient, "status", lambda self: {**STATUS, "role": "[red]", "nodes": [node]})
     ran = argon("status")
     assert "[bold]x[/]" in ran.out
     assert "[red]" in ran.out
@@ -55,3 +55,21 @@ def test_narrow_terminal_is_no_crash(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert argon("status").status == 0
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+def test_live_numbers_are_all_there(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("status", "--json", "--cluster", live_address)
+    assert ran.status == 0
+    numbers = json.loads(ran.out)
+    assert {"role", "queue_length", "queue_limit", "nodes", "clients", "counters"} <= set(numbers)
+    assert [(node["name"], node["workers"]) for node in numbers["nodes"]] == [("live", 2)]
+    assert set(STATUS["counters"]) <= set(numbers["counters"])
+
+
+def test_live_table_is_printed(argon_process: Run, live_address: str) -> None:
+    ran = argon_process("status", "--cluster", live_address)
+    assert (ran.status, ran.err) == (0, "")
+    assert "live" in ran.out
