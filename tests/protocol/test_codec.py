@@ -62,6 +62,7 @@ MESSAGES: list[Message] = [
     Register("node-1", U64),
     Capacity(4),
     Heartbeat(),
+    Heartbeat(credits=7),
     Drain(),
     Goodbye("that is all – bye"),
     StatusRequest(),

@@ -91,6 +91,17 @@ def test_credits_that_fall_are_heeded() -> None:
     assert client.submitted() == ids[:5]
 
 
+def test_credits_that_a_heartbeat_brings_are_used_at_once() -> None:
+    client = ClientDriver(credits=1)
+    ids = [client.submit() for _ in range(5)]
+    client.say(Heartbeat(credits=3))
+    assert client.submitted() == ids[:3]
+    client.say(Heartbeat(credits=2))
+    assert client.state.window() == 6, "only an answer takes credits away"
+    client.say(Heartbeat())
+    assert client.submitted() == ids[:3]
+
+
 def test_backlog_is_sent_by_priority_then_by_arrival() -> None:
     client = ClientDriver(credits=1)
     first = client.submit()

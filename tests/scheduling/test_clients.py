@@ -39,12 +39,27 @@ def test_client_that_heeds_what_it_has_heard_never_exceeds_its_allowance() -> No
     for _ in range(5000):
         if outstanding < heard and rng.random() < 0.5:
             outstanding += 1
-            assert outstanding - len(on_the_way) <= session.allowance
-        elif outstanding > len(on_the_way) and rng.random() < 0.7:
+            assert outstanding - sum(one > 0 for one in on_the_way) <= session.allowance
+        elif rng.random() < 0.1:
+            offered = rng.randrange(1, 30)
+            session.allowance = max(session.allowance, offered)
+            on_the_way.append(-offered)
+        elif outstanding > sum(one > 0 for one in on_the_way) and rng.random() < 0.7:
             on_the_way.append(session.grant(rng.randrange(1, 30)))  # the cluster answers one
         elif on_the_way:
-            heard = on_the_way.pop(0)
-            outstanding -= 1
+            said = on_the_way.pop(0)
+            heard = said if said > 0 else max(heard, -said)  # what a heartbeat brings is marked by a minus
+            outstanding -= said > 0
+
+
+def test_offer_raises_the_allowance_and_never_lowers_it() -> None:
+    clients = Clients()
+    clients.add(1, 5)
+    session = clients.get(1)
+    assert session is not None
+    assert [clients.offer(1, 3), session.allowance] == [3, 5]
+    assert [clients.offer(1, 8), session.allowance] == [8, 8]
+    assert clients.offer(2, 8) == 0, "not a client"
 
 
 def test_client_behind_no_peer_is_none() -> None:

@@ -285,6 +285,32 @@ def test_client_with_a_million_items_that_heeds_its_credits_is_never_rejected() 
     assert cluster.state.snapshot(cluster.now).in_flight == 2
 
 
+def test_heartbeats_tell_clients_of_room_that_has_come_since() -> None:
+    cluster = ClusterDriver(queue_limit=2, heartbeat_s=1.0)
+    client = cluster.client()
+    assert cluster.heard(client, Welcome)[0].credits == 2
+    node = cluster.node(workers=8)
+    cluster.say(client, submit(1))
+    cluster.wait(1.0)
+    assert cluster.heard(client, Heartbeat) == [Heartbeat(credits=10)]
+    assert cluster.heard(node, Heartbeat) == [Heartbeat(credits=0)]
+    cluster.say(client, *(submit(id_) for id_ in range(2, 11)))
+    assert not cluster.answers(client)
+    assert cluster.state.snapshot(cluster.now).in_flight == 8
+
+
+def test_heartbeats_take_no_credits_away() -> None:
+    cluster = ClusterDriver(queue_limit=10, heartbeat_s=1.0)
+    cluster.node(workers=1)
+    client = cluster.client()
+    for _ in range(10):
+        cluster.say(cluster.client(), submit(1))
+    cluster.wait(3.0)
+    cluster.say(client, *(submit(id_) for id_ in range(11)))
+    answers = cluster.answers(client).values()
+    assert all(answer.detail == Refusal.QUEUE_FULL for answer in answers), "it was promised eleven, and heeds them"
+
+
 # --- outcomes ---------------------------------------------------------------------------------------------------------
 
 

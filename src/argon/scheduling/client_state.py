@@ -182,7 +182,7 @@ class ClientState:
                     if message.id in self._tasks:
                         effects.append(Refused(message.id))
                 case Heartbeat():
-                    pass
+                    self._credits = max(self._credits, message.credits)
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:

@@ -6,7 +6,8 @@ always right. It must never decide about a task.
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
 one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits; what
-it has nevertheless, it keeps.
+it has nevertheless, it keeps. Heartbeats carry credits too, since room may come while a client has no answer to
+expect for long; those only raise the allowance.
 """
 
 from __future__ import annotations
@@ -55,6 +56,14 @@ class Clients:
     def get(self, peer: int | None) -> ClientSession | None:
         """The client behind this peer, if it is still there."""
         return None if peer is None else self._sessions.get(peer)
+
+    def offer(self, peer: int, credit: int) -> int:
+        """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client."""
+        session = self._sessions.get(peer)
+        if session is None:
+            return 0
+        session.allowance = max(credit, session.allowance)
+        return credit
 
     def all(self) -> list[ClientSession]:
         """Every client."""

@@ -146,7 +146,7 @@ class ClusterState:
         for task in self._queue.expire(now):
             self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
-        effects += [Send(peer, Heartbeat()) for peer in alive]
+        effects += [Send(peer, Heartbeat(self._clients.offer(peer, self._credits()))) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
         if self._drain_until is not None and now >= self._drain_until:
