@@ -35,6 +35,7 @@ from argon.roles import cluster as cluster_module
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
 from argon.settings import Priority, parse_address
+from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
     WITHIN_S,
@@ -46,7 +47,6 @@ from tests.support.in_process import (
     lines,
     make_cluster,
     network,
-    note,
     serving,
     soon,
     within,
@@ -111,14 +111,14 @@ def test_port_zero_is_chosen_by_the_system() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_host_that_others_could_reach_is_refused(host: str) -> None:
     with pytest.raises(ListenRefused, match="other machines could reach it"):
-        make_cluster(host=host).start()
+        Serving(make_cluster(host=host))
 
 
 def test_port_in_use_is_refused() -> None:
     with serving(make_cluster(host="127.0.0.1")) as cluster:
         _, port = parse_address(cluster.address)
         with pytest.raises(ListenRefused, match="is in use"):
-            make_cluster(host="127.0.0.1", port=port).start()
+            Serving(make_cluster(host="127.0.0.1", port=port))
 
 
 def test_queue_limit_bounds_what_waits(tmp_path: Path) -> None:
@@ -160,9 +160,9 @@ def test_age_step_is_how_fast_what_waits_becomes_urgent(tmp_path: Path) -> None:
         folder.mkdir()
         path = folder / "order"
         with held(folder, age_step=age_step) as (_, client, gate):
-            futures = [client.with_options(priority=Priority.MIN).submit(note, str(path), "old")]
+            futures = [client.with_options(priority=Priority.MIN).submit(tasks.note, str(path), "old")]
             eventually(lambda: client.status()["oldest_wait_s"] > 0.1)
-            futures.append(client.with_options(priority=Priority.MAX).submit(note, str(path), "urgent"))
+            futures.append(client.with_options(priority=Priority.MAX).submit(tasks.note, str(path), "urgent"))
             eventually(lambda: client.status()["queue_length"] == 2)
             gate.open()
             for future in futures:
@@ -263,7 +263,7 @@ def test_token_is_made_and_found_without_a_word(tmp_path: Path, monkeypatch: pyt
 
 def test_unusable_token_is_told_when_it_starts() -> None:
     with pytest.raises(TokenInvalid, match="the token given is empty"):
-        Cluster(port=0, token="").start()
+        Serving(Cluster(port=0, token=""))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from argon.roles.server import Server, run_on_own_loop
 from argon.settings import MAX_TIMEOUT_S
-from tests.support.in_process import WITHIN_S, Serving, within
+from tests.support.in_process import WITHIN_S, Serving, soon, within
 
 
 class Plain(Server):
@@ -211,8 +211,26 @@ def test_failure_to_open_is_raised_and_everything_let_go() -> None:
     role = Plain(fails_to_open=True)
     with pytest.raises(OSError, match="no room"):
         role.start()
-    assert role.calls == ["open", "close"]
+    assert role.calls == ["open", "close", "linger"]
     assert role.wait(0.0)
+
+
+def test_failure_to_close_is_raised_and_the_role_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    role = Plain()
+    monkeypatch.setattr(role, "_linger", broken)
+    with pytest.raises(AssertionError):
+        role.start(role.shutdown)
+    assert role.wait(0.0)
+
+
+def test_owner_on_the_loop_is_called_back_when_it_has_stopped() -> None:
+    async def main() -> None:
+        role = Plain()
+        async with role:
+            role.when_stopped(lambda stopped: role.calls.append(stopped.exception()))
+        await soon(lambda: None in role.calls)
+
+    within(main())
 
 
 def test_broken_invariant_ends_the_role_with_that_error() -> None:
@@ -243,6 +261,7 @@ def test_drain_timeout_may_be_zero_or_any_time(value: float) -> None:
 
 
 def test_garbage_is_left_alone_only_in_a_process_of_its_own() -> None:
+    gc.set_threshold(700)
     before = gc.get_threshold()
     role = Plain()
     thread = Serving(role)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import threading
 import time
@@ -129,21 +130,28 @@ def network(*, workers: int = 1, node: dict[str, Any] | None = None, **options: 
 
 
 class Gate:
-    """A task that says when it has begun and goes on when it is told to: ``client.submit(*gate.call)``."""
+    """A task that says when it has begun and goes on when it is let: ``client.submit(*gate.call)``."""
 
-    def __init__(self, folder: Path, name: str = "gate") -> None:
-        self._started, self._go = str(folder / f"{name}-started"), str(folder / f"{name}-go")
-        os.mkfifo(self._started)
-        os.mkfifo(self._go)
-        self.call = ("tests.support.tasks:hold", self._started, self._go)
+    def __init__(self, folder: Path, name: str = "gate", task: str = "hold") -> None:
+        paths = [str(folder / f"{name}-{what}") for what in ("started", "go")]
+        for path in paths:
+            os.mkfifo(path)
+        self._started, self._go = (os.open(path, os.O_RDWR) for path in paths)  # so that nobody waits for an opener
+        self.call = (f"tests.support.light_tasks:{task}", *paths)
 
     def wait(self) -> None:
         """Waits until the task runs."""
-        Path(self._started).read_text()
+        ready, _, _ = select.select([self._started], [], [], WITHIN_S)
+        assert ready, "the task did not begin"
+        os.read(self._started, 1)
 
     def open(self) -> None:
-        """Lets the task end; it must be running."""
-        Path(self._go).write_text("go")
+        """Lets the task end, now or when it has begun."""
+        os.write(self._go, b".")
+
+    def __del__(self) -> None:
+        os.close(self._started)
+        os.close(self._go)
 
 
 def pid_ended(pid: int) -> bool:
@@ -152,13 +160,6 @@ def pid_ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def note(path: str, text: str) -> str:
-    """A task that leaves a line in a file."""
-    with open(path, "a") as file:
-        file.write(text + "\n")
-    return text
 
 
 def lines(path: Path) -> list[str]:

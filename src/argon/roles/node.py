@@ -179,7 +179,7 @@ class Node(Server):
             self._pool.close()
 
     async def _linger(self) -> None:
-        if self._cluster is not None:
+        if self._cluster is not None and self._cluster.address:
             await self._cluster.__aexit__()
         if self._dialing is not None:
             with suppress(asyncio.CancelledError):
@@ -195,6 +195,13 @@ class Node(Server):
         theirs = MemoryChannel(Role.NODE, cluster.received, cluster.lost)
         join(ours, theirs)
         cluster.attach(theirs)
+        cluster.when_stopped(self._own_cluster_stopped)
+
+    def _own_cluster_stopped(self, stopped: asyncio.Future[None]) -> None:
+        """A broken invariant there ends this node too."""
+        error = None if stopped.cancelled() else stopped.exception()
+        if error is not None and self._stopped is not None and not self._stopped.done():
+            self._stopped.set_exception(error)
 
     def _own_cluster_gone(self, link: MemoryChannel) -> None:
         self._guarded(self._lost, link)

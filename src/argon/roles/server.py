@@ -79,8 +79,7 @@ class Server(ABC):
         try:
             await self._open()
         except BaseException:
-            self._close()
-            self._finish()
+            await self._leave()
             raise
         return self
 
@@ -91,9 +90,12 @@ class Server(ABC):
                 self._drain_now(0.0)
             await self._stopped
         finally:
-            self._close()
-            await self._linger()
-            self._finish()
+            await self._leave()
+
+    def when_stopped(self, callback: Callable[[asyncio.Future[None]], None]) -> None:
+        """Calls back on the loop when it has stopped, by itself or by a broken invariant."""
+        assert self._stopped is not None
+        self._stopped.add_done_callback(callback)
 
     # ---- for subclasses -----------------------------------------------------------------------------------------
 
@@ -153,8 +155,12 @@ class Server(ABC):
         if self._stopped is not None and not self._stopped.done():
             self._drain_now(timeout_s)
 
-    def _finish(self) -> None:
-        self._finished.set()
+    async def _leave(self) -> None:
+        try:
+            self._close()
+            await self._linger()
+        finally:
+            self._finished.set()
 
 
 def _spare_collections() -> None:
