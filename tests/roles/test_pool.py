@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.support.processes import (
     WatchedPool,
     fifo,
     read,
+    stop,
     task,
     value_of,
     wait_until_ended,
@@ -48,8 +50,7 @@ class Busy:
 
     async def begin(self, before: list[Assign], after: list[Assign]) -> None:
         await self._watched.spawned(1)
-        for assign in [*before, task(99, tasks.hold, self._started, self._go), *after]:
-            self._watched.pool.give(1, assign)
+        self._watched.give(1, *before, task(99, tasks.hold, self._started, self._go), *after)
         await read(self._started)
 
     async def end(self) -> None:
@@ -62,7 +63,7 @@ class Busy:
 def test_task_given_is_answered_by_its_worker() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1, 2)
-        watched.pool.give(2, task(7, tasks.pid))
+        watched.give(2, task(7, tasks.pid))
         assert value_of(await watched.outcome(7)) == watched.pool.pids()[2]
 
     play(scenario)
@@ -74,9 +75,9 @@ def test_pool_on_uvloop_works_too() -> None:
     async def scenario() -> None:
         async with watched_pool() as watched:
             await watched.spawned(1)
-            watched.pool.give(1, task(1, tasks.identity, 1))
+            watched.give(1, task(1, tasks.identity, 1))
             await watched.outcome(1)
-            watched.pool.give(1, task(2, tasks.kill_itself))
+            watched.give(1, task(2, tasks.kill_itself))
             assert (await watched.exit(1)).signal == signal.SIGKILL
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -86,8 +87,7 @@ def test_pool_on_uvloop_works_too() -> None:
 def test_more_tasks_than_the_channel_holds_are_all_answered() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        for id_ in range(3000):
-            watched.pool.give(1, task(id_, tasks.identity, id_))
+        watched.give(1, *(task(id_, tasks.identity, id_) for id_ in range(3000)))
         await watched.until(lambda: len(watched.outcomes) == 3000)
         assert [value_of(watched.outcomes[id_]) for id_ in range(3000)] == list(range(3000))
 
@@ -99,8 +99,7 @@ def test_large_tasks_between_small_ones_are_answered() -> None:
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        for id_, block in enumerate(blocks):
-            watched.pool.give(1, task(id_, tasks.identity, block))
+        watched.give(1, *(task(id_, tasks.identity, block) for id_, block in enumerate(blocks)))
         await watched.until(lambda: len(watched.outcomes) == len(blocks))
         assert [value_of(watched.outcomes[id_]) for id_ in range(len(blocks))] == blocks
 
@@ -112,7 +111,7 @@ def test_token_does_not_reach_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        watched.pool.give(1, task(1, tasks.state_of_process))
+        watched.give(1, task(1, tasks.state_of_process))
         assert value_of(await watched.outcome(1))["token"] is None
 
     play(scenario)
@@ -123,7 +122,7 @@ def test_include_comes_first_and_in_its_order(tmp_path: Path) -> None:
         watched = WatchedPool([str(tmp_path), str(ROOT)], 1 << 20)
         try:
             await watched.spawned(1)
-            watched.pool.give(1, task(1, tasks.state_of_process))
+            watched.give(1, task(1, tasks.state_of_process))
             assert value_of(await watched.outcome(1))["path"] == [str(tmp_path), str(ROOT)]
         finally:
             watched.pool.close()
@@ -145,7 +144,7 @@ def test_recall_while_a_task_runs_brings_back_what_was_not_begun_and_what_was_fi
         await busy.end()
         assert value_of(await watched.outcome(99)) == "held"
         assert watched.exits == {}  # what came back was never begun: it would have ended the worker
-        watched.pool.give(1, task(6, tasks.identity, 6))
+        watched.give(1, task(6, tasks.identity, 6))
         assert value_of(await watched.outcome(6)) == 6
 
     play(scenario)
@@ -157,7 +156,7 @@ def test_recall_of_a_large_task_behind_a_busy_worker_brings_it_back_whole(tmp_pa
         large = task(3, tasks.identity, bytes(2_000_000))
         await busy.begin([], [task(2, tasks.identity, 2), large, task(4, tasks.identity, 4)])
         assert watched.pool.recall(1).task_ids == [2, 3, 4]
-        watched.pool.give(1, large)
+        watched.give(1, large)
         await busy.end()
         assert value_of(await watched.outcome(3)) == bytes(2_000_000)
 
@@ -171,10 +170,99 @@ def test_recall_brings_back_what_did_not_fit_the_channel(tmp_path: Path) -> None
         await busy.begin([], many)
         assert watched.pool.recall(1).task_ids == [assign.id for assign in many]
         assert watched.pool.recall(1).task_ids == []
+        for id_ in (5000, 5001, 5002):  # the last finds the channel full of what was taken back
+            assert watched.pool.recall(1).task_ids in ([], [id_ - 1])
+            watched.give(1, task(id_, tasks.identity, bytes(120_000)))
         await busy.end()
         assert value_of(await watched.outcome(99)) == "held"
+        assert value_of(await watched.outcome(5002)) == bytes(120_000)
 
     play(scenario)
+
+
+def test_recall_brings_what_was_sent_and_not_read_yet(tmp_path: Path) -> None:
+    started, go = fifo(tmp_path, "started"), fifo(tmp_path, "go")
+
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1)
+        short = [task(id_, bytes, size) for id_, size in enumerate([9, 150_000, 9])]
+        watched.give(1, *short, task(99, tasks.hold, started, go), task(100, tasks.leave, 1))
+        Path(started).read_text()  # noqa: ASYNC240 - the event loop shall stand still meanwhile, and read nothing
+        back = watched.pool.recall(1)
+        assert [outcome.id for outcome in back.outcomes] == [0, 1, 2]
+        assert len(value_of(back.outcomes[1])) == 150_000
+        assert back.task_ids == [100]
+        await write(go)
+        assert value_of(await watched.outcome(99)) == "held"
+        assert not {0, 1} & set(watched.outcomes), "what was read is reported once"
+
+    play(scenario)
+
+
+def test_recall_of_a_large_task_that_is_half_sent_takes_its_pieces_out_of_the_channel() -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1)
+        large = task(1, tasks.identity, bytes(2_000_000))
+        stop(watched.pool.pids()[1])
+        watched.give(1, large)
+        assert watched.pool.recall(1).task_ids == [1]
+        watched.give(1, task(2, tasks.identity, 2))
+        os.kill(watched.pool.pids()[1], signal.SIGCONT)
+        assert value_of(await watched.outcome(2)) == 2
+        watched.give(1, large)
+        assert value_of(await watched.outcome(1)) == bytes(2_000_000)
+
+    play(scenario)
+
+
+def test_recall_holds_nobody_up_though_a_task_lets_every_descriptor_wait(tmp_path: Path) -> None:
+    started, go = fifo(tmp_path, "started"), fifo(tmp_path, "go")
+
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1)
+        watched.give(1, task(1, tasks.let_everything_wait), task(2, tasks.hold, started, go))
+        await read(started)
+        assert watched.pool.recall(1).task_ids == []
+        await write(go)
+        assert value_of(await watched.outcome(2)) == "held"
+
+    play(scenario)
+
+
+def test_tasks_given_and_recalled_at_random_are_answered_and_run_once_each(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    ran = str(tmp_path / "ran")
+    sizes = [rng.choice([0, 10, 10, 10, 3000, 20_000, 150_000, 1_000_000]) for _ in range(1500)]
+    waiting = {id_: task(id_, tasks.note, ran, id_, bytes(size)) for id_, size in enumerate(sizes)}
+
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1)
+        given: dict[int, Assign] = {}
+        while len(watched.outcomes) < len(sizes):
+            chosen = rng.sample(sorted(waiting), min(len(waiting), rng.randrange(1, 60)))
+            given.update({id_: waiting.pop(id_) for id_ in chosen})
+            watched.give(1, *(given[id_] for id_ in chosen))
+            for _ in range(rng.randrange(4)):
+                await asyncio.sleep(0)
+            if rng.random() < 0.5:
+                before = len(watched.outcomes)
+                await watched.until(
+                    lambda before=before: len(watched.outcomes) > before or given.keys() <= watched.outcomes.keys()
+                )
+            if rng.random() < 0.7:
+                back = watched.pool.recall(1)
+                watched.take(back.outcomes)
+                assert not set(back.task_ids) & set(watched.outcomes)
+                waiting.update({id_: given.pop(id_) for id_ in back.task_ids})
+            for id_ in watched.outcomes:
+                given.pop(id_, None)
+        assert watched.exits == {}
+        assert [value_of(watched.outcomes[id_]) for id_ in range(len(sizes))] == list(sizes)
+
+    play(scenario)
+    assert sorted(map(int, Path(ran).read_text().split())) == list(range(len(sizes)))
 
 
 def test_retired_worker_does_what_it_was_given_and_leaves(tmp_path: Path) -> None:
@@ -211,10 +299,10 @@ def test_death_is_reported_once_with_signal_and_code(
 ) -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1, 2)
-        watched.pool.give(1, task(1, function, *args))
+        watched.give(1, task(1, function, *args))
         end = await watched.exit(1)
         assert (end.signal, end.exit_code, end.oom, end.unstarted, end.outcomes) == (number, code, False, [], [])
-        watched.pool.give(2, task(2, tasks.identity, "unharmed"))
+        watched.give(2, task(2, tasks.identity, "unharmed"))
         assert value_of(await watched.outcome(2)) == "unharmed"
 
     play(scenario)
@@ -238,13 +326,13 @@ def test_death_with_prefetched_tasks_reports_exactly_those_not_begun(tmp_path: P
     play(scenario)
 
 
-def test_death_in_the_middle_of_a_large_task_counts_it_as_not_begun() -> None:
+def test_death_before_a_large_task_is_claimed_counts_it_as_not_begun() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        os.kill(watched.pool.pids()[1], signal.SIGSTOP)
-        watched.pool.give(1, task(1, tasks.identity, bytes(5_000_000)))
+        stop(watched.pool.pids()[1])
+        watched.give(1, task(1, tasks.identity, bytes(5_000_000)), task(2, tasks.identity, 2))
         watched.pool.kill(1, forced=True)
-        assert (await watched.exit(1)).unstarted == [1]
+        assert (await watched.exit(1)).unstarted == [1, 2]
 
     play(scenario)
 
@@ -252,7 +340,7 @@ def test_death_in_the_middle_of_a_large_task_counts_it_as_not_begun() -> None:
 def test_death_is_seen_though_a_child_holds_the_channel_open() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        watched.pool.give(1, task(1, tasks.leave_a_child, 4))
+        watched.give(1, task(1, tasks.leave_a_child, 4))
         assert (await watched.exit(1)).exit_code == 4
 
     play(scenario)
@@ -263,7 +351,7 @@ def test_children_of_a_task_die_with_its_worker(tmp_path: Path) -> None:
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        watched.pool.give(1, task(1, tasks.start_a_child, told, go))
+        watched.give(1, task(1, tasks.start_a_child, told, go))
         child = int(await read(told))
         os.kill(watched.pool.pids()[1], signal.SIGKILL)
         assert (await watched.exit(1)).signal == signal.SIGKILL
@@ -275,11 +363,7 @@ def test_children_of_a_task_die_with_its_worker(tmp_path: Path) -> None:
 def test_task_that_writes_to_every_descriptor_hurts_only_itself(tmp_path: Path) -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        os.kill(watched.pool.pids()[1], signal.SIGSTOP)  # so that it finds the tasks at once
-        watched.pool.give(1, task(1, tasks.identity, 1))
-        watched.pool.give(1, task(2, tasks.write_everywhere))
-        watched.pool.give(1, task(3, tasks.identity, 3))
-        os.kill(watched.pool.pids()[1], signal.SIGCONT)
+        watched.give(1, task(1, tasks.identity, 1), task(2, tasks.write_everywhere), task(3, tasks.identity, 3))
         end = await watched.exit(1)
         watched.take(end.outcomes)
         assert end.reason == "wrote to Argon's channel"
@@ -293,8 +377,8 @@ def test_task_that_writes_to_every_descriptor_hurts_only_itself(tmp_path: Path) 
 def test_task_that_closes_every_descriptor_is_answered_and_the_next_comes_back() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        watched.pool.give(1, task(1, tasks.close_everything))
-        watched.pool.give(1, task(2, tasks.identity, 2))
+        watched.give(1, task(1, tasks.close_everything))
+        watched.give(1, task(2, tasks.identity, 2))
         end = await watched.exit(1)
         watched.take(end.outcomes)
         assert value_of(watched.outcomes[1]) == "closed"
@@ -308,7 +392,7 @@ def test_worker_that_ignores_sigterm_ends_by_force(tmp_path: Path) -> None:
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1, 2)
-        watched.pool.give(1, task(1, tasks.ignore_sigterm, started))
+        watched.give(1, task(1, tasks.ignore_sigterm, started))
         await read(started)
         watched.pool.kill(1, forced=False)
         watched.pool.kill(2, forced=False)
@@ -335,7 +419,7 @@ def test_death_without_pidfd_is_found_by_polling(monkeypatch: pytest.MonkeyPatch
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        watched.pool.give(1, task(1, tasks.leave, 3))
+        watched.give(1, task(1, tasks.leave, 3))
         assert (await watched.exit(1)).exit_code == 3
 
     play(scenario)
@@ -350,7 +434,7 @@ def test_close_while_tasks_run_leaves_no_process(tmp_path: Path) -> None:
     async def scenario() -> list[int]:
         async with watched_pool() as watched:
             await watched.spawned(1, 2)
-            watched.pool.give(1, task(1, tasks.start_a_child, told, go))
+            watched.give(1, task(1, tasks.start_a_child, told, go))
             return [int(await read(told)), *watched.pool.pids().values()]
 
     for pid in asyncio.run(scenario()):
@@ -366,7 +450,7 @@ def test_children_of_a_task_die_with_a_killed_node(tmp_path: Path) -> None:
         "async def main():\n"
         "    async with watched_pool() as watched:\n"
         "        await watched.spawned(1)\n"
-        "        watched.pool.give(1, task(1, tasks.start_a_child, *sys.argv[1:]))\n"
+        "        watched.give(1, task(1, tasks.start_a_child, *sys.argv[1:]))\n"
         "        await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )

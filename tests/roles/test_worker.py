@@ -17,7 +17,7 @@ import pytest
 
 from argon.errors import MayHaveRun, RemoteError, ResultNotSerializable, TaskError, UnknownFunction
 from argon.protocol.framing import Framing
-from argon.protocol.messages import Entered, Heartbeat, Outcome
+from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome
 from argon.roles.worker import WorkerConfig
 from tests.support import tasks
 from tests.support.processes import (
@@ -31,6 +31,7 @@ from tests.support.processes import (
     value_of,
     wait_until_ended,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,23 @@ def test_tasks_sent_together_are_answered_in_order(shared: LoneWorker) -> None:
     for number in range(100):
         shared.say(task(number, tasks.identity, number))
     assert [value_of(shared.hear()) for _ in range(100)] == list(range(100))
+
+
+def test_tasks_of_one_packet_wake_the_worker_once(shared: LoneWorker) -> None:
+    shared.run(tasks.times_asleep)
+    many = [task(number, tasks.identity, number) for number in range(1, 99)]
+    shared.say(task(0, tasks.times_asleep), *many, task(99, tasks.times_asleep))
+    values = [value_of(shared.hear()) for _ in range(100)]
+    assert values[1:99] == list(range(1, 99))
+    assert values[0] == values[99]
+
+
+def test_large_tasks_among_small_ones_are_answered_in_order(shared: LoneWorker) -> None:
+    sizes = [10, 131_041, 10, 10, 1_000_000, 200_000, 10]
+    for id_, size in enumerate(sizes):
+        shared.inbox.put(task(id_, tasks.identity, bytes(size)))
+    shared.say()
+    assert [len(value_of(shared.hear())) for _ in sizes] == sizes
 
 
 def test_task_class_is_constructed_and_run(shared: LoneWorker) -> None:
@@ -203,10 +221,7 @@ def test_forked_child_that_returns_answers_nothing(shared: LoneWorker) -> None:
 
 def test_finished_outcomes_are_in_the_outbox_while_the_next_task_runs(own: LoneWorker, tmp_path: Path) -> None:
     started, go = fifo(tmp_path, "started"), fifo(tmp_path, "go")
-    own.process.send_signal(signal.SIGSTOP)  # so that it finds both tasks at once
-    own.say(task(1, tasks.identity, "finished"))
-    own.say(task(2, tasks.hold, started, go))
-    own.process.send_signal(signal.SIGCONT)
+    own.say(task(1, tasks.identity, "finished"), task(2, tasks.hold, started, go))
     Path(started).read_text()
     saved = Framing(1 << 20).feed(own.page.salvage())
     saved = saved or [own.hear()]  # a slow machine sends after a millisecond
@@ -217,6 +232,73 @@ def test_finished_outcomes_are_in_the_outbox_while_the_next_task_runs(own: LoneW
     while answers[-1].id != 2:
         answers.append(own.hear())
     assert value_of(answers[-1]) == "held"
+
+
+# ---- what is taken back ----------------------------------------------------------------------------------------------
+
+
+def begin(worker: LoneWorker, folder: Path, *after: Assign) -> Callable[[], object]:
+    """Sends tasks in one packet, the first of which is begun when this returns; returns what lets it go on."""
+    started, go = fifo(folder, "started"), fifo(folder, "go")
+    worker.say(task(1, tasks.hold, started, go), *after)
+    Path(started).read_text()
+    return lambda: Path(go).write_text("go")
+
+
+def test_task_taken_back_is_passed_over_though_its_frame_is_in_the_workers_hand(
+    own: LoneWorker, tmp_path: Path
+) -> None:
+    go_on = begin(own, tmp_path, *(task(id_, tasks.leave, 1) for id_ in (2, 3, 4)))
+    assert own.inbox.take_back() == [2, 3, 4]
+    own.say(task(5, tasks.identity, 5))
+    go_on()
+    assert value_of(own.hear()) == "held"
+    assert value_of(own.hear()) == 5
+
+
+def test_tasks_taken_back_and_given_again_in_another_order_are_run_once_each(own: LoneWorker, tmp_path: Path) -> None:
+    ran = str(tmp_path / "ran")
+    again = {id_: task(id_, tasks.note, ran, id_, b"") for id_ in range(2, 8)}
+    go_on = begin(own, tmp_path, *again.values())
+    for order in [(3, 2), (7, 6, 5, 4, 3, 2), (4, 2, 6)]:
+        own.inbox.take_back()
+        own.say(*(again[id_] for id_ in order))
+    go_on()
+    assert [own.hear().id for _ in range(4)] == [1, 4, 2, 6]
+    assert Path(ran).read_text().split() == ["4", "2", "6"]
+
+
+def test_everything_taken_back_leaves_the_worker_waiting_with_all_it_has_to_say_said(
+    own: LoneWorker, tmp_path: Path
+) -> None:
+    go_on = begin(own, tmp_path, task(2, tasks.leave, 1))
+    assert own.inbox.take_back() == [2]
+    go_on()
+    assert value_of(own.hear()) == "held"
+    wait_until(lambda: own.page.salvage() == b"")
+    slept = value_of(own.run(tasks.times_asleep))
+    assert value_of(own.run(tasks.times_asleep)) - slept <= 2, "it waits, and does not look again and again"
+    assert own.end() == (0, "")
+
+
+def test_end_of_the_inbox_while_more_is_in_hand_lets_the_worker_finish_first(own: LoneWorker, tmp_path: Path) -> None:
+    go_on = begin(own, tmp_path, task(2, tasks.identity, 2), task(3, tasks.identity, 3))
+    own.inbox.end()
+    go_on()
+    assert [own.hear().id for _ in range(3)] == [1, 2, 3]
+    assert own.end() == (0, "")
+
+
+def test_end_of_the_inbox_after_the_rest_was_taken_back_ends_the_worker(own: LoneWorker, tmp_path: Path) -> None:
+    go_on = begin(own, tmp_path, task(2, tasks.leave, 1))
+    own.inbox.end()
+    assert own.inbox.take_back() == [2]
+    go_on()
+    assert value_of(own.hear()) == "held"
+    assert own.end() == (0, "")
+
+
+# ---- tasks that end or spoil the process -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -236,11 +318,12 @@ def test_task_that_ends_the_process_ends_it_as_it_said(
 
 
 def test_task_that_closes_every_descriptor_ends_the_worker_after_it(own: LoneWorker) -> None:
-    own.say(task(1, tasks.close_everything))
+    own.say(task(1, tasks.close_everything), task(2, tasks.identity, 2))
     assert own.process.wait(WITHIN_S) == 1
     (outcome,) = Framing(1 << 20).feed(own.page.salvage())
     assert isinstance(outcome, Outcome)
     assert value_of(outcome) == "closed"
+    assert own.inbox.take_back() == [2]
 
 
 def test_inbox_that_ends_ends_the_worker_quietly_after_its_tasks(own: LoneWorker) -> None:
@@ -250,7 +333,7 @@ def test_inbox_that_ends_ends_the_worker_quietly_after_its_tasks(own: LoneWorker
 
 
 def test_worker_whose_parent_has_died_before_it_was_up_leaves() -> None:
-    config = msgspec.json.encode(WorkerConfig(98, 99, 1, "node-1", [], 1)).decode()
+    config = msgspec.json.encode(WorkerConfig(97, 98, 99, 1, "node-1", [], 1)).decode()
     process = subprocess.run([sys.executable, "-m", "argon.roles.worker", config], timeout=WITHIN_S)
     assert process.returncode == 1
 

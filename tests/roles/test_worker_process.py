@@ -13,7 +13,7 @@ from argon.protocol.codec import encode
 from argon.protocol.messages import Drain, Heartbeat, Message, Outcome, Status, Submit, payload_bytes
 from argon.roles.inbox import PACKET_BYTES
 from argon.roles.worker_process import PACKETS_AT_ONCE, WorkerProcess
-from tests.support.processes import WITHIN_S, wait_until_ended
+from tests.support.processes import WITHIN_S, open_descriptors, wait_until_ended
 
 
 @pytest.fixture
@@ -107,17 +107,17 @@ def test_read_leaves_off_after_a_number_of_packets() -> None:
         process.bury(WITHIN_S)
 
 
-def test_last_words_are_what_was_sent_and_what_was_not_each_once(process: WorkerProcess) -> None:
+def test_finished_is_what_was_sent_and_what_was_not_each_once(process: WorkerProcess) -> None:
     say(process, outcome(1), outcome(2))
     for id_ in (2, 3):
         header, _ = encode(outcome(id_))
         process._outbox.append(header)
     process.signal(signal.SIGKILL)
     wait_until_ended(process.pid)
-    assert [answer.id for answer in process.last_words()] == [1, 2, 3]
+    assert [answer.id for answer in process.finished()] == [1, 2, 3]
 
 
-def test_last_words_after_a_breach_are_those_in_the_outbox(process: WorkerProcess) -> None:
+def test_finished_after_a_breach_is_what_is_in_the_outbox(process: WorkerProcess) -> None:
     header, _ = encode(outcome(3))
     process._outbox.append(header)
     speak(process, b"garbage " * 100)
@@ -125,12 +125,49 @@ def test_last_words_after_a_breach_are_those_in_the_outbox(process: WorkerProces
     say(process, outcome(4))
     process.signal(signal.SIGKILL)
     wait_until_ended(process.pid)
-    assert [answer.id for answer in process.last_words()] == [3]
+    assert [answer.id for answer in process.finished()] == [3]
 
 
-def test_process_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+def test_finished_after_a_task_has_closed_the_channel_is_all_that_was_sent_before(process: WorkerProcess) -> None:
+    say(process, outcome(1))
+    say(process, outcome(2))
+    process._far.shutdown(socket.SHUT_RDWR)
+    process.reason = "closed Argon's channel"  # as the pool notes it when it has something to send
+    assert [answer.id for answer in process.finished()] == [1, 2]
+    assert process.reason == "closed Argon's channel"
+
+
+def test_finished_reads_to_the_end_whatever_packets_the_outcomes_lie_in(process: WorkerProcess) -> None:
+    header, payload = encode(outcome(1, bytes(100_000)))
+    assert isinstance(payload, bytes)
+    for data in (header, payload[:1], payload[1:]):
+        speak(process, data)
+    for id_ in range(2, 50):
+        say(process, outcome(id_))
+    assert [answer.id for answer in process.finished()] == list(range(1, 50))
+
+
+@pytest.mark.parametrize("broken", ["create_page", "Outbox", "create_claims", "WorkerConfig", "subprocess.Popen"])
+def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    before = open_descriptors()
+    monkeypatch.setattr(f"argon.roles.worker_process.{broken}", fail)
+    with pytest.raises(OSError, match="Too many"):
+        WorkerProcess(1, "node-1", [], 1 << 20)
+    assert open_descriptors() == before
+
+
+def test_buried_process_leaves_nothing_open() -> None:
+    before = open_descriptors()
+    process = WorkerProcess(1, "node-1", [], 1 << 20)
+    process.signal(signal.SIGKILL)
+    process.bury(WITHIN_S)
+    assert open_descriptors() == before
+
+
+def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with pytest.raises(FileNotFoundError):
         WorkerProcess(1, "node-1", [], 1 << 20)
-    assert len(os.listdir("/proc/self/fd")) <= before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,14 +15,14 @@ from typing import Any
 
 import msgspec
 
-from argon.protocol.codec import encode
 from argon.protocol.framing import Framing
-from argon.protocol.messages import Assign, Message, Outcome, Status, payload_bytes
-from argon.roles.inbox import Inbox
+from argon.protocol.messages import Assign, Message, Outcome, Status
+from argon.roles.inbox import Inbox, create_claims
 from argon.roles.outbox import Outbox, create_page
 from argon.roles.payload import pack_call, unpack_failure, unpack_result
 from argon.roles.pool import Pool, WorkerExit
 from argon.roles.worker import WorkerConfig
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 20.0
@@ -51,34 +52,45 @@ class LoneWorker:
         self.near.settimeout(WITHIN_S)
         page_fd = create_page()
         self.page = Outbox(page_fd)
-        config = WorkerConfig(self.far.fileno(), page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes)
+        waiting, unclaimed, claims = create_claims()
+        self.inbox = Inbox(self.near, self.far, unclaimed, claims)
+        config = WorkerConfig(
+            self.far.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "argon.roles.worker", msgspec.json.encode(config).decode()],
-            pass_fds=(self.far.fileno(), page_fd),
+            pass_fds=(self.far.fileno(), waiting, page_fd),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
         os.close(page_fd)
+        os.close(waiting)
         self._framing = Framing(MAX_PAYLOAD_BYTES)
         self._messages: list[Message] = []
 
-    def say(self, assign: Assign) -> None:
-        header, payload = encode(assign)
-        if payload_bytes(payload) > 100_000:
-            inbox = Inbox(self.near, self.far)
-            inbox.put(assign)
-            assert inbox.send() is False  # the socket waits for room here
-        else:
-            assert isinstance(payload, bytes)
-            self.near.send(header + payload)
+    def say(self, *assigns: Assign) -> None:
+        """Sends tasks, several small ones in one packet."""
+        for assign in assigns:
+            self.inbox.put(assign)
+        assert self.inbox.send() is False  # the socket waits for room here
 
     def hear(self) -> Any:
         while not self._messages:
-            data = self.near.recv(1 << 17)
-            assert data, "the worker has closed its channel"
-            self._messages += self._framing.feed(data)
+            self.listen()
         return self._messages.pop(0)
+
+    def listen(self) -> int:
+        """Waits for one packet; returns how many messages it has completed."""
+        data = self.near.recv(1 << 17)
+        assert data, "the worker has closed its channel"
+        messages = self._framing.feed(data)
+        for message in messages:
+            if isinstance(message, Outcome):
+                self.inbox.answered(message.id)
+        self._messages += messages
+        self.inbox.send()
+        return len(messages)
 
     def run(self, function: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Outcome:
         self.say(task(1, function, *args, **kwargs))
@@ -88,15 +100,14 @@ class LoneWorker:
 
     def end(self) -> tuple[int, str]:
         """Ends the inbox; returns the exit code and what was written to stderr."""
-        self.near.shutdown(socket.SHUT_WR)
+        self.inbox.end()
         _, errors = self.process.communicate(timeout=WITHIN_S)
         return self.process.returncode, errors.decode()
 
     def close(self) -> None:
         self.process.kill()
         self.process.communicate()
-        self.near.close()
-        self.far.close()
+        self.inbox.close()
         self.page.close()
 
 
@@ -144,6 +155,12 @@ class WatchedPool:
             self.pool.spawn(worker)
         await self.until(lambda: set(workers) <= set(self.ready))
 
+    def give(self, worker: int, *assigns: Assign) -> None:
+        """Gives tasks together, as a node does with all that it has read at once."""
+        for assign in assigns:
+            self.pool.give(worker, assign)
+        self.pool.flush()
+
     async def outcome(self, id_: int) -> Outcome:
         await self.until(lambda: id_ in self.outcomes)
         return self.outcomes[id_]
@@ -178,12 +195,28 @@ async def write(path: str, text: str = "go") -> None:
     await asyncio.wait_for(asyncio.to_thread(Path(path).write_text, text), WITHIN_S)
 
 
+def open_descriptors() -> set[str]:
+    """The descriptors of this process."""
+    return {fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}
+
+
+def state_of(pid: int) -> str:
+    """The letter by which the kernel calls what a process does, X when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 def has_ended(pid: int) -> bool:
     """Whether a process is gone, or dead and not buried yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    return state_of(pid) in "ZX"
+
+
+def stop(pid: int) -> None:
+    """Stops a process where it is; until it has stopped it might still take what it is given."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(pid) == "T")
 
 
 def wait_until_ended(pid: int) -> None:

@@ -21,18 +21,28 @@ from argon.protocol.codec import HEADER_BYTES, encode
 from argon.protocol.messages import Assign, payload_bytes
 
 PACKET_BYTES = 128 << 10
+UNANSWERED_MAX = 512  # the smallest pipe that Linux makes takes as many ids, so writing them never waits
 ID = Struct("<Q")
 
 
 def create_claims() -> tuple[int, int, int]:
-    """Makes the pipe of ids: returns a reading end that waits, one that does not, and the writing end."""
+    """Makes the pipe of ids: returns a reading end that waits, one that does not, and the writing end.
+
+    The first is the worker's, the others are the node's; none of them shares its flags with another.
+    """
     waiting, writing = os.pipe()
     try:
-        return waiting, os.open(f"/proc/self/fd/{waiting}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), writing
+        os.set_blocking(writing, False)
+        return waiting, open_unclaimed(waiting), writing
     except OSError:
         os.close(waiting)
         os.close(writing)
         raise
+
+
+def open_unclaimed(waiting: int) -> int:
+    """Opens the pipe of ids once more, for reading without waiting."""
+    return os.open(f"/proc/self/fd/{waiting}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class Inbox:
@@ -42,7 +52,7 @@ class Inbox:
         near: the node's end of the socket pair, not blocking.
         far: the worker's end, which the node holds as well.
         unclaimed: a reading end of the pipe of ids that does not wait.
-        claims: its writing end.
+        claims: its writing end, which does not wait either.
     """
 
     __slots__ = ("_alone", "_claims", "_far", "_near", "_packet", "_pieces", "_unanswered", "_unclaimed", "_waiting")
@@ -77,10 +87,10 @@ class Inbox:
                 packet, ids = self._packet
                 if not self._send(packet):
                     return True
-                self._packet = None
-                self._unanswered.update(ids)
                 assert self._claims is not None
                 os.write(self._claims, b"".join(map(ID.pack, ids)))
+                self._packet = None
+                self._unanswered.update(ids)
             while self._pieces:
                 if not self._send(self._pieces[0]):
                     return True
@@ -132,11 +142,12 @@ class Inbox:
         self._far.close()
 
     def _fill_packet(self) -> bool:
-        """Makes the next packet of what waits; returns False when a large task must wait for its turn."""
+        """Makes the next packet of what waits; returns False when that must wait for answers."""
         frames: list[bytes | memoryview] = []
         ids: list[int] = []
         room = PACKET_BYTES
-        while self._waiting:
+        count_max = UNANSWERED_MAX - len(self._unanswered)
+        while self._waiting and len(ids) < count_max:
             assign = self._waiting[0]
             header, payload = encode(assign)
             size = HEADER_BYTES + payload_bytes(payload)
@@ -155,6 +166,8 @@ class Inbox:
                 room -= size
             ids.append(assign.id)
             self._waiting.popleft()
+        if not ids:
+            return False
         self._packet = b"".join(frames), ids
         return True
 
@@ -162,16 +175,23 @@ class Inbox:
         try:
             self._near.send(packet)
         except BlockingIOError:
-            return False
+            # With a task in hand the worker may yet read what is there. Without one it waits for an id, and what fills
+            # the socket was taken back: nobody else would remove it.
+            return not self._unanswered and self._drop_packets() and self._send(packet)
         return True
 
-    def _drop_packets(self) -> None:
-        """Removes what is in the socket, of a large task that the worker has not claimed and never will."""
+    def _drop_packets(self) -> bool:
+        """Removes what is in the socket, all taken back; returns whether there was anything.
+
+        The worker must have answered all that it has claimed, so that it cannot be reading.
+        """
+        dropped = False
         try:
             while self._far.recv(PACKET_BYTES, MSG_DONTWAIT):
-                pass
+                dropped = True
         except OSError:
-            return  # usually BlockingIOError: there are no more
+            pass  # usually BlockingIOError: there are no more
+        return dropped
 
 
 def cut(chunk: bytes | memoryview) -> list[bytes | memoryview]:

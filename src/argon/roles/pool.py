@@ -27,7 +27,7 @@ POLL_S = 0.05
 
 
 class Recalled(msgspec.Struct):
-    """What a worker gave back: tasks that it has not begun, and outcomes that it had not sent yet."""
+    """What a worker gave back: tasks that it has not begun, and outcomes, some of which it may send once more."""
 
     worker: int
     task_ids: list[int]
@@ -112,12 +112,12 @@ class Pool:
                 self._send(process)
 
     def recall(self, worker: int) -> Recalled:
-        """Takes back what the worker has not begun, and what it has finished without having got round to saying so."""
+        """Takes back what the worker has not begun, and all that it has finished: what is left is what it runs now."""
         process = self._processes.get(worker)
         if process is None:
             return Recalled(worker, [], [])
         task_ids = process.inbox.take_back()
-        outcomes = process.salvage()
+        outcomes = process.finished() if process.ready else []
         self._send(process)
         self._end_if_broken(process)
         return Recalled(worker, task_ids, outcomes)
@@ -172,7 +172,7 @@ class Pool:
                 process.inbox.end()
         except OSError:
             blocked = False
-            process.reason = "closed Argon's channel"
+            process.reason = process.reason or "closed Argon's channel"
             self._end_if_broken(process)
         if blocked and process.worker not in self._blocked:
             self._blocked.add(process.worker)
@@ -207,7 +207,7 @@ class Pool:
         self._forget(process)
         killed = process.killed
         process.signal(signal.SIGKILL)  # what it has left behind; its id stays taken until it is buried below
-        outcomes = process.last_words()
+        outcomes = process.finished()
         unstarted = process.inbox.take_back()
         code = process.bury()
         del self._processes[process.worker]

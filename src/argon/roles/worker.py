@@ -25,7 +25,7 @@ import msgspec
 
 from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode
 from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
-from argon.roles.inbox import ID, PACKET_BYTES, cut
+from argon.roles.inbox import ID, PACKET_BYTES, cut, open_unclaimed
 from argon.roles.outbox import Outbox, protect
 from argon.roles.payload import pack_failure, pack_result, unpack_call
 
@@ -49,7 +49,6 @@ class WorkerConfig(msgspec.Struct):
 
     inbox_fd: int
     claims_fd: int
-    unclaimed_fd: int
     outbox_fd: int
     parent_pid: int
     node: str
@@ -58,7 +57,16 @@ class WorkerConfig(msgspec.Struct):
 
 
 class Worker:
-    """Takes tasks, runs them, answers them, until the inbox ends."""
+    """Takes tasks, runs them, answers them, until the inbox ends.
+
+    Args:
+        inbox: the worker's end of the socket pair.
+        claims: a reading end of the pipe of ids that waits.
+        unclaimed: one that does not, read while there is more of a packet in hand.
+        outbox: the page that the node can read as well.
+        node: its name, for failures.
+        max_payload_bytes: most bytes of a result.
+    """
 
     def __init__(
         self, inbox: socket.socket, claims: int, unclaimed: int, outbox: Outbox, node: str, max_payload_bytes: int
@@ -202,7 +210,7 @@ def main() -> None:
         worker = Worker(
             inbox,
             config.claims_fd,
-            config.unclaimed_fd,
+            open_unclaimed(config.claims_fd),
             Outbox(config.outbox_fd),
             config.node,
             config.max_payload_bytes,
@@ -225,7 +233,7 @@ def _settle_in(config: WorkerConfig) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != config.parent_pid:  # it died before the line above
         os._exit(1)
-    for fd in (config.inbox_fd, config.claims_fd, config.unclaimed_fd, config.outbox_fd):
+    for fd in (config.inbox_fd, config.claims_fd, config.outbox_fd):
         os.set_inheritable(fd, False)
     sys.path[:0] = config.include
     sys.argv[1:] = []

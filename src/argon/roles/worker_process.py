@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import msgspec
 
@@ -23,7 +24,7 @@ from argon.roles.outbox import Outbox, create_page
 from argon.roles.worker import WorkerConfig
 
 PACKETS_AT_ONCE = 16
-PACKETS_LEFT_MAX = 65536
+PACKETS_LEFT_MAX = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
 
 
 class WorkerProcess:
@@ -46,40 +47,50 @@ class WorkerProcess:
         self.killed = False
         self.reason = ""
         self._framing = Framing(max_payload_bytes)
+        self._garbled = False
         self._max_payload_bytes = max_payload_bytes
-        self.near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.near.setblocking(False)
-        self._far.setblocking(True)  # for the worker, whatever this process's default is
-        page_fd = create_page()
-        waiting, unclaimed, claims = create_claims()
-        self.inbox = Inbox(self.near, self._far, unclaimed, claims)
-        try:
+        with ExitStack() as always, ExitStack() as on_failure:
+            self.near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            on_failure.enter_context(self.near)
+            on_failure.enter_context(self._far)
+            self.near.setblocking(False)
+            self._far.setblocking(True)  # for the worker, whatever this process's default is
+            page_fd = create_page()
+            always.callback(os.close, page_fd)
             self._outbox = Outbox(page_fd)
+            on_failure.callback(self._outbox.close)
+            waiting, unclaimed, claims = create_claims()
+            always.callback(os.close, waiting)
+            self.inbox = Inbox(self.near, self._far, unclaimed, claims)
+            on_failure.callback(self.inbox.close)
             far_fd = self._far.fileno()
-            config = WorkerConfig(
-                far_fd, waiting, unclaimed, page_fd, os.getpid(), node, list(include), max_payload_bytes
-            )
+            config = WorkerConfig(far_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "argon.roles.worker", msgspec.json.encode(config).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(far_fd, waiting, unclaimed, page_fd),
+                pass_fds=(far_fd, waiting, page_fd),
                 start_new_session=True,
                 env={name: value for name, value in os.environ.items() if name != "ARGON_TOKEN"},
             )
-        except BaseException:
-            self.inbox.close()
-            raise
-        finally:
-            os.close(page_fd)
-            os.close(waiting)
+            on_failure.pop_all()
         self.pid = self._process.pid
 
     # ---- alive -------------------------------------------------------------------------------------------------
 
     def read(self, packets_max: int = PACKETS_AT_ONCE) -> list[Outcome]:
-        """What it has said and not yet been read. Sets ``ready`` and ``reason``."""
+        """What it has said and not yet been read, or some of it. Sets ``ready`` and ``reason``."""
+        return self._read(packets_max, PACKET_BYTES)  # a full packet is seldom the last; for more, the loop comes back
+
+    def finished(self) -> list[Outcome]:
+        """All that it has finished, sent or not. While it lives it may send the same once more."""
+        saved = self.salvage()  # first, since what it sends in the meantime is read below
+        outcomes = {outcome.id: outcome for outcome in self._read(PACKETS_LEFT_MAX, 1)}
+        outcomes.update({outcome.id: outcome for outcome in saved})
+        return list(outcomes.values())
+
+    def _read(self, packets_max: int, last_below_bytes: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for _ in range(packets_max):
+        for _ in range(0 if self._garbled else packets_max):
             try:
                 packet = self.near.recv(PACKET_BYTES)
             except BlockingIOError:
@@ -87,11 +98,11 @@ class WorkerProcess:
             except OSError:
                 packet = b""
             if not packet:
-                self.reason = "closed Argon's channel"
+                self.reason = self.reason or "closed Argon's channel"
                 break
             outcomes += self._outcomes(self._framing, packet)
-            if self.reason or len(packet) < PACKET_BYTES:
-                break  # a full packet is seldom the last; whatever else there is makes the loop come back
+            if self._garbled or len(packet) < last_below_bytes:
+                break
         for outcome in outcomes:
             self.inbox.answered(outcome.id)
         return outcomes
@@ -124,23 +135,10 @@ class WorkerProcess:
                     raise ProtocolViolation("a worker says only outcomes")
         except ProtocolViolation:
             self.reason = "wrote to Argon's channel"
+            self._garbled = self._garbled or framing is self._framing
         return outcomes
 
     # ---- dead --------------------------------------------------------------------------------------------------
-
-    def last_words(self) -> list[Outcome]:
-        """All that a dead process has finished, sent or not."""
-        outcomes = {}
-        for _ in range(0 if self.reason else PACKETS_LEFT_MAX):
-            try:
-                packet = self.near.recv(PACKET_BYTES)
-            except OSError:  # usually BlockingIOError: there are no more
-                break
-            if not packet:
-                break
-            outcomes.update({outcome.id: outcome for outcome in self._outcomes(self._framing, packet)})
-        outcomes.update({outcome.id: outcome for outcome in self.salvage()})
-        return list(outcomes.values())
 
     def bury(self, timeout_s: float | None = None) -> int:
         """Waits for the process and closes everything; returns its exit code, or minus the signal that ended it."""
