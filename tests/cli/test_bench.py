@@ -12,6 +12,7 @@ import pytest
 
 from argon.cli import bench_rounds, child
 from argon.cli.bench_rounds import Measured, Plan, Tally
+from argon.errors import TaskLost
 from tests.cli.conftest import Run
 from tests.cli.processes import marked, wait_until
 
@@ -123,6 +124,15 @@ def test_table_has_the_numbers(argon: Run, bench: Bench) -> None:
     assert "50 µs" in out
     assert "90 µs" in out
     assert "share of the ideal" in out
+
+
+def test_tasks_that_do_not_complete_are_told(argon: Run, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally()
+    tally.count([1, TaskLost("node bench was lost")])
+    monkeypatch.setattr(bench_rounds, "measure", lambda address, plan: Measured(plan, 2, 1, 1, 1, tally))
+    ran = argon("bench", "--json")
+    assert (ran.status, json.loads(ran.out)["failed"]) == (0, 1)
+    assert ran.err == "argon: 1 of 2 tasks did not complete; the first: node bench was lost\n"
 
 
 @pytest.mark.parametrize(

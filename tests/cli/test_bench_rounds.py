@@ -92,6 +92,7 @@ def test_tally_tells_rejections_from_failures() -> None:
     tally = Tally()
     tally.count([1, None, Rejected("full"), TaskLost("gone"), ValueError("odd")])
     assert (tally.completed, tally.rejected, tally.failed) == (2, 1, 2)
+    assert str(tally.error) == "full"
 
 
 def test_task_that_fails_in_a_round_is_counted() -> None:

@@ -10,6 +10,7 @@ parts of a thousand, and the median of three rounds counts.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from argon.cli.arguments import DebugOption, address_option, whole_number
+from argon.cli.failures import sentence
 from argon.cli.node import WorkersOption
 from argon.cli.status import JsonOption
 from argon.settings import MAX_PAYLOAD_BYTES
@@ -97,6 +99,10 @@ def command(
         print(json.dumps(measured.as_dict()), flush=True)
     else:
         show(measured)
+    if measured.tally.error is not None:
+        lacking = measured.failed + measured.rejected
+        counted = f"{lacking} of {lacking + measured.completed} tasks did not complete"
+        print(f"argon: {counted}; the first: {sentence(measured.tally.error)}", file=sys.stderr)
 
 
 @contextmanager

@@ -46,11 +46,12 @@ class Plan:
 
 @dataclass
 class Tally:
-    """How tasks ended."""
+    """How tasks ended, and the first error among them."""
 
     completed: int = 0
     failed: int = 0
     rejected: int = 0
+    error: BaseException | None = None
 
     def count(self, outcomes: Sequence[object]) -> None:
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -58,6 +59,8 @@ class Tally:
         self.completed += len(outcomes) - len(errors)
         self.rejected += rejected
         self.failed += len(errors) - rejected
+        if errors and self.error is None:
+            self.error = errors[0]
 
 
 @dataclass(frozen=True)

@@ -126,18 +126,21 @@ def end_with_parent() -> Callable[[], None]:
 def ended_by_exceptions(*, time_limit_s: float | None = None) -> Iterator[None]:
     """Turns the signals that end a process into exceptions, so that every `finally` runs and no child is left behind.
 
-    With a time limit, running longer than that ends in `CommandFailed`.
+    They arrive as Ctrl-C does, since that is what event loops know how to end by, and leave as `SystemExit`. With a
+    time limit, running longer than that ends in `CommandFailed`.
     """
+    ended_by = 0
 
     def over(number: int, frame: FrameType | None) -> NoReturn:
         raise CommandFailed(f"gave up after {time_limit_s:g} seconds")
 
-    def ended(number: int, frame: FrameType | None) -> NoReturn:
-        # Once is enough: a second one must not break off the cleaning up that the first began.
-        signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+    def ended(number: int, frame: FrameType | None) -> None:
+        nonlocal ended_by
+        if not ended_by:  # a second one must not break off the cleaning up that the first began
+            ended_by = number
+            signal.raise_signal(signal.SIGINT)
 
-    handlers: dict[int, Callable[[int, FrameType | None], NoReturn]] = {signal.SIGTERM: ended, signal.SIGHUP: ended}
+    handlers: dict[int, Callable[[int, FrameType | None], None]] = {signal.SIGTERM: ended, signal.SIGHUP: ended}
     if time_limit_s is not None:
         handlers[signal.SIGALRM] = over
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
@@ -145,6 +148,10 @@ def ended_by_exceptions(*, time_limit_s: float | None = None) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, time_limit_s)
     try:
         yield
+    except KeyboardInterrupt:
+        if ended_by:
+            raise SystemExit(128 + ended_by) from None
+        raise
     finally:
         if time_limit_s is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
