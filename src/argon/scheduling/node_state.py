@@ -156,10 +156,8 @@ class NodeState:
             self._take_outcomes(slot, outcomes, now, effects)
             self._take_back(slot, unstarted, effects)
             if any(task.doom is not None for task in slot.tasks.values()):
-                if len(slot.tasks) == 1:
-                    self._kill(slot, now, effects)
-                else:  # another task was on its way to the worker when the recall passed it
-                    effects.append(Recall(worker))
+                # It has been begun, so all that was given before it is done, even where that was not read yet.
+                self._kill(slot, now, effects)
             self._rest(slot, effects)
         self._give(now, effects)
         return effects
