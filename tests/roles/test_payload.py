@@ -283,6 +283,10 @@ class Evil(Exception):
         raise SystemExit
 
 
+class Exhausted(StopIteration):
+    pass
+
+
 class Other(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, ()
@@ -307,6 +311,9 @@ def test_exception_that_forbids_attributes_arrives_with_its_cause() -> None:
         SystemExit(3),
         KeyboardInterrupt(),
         GeneratorExit(),
+        StopIteration(4),
+        StopAsyncIteration(),
+        Exhausted(4),
         BaseException("base"),
         BaseExceptionGroup("group", [SystemExit()]),
         asyncio.CancelledError(),
@@ -325,6 +332,17 @@ def test_exception_that_must_not_or_cannot_travel_is_a_remote_error(raised: Base
     assert (error.node, error.attempt, error.queued_s, error.run_s) == ("node-1", 2, 0.25, 0.5)
     assert error.may_have_run is MayHaveRun.YES
     assert "Traceback" in str(error.__cause__)
+
+
+@pytest.mark.parametrize("raised", [StopIteration(4), Exhausted(4), StopAsyncIteration(4), ValueError(4)])
+def test_every_exception_can_be_awaited_and_is_raised(raised: Exception) -> None:
+    async def wait() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(failed(raised))
+        await future
+
+    with pytest.raises((RemoteError, ValueError), match="4"):
+        asyncio.run(wait())
 
 
 @pytest.mark.parametrize("raised", [tasks.Hostile(), tasks.Huge(), ValueError("\ud800"), ValueError("x" * 10_000_000)])

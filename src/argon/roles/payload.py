@@ -226,8 +226,14 @@ def _caused_by(error: Exception, traceback_text: str) -> Exception:
 
 
 def _may_travel(error: object) -> bool:
-    """Whether the caller can be given this very exception; one that would end or cancel the caller itself cannot."""
-    return isinstance(error, Exception) and not any(
+    """Whether the caller can be given this very exception.
+
+    One that would end or cancel the caller itself cannot. Nor can one that ends whatever loop is the next to see it,
+    quietly; asyncio's futures refuse it.
+    """
+    if not isinstance(error, Exception) or isinstance(error, StopIteration | StopAsyncIteration):
+        return False
+    return not any(
         cls.__name__ == "CancelledError" and cls.__module__.startswith(("asyncio", "concurrent.futures"))
         for cls in type(error).__mro__
     )
