@@ -56,8 +56,8 @@ class Connection:
         self.host = host
         self.cluster = cluster
         self.open = True
-        self.to_cluster = Stream(world.agenda, world.rng, limit, lambda said: cluster.hears(self, said))
-        self.to_host = Stream(world.agenda, world.rng, limit, lambda said: host.hears(self, said))
+        self.to_cluster = Stream(world.agenda, world.rng, limit, lambda data: cluster.hears(self, data))
+        self.to_host = Stream(world.agenda, world.rng, limit, lambda data: host.hears(self, data))
         self._world = world
 
     def cut(self, silently: bool) -> None:
@@ -162,19 +162,21 @@ class ClusterActor(Actor):
         self.world.saw("cluster_accepted", connection, role)
         self.perform(self.state.connected(connection.peer, role, self.world.agenda.now))
 
-    def hears(self, connection: Connection, said: list[Message] | None) -> None:
-        if not self.soon(self.hears, connection, said):
+    def hears(self, connection: Connection, data: bytes | None) -> None:
+        if not self.soon(self.hears, connection, data):
             return
         if self.connections.get(connection.peer) is not connection:
             return
         now = self.world.agenda.now
-        if said is None:
+        if data is None:
             del self.connections[connection.peer]
             self.world.saw("cluster_lost", connection)
             self.perform(self.state.lost(connection.peer, now))
             return
-        self.world.saw("cluster_heard", connection, said)
-        self.perform(self.state.received(connection.peer, said, now))
+        said = connection.to_cluster.framing.feed(data)
+        if said:
+            self.world.saw("cluster_heard", connection, said)
+            self.perform(self.state.received(connection.peer, said, now))
 
     def tick(self) -> None:
         self.perform(self.state.tick(self.world.agenda.now))
@@ -254,14 +256,15 @@ class HostActor(Actor):
         if self.up and self.connection is connection and not self.welcomed:
             self.close("no welcome in time")
 
-    def hears(self, connection: Connection, said: list[Message] | None) -> None:
-        if not self.soon(self.hears, connection, said) or self.connection is not connection:
+    def hears(self, connection: Connection, data: bytes | None) -> None:
+        if not self.soon(self.hears, connection, data) or self.connection is not connection:
             return
         now = self.world.agenda.now
-        if said is None:
+        if data is None:
             self.hang_up()
             return
-        if not self.welcomed and isinstance(said[0], Welcome):
+        said = connection.to_host.framing.feed(data)
+        if said and not self.welcomed and isinstance(said[0], Welcome):
             self.welcomed = True
             self.session += 1
             welcome = said.pop(0)

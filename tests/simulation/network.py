@@ -19,10 +19,13 @@ LATENCY_MIN_S, LATENCY_MAX_S = 0.00005, 0.002
 
 
 class Stream:
-    """One direction of a connection: bytes in, messages out at the other end; None is the end of it."""
+    """One direction of a connection: messages in, bytes out at the other end; None is the end of it.
+
+    ``framing`` is the receiver's, who feeds it when it is awake.
+    """
 
     def __init__(
-        self, agenda: Agenda, rng: Random, max_payload_bytes: int, arrive: Callable[[list[Message] | None], None]
+        self, agenda: Agenda, rng: Random, max_payload_bytes: int, arrive: Callable[[bytes | None], None]
     ) -> None:
         self.framing = Framing(max_payload_bytes)
         self._agenda = agenda
@@ -66,10 +69,5 @@ class Stream:
         if self.dead:
             return
         data = self._under_way.popleft()
-        if data is None:
-            self.dead = True
-            self._arrive(None)
-            return
-        messages = self.framing.feed(data)
-        if messages:
-            self._arrive(messages)
+        self.dead = data is None
+        self._arrive(data)
