@@ -12,22 +12,21 @@ import pytest
 
 from argon.errors import AddressInvalid, AuthenticationFailed, ConnectionFailed
 from argon.net import dialer as dialer_module
-from argon.net.channel import Channel
 from argon.net.dialer import Dialer
 from argon.net.security import make_token, parse_token
 from argon.protocol.handshake import ClusterHandshake, Role
 from argon.protocol.messages import Cancel, Goodbye, Heartbeat, Message, Welcome
 from argon.settings import RECONNECT_MAX_S, RECONNECT_MIN_S
+from tests.support.fake_cluster import SECRET, fake_cluster
 from tests.support.in_process import free_port, soon, within
 
-TOKEN = parse_token(make_token(), "")
-OTHER_TOKEN = parse_token(make_token(), "")
+OTHER_SECRET = parse_token(make_token(), "")
 
 
 class Dialling:
     """A dialer, and what it has reported."""
 
-    def __init__(self, address: str, token: bytes = TOKEN, role: Role = Role.CLIENT) -> None:
+    def __init__(self, address: str, token: bytes = SECRET, role: Role = Role.CLIENT) -> None:
         self.ups: list[Welcome] = []
         self.messages: list[Message] = []
         self.downs: list[str] = []
@@ -56,62 +55,6 @@ class Dialling:
             await self.dialer.wait_closed()
 
 
-class FakeCluster:
-    """Accepts, and greets whoever proves the token with these messages."""
-
-    def __init__(self, *greeting: Message, token: bytes = TOKEN) -> None:
-        self.greeting = greeting or (Welcome(1, 8, 1000, 5.0, 15.0),)
-        self.token = token
-        self.open: list[Channel] = []
-        self.lost: list[str] = []
-        self.accepted = 0
-        self.port = 0
-        self._server: asyncio.Server | None = None
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    async def listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, "127.0.0.1", self.port, reuse_address=True)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    def stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for channel in self.open:
-            channel.abort("stopped")
-        self.open.clear()
-
-    def _accept(self) -> Channel:
-        self.accepted += 1
-        return Channel(
-            ClusterHandshake(self.token, os.urandom(32)),
-            max_payload_bytes=1000,
-            on_open=self._greet,
-            on_messages=lambda *_: None,
-            on_lost=lambda _, reason: self.lost.append(reason),
-        )
-
-    def _greet(self, channel: Channel) -> None:
-        self.open.append(channel)
-        for message in self.greeting:
-            channel.send(message)
-        channel.flush()
-
-
-@contextlib.asynccontextmanager
-async def fake_cluster(*greeting: Message, token: bytes = TOKEN) -> AsyncIterator[FakeCluster]:
-    cluster = FakeCluster(*greeting, token=token)
-    await cluster.listen()
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
-        await soon(lambda: len(cluster.lost) == cluster.accepted)
-
-
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Pauses last next to nothing; the numbers of failures that they were for."""
@@ -129,7 +72,7 @@ def address_of(server: asyncio.Server) -> str:
     return f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def failure(address: str, token: bytes = TOKEN) -> ConnectionFailed | AuthenticationFailed:
+async def failure(address: str, token: bytes = SECRET) -> ConnectionFailed | AuthenticationFailed:
     with pytest.raises((ConnectionFailed, AuthenticationFailed)) as caught:
         await Dialling(address, token).dialer.connect()
     assert "\n" not in str(caught.value)
@@ -204,7 +147,7 @@ def test_address_of_another_form_is_refused_at_once(address: str) -> None:
 def test_other_token_is_told_as_such() -> None:
     async def main() -> None:
         async with fake_cluster() as cluster:
-            error = await failure(cluster.address, OTHER_TOKEN)
+            error = await failure(cluster.address, OTHER_SECRET)
             assert isinstance(error, AuthenticationFailed)
             assert "has another token" in str(error)
 
@@ -251,7 +194,7 @@ def test_giving_up_in_the_middle_leaves_no_connection_behind(silent_after: int) 
         ended = asyncio.Event()
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            handshake = ClusterHandshake(TOKEN, os.urandom(32))
+            handshake = ClusterHandshake(SECRET, os.urandom(32))
             for _ in range(silent_after * 2):
                 writer.write(handshake.feed(await reader.read(1000)))
             with contextlib.suppress(ConnectionError):
@@ -322,12 +265,12 @@ def test_cluster_that_is_away_is_tried_until_it_is_back_and_each_failure_is_told
 
 def test_wrong_token_does_not_end_the_trying(pauses: list[int]) -> None:
     async def main() -> None:
-        async with fake_cluster(token=OTHER_TOKEN) as cluster:
+        async with fake_cluster(token=OTHER_SECRET) as cluster:
             dialling = Dialling(cluster.address)
             async with dialling.kept():
                 await soon(lambda: len(dialling.failures) >= 2)
                 assert all(isinstance(error, AuthenticationFailed) for error in dialling.failures)
-                cluster.token = TOKEN
+                cluster.token = SECRET
                 await soon(lambda: dialling.ups)
 
     within(main())

@@ -48,7 +48,9 @@ def changed_options(
     """
     changes: dict[str, object] = {}
     if not isinstance(priority, Unset):
-        changes["priority"] = int(Priority(priority))
+        if type(priority) not in (int, Priority) or not Priority.MAX <= priority <= Priority.MIN:
+            raise ValueError(f"priority is an argon.Priority, from 0 (MAX) to 4 (MIN), not {priority!r}")
+        changes["priority"] = int(priority)
     if not isinstance(timeout, Unset):
         changes["timeout_s"] = None if timeout is None else check_seconds("timeout", timeout)
     if not isinstance(retries, Unset):
@@ -58,7 +60,7 @@ def changed_options(
             raise ValueError(f"idempotent is True or False, not {idempotent!r}")
         changes["idempotent"] = idempotent
     if not isinstance(key, Unset):
-        changes["key"] = 0 if key is None else crc32(str(key).encode()) or 1
+        changes["key"] = 0 if key is None else crc32(str(key).encode(errors="surrogatepass")) or 1
     return msgspec.structs.replace(options, **changes)
 
 
