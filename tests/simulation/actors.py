@@ -89,13 +89,14 @@ class Actor:
         self.up = False
         self.paused_until = 0.0
         self.was_paused = False
+        self._put_off: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._timer = 0
         self._timer_at: float | None = None
 
     def soon(self, event: Callable[..., None], *arguments: Any) -> bool:
         """Whether the process is awake; if not, the event is put off until it is."""
         if self.world.agenda.now < self.paused_until:
-            self.world.agenda.at(self.paused_until, event, *arguments)
+            self._put_off.append((event, arguments))
             return False
         return self.up
 
@@ -103,6 +104,20 @@ class Actor:
         """The process is stopped for a while, as by a busy machine."""
         self.paused_until = max(self.paused_until, self.world.agenda.now + seconds)
         self.was_paused = True
+        self.world.agenda.at(self.paused_until, self._wakes)
+
+    def _wakes(self) -> None:
+        if self.world.agenda.now >= self.paused_until:
+            put_off, self._put_off = self._put_off, []
+            for event, arguments in put_off:
+                event(*arguments)
+
+    def ends(self) -> None:
+        """The process is gone, and with it all that it had not got round to."""
+        self.up = False
+        self.paused_until = 0.0
+        self._put_off.clear()
+        self.disarm()
 
     def arm(self, deadline: float | None) -> None:
         """Sets the one timer."""
@@ -144,11 +159,7 @@ class ClusterActor(Actor):
 
     def crash(self) -> None:
         """kill -9: everything is forgotten, every connection breaks."""
-        self._end()
-
-    def _end(self) -> None:
-        self.up = False
-        self.disarm()
+        self.ends()
         connections, self.connections = list(self.connections.values()), {}
         for connection in connections:
             connection.cut(silently=False)
@@ -213,7 +224,7 @@ class ClusterActor(Actor):
             if connection.open:
                 connection.to_host.flush()
         if stopped:
-            self._end()
+            self.crash()
             world.comes_back(self)
         else:
             self.arm(self.state.next_deadline())
@@ -300,8 +311,7 @@ class HostActor(Actor):
 
     def kill(self) -> None:
         """kill -9: the process is gone; the cluster learns of it, or not."""
-        self.up = False
-        self.disarm()
+        self.ends()
         if self.connection is not None:
             self.connection.cut(silently=self.world.rng.random() < 0.3)
             self.connection = None
@@ -515,8 +525,7 @@ class NodeActor(HostActor):
         return effects
 
     def _stop(self) -> None:
-        self.up = False
-        self.disarm()
+        self.ends()
         self._end_workers()
         self.world.saw("node_stopped", self)
         self.world.comes_back(self)
@@ -569,8 +578,7 @@ class ClientActor(HostActor):
         if self.up:
             self.closed = True
             self.perform(self.state.close())
-            self.up = False
-            self.disarm()
+            self.ends()
             if self.connection is not None:
                 self.connection.close_from(self.connection.to_cluster, self.connection.to_host, "closed")
 

@@ -203,6 +203,8 @@ class Census(Checker):
 
     def _begin_again(self) -> None:
         self.entries: dict[tuple[int, int], Entry] = {}
+        self.undecided: list[Entry] = []
+        self.numbered: dict[int, Entry] = {}
         self.nodes: dict[int, Registered] = {}
         self.newcomers: set[int] = set()
         self.stale_expected = False
@@ -239,11 +241,13 @@ class Census(Checker):
         known = self.entries.get((peer, message.id))
         submit = message if isinstance(message, Submit) else Submit(message.id, 0, False, 0.0, 0, 0, b"")
         if known is None:
-            self.entries[peer, message.id] = Entry(peer, message.id, submit, self.now(), self.now())
+            known = self.entries[peer, message.id] = Entry(peer, message.id, submit, self.now(), self.now())
         else:
             assert not known.message.payload, "a task id is submitted while it is in use"
             known.message = submit
             known.came_at = self.now()
+        if submit.payload:
+            self.undecided.append(known)
 
     def cluster_lost(self, connection: Connection) -> None:
         self._peer_gone(connection.peer)
@@ -262,7 +266,8 @@ class Census(Checker):
         entry.on = None
         entry.waits_since = self.now()
 
-    def cluster_decided(self, effects: Iterable[object]) -> None:
+    def cluster_decided(self, effects: list[object]) -> None:
+        self._number(effects)
         for effect in effects:
             match effect:
                 case Send(peer=peer, message=Outcome() as outcome):
@@ -275,6 +280,15 @@ class Census(Checker):
                 case Close(peer=peer):
                     self._peer_gone(peer)
         self._count()
+
+    def _number(self, effects: list[object]) -> None:
+        """Tasks are known to nodes by the order in which they were admitted."""
+        answers = [(e.peer, e.message) for e in effects if isinstance(e, Send) and isinstance(e.message, Outcome)]
+        rejected = {(peer, outcome.id) for peer, outcome in answers if outcome.status == Status.REJECTED}
+        for entry in self.undecided:
+            if (entry.peer, entry.id) not in rejected:
+                self.numbered[len(self.numbered) + 1] = entry
+        self.undecided.clear()
 
     def _answered(self, peer: int, outcome: Outcome) -> None:
         entry = self.entries.pop((peer, outcome.id), None)
@@ -290,12 +304,12 @@ class Census(Checker):
 
     def _assigned(self, peer: int, assign: Assign) -> None:
         errand = self.world.ledger.of(assign.payload)
-        matching = [e for e in self.entries.values() if e.message.payload and e.message.payload == assign.payload]
-        assert matching, f"{errand.tag} is assigned and is not in the cluster"
-        waiting = [e for e in matching if e.on is None and e.attempt + 1 == assign.attempt]
-        assert waiting, f"{errand.tag} is assigned while a node has it, or attempts are not counted"
-        entry = waiting[0]
-        if not entry.attempt and len(matching) == 1:  # a client that lost its connection may have sent it again
+        entry = self.numbered[assign.id]
+        assert not entry.gone, f"{errand.tag} is assigned and is not in the cluster"
+        assert entry.on is None, f"{errand.tag} is assigned while a node has it"
+        assert assign.payload == entry.message.payload
+        assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
+        if not entry.attempt:
             ahead = next(
                 e
                 for e in self.entries.values()
