@@ -20,6 +20,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
+from argon.scheduling.client_state import PROBE_TASKS
 from argon.scheduling.effects import Close, Refused
 from tests.support.drivers import CLUSTER, KIND, ClientDriver, detail
 
@@ -207,27 +208,62 @@ def test_retries_are_spread_and_grow_apart() -> None:
 
 def test_retries_that_no_answer_pays_for_slow_down_to_one_a_second() -> None:
     client = ClientDriver(credits=500)
+
+    handled = 0
+
+    def reject_all() -> None:
+        nonlocal handled
+        while handled < len(client.submitted()):
+            id_ = client.submitted()[handled]
+            handled += 1
+            client.answer(id_, REJECTED, credits=500, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+
+    for _ in range(300):
+        client.submit()
+    reject_all()
+    seconds = []
+    for _ in range(150):
+        before = len(client.submitted())
+        for _ in range(10):
+            client.wait(0.1)
+            reject_all()
+        seconds.append(len(client.submitted()) - before)
+    assert sum(seconds[:20]) >= 100, "the budget"
+    assert 8 <= sum(seconds[-10:]) <= 12
+
+
+def test_client_whose_tasks_were_all_rejected_returns_with_a_few() -> None:
+    client = ClientDriver(credits=500)
     ids = [client.submit() for _ in range(300)]
     for id_ in ids:
         client.answer(id_, REJECTED, credits=500, detail=Refusal.QUEUE_FULL, wait_s=0.01)
     client.wait(2.0)
-    first = len(client.submitted()) - 300
-    assert 100 <= first <= 103, "the budget"
-    client.wait(10.0)
-    assert 9 <= len(client.submitted()) - 300 - first <= 11
+    assert len(client.submitted()) == 300 + PROBE_TASKS
 
 
-def test_answers_pay_for_retries() -> None:
-    client = ClientDriver(credits=1000)
-    ids = [client.submit() for _ in range(200)]
-    for id_ in ids[:100]:
-        client.answer(id_, REJECTED, credits=1000, detail=Refusal.QUEUE_FULL, wait_s=0.01)
-    for id_ in ids[100:150]:
-        client.answer(id_, credits=1000)
-    for id_ in ids[150:]:
-        client.answer(id_, REJECTED, credits=1000, detail=Refusal.QUEUE_FULL, wait_s=0.01)
-    client.wait(0.5)
-    assert 109 <= len(client.submitted()) - 200 <= 111
+def test_answered_task_invites_a_rejected_one_at_once() -> None:
+    client = ClientDriver(credits=100)
+    first, second = client.submit(), client.submit()
+    client.answer(first, REJECTED, credits=100, detail=Refusal.QUEUE_FULL, wait_s=30.0)
+    assert len(client.submitted()) == 2
+    client.answer(second, credits=100)
+    assert client.submitted() == [first, second, first]
+
+
+def test_idle_client_begins_with_a_few_tasks_and_goes_on_when_an_answer_tells_what_it_may() -> None:
+    client = ClientDriver(credits=100)
+    ids = [client.submit() for _ in range(50)]
+    assert len(client.submitted()) == PROBE_TASKS
+    client.answer(ids[0], credits=40)
+    assert len(client.submitted()) == 41
+
+
+def test_caller_who_wants_to_know_at_once_may_use_all_credits() -> None:
+    client = ClientDriver(credits=30)
+    for _ in range(35):
+        client.submit(retries=0)
+    assert len(client.submitted()) == 30
+    assert len(client.settled()) == 5
 
 
 # --- timeouts ---------------------------------------------------------------------------------------------------------

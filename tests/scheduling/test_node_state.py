@@ -355,7 +355,7 @@ def test_doomed_task_that_was_begun_is_killed_although_the_answer_before_it_was_
     node = quick_node()
     node.assign(1)
     node.assign(2)
-    first, second = node.given(1)[-2:]
+    first = node.given(1)[-2]
     node.say(Cancel(2))
     node.recalled(1)
     assert node.all(Kill) == [Kill(1, False)], "it was begun, so the one before it is done"

@@ -3,10 +3,12 @@
 In: tasks from callers, what the cluster says, and when. Out: effects, in order: messages to send and callers to
 answer. It must never do I/O, read a clock, or look into a payload.
 
-A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs. A
-rejected task is tried again after a pause with full jitter, as long as the retry budget lasts: retries are paid for by
-answers, one for every five, so that they cannot keep an overload alive. A task that was sent on a lost connection is
-Lost, unless it may run twice.
+A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
+Where nothing is outstanding, credits are old news, and others may have come meanwhile: so a client begins with a few
+tasks, and the first answer tells what it may have now. A rejected task is tried again when an answer has left room for
+it, or after a pause with full jitter, as long as the retry budget lasts: retries by the clock are paid for by answers,
+one for every five, so that they cannot keep an overload alive. A task sent on a lost connection is Lost, unless it may
+run twice.
 """
 
 from __future__ import annotations
@@ -43,10 +45,12 @@ from argon.settings import MAX_PAYLOAD_BYTES
 if TYPE_CHECKING:
     from random import Random
 
+PROBE_TASKS = 16
 _LEVELS = 5
 _BACKOFF_MIN_S = 0.02
 _BACKOFF_MAX_S = 5.0
 _BUDGET_MAX = 100.0
+_RETRY_PRICE = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
 _BUDGET_PER_ANSWER = 0.2
 _BUDGET_PER_S = 1.0
 _ANSWER_GRACE_S = 1.0
@@ -93,6 +97,7 @@ class ClientState:
         self._cluster: Peer | None = None
         self._credits = 0
         self._outstanding = 0
+        self._probing = True
         self._sequence = 0
         self._tasks: dict[int, ClientTask] = {}
         self._backlog: list[deque[ClientTask]] = [deque() for _ in range(_LEVELS)]
@@ -113,6 +118,7 @@ class ClientState:
         self._cluster = peer
         self._credits = welcome.credits
         self._outstanding = 0
+        self._probing = True
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
@@ -147,6 +153,8 @@ class ClientState:
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
+            if options.retries == 0:
+                self._probing = False  # its caller wants to know now
             self._wait_for_turn(task)
             self._send(now, effects)
         return task.id, effects
@@ -189,6 +197,8 @@ class ClientState:
                     effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
         self._note_answers(answers, now)
         self._send(now, effects)
+        if not self._outstanding:
+            self._probing = True
         return effects
 
     def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
@@ -225,10 +235,7 @@ class ClientState:
     def tick(self, now: float) -> list[ClientEffect]:
         """Time has passed."""
         effects: list[ClientEffect] = []
-        while self._pauses and self._pauses[0][0] <= now:
-            task = heappop(self._pauses)[2]
-            if self._tasks.get(task.id) is task:
-                self._wait_for_turn(task)
+        self._end_pauses(now)
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task:
@@ -244,9 +251,7 @@ class ClientState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         beat = self._liveness.next_deadline()
-        moment = inf if beat is None else beat
-        if self._pauses:
-            moment = min(moment, self._pauses[0][0])
+        moment = min(inf if beat is None else beat, self._pause_ends_at())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         return None if moment == inf else moment
@@ -272,8 +277,9 @@ class ClientState:
         cluster = self._cluster
         if cluster is None:
             return
+        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
         for level in self._backlog:
-            while level and self._outstanding < self._credits:
+            while level and self._outstanding < limit:
                 task = level.popleft()
                 if task.sent or self._tasks.get(task.id) is not task:
                     continue
@@ -292,6 +298,7 @@ class ClientState:
 
     def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         self._credits = m.credits
+        self._probing = False
         task = self._tasks.get(m.id)
         if task is None or not task.sent:
             if m.id in self._abandoned:
@@ -303,28 +310,42 @@ class ClientState:
         if m.status == Status.REJECTED and m.detail != Refusal.TOO_LARGE and not task.cancelled:
             self._rejected(task, m, now, effects)
             return
-        if m.status != Status.REJECTED and self._budget < _BUDGET_MAX:
-            self._budget += _BUDGET_PER_ANSWER
         self._settle(task, m, effects)
+        if m.status != Status.REJECTED:
+            self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
+            self._invite()
+
+    def _invite(self) -> None:
+        """An answered task has left room for one: the rejected task that would return first need not wait longer."""
+        while self._pauses:
+            task = heappop(self._pauses)[2]
+            if self._tasks.get(task.id) is task:
+                self._wait_for_turn(task)
+                return
 
     def _rejected(self, task: ClientTask, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         task.rejections += 1
         retries = task.options.retries
-        pause_s = m.wait_s + self._rng.uniform(
-            0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20))
-        )
-        again_at = now + self._pay(now, pause_s)
+        jitter_s = self._rng.uniform(0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20)))
+        again_at = now + m.wait_s + jitter_s
         if (retries is not None and task.rejections > retries) or again_at >= task.deadline:
             self._settle(task, m, effects)
         else:
             heappush(self._pauses, (again_at, task.id, task))
 
-    def _pay(self, now: float, pause_s: float) -> float:
-        """Takes one retry from the budget; on credit, the pause lasts until the debt is paid by time."""
+    def _end_pauses(self, now: float) -> None:
+        """Rejected tasks whose pause is over return to the backlog, as far as the budget pays for it."""
         self._budget = min(_BUDGET_MAX, self._budget + (now - self._budget_at) * _BUDGET_PER_S)
         self._budget_at = now
-        self._budget -= 1.0
-        return max(pause_s, -self._budget / _BUDGET_PER_S)
+        while self._pauses and self._pauses[0][0] <= now and self._budget >= _RETRY_PRICE:
+            task = heappop(self._pauses)[2]
+            if self._tasks.get(task.id) is task:
+                self._budget -= 1.0
+                self._wait_for_turn(task)
+
+    def _pause_ends_at(self) -> float:
+        short = max(0.0, 1.0 - self._budget)
+        return max(self._pauses[0][0], self._budget_at + short / _BUDGET_PER_S) if self._pauses else inf
 
     # ---- answering ----------------------------------------------------------------------------------------------
 
