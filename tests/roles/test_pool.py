@@ -337,6 +337,36 @@ def test_death_before_a_large_task_is_claimed_counts_it_as_not_begun() -> None:
     play(scenario)
 
 
+def test_death_at_a_random_moment_leaves_at_most_one_task_in_doubt(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    ran = tmp_path / "ran"
+    ran.touch()
+    workers = range(1, 7)
+
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(*workers)
+        for worker in workers:
+            ids = range(1000 * worker, 1000 * worker + 300)
+            sizes = [rng.choice([0, 10, 3000, 150_000]) for _ in ids]
+            given = [task(id_, tasks.note, str(ran), id_, bytes(size)) for id_, size in zip(ids, sizes, strict=True)]
+            watched.give(worker, *given)
+            enough = rng.randrange(100)
+            await watched.until(lambda ids=ids, enough=enough: len(watched.outcomes.keys() & set(ids)) >= enough)
+            watched.pool.kill(worker, forced=True)
+            end = await watched.exit(worker)
+            watched.take(end.outcomes)
+            begun = set(map(int, ran.read_text().split())) & set(ids)
+            done = watched.outcomes.keys() & set(ids)
+            assert end.unstarted == list(ids)[len(ids) - len(end.unstarted) :]
+            assert not begun & set(end.unstarted)
+            assert done <= begun
+            assert len(ids) - len(done) - len(end.unstarted) <= 1
+
+    play(scenario)
+
+
 def test_death_is_seen_though_a_child_holds_the_channel_open() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
