@@ -18,7 +18,7 @@ import pytest
 from argon.errors import MayHaveRun, RemoteError, ResultNotSerializable, TaskError, UnknownFunction
 from argon.protocol.framing import Framing
 from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome
-from argon.roles.worker import WorkerConfig
+from argon.roles.worker_config import WorkerConfig
 from tests.support import tasks
 from tests.support.processes import (
     ROOT,

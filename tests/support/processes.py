@@ -21,7 +21,7 @@ from argon.roles.inbox import Inbox, create_claims
 from argon.roles.outbox import Outbox, create_page
 from argon.roles.payload import pack_call, unpack_failure, unpack_result
 from argon.roles.pool import Pool, WorkerExit
-from argon.roles.worker import WorkerConfig
+from argon.roles.worker_config import WorkerConfig
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

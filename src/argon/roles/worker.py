@@ -28,6 +28,7 @@ from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, St
 from argon.roles.inbox import ID, PACKET_BYTES, cut, open_unclaimed
 from argon.roles.outbox import Outbox, protect
 from argon.roles.payload import pack_failure, pack_result, unpack_call
+from argon.roles.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -42,18 +43,6 @@ _read_id, ID_BYTES = ID.unpack, ID.size
 _COMPLETED, _FAILED = int(Status.COMPLETED), int(Status.FAILED)
 _YES, _NO = int(Entered.YES), int(Entered.NO)
 _RAISED = int(FailureKind.RAISED)
-
-
-class WorkerConfig(msgspec.Struct):
-    """What a node tells its worker, as JSON on the command line."""
-
-    inbox_fd: int
-    claims_fd: int
-    outbox_fd: int
-    parent_pid: int
-    node: str
-    include: list[str]
-    max_payload_bytes: int
 
 
 class Worker:

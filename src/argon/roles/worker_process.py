@@ -21,7 +21,7 @@ from argon.protocol.framing import Framing
 from argon.protocol.messages import Heartbeat, Outcome, Status
 from argon.roles.inbox import PACKET_BYTES, Inbox, create_claims
 from argon.roles.outbox import Outbox, create_page
-from argon.roles.worker import WorkerConfig
+from argon.roles.worker_config import WorkerConfig
 
 PACKETS_AT_ONCE = 16
 PACKETS_LEFT_MAX = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
