@@ -136,7 +136,7 @@ class ClientShell:
             if isinstance(message, StatusReply) and self._numbers:
                 reply = self._numbers.pop(0)
                 if not reply.done():
-                    reply.set_result(msgspec.json.decode(message.text))
+                    _answer(reply, message.text)
             else:
                 others.append(message)
         return others
@@ -179,3 +179,10 @@ class ClientShell:
         if self._channel is not None:
             self._channel.flush()
         self._timer.arm(self._state.next_deadline())
+
+
+def _answer(reply: asyncio.Future[dict[str, Any]], text: bytes) -> None:
+    try:
+        reply.set_result(msgspec.json.decode(text, type=dict[str, Any]))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        reply.set_exception(ConnectionFailed(f"the cluster's numbers cannot be read: {error}"))
