@@ -16,11 +16,12 @@ from argon.errors import ConnectionFailed
 from argon.net.security import find_token
 from argon.protocol.messages import Outcome, Status
 from argon.roles.answers import value_of
+from argon.roles.client import arguments_of
 from argon.roles.client_shell import ClientShell
 from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
 from argon.scheduling.client_state import TaskOptions
-from argon.settings import DEFAULT_ADDRESS, parse_address
+from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 
 
 class AsyncFuture(asyncio.Future[Any]):
@@ -61,7 +62,7 @@ class AsyncClient:
         parse_address(address)
         self._address = address
         self._token = token
-        self._connect_timeout_s = connect_timeout
+        self._connect_timeout_s = check_seconds("connect_timeout", connect_timeout)
         self._options = TaskOptions()
         self._shells: list[ClientShell] = []
 
@@ -132,13 +133,14 @@ class AsyncClient:
         """Values of ``function`` over the zipped iterables, in order, fed lazily.
 
         Only so many tasks are under way as the cluster's credits allow, however long the iterables are. When the loop
-        is left early, those under way are cancelled.
+        is left early, or an iterable raises, those under way are cancelled.
         """
         waiting: deque[asyncio.Future[Any]] = deque()
         try:
-            for arguments in zip(*iterables, strict=False):
+            for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                while waiting and (len(waiting) >= self._shells[0].window() or waiting[0].done()):
+                window = self._shells[0].window()
+                while waiting and (len(waiting) >= window or waiting[0].done()):
                     yield await waiting.popleft()
             while waiting:
                 yield await waiting.popleft()

@@ -10,28 +10,39 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import copy
+import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import count
 from time import monotonic
 from typing import Any, NamedTuple, Self
 
 from argon.errors import ConnectionFailed, TaskExpired
 from argon.net.security import find_token
-from argon.protocol.messages import Outcome, Payload, Status
+from argon.protocol.codec import encode_detail
+from argon.protocol.messages import Detail, Entered, Outcome, Payload, Status
 from argon.roles.answers import value_of
 from argon.roles.client_shell import ClientShell
 from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
 from argon.roles.server import run_on_own_loop
 from argon.scheduling.client_state import TaskOptions
-from argon.settings import DEFAULT_ADDRESS, parse_address
+from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
+
+_NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"
+_CLOSED = Detail("the client was closed")
+
+log = logging.getLogger("argon.client")
+_notifying = threading.Lock()
 
 
 class TaskFuture(concurrent.futures.Future[Any]):
     """A task's future. ``cancel()`` ends the task, wherever it is: one that is queued never runs, one that runs is
     killed."""
+
+    _notified = False
 
     def __init__(self, loop_thread: LoopThread) -> None:
         super().__init__()
@@ -44,9 +55,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def cancel(self) -> bool:
         """Cancels the task; False only when it is done already."""
-        if not super().cancel():
+        if not self._end_cancelled():
             return False
-        self.set_running_or_notify_cancel()
         self._loop_thread.cancel(self)
         return True
 
@@ -64,15 +74,29 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """Takes the outcome; one that comes after ``cancel()`` is too late."""
         if self.done():
             return
-        if outcome.status == Status.CANCELLED:
-            super().cancel()
+        try:
+            if outcome.status == Status.CANCELLED:
+                self._end_cancelled()
+                return
+            value, error = value_of(outcome)
+            if error is None:
+                self.set_result(value)
+            else:
+                self.set_exception(error)
+        except concurrent.futures.InvalidStateError:
+            pass  # it was cancelled at this very moment
+        except BaseException:  # this thread brings everybody's answers: no caller's callback may end it
+            log.exception("! a callback of a task's future ended in an exception")
+
+    def _end_cancelled(self) -> bool:
+        """Cancels the future, and tells those who wait for several, once."""
+        if not super().cancel():
+            return False
+        with _notifying:
+            first, self._notified = not self._notified, True
+        if first:
             self.set_running_or_notify_cancel()
-            return
-        value, error = value_of(outcome)
-        if error is None:
-            self.set_result(value)
-        else:
-            self.set_exception(error)
+        return True
 
     def stop_refused(self) -> None:
         """A queued-only cancel came too late."""
@@ -104,6 +128,7 @@ class LoopThread:
         self._inbox: deque[_Packed] = deque()
         self._woken = False
         self._closed = False
+        self._ended = False
         self._connected: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(
             target=run_on_own_loop, args=(self._live(connect_timeout_s),), name="argon-client", daemon=True
@@ -119,31 +144,28 @@ class LoopThread:
 
     def submit(self, future: TaskFuture, kind: int, payload: Payload, options: TaskOptions) -> None:
         """Hands a packed task to the loop, waking it once for all that come before it wakes."""
-        if self._closed:
-            raise ConnectionFailed("this client is closed; make a new one")
-        if self._pid != os.getpid():
-            raise RuntimeError(
-                f"this client belongs to process {self._pid}, and this is {os.getpid()}; make one after the fork"
-            )
+        self._refuse_unless_usable()
         self._inbox.append(_Packed(future, kind, payload, options, deadline_of(options)))
-        if not self._woken:
+        if self._ended:
+            self._refuse_rest()
+        elif not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._take)
+            self._wake(self._take)
 
     def cancel(self, future: TaskFuture, queued_only: bool = False) -> None:
         """Asks for the end of a task."""
         if not self._closed:
-            self._loop.call_soon_threadsafe(self._cancel, future, queued_only)
+            self._wake(self._cancel, future, queued_only)
 
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Runs a coroutine on the loop and waits for it."""
-        if self._closed:
-            coroutine.close()
-            raise ConnectionFailed("this client is closed; make a new one")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def status(self) -> dict[str, Any]:
         """The cluster's numbers."""
+        self._refuse_unless_usable()
+        if self.here():
+            raise RuntimeError(_NO_WAITING_HERE)
         numbers: dict[str, Any] = self.call(self._shell.status())
         return numbers
 
@@ -160,11 +182,13 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def refuse_waiting(self, future: TaskFuture) -> None:
-        """Refuses to wait on the loop's own thread, which would stop every answer."""
-        if self.here() and not future.done():
-            raise RuntimeError(
-                "a callback must not wait for another task: it runs on the thread that brings the answers"
-            )
+        """Refuses to wait where no answer can come: on the loop's own thread, and in a forked process."""
+        if future.done():
+            return
+        if self.here():
+            raise RuntimeError(_NO_WAITING_HERE)
+        if self._pid != os.getpid():
+            raise RuntimeError(self._elsewhere())
 
     def close(self) -> None:
         """Ends the connection and the thread."""
@@ -174,6 +198,30 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._ending.set)
         if not self.here():
             self._thread.join()
+
+    def _refuse_unless_usable(self) -> None:
+        if self._closed:
+            raise ConnectionFailed("this client is closed; make a new one")
+        if self._pid != os.getpid():
+            raise RuntimeError(self._elsewhere())
+
+    def _elsewhere(self) -> str:
+        return f"this client belongs to process {self._pid}, and this is {os.getpid()}; make one after the fork"
+
+    def _wake(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            pass  # the loop has just been closed, and has answered everything
+
+    def _refuse_rest(self) -> None:
+        """Answers what came while the client was being closed. Each is taken by one thread only."""
+        while self._inbox:
+            try:
+                packed = self._inbox.popleft()
+            except IndexError:
+                return
+            packed.future.settle(Outcome(0, Status.LOST, Entered.NO, payload=encode_detail(_CLOSED)))
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
@@ -187,12 +235,19 @@ class LoopThread:
             self._connected.set_exception(error)
             return
         self._connected.set_result(None)
-        await self._ending.wait()
-        self._take()
-        await self._shell.close()
+        try:
+            await self._ending.wait()
+        finally:
+            self._closed = True
+            self._take()
+            self._ended = True  # a thread that hands over a task now sees this, or is seen by the next line
+            self._refuse_rest()
+            await self._shell.close()
 
     def _take(self) -> None:
         self._woken = False
+        if self._ended:
+            return
         inbox, shell = self._inbox, self._shell
         while inbox:
             future, kind, payload, options, deadline = inbox.popleft()
@@ -236,7 +291,7 @@ class Client:
         parse_address(address)
         self.address = address
         self._options = TaskOptions()
-        self._thread = LoopThread(address, find_token(token), connect_timeout)
+        self._thread = LoopThread(address, find_token(token), check_seconds("connect_timeout", connect_timeout))
 
     def __enter__(self) -> Self:
         return self
@@ -306,9 +361,7 @@ class Client:
             TaskError: what became of the task otherwise; see ``argon.errors``.
         """
         if self._thread.here():
-            raise RuntimeError(
-                "a callback must not wait for another task: it runs on the thread that brings the answers"
-            )
+            raise RuntimeError(_NO_WAITING_HERE)
         return self.submit(function, *args, **kwargs).result()
 
     def map(
@@ -321,7 +374,8 @@ class Client:
         """Values of ``function`` over the zipped iterables, in order, fed lazily.
 
         Only so many tasks are under way as the cluster's credits allow, however long the iterables are. A task's
-        exception is raised in its place. When the iterator is closed early, the tasks under way are cancelled.
+        exception is raised in its place. When the iterator is closed early, or an iterable raises, the tasks under way
+        are cancelled.
 
         Args:
             timeout: seconds from now until the last value, None for ever.
@@ -340,7 +394,7 @@ class Client:
     ) -> Iterator[Any]:
         waiting: deque[concurrent.futures.Future[Any]] = deque()
         try:
-            for arguments in zip(*iterables, strict=False):
+            for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
                 while waiting and (len(waiting) >= self._thread.window() or waiting[0].done()):
                     yield _result_by(waiting.popleft(), end)
@@ -349,6 +403,20 @@ class Client:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def arguments_of(iterables: tuple[Iterable[Any], ...]) -> Iterator[tuple[Any, ...]]:
+    """What ``map`` gives to each task. When an iterable raises, a note on its exception says at which item."""
+    items = zip(*iterables, strict=False)
+    for number in count():
+        try:
+            arguments = next(items)
+        except StopIteration:
+            return
+        except Exception as error:
+            error.add_note(f"raised by what was given to map, for item {number}")
+            raise
+        yield arguments
 
 
 def _result_by(future: concurrent.futures.Future[Any], end: float | None) -> Any:
