@@ -97,9 +97,10 @@ def test_credits_that_a_heartbeat_brings_are_used_at_once() -> None:
     ids = [client.submit() for _ in range(5)]
     client.say(Heartbeat(credits=3))
     assert client.submitted() == ids[:3]
-    client.say(Heartbeat(credits=2))
-    assert client.state.window() == 6, "only an answer takes credits away"
     client.say(Heartbeat())
+    assert client.state.window() == 6
+    client.say(Heartbeat(credits=2))
+    client.answer(ids[0], credits=2)
     assert client.submitted() == ids[:3]
 
 
@@ -256,6 +257,16 @@ def test_idle_client_begins_with_a_few_tasks_and_goes_on_when_an_answer_tells_wh
     assert len(client.submitted()) == PROBE_TASKS
     client.answer(ids[0], credits=40)
     assert len(client.submitted()) == 41
+
+
+def test_idle_client_of_long_tasks_goes_on_when_a_heartbeat_tells_what_it_may() -> None:
+    client = ClientDriver(credits=100)
+    for _ in range(50):
+        client.submit()
+    client.say(Heartbeat())
+    assert len(client.submitted()) == PROBE_TASKS
+    client.say(Heartbeat(credits=40))
+    assert len(client.submitted()) == 40
 
 
 def test_caller_who_wants_to_know_at_once_may_use_all_credits() -> None:

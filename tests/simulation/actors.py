@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from copy import copy
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -330,7 +331,8 @@ class HostActor(Actor):
 
 
 class SimulatedWorker:
-    """A worker process: an inbox of tasks not yet taken, the one that runs, and outcomes not yet sent."""
+    """A worker process: an inbox of tasks not yet taken, the one that runs, outcomes not yet sent, and outcomes sent
+    that its node has not read yet."""
 
     def __init__(self, node: NodeActor, number: int) -> None:
         self.node = node
@@ -338,6 +340,7 @@ class SimulatedWorker:
         self.inbox: deque[Assign] = deque()
         self.running: Assign | None = None
         self.outbox: list[Outcome] = []
+        self.unread: list[Outcome] = []
         self.alive = True
         self.retiring = False
         self.killed = False
@@ -355,10 +358,12 @@ class SimulatedWorker:
         self._wake()
 
     def recall(self) -> tuple[list[int], list[Outcome]]:
-        """What it has not begun, and what it has finished and not sent; both are the node's again."""
-        unstarted, outcomes = [assign.id for assign in self.inbox], self.outbox
+        """What it has not begun, and all that it has finished, sent or not; it may send the same once more."""
+        unstarted, outcomes = [assign.id for assign in self.inbox], [*self.unread, *map(copy, self.outbox)]
         self.inbox.clear()
-        self.outbox = []
+        self.unread = []
+        if self.node.world.rng.random() < 0.7:
+            self.outbox = []
         return unstarted, outcomes
 
     def kill(self, forced: bool) -> None:
@@ -414,8 +419,10 @@ class SimulatedWorker:
     def _flush(self) -> None:
         self._flushing = False
         if self.alive and self.outbox:
-            outcomes, self.outbox = self.outbox, []
-            self.node.worker_answered(self.number, outcomes)
+            self.unread += self.outbox
+            self.outbox = []
+            latency_s = self.node.world.rng.uniform(0.0, 0.0005)
+            self.node.world.agenda.after(latency_s, self.node.worker_answered, self)
 
 
 class NodeActor(HostActor):
@@ -454,9 +461,10 @@ class NodeActor(HostActor):
         if self.soon(self.worker_ready, number) and number in self.workers:
             self.perform(self.state.worker_ready(number, self.world.agenda.now))
 
-    def worker_answered(self, number: int, outcomes: list[Outcome]) -> None:
-        if self.soon(self.worker_answered, number, outcomes):
-            self.perform(self.state.worker_answered(number, outcomes, self.world.agenda.now))
+    def worker_answered(self, worker: SimulatedWorker) -> None:
+        if self.soon(self.worker_answered, worker) and worker.unread and self.workers.get(worker.number) is worker:
+            outcomes, worker.unread = worker.unread, []
+            self.perform(self.state.worker_answered(worker.number, outcomes, self.world.agenda.now))
 
     def worker_ended(self, worker: SimulatedWorker, signal: int, exit_code: int) -> None:
         if self.soon(self.worker_ended, worker, signal, exit_code) and self.workers.get(worker.number) is worker:

@@ -136,8 +136,8 @@ class Heeded(Checker):
 
     def heard(self, host: HostActor, said: list[Message]) -> None:
         for message in said:
-            if isinstance(message, Heartbeat):
-                self.credits[host.name] = max(self.credits[host.name], message.credits)
+            if isinstance(message, Heartbeat) and message.credits:
+                self.credits[host.name] = message.credits
             if isinstance(message, Outcome) and host.name in self.credits:
                 errand = self.outstanding[host.name].pop(message.id)
                 self.credits[host.name] = message.credits

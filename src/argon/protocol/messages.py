@@ -169,7 +169,7 @@ class Capacity(msgspec.Struct):
 class Heartbeat(msgspec.Struct):
     """Still here. Any bytes that arrive say the same; this is for when there is nothing else to say.
 
-    To a client it says how many tasks it may have outstanding, if that is more than it knows; 0 says nothing of it.
+    To a client it says how many tasks it may have outstanding from now on; 0 says nothing of it.
     """
 
     credits: int = 0

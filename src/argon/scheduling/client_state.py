@@ -5,10 +5,10 @@ answer. It must never do I/O, read a clock, or look into a payload.
 
 A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
 Where nothing is outstanding, credits are old news, and others may have come meanwhile: so a client begins with a few
-tasks, and the first answer tells what it may have now. A rejected task is tried again when an answer has left room for
-it, or after a pause with full jitter, as long as the retry budget lasts: retries by the clock are paid for by answers,
-one for every five, so that they cannot keep an overload alive. A task sent on a lost connection is Lost, unless it may
-run twice.
+tasks, and the first answer or heartbeat tells what it may have now. A rejected task is tried again when an answer has
+left room for it, or after a pause with full jitter, as long as the retry budget lasts: retries by the clock are paid
+for by answers, one for every five, so that they cannot keep an overload alive. A task sent on a lost connection is
+Lost, unless it may run twice.
 """
 
 from __future__ import annotations
@@ -190,7 +190,9 @@ class ClientState:
                     if message.id in self._tasks:
                         effects.append(Refused(message.id))
                 case Heartbeat():
-                    self._credits = max(self._credits, message.credits)
+                    if message.credits:
+                        self._credits = message.credits
+                        self._probing = False
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
