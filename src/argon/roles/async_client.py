@@ -65,13 +65,15 @@ class AsyncClient:
         self._connect_timeout_s = check_seconds("connect_timeout", connect_timeout)
         self._options = TaskOptions()
         self._shells: list[ClientShell] = []
+        self._connecting = asyncio.Lock()
 
     async def connect(self) -> None:
         """Connects; ``async with`` does it by itself. A lost connection is renewed for ever."""
-        if not self._shells:
-            shell = ClientShell(self._address, find_token(self._token), self._settled)
-            await shell.connect(self._connect_timeout_s)
-            self._shells.append(shell)
+        async with self._connecting:
+            if not self._shells:
+                shell = ClientShell(self._address, find_token(self._token), self._settled)
+                await shell.connect(self._connect_timeout_s)
+                self._shells.append(shell)
 
     async def close(self) -> None:
         """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
