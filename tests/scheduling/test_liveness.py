@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from argon.scheduling.liveness import Liveness
 
 
 def test_nobody_there_is_nothing_to_do() -> None:
     liveness = Liveness(5.0, 15.0)
-    assert liveness.next_deadline() is None
+    assert liveness.next_deadline() == inf
     assert liveness.beat(1e9) == ([], [])
 
 
@@ -62,7 +64,7 @@ def test_peer_that_left_is_forgotten() -> None:
     liveness.join(1, 100.0)
     liveness.leave(1)
     liveness.leave(2)
-    assert liveness.next_deadline() is None
+    assert liveness.next_deadline() == inf
     assert liveness.beat(200.0) == ([], [])
 
 

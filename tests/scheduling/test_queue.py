@@ -62,7 +62,7 @@ def test_queue_when_empty_has_nothing() -> None:
     assert queue.peek(NOW) is None
     assert len(queue) == queue.size_bytes == 0
     assert queue.oldest(NOW) == 0.0
-    assert queue.next_deadline() is None
+    assert queue.next_deadline() == inf
     assert queue.waiting() == []
 
 

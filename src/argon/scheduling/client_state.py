@@ -252,8 +252,9 @@ class ClientState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        beat = self._liveness.next_deadline()
-        moment = min(inf if beat is None else beat, self._pause_ends_at())
+        moment = self._liveness.next_deadline()
+        if self._pauses:
+            moment = min(moment, self._pause_ends_at())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         return None if moment == inf else moment
@@ -347,7 +348,7 @@ class ClientState:
 
     def _pause_ends_at(self) -> float:
         short = max(0.0, 1.0 - self._budget)
-        return max(self._pauses[0][0], self._budget_at + short / _BUDGET_PER_S) if self._pauses else inf
+        return max(self._pauses[0][0], self._budget_at + short / _BUDGET_PER_S)
 
     # ---- answering ----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,8 @@
 """The corridor of the cluster: every message comes through here, and every effect leaves from here.
 
 In: what peers say and when, and that they come and go. Out: effects, in order. It passes each task through admission,
-the queue, membership and the router, which are blind to each other. It must never do I/O, read a clock, or look into
-a payload.
-
-A task lives in one room at a time: the queue, one node, or gone. ``check()`` asserts that and the other invariants.
+the queue, membership and the router, which are blind to each other; a task is in one of them, on one node, or gone.
+It must never do I/O, read a clock, or look into a payload.
 """
 
 from __future__ import annotations
@@ -155,9 +153,10 @@ class ClusterState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        drain_until = None if self._stopped else self._drain_until
-        moments = (self._queue.next_deadline(), self._liveness.next_deadline(), drain_until)
-        return min((moment for moment in moments if moment is not None), default=None)
+        moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
+        if self._drain_until is not None and not self._stopped:
+            moment = min(moment, self._drain_until)
+        return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""

@@ -58,6 +58,6 @@ class Liveness:
         silent = [peer for peer, at in self._heard_at.items() if now - at > self.dead_after_s]
         return [peer for peer in self._heard_at if peer not in silent], silent
 
-    def next_deadline(self) -> float | None:
-        """When ``beat`` has something to say."""
-        return None if self._next == inf else self._next
+    def next_deadline(self) -> float:
+        """When ``beat`` has something to say; infinity for never."""
+        return self._next

@@ -24,7 +24,9 @@ class Average(msgspec.Struct):
     def add(self, seconds: float, now: float, count: int = 1) -> None:
         """Adds ``count`` samples taken at ``now``, of this mean."""
         gap = now - self.at
-        kept = (0.9 - 0.9 * gap / (gap + _HALF_GAP_S)) * 0.9 ** (count - 1)
+        kept = 0.9 - 0.9 * gap / (gap + _HALF_GAP_S)
+        if count > 1:
+            kept *= 0.9 ** (count - 1)
         self.mean_s += (1.0 - kept) * (seconds - self.mean_s)
         self.at = now
 

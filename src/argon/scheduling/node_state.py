@@ -212,14 +212,11 @@ class NodeState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        beat = self._liveness.next_deadline()
-        moment = self._drain_until if beat is None else min(beat, self._drain_until)
+        moment = min(self._liveness.next_deadline(), self._drain_until, self._workers.next_deadline())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         if self._respawns:
             moment = min(moment, self._respawns[0])
-        for slot in self._workers.all():
-            moment = min(moment, slot.kill_at, slot.recall_at())
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:

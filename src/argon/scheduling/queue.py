@@ -194,9 +194,9 @@ class TaskQueue:
                 due[task.id] = task  # one that came back is noted twice
         return list(due.values())
 
-    def next_deadline(self) -> float | None:
-        """The earliest moment at which ``expire`` may have something to say."""
-        return self._deadlines[0][0] if self._deadlines else None
+    def next_deadline(self) -> float:
+        """The earliest moment at which ``expire`` may have something to say; infinity for never."""
+        return self._deadlines[0][0] if self._deadlines else inf
 
     def charge(self, client: int, seconds: float) -> None:
         """Books worker-seconds on a client: the prediction when its task leaves, the difference when it ends."""

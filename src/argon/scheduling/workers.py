@@ -167,6 +167,16 @@ class Workers:
         slot.kill_at = kill_at
         self._free.pop(slot.worker, None)
 
+    def next_deadline(self) -> float:
+        """When a worker is to be killed for good or recalled from; infinity for never."""
+        moment = inf
+        for slot in self._slots.values():
+            if slot.kill_at < moment:
+                moment = slot.kill_at
+            if len(slot.tasks) > 1 and not slot.recalled:
+                moment = min(moment, slot.progress_at + RECALL_AFTER_S)
+        return moment
+
     def _busy(self) -> int:
         if self._max_requests is None:
             return 0
