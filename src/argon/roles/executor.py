@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import concurrent.futures
 import itertools
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -94,6 +95,7 @@ class Executor(concurrent.futures.Executor):
         self._futures: set[ExecutorFuture] = set()
         self._shut_down = False
         self._ended = threading.Event()
+        self._pid = os.getpid()
         _EXECUTORS.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
@@ -110,7 +112,11 @@ class Executor(concurrent.futures.Executor):
                 raise RuntimeError("cannot schedule new futures after shutdown")
             self._futures.add(future)
         future.add_done_callback(self._done)
-        self._thread.submit(future, kind, payload, self._options)
+        try:
+            self._thread.submit(future, kind, payload, self._options)
+        except BaseException:
+            self._done(future)  # nobody will ever answer it
+            raise
         return future
 
     def map(
@@ -137,6 +143,8 @@ class Executor(concurrent.futures.Executor):
             wait: return only when that is done; otherwise it is done in the background.
             cancel_futures: cancel what no worker has begun.
         """
+        if self._pid != os.getpid():
+            return  # a forked process has no part in it
         with self._lock:
             first, self._shut_down = not self._shut_down, True
             waiting = list(self._futures)
@@ -144,7 +152,10 @@ class Executor(concurrent.futures.Executor):
             for future in waiting:
                 self._thread.cancel(future, queued_only=True)
         if first:
-            threading.Thread(target=self._finish, args=(waiting,), name="argon-executor-shutdown").start()
+            try:
+                threading.Thread(target=self._finish, args=(waiting,), name="argon-executor-shutdown").start()
+            except RuntimeError:  # the interpreter ends, and starts no thread any more
+                self._finish(waiting)
         if wait and not self._thread.here():
             self._ended.wait()
 
