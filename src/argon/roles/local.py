@@ -40,11 +40,13 @@ class LocalCluster:
     def __init__(self, workers: int | None = None, include: Sequence[str] = ()) -> None:
         if workers is not None:
             check_count("workers", workers, 1, MAX_WORKERS)
+        if isinstance(include, str):
+            raise ValueError("include is a list of directories, not one string")
         self.token = make_token()
         self._pid = os.getpid()
         self._lock = threading.Lock()
         here = [os.getcwd() if path == "" else path for path in sys.path]
-        config = json.dumps({"workers": workers, "include": [*include, *here]})
+        config = json.dumps({"workers": workers, "include": [*map(os.fspath, include), *here]})
         self._process = subprocess.Popen(
             [sys.executable, "-m", "argon.roles.local", config],
             stdin=subprocess.PIPE,
