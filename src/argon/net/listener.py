@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
-import resource
 import socket
 from collections.abc import Callable
 
 from argon.errors import ListenRefused
+from argon.net.descriptors import raise_descriptor_limit
 from argon.settings import MAX_CONNECTIONS, format_address
 
 _BACKLOG = 1024
@@ -34,7 +34,7 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
     Raises:
         ListenRefused: the host is not loopback, does not resolve, or the port is taken. The message says what to do.
     """
-    _raise_descriptor_limit()
+    raise_descriptor_limit(MAX_CONNECTIONS + 256)
     sockets = _bound_sockets(host, _loopback_addresses(host), port)
     try:
         loop = asyncio.get_running_loop()
@@ -129,12 +129,3 @@ def _bound_socket(family: socket.AddressFamily, address: str, port: int) -> sock
         )
         raise ListenRefused(f"{format_address(address, port)} {what}", host=address, port=port) from None
     return sock
-
-
-def _raise_descriptor_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + 256
-    if soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )

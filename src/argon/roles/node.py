@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from argon.errors import ConnectionFailed
 from argon.net.channel import Channel
+from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer
 from argon.net.memory import MemoryChannel, join
 from argon.net.security import find_token
@@ -50,6 +51,7 @@ from argon.settings import (
 )
 
 Link: TypeAlias = Channel | MemoryChannel
+_DESCRIPTORS_PER_WORKER = 8
 log = logging.getLogger("argon.node")
 
 
@@ -138,6 +140,7 @@ class Node(Server):
 
     async def _open(self) -> None:
         self._ready = asyncio.Event()
+        raise_descriptor_limit(_DESCRIPTORS_PER_WORKER * self.workers + 256)
         self._pool = Pool(
             node_name=self.name,
             include=self._include,
