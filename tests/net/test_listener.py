@@ -235,9 +235,9 @@ def test_port_without_permission_is_refused_with_the_reason(monkeypatch: pytest.
 
 def test_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(listener.resource, "setrlimit", lambda _, limits: asked.append(limits))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
     for soft, hard in ((256, 1024), (256, resource.RLIM_INFINITY), (100_000, 100_000)):
-        monkeypatch.setattr(listener.resource, "getrlimit", lambda _, limits=(soft, hard): limits)
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limits=(soft, hard): limits)
 
         async def main() -> None:
             server, _ = await listen("127.0.0.1", 0, Hello)
