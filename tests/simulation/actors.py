@@ -305,10 +305,16 @@ class HostActor(Actor):
             self.connection.to_cluster.flush()
 
     def close(self, reason: str) -> None:
-        connection = self.connection
-        if connection is not None:
-            connection.close_from(connection.to_cluster, connection.to_host, reason)
+        if self.connection is not None:
+            self.leave(self.connection, reason)
             self.hang_up()
+
+    def leave(self, connection: Connection, reason: str) -> None:
+        """Says goodbye, if there is somebody already to say it to."""
+        if self.welcomed:
+            connection.close_from(connection.to_cluster, connection.to_host, reason)
+        else:
+            connection.cut(silently=False)
 
     def kill(self) -> None:
         """kill -9: the process is gone; the cluster learns of it, or not."""
@@ -538,7 +544,7 @@ class NodeActor(HostActor):
         self.world.saw("node_stopped", self)
         self.world.comes_back(self)
         if self.connection is not None:
-            self.connection.close_from(self.connection.to_cluster, self.connection.to_host, "drained")
+            self.leave(self.connection, "drained")
             self.connection = None
 
     def _end_workers(self) -> None:
@@ -588,7 +594,7 @@ class ClientActor(HostActor):
             self.perform(self.state.close())
             self.ends()
             if self.connection is not None:
-                self.connection.close_from(self.connection.to_cluster, self.connection.to_host, "closed")
+                self.leave(self.connection, "closed")
 
     def kill(self) -> None:
         super().kill()
