@@ -127,6 +127,23 @@ def test_name_of_two_addresses_with_nobody_at_either_is_one_sentence(monkeypatch
     within(main())
 
 
+def test_connection_to_itself_is_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody listens on a port from which connections are made, the system may connect a socket to itself."""
+
+    async def main() -> None:
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            sock.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{sock.getsockname()[1]}"
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, sock.getsockname())
+            connect = loop.create_connection
+            monkeypatch.setattr(loop, "create_connection", lambda factory, *_: connect(factory, sock=sock))
+            assert "(nobody listens there)" in str(await failure(address))
+
+    within(main())
+
+
 @pytest.mark.parametrize(
     ("host", "says"),
     [("no-such-host.invalid", "no-such-host.invalid"), ("a..b", "not a host's name"), ("x" * 300, "not a host's name")],
@@ -314,3 +331,17 @@ def test_pauses_grow_are_spread_and_end_at_half_a_minute() -> None:
         drawn = [pause_s(failures) for _ in range(300)]
         assert RECONNECT_MIN_S / 2 <= min(drawn) < RECONNECT_MIN_S / 2 + ceiling / 10
         assert ceiling * 0.9 < max(drawn) <= ceiling
+
+
+def test_cluster_that_never_welcomes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialer_module, "HELLO_TIMEOUT_S", 0.05)
+
+    async def main() -> None:
+        async with fake_cluster() as cluster:
+            cluster.greeting = ()
+            dialling = Dialling(cluster.address)
+            with pytest.raises(ConnectionFailed, match="did not welcome it in time"):
+                await dialling.dialer.connect()
+            assert dialling.ups == dialling.downs == []
+
+    within(main())

@@ -376,7 +376,7 @@ def test_cancelled_task_that_is_rejected_is_not_tried_again() -> None:
     id_ = client.submit()
     client.cancel(id_)
     client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.1)
-    assert client.settled()[id_].entered == Entered.NO
+    assert (client.settled()[id_].status, client.settled()[id_].entered) == (Status.CANCELLED, Entered.NO)
     client.wait(5.0)
     assert len(client.submitted()) == 1
 

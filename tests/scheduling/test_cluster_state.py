@@ -29,7 +29,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.cluster_state import ATTEMPTS_MAX
+from argon.scheduling.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
 from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
 
@@ -460,6 +460,16 @@ def test_task_given_back_by_a_node_runs_elsewhere_with_its_payload() -> None:
     assert (assign.attempt, assign.payload) == (2, b"payload")
     cluster.say(other, completed(assign))
     assert cluster.answers(client)[1].status == Status.COMPLETED
+
+
+def test_task_given_back_again_and_again_is_lost_in_the_end() -> None:
+    cluster = ClusterDriver()
+    node, client = cluster.node(), cluster.client()
+    cluster.say(client, submit(1))
+    for turn in range(RETURNS_MAX):
+        cluster.say(node, given_back(cluster.heard(node, Assign)[turn]))
+    assert len(cluster.heard(node, Assign)) == RETURNS_MAX
+    assert cluster.answers(client)[1].status == Status.LOST
 
 
 def test_task_given_back_goes_before_what_waits() -> None:

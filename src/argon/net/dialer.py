@@ -17,7 +17,7 @@ from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
 from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Message, Welcome
-from argon.settings import MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
+from argon.settings import HELLO_TIMEOUT_S, MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
 
 _STABLE_S = 60.0
 
@@ -70,13 +70,22 @@ class Dialer:
         channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
         try:
             try:
-                await loop.create_connection(lambda: channel, self._host, self._port)
+                transport, _ = await loop.create_connection(lambda: channel, self._host, self._port)
+                if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
+                    channel.abort("it was connected to itself")  # as the system may do where nobody listens
+                    raise OSError
             except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
                 raise ConnectionFailed(
                     f"no Argon cluster at {self.address} ({_why(error)}); start one with: argon cluster",
                     address=self.address,
                 ) from None
-            await self._welcomed
+            try:
+                await asyncio.wait_for(self._welcomed, 2 * HELLO_TIMEOUT_S)
+            except TimeoutError:
+                channel.abort("no welcome in time")
+                raise ConnectionFailed(
+                    f"{self.address} took the connection, and did not welcome it in time", address=self.address
+                ) from None
         except asyncio.CancelledError:
             channel.abort("gave up")
             raise

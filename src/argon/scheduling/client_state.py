@@ -313,6 +313,8 @@ class ClientState:
         if m.status == Status.REJECTED and m.detail != Refusal.TOO_LARGE and not task.cancelled:
             self._rejected(task, m, now, effects)
             return
+        if m.status == Status.REJECTED and task.cancelled:
+            m = Outcome(task.id, Status.CANCELLED, Entered.NO)
         self._settle(task, m, effects)
         if m.status != Status.REJECTED:
             self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)

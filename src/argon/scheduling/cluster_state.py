@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from random import Random
 
 Effects: TypeAlias = list[ClusterEffect]
-ATTEMPTS_MAX = 3
+ATTEMPTS_MAX, RETURNS_MAX = 3, 1000  # of a task that may have run, and of one that nodes give back unbegun
 _REMAINING_MIN_S = 1e-6  # since 0 means that there is no deadline
 _OVERDUE = Detail("its deadline passed in the queue")
 
@@ -331,10 +331,11 @@ class ClusterState:
 
     def _try_again(self, task: Task, entered: int, now: float) -> bool:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
-        if entered != Entered.NO:
-            task.may_have_run = True
-            if not task.idempotent or task.attempt >= ATTEMPTS_MAX or self._stopped:
-                return False
+        unbegun = entered == Entered.NO
+        task.may_have_run = task.may_have_run or not unbegun
+        attempts_max = RETURNS_MAX if unbegun else ATTEMPTS_MAX if task.idempotent and not self._stopped else 0
+        if task.attempt >= attempts_max:
+            return False
         self._ledger.requeued += 1
         task.state = TaskState.QUEUED
         task.queued_at = now
