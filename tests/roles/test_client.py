@@ -40,7 +40,7 @@ from argon.net.security import make_token
 from argon.protocol.messages import Entered, Outcome, Status
 from argon.roles.client import Client, TaskFuture
 from argon.roles.payload import pack_result
-from argon.settings import Priority, parse_address
+from argon.settings import Priority
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
@@ -329,7 +329,8 @@ def test_idempotent_task_is_run_again_after_a_lost_connection_and_another_is_los
 
 
 def test_cluster_that_is_restarted_is_found_again(tmp_path: Path) -> None:
-    first = make_cluster(host="127.0.0.1")
+    port = free_port()
+    first = make_cluster(host="127.0.0.1", port=port)
     thread = Serving(first)
     with serving(make_node(manager=first.address)), Client(first.address, token=TOKEN) as client:
         gate = Gate(tmp_path)
@@ -339,7 +340,7 @@ def test_cluster_that_is_restarted_is_found_again(tmp_path: Path) -> None:
         thread.join()
         assert isinstance(failure(lost), TaskLost)
         submitted_between = client.submit(tasks.identity, 1)
-        with serving(make_cluster(host="127.0.0.1", port=parse_address(first.address)[1])):
+        with serving(make_cluster(host="127.0.0.1", port=port)):
             assert submitted_between.result(WITHIN_S) == 1
 
 

@@ -280,9 +280,9 @@ def test_idempotent_task_of_a_lost_node_runs_again(tmp_path: Path) -> None:
 
 
 def test_cluster_that_is_restarted_gets_its_node_back(tmp_path: Path) -> None:
-    first = make_cluster(host="127.0.0.1")
+    port = free_port()
+    first = make_cluster(host="127.0.0.1", port=port)
     thread = Serving(first)
-    _, port = parse_address(first.address)
     with serving(make_node(manager=first.address)) as node:
         (before,) = pids(node)
         first.shutdown()

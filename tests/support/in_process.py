@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import select
 import socket
 import threading
@@ -52,10 +53,14 @@ async def soon(condition: Callable[[], object]) -> None:
 
 
 def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port on which nothing listens, and which the system gives to nobody by itself."""
+    while True:
+        port = random.randrange(15_000, 30_000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
 
 
 class Serving:

@@ -72,6 +72,7 @@ class Dialer:
             try:
                 transport, _ = await loop.create_connection(lambda: channel, self._host, self._port)
                 if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
+                    self._welcomed.cancel()
                     channel.abort("it was connected to itself")  # as the system may do where nobody listens
                     raise OSError
             except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
