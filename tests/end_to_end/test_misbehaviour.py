@@ -112,7 +112,7 @@ def test_end_of_the_process_is_told_with_its_cause(
 
 
 def test_task_that_writes_to_every_descriptor_ends_its_worker(client: argon.Client, ledger: Ledger) -> None:
-    with pytest.raises(WorkerDied, match=r"on node one: .*channel"):
+    with pytest.raises(WorkerDied, match=r"node one.*channel"):
         ledger.submit(client.submit, tasks.write_to_every_descriptor).result(WITHIN_S)
 
 
@@ -152,6 +152,7 @@ def test_exception_that_cannot_travel_is_told_in_words(
 
 
 def test_argument_that_cannot_travel_is_named_and_nothing_is_sent(client: argon.Client, tmp_path: Path) -> None:
+    wait_until(lambda: quiet(client.status(), WORKERS))
     accepted = client.status()["counters"]["accepted"]
     with pytest.raises(ArgumentNotSerializable, match=r"args\[1\]\['lock'\]") as raised:
         client.submit(tasks.take, str(tmp_path / "never"), {"lock": threading.Lock()})
@@ -160,7 +161,7 @@ def test_argument_that_cannot_travel_is_named_and_nothing_is_sent(client: argon.
 
 
 def test_payload_over_the_limit_is_rejected_at_once(client: argon.Client, ledger: Ledger) -> None:
-    with pytest.raises(Rejected, match="max_payload") as raised:
+    with pytest.raises(Rejected, match=str(64 << 20)) as raised:
         ledger.submit(client.submit, tasks.take, bytes(65 << 20)).result(WITHIN_S)
     assert (raised.value.reason, raised.value.may_have_run) == (RejectReason.TOO_LARGE, MayHaveRun.NO)
 

@@ -53,3 +53,13 @@ def test_node_alone_serves_clients_with_a_bounded_queue_and_drains(
     assert len(errors) == 400 - 128
     assert all(isinstance(error, Rejected) and error.reason == RejectReason.QUEUE_FULL for error in errors)
     assert not node.family()
+
+
+def test_tasks_that_waited_long_for_a_node_run_as_soon_as_one_comes(network: Network, ledger: Ledger) -> None:
+    cluster = network.cluster()
+    client = network.client(cluster)
+    ledger.submit_many(client.submit, 120, tasks.mark)
+    wait_until(lambda: client.status()["counters"]["rejected"] > 150)
+    network.node(cluster, "one", "--workers", "1")
+    ledger.close(within_s=5.0)
+    assert not ledger.errors()

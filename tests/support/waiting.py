@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -21,36 +22,28 @@ def wait_until(condition: Callable[[], object], within_s: float = WITHIN_S) -> N
 
 
 class Gate:
-    """A named pipe that lets tasks through one by one: each passes for one byte, and all once it is closed.
-
-    A task passes with ``pass_gate``; it may come before or after it is let through.
-    """
+    """A locked file, which tasks of any process pass with ``pass_gate`` once it is opened, and at once from then on."""
 
     def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
         self.path = str(path)
-        self._descriptor = os.open(path, os.O_RDWR)
-
-    def let_through(self, tasks: int) -> None:
-        """Lets so many tasks pass, whichever come first."""
-        os.write(self._descriptor, b"." * tasks)
+        self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def open(self) -> None:
-        """Lets more tasks pass than any test has."""
-        self.let_through(4096)
+        """Lets everybody pass."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.open()
         os.close(self._descriptor)
 
 
 def pass_gate(path: str) -> None:
-    """Waits, in a task, until it is let through."""
+    """Waits, in a task, until the gate is open."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.read(descriptor, 1)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
