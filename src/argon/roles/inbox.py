@@ -110,7 +110,7 @@ class Inbox:
         """Takes back what the worker has not begun; returns the ids. It works as well when the worker is dead."""
         ids: list[int] = []
         try:
-            while claims := os.read(self._unclaimed, PACKET_BYTES):
+            while claims := os.read(self._unclaimed, UNANSWERED_MAX * ID.size):
                 ids += [id_ for (id_,) in ID.iter_unpack(claims)]
         except BlockingIOError:
             pass  # there are no more

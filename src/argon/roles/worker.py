@@ -4,7 +4,7 @@ In: packets of tasks, on a socket, and the tasks' ids, on a pipe from which its 
 the same socket, cut into packets anywhere. It must never begin a task whose id it has not read, and never let a task's
 end, whatever it is, pass unanswered.
 
-Outcomes of short tasks are collected in the outbox and sent together, at the latest after a millisecond or when there
+Outcomes of short tasks are collected in the outbox and sent together, within a third of a millisecond or when there
 is nothing to do; should the next task take long or crash the process, the node finds them there.
 """
 
@@ -33,7 +33,7 @@ from argon.roles.worker_config import WorkerConfig
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-FLUSH_AFTER_S = 0.001
+FLUSH_AFTER_S = 0.0003
 FLUSH_BYTES = 64 << 10
 
 _PR_SET_PDEATHSIG = 1

@@ -24,6 +24,8 @@ from argon.roles.outbox import Outbox, create_page
 from argon.roles.worker_config import WorkerConfig
 
 PACKETS_AT_ONCE = 16
+# One for all: a new one for each packet costs more than the rest of the read.
+_PACKET = memoryview(bytearray(PACKET_BYTES))
 PACKETS_LEFT_MAX = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
 
 
@@ -92,7 +94,7 @@ class WorkerProcess:
         outcomes: list[Outcome] = []
         for _ in range(0 if self._garbled else packets_max):
             try:
-                packet = self.near.recv(PACKET_BYTES)
+                packet = bytes(_PACKET[: self.near.recv_into(_PACKET)])
             except BlockingIOError:
                 break
             except OSError:

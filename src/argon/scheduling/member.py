@@ -14,7 +14,7 @@ from argon.scheduling.task import Task
 from argon.settings import MAX_NAME_CHARS
 
 WORK_AHEAD_S = 0.002
-AHEAD_MAX_PER_WORKER = 64
+AHEAD_MAX_PER_WORKER = 128
 _UNKNOWN_WORK_S = 1.0
 _NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
 
