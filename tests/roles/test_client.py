@@ -57,6 +57,7 @@ from tests.support.in_process import (
     network,
     pid_ended,
     serving,
+    wait_until_free,
 )
 
 
@@ -339,6 +340,7 @@ def test_cluster_that_is_restarted_is_found_again(tmp_path: Path) -> None:
         first.shutdown()
         thread.join()
         assert isinstance(failure(lost), TaskLost)
+        wait_until_free(port)
         submitted_between = client.submit(tasks.identity, 1)
         with serving(make_cluster(host="127.0.0.1", port=port)):
             assert submitted_between.result(WITHIN_S) == 1

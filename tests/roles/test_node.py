@@ -47,6 +47,7 @@ from tests.support.in_process import (
     pid_ended,
     serving,
     soon,
+    wait_until_free,
     within,
 )
 
@@ -287,6 +288,7 @@ def test_cluster_that_is_restarted_gets_its_node_back(tmp_path: Path) -> None:
         (before,) = pids(node)
         first.shutdown()
         thread.join()
+        wait_until_free(port)
         second = make_cluster(host="127.0.0.1", port=port)
         with serving(second), Client(f"127.0.0.1:{port}", token=TOKEN) as client:
             assert client.run(tasks.pid) == before

@@ -56,11 +56,25 @@ def free_port() -> int:
     """A port on which nothing listens, and which the system gives to nobody by itself."""
     while True:
         port = random.randrange(15_000, 30_000)
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
+        if _is_free(port):
+            return port
+
+
+def wait_until_free(port: int) -> None:
+    """Waits until a port can be listened on again.
+
+    A worker process that is being started has, until it runs its program, all that this process has open; so what is
+    closed here meanwhile may stay open a little longer.
+    """
+    eventually(lambda: _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
 
 
 class Serving:
