@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 
@@ -32,3 +33,23 @@ def test_details_are_shown_only_with_debug(debug: bool, capsys: pytest.CaptureFi
     log_to_stderr(debug=debug)
     logging.getLogger("argon.cluster").debug("= peer 1 is a node")
     assert ("peer 1" in capsys.readouterr().err) is debug
+
+
+def test_asked_for_twice_everything_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(debug=False)
+    log_to_stderr(debug=False)
+    logging.getLogger("argon").warning("once")
+    assert capsys.readouterr().err.count("once") == 1
+
+
+def test_closed_standard_error_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_to_stderr(debug=False)
+    for stream in (None, closed_stream()):
+        monkeypatch.setattr("sys.stderr", stream)
+        logging.getLogger("argon").warning("to nobody")
+
+
+def closed_stream() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream

@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
+
+
+class StderrHandler(logging.Handler):
+    """Writes to whatever standard error is at the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line; where nobody can read it any more, it is dropped."""
+        stream: TextIO | None = sys.stderr
+        try:
+            if stream is not None:
+                stream.write(f"{self.format(record)}\n")
+                stream.flush()
+        except (OSError, ValueError):
+            return  # the terminal or the pipe is gone; what runs goes on
 
 
 def log_to_stderr(debug: bool) -> None:
     """Shows warnings, or everything with ``debug``."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
     argon = logging.getLogger("argon")
+    argon.handlers = [handler for handler in argon.handlers if not isinstance(handler, StderrHandler)]
+    handler = StderrHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
     argon.addHandler(handler)
     argon.setLevel(logging.DEBUG if debug else logging.WARNING)
