@@ -215,21 +215,19 @@ class Cluster(Server):
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
         channels = self._channels
-        touched: list[Link] = []
+        touched: dict[int, Link] = {}
         for effect in effects:
             if type(effect) is Send:
                 channel = channels.get(effect.peer)
-                if channel is None:
-                    continue
-                if not channel.pending:
-                    touched.append(channel)
-                channel.send(effect.message)
+                if channel is not None:
+                    channel.send(effect.message)
+                    touched[effect.peer] = channel
             elif type(effect) is Stop:
                 self._stop()
             else:
                 assert isinstance(effect, Close | DiscardPayload)
                 self._perform_rare(effect)
-        for channel in touched:
+        for channel in touched.values():
             channel.flush()
         self._timer.arm(self._state.next_deadline())
 
