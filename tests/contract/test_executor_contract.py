@@ -399,11 +399,12 @@ def test_shutdown_that_cancels_ends_the_waiting_and_lets_the_running_finish(
     held = hold_all(pool, gate, tmp_path)
     queued = [pool.submit(tasks.touch, str(tmp_path / f"ran-{index}")) for index in range(2 * AHEAD)]
     pool.shutdown(wait=False, cancel_futures=True)
+    wait_until(lambda: all(future.cancelled() for future in queued[AHEAD:]))
+    assert not any(future.done() for future in held)
     gate.open()
     assert all(isinstance(future.result(WITHIN_S), int) for future in held)
     wait_until(lambda: all(future.done() for future in queued))
     pool.shutdown()
-    assert all(future.cancelled() for future in queued[AHEAD:])
     ran = [not future.cancelled() for future in queued]
     assert [(tmp_path / f"ran-{index}").exists() for index in range(2 * AHEAD)] == ran
 
