@@ -16,6 +16,7 @@ import pytest
 import argon
 from argon.errors import MayHaveRun, TaskLost, WorkerDied
 from tests.end_to_end import tasks
+from tests.support.in_process import free_port
 from tests.support.ledger import Ledger
 from tests.support.network import ALONE_WITHIN_S, Network, RunningCommand, balanced, quiet
 from tests.support.waiting import WITHIN_S, Gate, wait_until
@@ -145,7 +146,8 @@ def test_node_stopped_for_long_is_lost_once_and_its_late_answers_are_dropped(
 def test_cluster_killed_loses_what_was_sent_and_all_come_back_to_the_next_one(
     network: Network, ledger: Ledger, gate: Gate
 ) -> None:
-    cluster = network.cluster()
+    port = str(free_port())
+    cluster = network.cluster(port=port)
     nodes = [network.begin_node(cluster, name, "--workers", "1") for name in ("one", "two")]
     for node in nodes:
         node.wait_ready()
@@ -162,7 +164,7 @@ def test_cluster_killed_loses_what_was_sent_and_all_come_back_to_the_next_one(
     assert all(is_lost_with("", future) for future in plain)
     assert not again.done()
     later = ledger.submit(client.submit, tasks.mark)
-    network.cluster(port=cluster.address.rpartition(":")[2])
+    network.cluster(port=port)
     for node, before in zip(nodes, workers, strict=True):  # what nobody waits for any more is ended
         wait_until(lambda node=node, before=before: not node.workers() & before)
     assert isinstance(again.result(WITHIN_S), str)
