@@ -107,3 +107,15 @@ def test_protected_page_is_written_by_its_worker_only(fd: int, ends: tuple[Outbo
         mmap.mmap(fd, PAGE_BYTES)
     worker.append(b"frame")
     assert node.salvage() == b"frame"
+
+
+def test_task_that_was_entered_last_is_known_to_the_node() -> None:
+    fd = create_page()
+    worker, node = Outbox(fd), Outbox(fd)
+    os.close(fd)
+    assert node.entered() == 0
+    worker.enter(7)
+    worker.append(b"frame")
+    assert (node.entered(), node.salvage()) == (7, b"frame")
+    worker.close()
+    node.close()

@@ -250,7 +250,7 @@ def test_worker_that_finished_before_it_died_has_finished() -> None:
     node = ready_node()
     node.assign(1)
     finished = [Outcome(1, Status.COMPLETED, Entered.YES, payload=b"done")]
-    node.did(node.state.worker_ended(WorkerEnd(1, 9, 0, False, "killed", []), finished, node.now))
+    node.did(node.state.worker_ended(WorkerEnd(1, 9, 0, False, "killed", [], 0), finished, node.now))
     assert node.answers()[1].status == Status.COMPLETED
 
 
@@ -362,6 +362,24 @@ def test_doomed_task_that_was_begun_is_killed_although_the_answer_before_it_was_
     node.answer(1, first)
     assert node.answers()[1].status == Status.COMPLETED
     assert node.answers()[2].status == Status.CANCELLED
+
+
+def test_doomed_task_that_was_taken_and_not_entered_is_answered_when_it_is_certain_that_it_never_ran() -> None:
+    node = ready_node()
+    node.assign(1)
+    node.say(Cancel(1))
+    node.did(node.state.worker_recalled(1, [], [], 0, node.now))
+    assert node.all(Kill) == [Kill(1, False)]
+    assert not node.answers()
+    node.did(node.state.worker_ended(WorkerEnd(1, 15, 0, False, "", [], 0), [], node.now))
+    assert (node.answers()[1].status, node.answers()[1].entered) == (Status.CANCELLED, Entered.NO)
+
+
+def test_worker_that_dies_before_it_enters_its_task_says_that_it_did_not_run() -> None:
+    node = ready_node()
+    node.assign(1)
+    node.did(node.state.worker_ended(WorkerEnd(1, 11, 0, False, "", [], 0), [], node.now))
+    assert (node.answers()[1].status, node.answers()[1].entered) == (Status.FAILED, Entered.NO)
 
 
 def test_cancel_of_a_waiting_task_answers_at_once() -> None:

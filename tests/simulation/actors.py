@@ -345,6 +345,7 @@ class SimulatedWorker:
         self.number = number
         self.inbox: deque[Assign] = deque()
         self.running: Assign | None = None
+        self.entered = 0
         self.outbox: list[Outcome] = []
         self.unread: list[Outcome] = []
         self.alive = True
@@ -402,6 +403,7 @@ class SimulatedWorker:
                 self.die(0, 0)
             return
         self.running = self.inbox.popleft()
+        self.entered = self.running.id
         self._turn += 1
         errand = self.node.world.entered(self.running, self.node)
         self.node.world.agenda.after(errand.run_s, self._finish, self._turn, errand)
@@ -476,7 +478,7 @@ class NodeActor(HostActor):
         if self.soon(self.worker_ended, worker, signal, exit_code) and self.workers.get(worker.number) is worker:
             del self.workers[worker.number]
             unstarted, outcomes = worker.recall()
-            end = WorkerEnd(worker.number, signal, exit_code, False, "it ended", unstarted)
+            end = WorkerEnd(worker.number, signal, exit_code, False, "it ended", unstarted, worker.entered)
             self.perform(self.state.worker_ended(end, outcomes, self.world.agenda.now))
 
     def tick(self) -> None:
@@ -533,7 +535,8 @@ class NodeActor(HostActor):
     def _recall(self, number: int) -> Iterable[object]:
         worker = self.workers.get(number)
         unstarted, outcomes = worker.recall() if worker else ([], [])
-        effects = self.state.worker_recalled(number, unstarted, outcomes, self.world.agenda.now)
+        entered = worker.entered if worker else 0
+        effects = self.state.worker_recalled(number, unstarted, outcomes, entered, self.world.agenda.now)
         self.state.check()
         self.world.saw("node_decided", self, effects)
         return effects

@@ -186,12 +186,20 @@ class NodeDriver:
     def recalled(self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[int] = ()) -> list[object]:
         """A recall brings back what the worker had not begun, and what it had finished."""
         outcomes = [Outcome(sequence, Status.COMPLETED, Entered.YES) for sequence in finished]
-        return self.did(self.state.worker_recalled(worker, list(unstarted), outcomes, self.now))
+        back = list(unstarted)
+        running = self._running(worker, [*back, *finished])
+        return self.did(self.state.worker_recalled(worker, back, outcomes, running, self.now))
 
     def die(self, worker: int, unstarted: Iterable[int] = (), signal: int = 11, exit_code: int = 0) -> list[object]:
         """A worker process ends."""
-        end = WorkerEnd(worker, signal, exit_code, False, "it crashed", list(unstarted))
+        back = list(unstarted)
+        end = WorkerEnd(worker, signal, exit_code, False, "it crashed", back, self._running(worker, back))
         return self.did(self.state.worker_ended(end, [], self.now))
+
+    def _running(self, worker: int, others: list[int]) -> int:
+        """The task that the worker has entered: the last given to it that is none of the others."""
+        slot = self.state._workers.get(worker)
+        return max((sequence for sequence in slot.tasks if sequence not in others), default=0) if slot else 0
 
     def lose(self, peer: int = CLUSTER) -> list[object]:
         """The connection to the cluster ends."""

@@ -267,7 +267,9 @@ class Node(Server):
     def _worker_ended(self, exit_: WorkerExit) -> None:
         level = logging.WARNING if exit_.signal or exit_.exit_code else logging.DEBUG
         log.log(level, "x worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
-        end = WorkerEnd(exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted)
+        end = WorkerEnd(
+            exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted, exit_.entered
+        )
         self._perform(self._state.worker_ended(end, exit_.outcomes, monotonic()))
 
     def _note_ready(self) -> None:
@@ -293,7 +295,8 @@ class Node(Server):
             elif type(effect) is Recall:
                 back = pool.recall(effect.worker)
                 now = monotonic()
-                left.extend(self._state.worker_recalled(effect.worker, back.task_ids, back.outcomes, now))
+                recalled = self._state.worker_recalled
+                left.extend(recalled(effect.worker, back.task_ids, back.outcomes, back.entered, now))
             elif type(effect) is Spawn:
                 pool.spawn(effect.worker)
             elif type(effect) is Kill:

@@ -1,11 +1,11 @@
 """The page of memory that a worker and its node share: outcomes that are finished and not sent yet.
 
-In, from the worker: whole frames. Out, for the worker: the bytes to send; for the node: the same bytes at any moment,
-also while the worker is busy with a long task, and after it has crashed. So a result that exists is never lost or
-late because of the task that runs next. The node must never believe a length in it, since a task may write anywhere
-in its process.
+In, from the worker: whole frames, and which task it has entered. Out, for the worker: the bytes to send; for the node:
+the same at any moment, also while the worker is busy with a long task, and after it has crashed. So a result that
+exists is never lost or late because of the task that runs next, and whether a task ever ran is known. The node must
+never believe a length in it, since a task may write anywhere in its process.
 
-    u64 generation · u64 length · frames
+    u64 generation · u64 length · u64 entered · frames
 
 The worker writes frames before the length that covers them, and changes the generation between forgetting the old
 frames and writing new ones. A reader that meets the same generation before and after its copy has copied nothing half
@@ -23,7 +23,7 @@ PAGE_BYTES = 256 << 10
 
 _F_SEAL_FUTURE_WRITE = 0x10  # not in the fcntl module
 _NUMBER = struct.Struct("Q")  # native, so that it is one store and one load of the processor
-_GENERATION_AT, _LENGTH_AT, _FRAMES_AT = 0, 8, 16
+_GENERATION_AT, _LENGTH_AT, _ENTERED_AT, _FRAMES_AT = 0, 8, 16, 24
 _ROOM = PAGE_BYTES - _FRAMES_AT
 
 _write_number = _NUMBER.pack_into
@@ -62,6 +62,15 @@ class Outbox:
         self._page = mmap.mmap(fd, PAGE_BYTES)
         self._generation = 0
         self.pending_bytes = 0
+
+    def enter(self, task: int) -> None:
+        """Notes that the worker now enters this task's function."""
+        _write_number(self._page, _ENTERED_AT, task)
+
+    def entered(self) -> int:
+        """The task that the worker entered last, 0 for none."""
+        (task,) = _read_number(self._page, _ENTERED_AT)
+        return int(task)
 
     def append(self, frame: bytes) -> bool:
         """Keeps a frame; returns False when there is no room for it."""

@@ -27,11 +27,15 @@ POLL_S = 0.05
 
 
 class Recalled(msgspec.Struct):
-    """What a worker gave back: tasks that it has not begun, and outcomes, some of which it may send once more."""
+    """What a worker gave back: tasks that it has not begun, and outcomes, some of which it may send once more.
+
+    ``entered`` is the task whose function it entered last, 0 for none.
+    """
 
     worker: int
     task_ids: list[int]
     outcomes: list[Outcome]
+    entered: int
 
 
 class WorkerExit(msgspec.Struct):
@@ -44,6 +48,7 @@ class WorkerExit(msgspec.Struct):
         oom: the kernel killed it for want of memory.
         unstarted: the tasks that it has not begun.
         outcomes: what it had finished; some may have been reported before.
+        entered: the task whose function it entered last, 0 for none.
         reason: what it did wrong, or why it could not be started; empty for nothing.
     """
 
@@ -53,6 +58,7 @@ class WorkerExit(msgspec.Struct):
     oom: bool
     unstarted: list[int]
     outcomes: list[Outcome]
+    entered: int
     reason: str = ""
 
 
@@ -90,7 +96,7 @@ class Pool:
         try:
             process = WorkerProcess(worker, self._node_name, self._include, self._max_payload_bytes)
         except OSError as error:
-            end = WorkerExit(worker, 0, 1, False, [], [], f"could not be started: {error}")
+            end = WorkerExit(worker, 0, 1, False, [], [], 0, f"could not be started: {error}")
             self._loop.call_soon(self._report, end)
             return
         self._guard.add(process.pid)
@@ -115,12 +121,12 @@ class Pool:
         """Takes back what the worker has not begun, and all that it has finished: what is left is what it runs now."""
         process = self._processes.get(worker)
         if process is None:
-            return Recalled(worker, [], [])
+            return Recalled(worker, [], [], 0)
         task_ids = process.inbox.take_back()
         outcomes = process.finished() if process.ready else []
         self._send(process)
         self._end_if_broken(process)
-        return Recalled(worker, task_ids, outcomes)
+        return Recalled(worker, task_ids, outcomes, process.entered())
 
     def kill(self, worker: int, forced: bool) -> None:
         """Ends a worker and all that it has started: SIGTERM, or SIGKILL when forced."""
@@ -209,12 +215,14 @@ class Pool:
         process.signal(signal.SIGKILL)  # what it has left behind; its id stays taken until it is buried below
         outcomes = process.finished()
         unstarted = process.inbox.take_back()
+        entered = process.entered()
         code = process.bury()
         del self._processes[process.worker]
         self._guard.remove(process.pid)
         number = max(0, -code)
         oom = number == signal.SIGKILL and not killed and self._oom.has_risen()
-        self._report(WorkerExit(process.worker, number, max(0, code), oom, unstarted, outcomes, process.reason))
+        exit_code, reason = max(0, code), process.reason
+        self._report(WorkerExit(process.worker, number, exit_code, oom, unstarted, outcomes, entered, reason))
 
     def _report(self, end: WorkerExit) -> None:
         if not self._closed:

@@ -103,7 +103,7 @@ class Worker:
 
     def _serve_one(self, task: int, attempt: int, payload: bytes | bytearray) -> None:
         begun = perf_counter()
-        status, entered, answer = self._run(payload)
+        status, entered, answer = self._run(task, payload)
         ended = perf_counter()
         if getpid() != self._pid:  # a child that the task forked, and that has come back in its place
             os._exit(0)
@@ -126,12 +126,13 @@ class Worker:
 
     # ---- running -----------------------------------------------------------------------------------------------
 
-    def _run(self, payload: bytes | bytearray) -> tuple[int, int, Payload]:
+    def _run(self, task: int, payload: bytes | bytearray) -> tuple[int, int, Payload]:
         """Runs one task to its end. Whatever it raises becomes its answer, SystemExit and the like too."""
         try:
             function, args, kwargs = unpack_call(payload)
         except BaseException as error:  # noqa: BLE001 - see above
             return _FAILED, _NO, self._failure(error, by_argon=True)
+        self._outbox.enter(task)
         try:
             value = function(*args, **kwargs)
             if isinstance(function, type) and callable(getattr(value, "run", None)):

@@ -113,6 +113,10 @@ class WorkerProcess:
         """What it has finished and not sent. It may still send the same, now or later."""
         return self._outcomes(Framing(self._max_payload_bytes), self._outbox.salvage())
 
+    def entered(self) -> int:
+        """The task whose function it entered last, 0 for none."""
+        return self._outbox.entered()
+
     def running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None

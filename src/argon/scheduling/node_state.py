@@ -147,8 +147,13 @@ class NodeState:
         self._give(now, effects)
         return effects
 
-    def worker_recalled(self, worker: int, unstarted: list[int], outcomes: list[Outcome], now: float) -> Effects:
-        """What a Recall brought back: tasks never begun, and outcomes that the worker had not got round to sending."""
+    def worker_recalled(
+        self, worker: int, unstarted: list[int], outcomes: list[Outcome], entered: int, now: float
+    ) -> Effects:
+        """What a Recall brought back: tasks never begun, and outcomes that the worker had not got round to sending.
+
+        ``entered`` is the task whose function the worker entered last.
+        """
         effects: Effects = []
         slot = self._workers.get(worker)
         if slot is not None:
@@ -157,7 +162,7 @@ class NodeState:
             self._take_back(slot, unstarted, effects)
             if any(task.doom is not None for task in slot.tasks.values()):
                 # It has been begun, so all that was given before it is done, even where that was not read yet.
-                self._kill(slot, now, effects)
+                self._kill(slot, entered, now, effects)
             self._rest(slot, effects)
         self._give(now, effects)
         return effects
@@ -347,15 +352,16 @@ class NodeState:
                 self._push(task)
 
     def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: Effects) -> None:
-        run_s = max(0.0, now - slot.progress_at)
+        entered = Entered.YES if task.sequence == end.entered else Entered.NO
+        run_s = max(0.0, now - slot.progress_at) if entered else 0.0
         if task.doom is not None or task.orphan:
-            self._answer(task, task.doom or Status.LOST, Entered.YES, "it was ended in its worker", effects, run_s)
+            self._answer(task, task.doom or Status.LOST, entered, "it was ended in its worker", effects, run_s)
             return
         detail = Detail(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
         outcome = Outcome(
             task.id,
             Status.FAILED,
-            Entered.YES,
+            entered,
             task.attempt,
             run_s=run_s,
             detail=FailureKind.WORKER_DIED,
@@ -386,10 +392,11 @@ class NodeState:
             effects.append(Spawn(self._workers.add()))
             self._tell_capacity(effects)
 
-    def _kill(self, slot: Slot, now: float, effects: Effects) -> None:
-        """Ends a worker that runs a doomed task, and starts another in its place.
+    def _kill(self, slot: Slot, entered: int, now: float, effects: Effects) -> None:
+        """Ends a worker that has a doomed task, and starts another in its place.
 
-        The answer leaves at once, and the place is taken at once: a task that ignores SIGTERM holds up nobody.
+        The answer leaves at once, and the place is taken at once: a task that ignores SIGTERM holds up nobody. Only
+        where the function was not entered yet must the answer wait until it is certain that it never will be.
         """
         if not slot.dying:
             self._workers.condemn(slot, now + self._settings.kill_after_s)
@@ -398,7 +405,7 @@ class NodeState:
             if not self._stopped:
                 effects.append(Spawn(self._workers.add()))
         for task in list(slot.tasks.values()):
-            if task.doom is not None:
+            if task.doom is not None and task.sequence == entered:
                 self._workers.take(slot, task.sequence)
                 run_s = max(0.0, now - slot.progress_at)
                 self._answer(task, task.doom, Entered.YES, "it was ended in its worker", effects, run_s)

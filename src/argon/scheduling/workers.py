@@ -72,7 +72,10 @@ class Slot(msgspec.Struct, eq=False):
 
 
 class WorkerEnd(msgspec.Struct):
-    """How a worker process ended, as the shell found it. ``unstarted`` are those it had been given and never took."""
+    """How a worker process ended, as the shell found it.
+
+    ``unstarted`` are the tasks it had been given and never took; ``entered`` is the one it entered last, 0 for none.
+    """
 
     worker: int
     signal: int
@@ -80,6 +83,7 @@ class WorkerEnd(msgspec.Struct):
     oom: bool
     reason: str
     unstarted: list[int]
+    entered: int
 
 
 class Workers:
