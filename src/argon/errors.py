@@ -156,6 +156,8 @@ class TaskLost(TaskError):
 class WorkerDied(TaskError):
     """The task ended its worker process (a crash, ``os._exit``, the OOM killer). Only this task is affected.
 
+    ``may_have_run`` is ``no`` when that happened before its function was entered: its module was still importing.
+
     Attributes:
         signal: number of the signal that killed the process, 0 if none did.
         exit_code: what the process exited with, 0 if a signal killed it.
