@@ -94,3 +94,8 @@ def test_node_defaults() -> None:
     defaults = NodeSettings("here", 1, 4)
     assert defaults.max_requests is None
     assert defaults.kill_after_s == 5.0
+
+
+def test_address_that_is_no_text_is_refused() -> None:
+    with pytest.raises(AddressInvalid, match="not None"):
+        parse_address(None)  # type: ignore[arg-type]

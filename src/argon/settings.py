@@ -99,6 +99,8 @@ def parse_address(text: str) -> tuple[str, int]:
     >>> parse_address("localhost:8000")
     ('localhost', 8000)
     """
+    if not isinstance(text, str):
+        raise AddressInvalid(f"an address is written host:port, not {text!r}", address=text)
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or (":" in host and not bracketed) or "/" in text or not port.isascii() or not port.isdigit():

@@ -239,3 +239,19 @@ def test_program_that_forgets_its_executor_leaves_no_process() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(pid_ended(int(pid)) for pid in done.stdout.split())
+
+
+def test_cancel_from_many_threads_answers_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "_ANSWER_TIMEOUT_S", 3600.0)
+    with Executor(max_workers=1) as pool:
+        gate = Gate(tmp_path)
+        future = pool.submit(*gate.call)
+        gate.wait()
+        cancelled: list[bool] = []
+        threads = [threading.Thread(target=lambda: cancelled.append(future.cancel()), daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WITHIN_S)
+        gate.open()
+        assert cancelled == [False] * 8

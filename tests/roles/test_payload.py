@@ -361,11 +361,18 @@ def test_error_of_the_worker_itself_is_filled_in() -> None:
     assert str(error) == "no f"
 
 
-def test_argon_error_that_a_task_raised_is_left_as_it_was() -> None:
+def test_argon_error_that_a_task_raised_does_not_pass_for_what_became_of_the_task() -> None:
     error = failed(TaskLost("inner", node="inner node", attempt=7))
-    assert isinstance(error, TaskLost)
-    assert (error.node, error.attempt, error.may_have_run) == ("inner node", 7, MayHaveRun.UNKNOWN)
+    assert isinstance(error, RemoteError)
+    assert (error.node, error.attempt, error.may_have_run) == ("node-1", 2, MayHaveRun.YES)
+    assert error.type_name == "argon.errors.TaskLost"
+    assert error.remote_message == "inner"
     assert error.__cause__ is not None
+
+
+def test_what_is_no_callable_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="not None"):
+        pack_call(None, (), {})  # type: ignore[arg-type]
 
 
 def test_exception_of_a_module_missing_here_is_a_remote_error(monkeypatch: pytest.MonkeyPatch) -> None:

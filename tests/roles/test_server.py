@@ -287,3 +287,11 @@ def test_own_loop_is_asyncios_where_there_is_no_uvloop(monkeypatch: pytest.Monke
         return type(asyncio.get_running_loop()).__module__
 
     assert run_on_own_loop(main()).startswith("asyncio.")
+
+
+def test_signals_mean_what_they_meant_before_once_it_has_stopped() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    role = Plain()
+    role.on_open = role.shutdown
+    role.start()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

@@ -523,3 +523,11 @@ def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> No
 
 def test_next_deadline_without_anything_to_wait_for_is_none() -> None:
     assert ClientDriver(credits=None).state.next_deadline() is None
+
+
+def test_caller_who_wants_to_know_at_once_is_told_behind_a_backlog_that_was_not_sent_yet() -> None:
+    client = ClientDriver(credits=100)
+    for _ in range(300):
+        client.submit()
+    hasty = client.submit(retries=0)
+    assert client.settled()[hasty].detail == Refusal.QUEUE_FULL

@@ -30,6 +30,7 @@ from argon.cli.arguments import (
 )
 from argon.cli.failures import RUN_TIME, task_sentence
 from argon.cli.output import as_json_line
+from argon.cli.patience import nobody_works_noted
 from argon.errors import TaskError
 
 EXAMPLE = "Example: seq 1 1000 | argon map math:sqrt"
@@ -63,7 +64,8 @@ def command(
             return face.submit(function, argument)
 
         printer = ResultPrinter(function, advance, debug)
-        map_lines(sys.stdin.buffer, submit, printer)
+        with nobody_works_noted(client):
+            map_lines(sys.stdin.buffer, submit, printer)
     if printer.failed_count:
         raise typer.Exit(RUN_TIME)
 

@@ -32,7 +32,7 @@ class ExecutorFuture(TaskFuture):
 
     def __init__(self, loop_thread: LoopThread) -> None:
         super().__init__(loop_thread)
-        self._cancel_answered: threading.Event | None = None
+        self._cancels: list[threading.Event] = []
 
     def cancel(self) -> bool:
         """Cancels the task if it waits in a queue, here or in the cluster; returns whether it is cancelled.
@@ -42,8 +42,9 @@ class ExecutorFuture(TaskFuture):
         """
         if self.done():
             return self.cancelled()
-        answered = self._cancel_answered = threading.Event()
-        self.add_done_callback(lambda _: answered.set())
+        answered = threading.Event()
+        self._cancels.append(answered)
+        self.add_done_callback(lambda _: self._answer_cancels())
         self._loop_thread.cancel(self, queued_only=True)
         if not self._loop_thread.here():
             answered.wait(_ANSWER_TIMEOUT_S)
@@ -51,8 +52,11 @@ class ExecutorFuture(TaskFuture):
 
     def stop_refused(self) -> None:
         """The task is with a node: it goes on."""
-        if self._cancel_answered is not None:
-            self._cancel_answered.set()
+        self._answer_cancels()
+
+    def _answer_cancels(self) -> None:
+        while self._cancels:
+            self._cancels.pop().set()
 
 
 class Executor(concurrent.futures.Executor):
@@ -60,8 +64,7 @@ class Executor(concurrent.futures.Executor):
 
     Args:
         address: ``host:port`` of a cluster, or of a node that listens by itself. Without it a cluster is started on
-        this
-            machine, with this process's ``sys.path``, and ended with the executor.
+            this machine, with this process's ``sys.path``, and ended with the executor.
         max_workers: worker processes of that own cluster; by default one for each CPU.
         token: the shared secret's text, for an ``address``.
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeAlias
 
-from argon.errors import ConnectionFailed
+from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
 from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer
@@ -129,6 +129,7 @@ class Node(Server):
         self._link: Link | None = None
         self._session = 0
         self._leaving = False
+        self._last_failure = ""
         self._ready: asyncio.Event | None = None
 
     @property
@@ -218,13 +219,18 @@ class Node(Server):
             on_up=lambda channel, welcome: self._guarded(self._welcomed, channel, welcome),
             on_messages=self._cluster_said,
             on_down=self._cluster_gone,
-            on_failure=lambda failure: log.warning("! %s", failure),
+            on_failure=self._not_connected,
         )
         try:
             await self._dialer.connect()
         except ConnectionFailed as failure:
-            log.warning("! %s; trying again until there is one", failure)
+            self._not_connected(failure)
         self._dialing = asyncio.get_running_loop().create_task(self._dialer.keep())
+
+    def _not_connected(self, failure: ConnectionFailed | AuthenticationFailed) -> None:
+        if str(failure) != self._last_failure:
+            self._last_failure = str(failure)
+            log.warning("! %s; trying again until there is one", failure)
 
     def _cluster_said(self, link: Link, messages: list[Message]) -> None:
         self._guarded(self._received, link, messages)
@@ -238,6 +244,7 @@ class Node(Server):
 
     def _welcomed(self, link: Link, welcome: Welcome) -> None:
         self._link = link
+        self._last_failure = ""
         self._session += 1
         log.info("= the cluster has welcomed this node as session %d", welcome.session)
         self._perform(self._state.connected(self._session, welcome, monotonic()))

@@ -121,6 +121,8 @@ def _name(function: Callable[..., Any] | str) -> tuple[object, bytes, int]:
     if isinstance(function, str):
         encoded = function.encode("utf-8", "replace")
         return function, encoded, crc32(encoded)
+    if not callable(function):
+        raise TypeError(f"a task is a callable, or the name 'module:function' of one, not {clip(repr(function), 100)}")
     name = name_of(function)
     encoded = name.encode("utf-8", "replace")
     if not importable(function, name):
@@ -204,8 +206,10 @@ def unpack_failure(payload: Payload, *, attempt: int, queued_s: float, run_s: fl
     except msgspec.MsgspecError as reason:
         failure = Failure("unknown", f"the worker's answer cannot be read: {reason}", "", "", MayHaveRun.UNKNOWN)
     error = _load_exception(failure.pickled)
-    if error is not None and not failure.by_argon:
+    if error is not None and not failure.by_argon and not isinstance(error, TaskError):
         return _caused_by(error, failure.traceback_text)
+    if not failure.by_argon:
+        error = None  # a TaskError that the task raised would be taken for what became of the task itself
     if not isinstance(error, TaskError):
         error = RemoteError(
             f"{failure.type_name}: {failure.message}",

@@ -132,12 +132,20 @@ class Server(ABC):
     # ---- private ------------------------------------------------------------------------------------------------
 
     async def _start(self, on_ready: Callable[[], None] | None) -> None:
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._signalled)
-            _spare_collections()
-        await self.serve(on_ready)
+        if threading.current_thread() is not threading.main_thread():
+            await self.serve(on_ready)
+            return
+        loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
+            loop.add_signal_handler(number, self._signalled)
+        _spare_collections()
+        try:
+            await self.serve(on_ready)
+        finally:
+            for number, handler in before.items():
+                loop.remove_signal_handler(number)
+                signal.signal(number, handler)
 
     def _signalled(self) -> None:
         self._drain_now(0.0 if self._draining else self._drain_timeout)

@@ -147,14 +147,14 @@ class ClientState:
         elif options.retries == 0 and self._cluster is None:
             why = "there is no connection to the cluster at present"
             self._refuse(task, Refusal.NO_NODES, self._retry_after_s(), why, effects)
-        elif options.retries == 0 and self._outstanding >= self._credits:
-            why = f"this client has {self._outstanding} tasks outstanding, all that the cluster has room for"
+        elif options.retries == 0 and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
+            why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
             self._refuse(task, Refusal.QUEUE_FULL, self._retry_after_s(), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
             if options.retries == 0:
-                self._probing = False  # its caller wants to know now
+                self._probing = False  # its caller wants to know now, and all that wait have room
             self._wait_for_turn(task)
             self._send(now, effects)
         return task.id, effects

@@ -1,0 +1,47 @@
+"""A word to the user when tasks wait because nobody is there to run them.
+
+In: a client. Out: one line on standard error, if after two seconds the cluster has no node. It must never end or
+delay what it watches.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from argon.errors import ArgonError
+
+AFTER_S = 2.0
+
+
+class AsksStatus(Protocol):
+    """A client, as far as it is needed here."""
+
+    address: str
+
+    def status(self) -> dict[str, Any]: ...
+
+
+@contextmanager
+def nobody_works_noted(client: AsksStatus, after_s: float = AFTER_S) -> Iterator[None]:
+    """Watches while the body runs."""
+    timer = threading.Timer(after_s, _note, [client])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _note(client: AsksStatus) -> None:
+    try:
+        has_nodes = bool(client.status().get("nodes", True))
+    except (ArgonError, RuntimeError):
+        return  # the connection has just been lost, or the client closed: whoever waits is told that
+    if not has_nodes:
+        text = f"argon: waiting, since the cluster has no node; start one with: argon node --manager {client.address}"
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,54 @@
+"""Who waits because no node is there is told so, and nobody else."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from argon.cli.patience import nobody_works_noted
+from argon.errors import ConnectionFailed
+
+
+class Asked:
+    """A client that says when it has been asked."""
+
+    address = "localhost:8000"
+
+    def __init__(self, nodes: list[str] | None) -> None:
+        self._nodes = nodes
+        self.asked = threading.Event()
+
+    def status(self) -> dict[str, Any]:
+        self.asked.set()
+        if self._nodes is None:
+            raise ConnectionFailed("there is no connection")
+        return {"nodes": self._nodes}
+
+
+def said(client: Asked, capsys: pytest.CaptureFixture[str]) -> str:
+    with nobody_works_noted(client, after_s=0.0):
+        assert client.asked.wait(10)
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                thread.join(10)
+    return capsys.readouterr().err
+
+
+def test_waiting_without_a_node_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(Asked([]), capsys) == (
+        "argon: waiting, since the cluster has no node; start one with: argon node --manager localhost:8000\n"
+    )
+
+
+@pytest.mark.parametrize("nodes", [["one"], None])
+def test_waiting_for_another_reason_is_not(nodes: list[str] | None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(Asked(nodes), capsys) == ""
+
+
+def test_what_ends_in_time_asks_nothing() -> None:
+    client = Asked([])
+    with nobody_works_noted(client, after_s=60.0):
+        pass
+    assert not client.asked.is_set()
