@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
-from argon.cli.patience import nobody_works_noted
+from argon.cli.patience import awaited, nobody_works_noted
 from argon.errors import ConnectionFailed
 
 
@@ -52,3 +53,25 @@ def test_what_ends_in_time_asks_nothing() -> None:
     with nobody_works_noted(client, after_s=60.0):
         pass
     assert not client.asked.is_set()
+
+
+def test_future_is_awaited_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argon.cli.patience._LOOK_UP_S", 0.001)
+    future: Future[int] = Future()
+    looks = 0
+
+    def later(futures: list[Future[int]], timeout: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            future.set_result(7)
+
+    monkeypatch.setattr("argon.cli.patience.wait", later)
+    assert awaited(future) == 7
+
+
+def test_exception_of_the_future_is_raised() -> None:
+    future: Future[int] = Future()
+    future.set_exception(LookupError("gone"))
+    with pytest.raises(LookupError):
+        awaited(future)

@@ -15,7 +15,7 @@ import pytest
 
 from argon.roles.server import Server, run_on_own_loop
 from argon.settings import MAX_TIMEOUT_S
-from tests.support.in_process import WITHIN_S, Serving, soon, within
+from tests.support.in_process import Serving, eventually, soon, within
 
 
 class Plain(Server):
@@ -130,19 +130,14 @@ def test_stop_asked_from_many_threads_ends_it_once() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_first_signal_drains_and_the_second_ends_at_once(number: signal.Signals) -> None:
     role = Plain(busy=True)
-    again = threading.Event()
-
-    def signal_twice() -> None:
-        os.kill(os.getpid(), number)
-        role.happens(again.set)  # the loop takes the signal before this
 
     def second() -> None:
-        assert again.wait(WITHIN_S)
+        eventually(lambda: 30.0 in role.calls)
         os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=second)
     thread.start()
-    role.start(signal_twice)
+    role.start(lambda: os.kill(os.getpid(), number))
     thread.join()
     assert role.calls == ["open", 30.0, 0.0, "close", "linger"]
 

@@ -123,7 +123,8 @@ class ResultPrinter(threading.Thread):
     def finish(self) -> None:
         """Waits until everything expected has been printed; raises what went wrong with the printing."""
         self._expected.put(None)
-        self.join()
+        while self.is_alive():  # looking up now and then, so that Ctrl-C is never missed
+            self.join(0.5)
         if self.broken is not None:
             raise self.broken
 

@@ -1,4 +1,4 @@
-"""A word to the user when tasks wait because nobody is there to run them.
+"""Waiting for tasks as a person wants it: Ctrl-C always works, and a cluster without a node is mentioned.
 
 In: a client. Out: one line on standard error, if after two seconds the cluster has no node. It must never end or
 delay what it watches.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from argon.errors import ArgonError
 
 AFTER_S = 2.0
+_LOOK_UP_S = 0.5
 
 
 class AsksStatus(Protocol):
@@ -35,6 +37,16 @@ def nobody_works_noted(client: AsksStatus, after_s: float = AFTER_S) -> Iterator
         yield
     finally:
         timer.cancel()
+
+
+def awaited(future: Future[Any]) -> Any:
+    """The future's value, however long it takes.
+
+    Looks up now and then: a Ctrl-C that comes just before a thread begins to wait is noticed only when it wakes.
+    """
+    while not future.done():
+        wait([future], _LOOK_UP_S)
+    return future.result()
 
 
 def _note(client: AsksStatus) -> None:

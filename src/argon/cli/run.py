@@ -25,7 +25,7 @@ from argon.cli.arguments import (
 )
 from argon.cli.failures import CommandFailed, task_sentence
 from argon.cli.output import as_text
-from argon.cli.patience import nobody_works_noted
+from argon.cli.patience import awaited, nobody_works_noted
 
 EXAMPLE = """\b
 Examples:
@@ -63,7 +63,7 @@ def command(
         face = GivenOptions(timeout, priority, retries).applied_to(client)
         try:
             with nobody_works_noted(client):
-                result: object = face.run(function, *positional, **keywords)
+                result = awaited(face.submit(function, *positional, **keywords))
         except Exception as error:  # whatever the task raised comes out of `run` as itself
             raise CommandFailed(task_sentence(function, error)) from error
     print(as_text(result, sys.stdout.encoding), flush=True)

@@ -373,9 +373,10 @@ class Client:
     ) -> Iterator[Any]:
         """Values of ``function`` over the zipped iterables, in order, fed lazily.
 
-        Only so many tasks are under way as the cluster's credits allow, however long the iterables are. A task's
-        exception is raised in its place. When the iterator is closed early, or an iterable raises, the tasks under way
-        are cancelled.
+        Nothing is sent before the first value is asked for, and only so many tasks are under way as the cluster's
+        credits allow, however long the iterables are. A task's exception is raised in its place and ends the
+        iteration; then, when the iterator is closed early, or when an iterable raises, the tasks under way are
+        cancelled, running ones too.
 
         Args:
             timeout: seconds from now until the last value, None for ever.
