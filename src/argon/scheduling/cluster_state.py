@@ -106,13 +106,14 @@ class ClusterState:
                     break
         elif self._is_node(peer):
             self._liveness.heard(peer, now)
+            member = self._membership.get(peer)
             for message in messages:
-                member = self._membership.get(peer)
                 if type(message) is Outcome and member is not None and message.status != Status.REJECTED:
                     self._outcome(member, message, now, effects)
-                elif not self._from_node(peer, message, now, effects):
-                    break
-            member = self._membership.get(peer)
+                elif self._from_node(peer, message, now, effects):
+                    member = self._membership.get(peer)
+                else:
+                    return self._finish(now, effects)
             if member is not None:
                 member.learn(self._fleet, now)
                 self._router.update(member)
