@@ -233,11 +233,11 @@ class ClusterState:
 
     def _announce(self, client: ClientSession, m: Announced, effects: Effects) -> None:
         reason = self._refusal(client, m.submit, m.size_bytes)
-        if reason is not None:
+        if reason is None:
+            self._clients.announce(client, m)
+        else:
             self._reject(client, m.submit.id, reason, effects)
             effects.append(DiscardPayload(client.peer))
-            return
-        self._clients.announce(client, m)
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
         task = client.tasks.get(m.id)
@@ -400,8 +400,7 @@ class ClusterState:
         self._clients.end(client, task)
         if task.may_have_run and m.entered == Entered.NO:
             m.entered = Entered.UNKNOWN
-        m.id = task.client_id
-        m.wait_s = task.wait_s
+        m.id, m.wait_s = task.client_id, task.wait_s
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
 
