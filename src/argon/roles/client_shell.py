@@ -126,7 +126,7 @@ class ClientShell:
         self._perform(self._state.connected(self._session, welcome, monotonic()))
 
     def _received(self, channel: Channel, messages: list[Message]) -> None:
-        if any(type(message) is StatusReply for message in messages):
+        if self._numbers and any(type(message) is StatusReply for message in messages):
             messages = self._take_numbers(messages)
         self._perform(self._state.received(self._session, messages, monotonic()))
 

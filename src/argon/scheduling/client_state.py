@@ -317,8 +317,10 @@ class ClientState:
             m = Outcome(task.id, Status.CANCELLED, Entered.NO)
         self._settle(task, m, effects)
         if m.status != Status.REJECTED:
-            self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
-            self._invite()
+            if self._budget < _BUDGET_MAX:
+                self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
+            if self._pauses:
+                self._invite()
 
     def _invite(self) -> None:
         """An answered task has left room for one: the rejected task that would return first need not wait longer."""
