@@ -115,7 +115,7 @@ def test_expired_is_a_timeout_that_says_whether_it_ran(
     assert (error.queued_s, error.run_s) == (0.25, 0.5)
 
 
-@pytest.mark.parametrize(("entered", "may_have_run"), zip(Entered, MayHaveRun, strict=True))
+@pytest.mark.parametrize(("entered", "may_have_run"), list(zip(Entered, MayHaveRun, strict=True)))
 def test_lost_says_why_and_where(entered: Entered, may_have_run: MayHaveRun) -> None:
     error = said(Status.LOST, entered, Detail("the connection broke", "anvil"))
     assert isinstance(error, TaskLost)
