@@ -38,7 +38,7 @@ def test_close_ends_groups_and_warden(guard: Guard, group: subprocess.Popen[byte
 
 def test_removed_group_is_spared(guard: Guard, group: subprocess.Popen[bytes]) -> None:
     guard.add(group.pid)
-    guard.remove(group.pid)
+    guard.remove(group.pid, 1)
     guard.close()
     assert group.poll() is None
 
@@ -50,7 +50,7 @@ def test_killed_warden_is_replaced_and_the_new_one_knows_the_groups(
     first = guard.pid
     os.kill(first, signal.SIGKILL)
     wait_until_ended(first)
-    guard.remove(0x7FFFFFF)  # any word to the warden
+    guard.remove(0x7FFFFFF, 1)  # any word to the warden
     assert guard.pid != first
     guard.close()
     assert group.wait(WITHIN_S) == -signal.SIGKILL

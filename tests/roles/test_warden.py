@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -75,3 +77,27 @@ def test_process_loads_next_to_nothing() -> None:
     command = [sys.executable, "-I", "-S", "-c", code]
     listing = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     assert not set(listing.stdout.split()) & {"argon", "asyncio", "socket", "subprocess", "threading", "pickle"}
+
+
+def marked(mark: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, warden.VARIABLE: mark}
+    return subprocess.Popen(["sleep", "60"], start_new_session=True, env=environment)
+
+
+def watching_for(mark: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-S", str(Path(warden.__file__)), mark]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0)
+
+
+def test_what_has_an_ended_workers_mark_is_killed_in_whatever_session_it_is() -> None:
+    mark = secrets.token_hex(8)
+    with watching_for(mark) as process, marked(f"{mark}.1") as stray, marked(f"{mark}.11") as other:
+        try:
+            tell(process, f"-{0x7FFFFFF} 1\n")
+            assert stray.wait(WITHIN_S) == -signal.SIGKILL
+            assert other.poll() is None, "another worker's"
+            assert end(process) == 0
+            assert other.wait(WITHIN_S) == -signal.SIGKILL, "its node has ended"
+        finally:
+            for left in (process, stray, other):
+                left.kill()

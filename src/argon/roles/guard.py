@@ -7,6 +7,7 @@ It must never block on the warden, nor fail because of it: it is the second line
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,16 @@ _COMMAND = (sys.executable, "-I", "-S", str(Path(warden.__file__)))
 
 
 class Guard:
-    """Starts a warden and tells it which groups there are."""
+    """Starts a warden and tells it which groups there are.
+
+    Attributes:
+        mark: belongs, followed by a dot and the worker's number, into the variable ``ARGON_WORKER`` of each worker.
+    """
 
     def __init__(self) -> None:
+        self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._groups: set[int] = set()
-        self._warden = _start()
+        self._warden = self._start()
 
     @property
     def pid(self) -> int:
@@ -36,10 +42,10 @@ class Guard:
         self._groups.add(group)
         self._tell(f"+{group}\n")
 
-    def remove(self, group: int) -> None:
-        """A process group has ended."""
+    def remove(self, group: int, worker: int) -> None:
+        """A worker has ended, and its process group; what else has its mark is to end too."""
         self._groups.discard(group)
-        self._tell(f"-{group}\n")
+        self._tell(f"-{group} {worker}\n")
 
     def close(self) -> None:
         """Ends the warden, and with it whatever is left of the groups."""
@@ -57,15 +63,15 @@ class Guard:
     def _tell(self, line: str) -> None:
         if not _wrote(self._warden, line):  # somebody has killed it: another takes over the groups
             self.close()
-            self._warden = _start()
+            self._warden = self._start()
             _wrote(self._warden, "".join(f"+{group}\n" for group in self._groups))
 
-
-def _start() -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(_COMMAND, bufsize=0, stdin=subprocess.PIPE, start_new_session=True)
-    assert process.stdin is not None
-    os.set_blocking(process.stdin.fileno(), False)
-    return process
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = (*_COMMAND, self.mark)
+        process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, start_new_session=True)
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        return process
 
 
 def _wrote(process: subprocess.Popen[bytes], line: str) -> bool:

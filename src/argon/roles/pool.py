@@ -94,7 +94,8 @@ class Pool:
     def spawn(self, worker: int) -> None:
         """Starts a worker process under this number."""
         try:
-            process = WorkerProcess(worker, self._node_name, self._include, self._max_payload_bytes)
+            mark = f"{self._guard.mark}.{worker}"
+            process = WorkerProcess(worker, self._node_name, self._include, self._max_payload_bytes, mark)
         except OSError as error:
             end = WorkerExit(worker, 0, 1, False, [], [], 0, f"could not be started: {error}")
             self._loop.call_soon(self._report, end)
@@ -218,7 +219,7 @@ class Pool:
         entered = process.entered()
         code = process.bury()
         del self._processes[process.worker]
-        self._guard.remove(process.pid)
+        self._guard.remove(process.pid, process.worker)
         number = max(0, -code)
         oom = number == signal.SIGKILL and not killed and self._oom.has_risen()
         exit_code, reason = max(0, code), process.reason

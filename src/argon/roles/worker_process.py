@@ -21,6 +21,7 @@ from argon.protocol.framing import Framing
 from argon.protocol.messages import Heartbeat, Outcome, Status
 from argon.roles.inbox import PACKET_BYTES, Inbox, create_claims
 from argon.roles.outbox import Outbox, create_page
+from argon.roles.warden import VARIABLE
 from argon.roles.worker_config import WorkerConfig
 
 PACKETS_AT_ONCE = 16
@@ -42,7 +43,7 @@ class WorkerProcess:
         reason: what it did wrong, empty for nothing.
     """
 
-    def __init__(self, worker: int, node: str, include: Sequence[str], max_payload_bytes: int) -> None:
+    def __init__(self, worker: int, node: str, include: Sequence[str], max_payload_bytes: int, mark: str) -> None:
         """Starts the process; raises OSError when the system does not let it."""
         self.worker = worker
         self.ready = False
@@ -72,7 +73,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(far_fd, waiting, page_fd),
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if name != "ARGON_TOKEN"},
+                env=_environment(mark),
             )
             on_failure.pop_all()
         self.pid = self._process.pid
@@ -154,3 +155,9 @@ class WorkerProcess:
             self.inbox.close()
             self._outbox.close()
         return code
+
+
+def _environment(mark: str) -> dict[str, str]:
+    """What a worker and all that it starts have around them: no token, and the mark by which they are found."""
+    inherited = {name: value for name, value in os.environ.items() if name != "ARGON_TOKEN"}
+    return {**inherited, VARIABLE: mark}
