@@ -6,6 +6,7 @@ be killed, paused and restarted at any moment.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -81,7 +82,7 @@ class Connection:
             out.end()
 
 
-class Actor:
+class Actor(ABC):
     """A process: it hears, its timer rings, it can be paused."""
 
     def __init__(self, world: World, name: str) -> None:
@@ -139,8 +140,8 @@ class Actor:
             self._timer_at = None
             self.tick()
 
-    def tick(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def tick(self) -> None: ...
 
 
 class ClusterActor(Actor):
@@ -323,17 +324,17 @@ class HostActor(Actor):
             self.connection.cut(silently=self.world.rng.random() < 0.3)
             self.connection = None
 
-    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
-        raise NotImplementedError
+    @abstractmethod
+    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]: ...
 
-    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
-        raise NotImplementedError
+    @abstractmethod
+    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]: ...
 
-    def lost(self, peer: int, now: float) -> Iterable[object]:
-        raise NotImplementedError
+    @abstractmethod
+    def lost(self, peer: int, now: float) -> Iterable[object]: ...
 
-    def perform(self, effects: Iterable[object]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def perform(self, effects: Iterable[object]) -> None: ...
 
 
 class SimulatedWorker:
