@@ -22,6 +22,7 @@ Rule = Callable[[Sources], list[str]]
 
 FLOORS = {
     "errors": 0,
+    "record": 0,
     "settings": 0,
     "protocol": 1,
     "scheduling": 2,

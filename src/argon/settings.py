@@ -7,34 +7,35 @@ the environment or a file.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
 from argon.errors import AddressInvalid
 
-DEFAULT_HOST = "localhost"
-DEFAULT_PORT = 8000
-DEFAULT_ADDRESS = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
+DEFAULT_HOST: Final = "localhost"
+DEFAULT_PORT: Final = 8000
+DEFAULT_ADDRESS: Final = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 
-QUEUE_LIMIT = 128
-QUEUE_BYTES = 256 << 20
-MAX_PAYLOAD_BYTES = 64 << 20
-MAX_WORKERS = 4096
-MAX_CONNECTIONS = 4096
-MAX_CONTROL_BYTES = 1 << 20
-MAX_NAME_CHARS = 128
-MAX_TIMEOUT_S = 10.0 * 365 * 86400
+QUEUE_LIMIT: Final = 128
+QUEUE_BYTES: Final = 256 << 20
+MAX_PAYLOAD_BYTES: Final = 64 << 20
+MAX_WORKERS: Final = 4096
+MAX_CONNECTIONS: Final = 4096
+MAX_CONTROL_BYTES: Final = 1 << 20
+MAX_NAME_CHARS: Final = 128
+MAX_TIMEOUT_S: Final = 10.0 * 365 * 86400
 
-HELLO_TIMEOUT_S = 5.0
-HEARTBEAT_S = 5.0
-DEAD_AFTER_S = 15.0
-OUT_BUFFER_BYTES = 8 << 20
-OUT_BUFFER_STALL_S = 10.0
-DRAIN_TIMEOUT_S = 30.0
-KILL_AFTER_S = 5.0
-AGE_STEP_S = 1.0
-RECONNECT_MIN_S = 0.1
-RECONNECT_MAX_S = 30.0
+HELLO_TIMEOUT_S: Final = 5.0
+HEARTBEAT_S: Final = 5.0
+DEAD_AFTER_S: Final = 15.0
+OUT_BUFFER_BYTES: Final = 8 << 20
+OUT_BUFFER_STALL_S: Final = 10.0
+DRAIN_TIMEOUT_S: Final = 30.0
+KILL_AFTER_S: Final = 5.0
+AGE_STEP_S: Final = 1.0
+RECONNECT_MIN_S: Final = 0.1
+RECONNECT_MAX_S: Final = 30.0
 
 
 class Priority(IntEnum):

@@ -42,6 +42,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
+from tests.support.records import replaced
 
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1
 CONTROL_TYPES = range(16, 24)
@@ -94,7 +95,7 @@ def test_every_message_on_the_wire_is_tried() -> None:
 
 @pytest.mark.parametrize("message", MESSAGES[:4], ids=lambda message: type(message).__name__)
 def test_payload_of_chunks_is_counted_and_passed_on_as_it_is(message: Submit | Assign | Outcome) -> None:
-    chunked = msgspec.structs.replace(message, payload=(b"ab", memoryview(b"cde")))
+    chunked = replaced(message, payload=(b"ab", memoryview(b"cde")))
     head, payload = encode(chunked)
     assert payload is chunked.payload
     assert HEADER.unpack(head)[0] == 5

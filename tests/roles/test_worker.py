@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 from argon.errors import MayHaveRun, RemoteError, ResultNotSerializable, TaskError, UnknownFunction
 from argon.protocol.framing import Framing
 from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome
-from argon.roles.worker_config import WorkerConfig
 from tests.support import tasks
 from tests.support.processes import (
     ROOT,
@@ -29,7 +25,6 @@ from tests.support.processes import (
     lone_worker,
     task,
     value_of,
-    wait_until_ended,
 )
 from tests.support.waiting import wait_until
 
@@ -330,27 +325,3 @@ def test_inbox_that_ends_ends_the_worker_quietly_after_its_tasks(own: LoneWorker
     own.say(task(1, tasks.identity, 1))
     assert own.end() == (0, "")
     assert value_of(own.hear()) == 1
-
-
-def test_worker_whose_parent_has_died_before_it_was_up_leaves() -> None:
-    config = msgspec.json.encode(WorkerConfig(97, 98, 99, 1, "node-1", [], 1)).decode()
-    process = subprocess.run([sys.executable, "-m", "argon.roles.worker", config], timeout=WITHIN_S)
-    assert process.returncode == 1
-
-
-def test_worker_dies_with_its_parent() -> None:
-    code = (
-        "import os, signal\n"
-        "from tests.support.processes import LoneWorker\n"
-        "worker = LoneWorker(); worker.hear(); print(worker.process.pid, flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    parent = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, timeout=WITHIN_S)
-    wait_until_ended(int(parent.stdout))
-
-
-def test_worker_starts_without_the_heavy_modules() -> None:
-    code = "import argon.roles.worker, sys; print(*sorted(sys.modules))"
-    listing = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
-    loaded = set(listing.stdout.split())
-    assert not loaded & {"asyncio", "typer", "uvloop", "rich", "cloudpickle", "traceback", "subprocess", "numpy"}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from random import Random
 
-import msgspec
 import pytest
 
 from argon.protocol.messages import Refusal
 from argon.scheduling.admission import Door, client_credits, refusal, retry_after_s
 from argon.settings import ClusterSettings
+from tests.support.records import replaced
 
 LIMITS = ClusterSettings(queue_limit=10, queue_bytes=1000, max_payload_bytes=500)
 OPEN = Door(draining=False, nodes=1, queue_length=9, queue_bytes=900, outstanding=4, allowance=5, wait_s=2.0)
 
 
 def decide(size_bytes: int = 100, timeout_s: float = 0.0, run_s: float = 0.0, **door: float) -> Refusal | None:
-    return refusal(LIMITS, msgspec.structs.replace(OPEN, **door), size_bytes, timeout_s, run_s)
+    return refusal(LIMITS, replaced(OPEN, **door), size_bytes, timeout_s, run_s)
 
 
 def test_task_within_every_limit_is_admitted() -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from argon.protocol.messages import Submit
+from argon.protocol.messages import Status, Submit
 from argon.scheduling.clients import Clients
 from argon.scheduling.invariants import check_cluster
+from argon.scheduling.ledger import Ledger
 from argon.scheduling.member import Member
+from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
 from argon.scheduling.task import Task, TaskState, admitted_task
 from argon.settings import ClusterSettings
@@ -35,10 +37,14 @@ class Rooms:
         self.running = self.tasks[0]
         self.running.state = TaskState.ASSIGNED
         self.running.node = 5
-        self.member.take(self.running, 1.0)
+        self.membership = Membership()
+        self.membership.add(self.member)
+        self.membership.take(self.member, self.running, 1.0)
+        self.ledger = Ledger()
+        self.ledger.accepted = 3
 
     def check(self) -> None:
-        check_cluster(self.settings, self.queue, [self.member], self.clients)
+        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger)
 
 
 def test_sound_rooms_are_found_sound() -> None:
@@ -55,6 +61,7 @@ def more_bytes(rooms: Rooms) -> None:
 
 def lost_count(rooms: Rooms) -> None:
     rooms.queue.length -= 1
+    rooms.ledger.accepted -= 1
 
 
 def lost_bytes(rooms: Rooms) -> None:
@@ -64,6 +71,8 @@ def lost_bytes(rooms: Rooms) -> None:
 
 def task_in_two_rooms(rooms: Rooms) -> None:
     rooms.member.tasks[1] = rooms.tasks[1]
+    rooms.membership.in_flight += 1
+    rooms.ledger.accepted += 1
 
 
 def task_on_the_wrong_node(rooms: Rooms) -> None:
@@ -75,7 +84,24 @@ def settled_task_on_a_node(rooms: Rooms) -> None:
 
 
 def idle_worker(rooms: Rooms) -> None:
-    rooms.member.workers = 2
+    rooms.membership.set_workers(rooms.member, 2)
+
+
+def lost_worker(rooms: Rooms) -> None:
+    rooms.member.workers = 0
+
+
+def miscounted_assignment(rooms: Rooms) -> None:
+    rooms.membership.in_flight = 2
+    rooms.ledger.accepted = 4
+
+
+def miscounted_client(rooms: Rooms) -> None:
+    rooms.clients.active = 0
+
+
+def miscounted_answer(rooms: Rooms) -> None:
+    rooms.ledger.end(Status.COMPLETED)
 
 
 def client_over_its_allowance(rooms: Rooms) -> None:
@@ -92,6 +118,7 @@ def settled_task_in_the_queue(rooms: Rooms) -> None:
     [
         *(more_tasks, more_bytes, lost_count, lost_bytes, task_in_two_rooms, task_on_the_wrong_node),
         *(settled_task_on_a_node, idle_worker, client_over_its_allowance, settled_task_in_the_queue),
+        *(lost_worker, miscounted_assignment, miscounted_client, miscounted_answer),
     ],
 )
 def test_broken_invariant_is_seen(breakage: Callable[[Rooms], None]) -> None:

@@ -28,6 +28,7 @@ from argon.scheduling.task import TaskState
 from argon.scheduling.workers import Workers
 from tests.scheduling import test_cluster_state as core
 from tests.simulation.world import PromiseBroken, run
+from tests.support.records import replaced
 
 SEEDS = range(400)
 Patch = pytest.MonkeyPatch
@@ -44,14 +45,14 @@ def around(patch: Patch, owner: type, name: str, mutant: Callable[..., Any]) -> 
 
 def queue_takes_one_too_many(patch: Patch) -> None:
     def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, msgspec.structs.replace(door, queue_length=door.queue_length - 1), *rest)
+        return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
 
     patch.setattr(cluster_state, "refusal", lenient)
 
 
 def queue_forgets_its_bytes(patch: Patch) -> None:
     def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, msgspec.structs.replace(door, queue_bytes=0), *rest)
+        return refusal(limits, replaced(door, queue_bytes=0), *rest)
 
     patch.setattr(cluster_state, "refusal", lenient)
 

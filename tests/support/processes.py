@@ -58,7 +58,7 @@ class LoneWorker:
             self.far.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "argon.roles.worker", msgspec.json.encode(config).decode()],
+            [sys.executable, "-m", "argon.roles.worker_main", msgspec.json.encode(config).decode()],
             pass_fds=(self.far.fileno(), waiting, page_fd),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -10,22 +10,24 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from argon.protocol.codec import ENCODERS, ProtocolViolation
+from argon.protocol.codec import ProtocolViolation, encode
 from argon.protocol.framing import Framing
 from argon.protocol.handshake import ClusterHandshake, HandshakeFailed, PeerHandshake, Role
 from argon.protocol.messages import Goodbye, Message
 from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
 
-LARGE_BYTES = 64 << 10
-_CLOSE_PATIENCE_S = 5.0
+LARGE_BYTES: Final = 64 << 10
+_CLOSE_PATIENCE_S: Final = 5.0
 
 Handshake: TypeAlias = ClusterHandshake | PeerHandshake
 
 
-class Channel(asyncio.Protocol):
+class Channel:
     """One connection, on either side.
+
+    It has the methods of an ``asyncio.Protocol`` without being one by inheritance, so that it can be compiled.
 
     Args:
         handshake: proves the token; the accepting or the dialling one.
@@ -77,7 +79,7 @@ class Channel(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Puts a message behind those sent before; ``flush`` writes them all at once."""
-        header, payload = ENCODERS[type(message)](message)
+        header, payload = encode(message)
         out = self._out
         out.append(header)
         if isinstance(payload, bytes):
@@ -134,6 +136,10 @@ class Channel(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def as_protocol(self) -> asyncio.Protocol:
+        """Itself, as what asyncio's functions ask for."""
+        return cast(asyncio.Protocol, self)
+
     # ---- called by the transport --------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -161,6 +167,9 @@ class Channel(asyncio.Protocol):
             return
         if messages:
             self._on_messages(self, messages)
+
+    def eof_received(self) -> None:
+        """Nothing more will come: the transport closes, and says so next."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:

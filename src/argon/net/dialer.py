@@ -12,6 +12,7 @@ import os
 import random
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
@@ -19,7 +20,7 @@ from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Message, Welcome
 from argon.settings import HELLO_TIMEOUT_S, MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
 
-_STABLE_S = 60.0
+_STABLE_S: Final = 60.0
 
 
 class Dialer:
@@ -70,7 +71,7 @@ class Dialer:
         channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
         try:
             try:
-                transport, _ = await loop.create_connection(lambda: channel, self._host, self._port)
+                transport, _ = await loop.create_connection(channel.as_protocol, self._host, self._port)
                 if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
                     self._welcomed.cancel()
                     channel.abort("it was connected to itself")  # as the system may do where nobody listens

@@ -11,13 +11,14 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from argon.errors import ListenRefused
 from argon.net.descriptors import raise_descriptor_limit
 from argon.settings import MAX_CONNECTIONS, format_address
 
-_BACKLOG = 1024
-_PORT_TRIES = 5
+_BACKLOG: Final = 1024
+_PORT_TRIES: Final = 5
 
 
 async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Server, str]:

@@ -67,7 +67,9 @@ class MemoryChannel:
         loop.call_soon(self._part, reason)
         loop.call_soon(peer._part, reason)
 
-    abort = close
+    def abort(self, reason: str) -> None:
+        """The same: nothing is ever on the way."""
+        self.close(reason)
 
     def _deliver(self, messages: list[Message]) -> None:
         if self._peer is not None:

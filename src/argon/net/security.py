@@ -14,13 +14,14 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Final
 from zlib import crc32
 
 from argon.errors import TokenInvalid
 
-_PREFIX = "argon1"
-_SECRET_CHARS_MIN = 16
-_FILE_BYTES_MAX = 4096
+_PREFIX: Final = "argon1"
+_SECRET_CHARS_MIN: Final = 16
+_FILE_BYTES_MAX: Final = 4096
 
 
 def token_path() -> Path:

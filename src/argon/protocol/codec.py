@@ -14,9 +14,8 @@ msgpack body.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -40,10 +39,14 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 
-HEADER = struct.Struct("<IBBHQffII")
-HEADER_BYTES = HEADER.size
+HEADER: Final = struct.Struct("<IBBHQffII")
+HEADER_BYTES: Final = 32
 
-SUBMIT, ASSIGN, OUTCOME, CANCEL, STILL_RUNNING = 1, 2, 3, 4, 5
+SUBMIT: Final = 1
+ASSIGN: Final = 2
+OUTCOME: Final = 3
+CANCEL: Final = 4
+STILL_RUNNING: Final = 5
 _CONTROL_TYPES: dict[int, type[Any]] = {
     16: Welcome,
     17: Register,
@@ -54,10 +57,10 @@ _CONTROL_TYPES: dict[int, type[Any]] = {
     22: StatusRequest,
     23: StatusReply,
 }
-_CONTROL_NUMBERS = {cls: number for number, cls in _CONTROL_TYPES.items()}
+_CONTROL_NUMBERS: Final = {cls: number for number, cls in _CONTROL_TYPES.items()}
 
-_IDEMPOTENT = 0x80
-_pack = HEADER.pack
+_IDEMPOTENT: Final = 0x80
+_pack: Final = HEADER.pack
 
 
 class ProtocolViolation(Exception):
@@ -74,7 +77,18 @@ def encode(message: Message) -> tuple[bytes, Payload]:
     Returns:
         The header (with the body of a control message already behind it), and the payload that must follow it.
     """
-    return ENCODERS[type(message)](message)
+    if type(message) is Outcome:
+        return _encode_outcome(message)
+    if type(message) is Assign:
+        return _encode_assign(message)
+    if type(message) is Submit:
+        return _encode_submit(message)
+    if type(message) is Cancel:
+        return _pack(0, CANCEL, message.queued_only, 0, message.id, 0.0, 0.0, 0, 0), b""
+    if type(message) is StillRunning:
+        return _pack(0, STILL_RUNNING, 0, 0, message.id, 0.0, 0.0, 0, 0), b""
+    body = msgspec.msgpack.encode(message)
+    return _pack(len(body), _CONTROL_NUMBERS[type(message)], 0, 0, 0, 0.0, 0.0, 0, 0) + body, b""
 
 
 def encode_detail(detail: Detail) -> bytes:
@@ -106,29 +120,6 @@ def _encode_outcome(m: Outcome) -> tuple[bytes, Payload]:
     size = len(payload) if type(payload) is bytes else payload_bytes(payload)
     code = m.status | m.entered << 4
     return _pack(size, OUTCOME, code, m.attempt, m.id, m.run_s, m.wait_s, m.credits, m.detail), payload
-
-
-def _encode_cancel(m: Cancel) -> tuple[bytes, Payload]:
-    return _pack(0, CANCEL, m.queued_only, 0, m.id, 0.0, 0.0, 0, 0), b""
-
-
-def _encode_still_running(m: StillRunning) -> tuple[bytes, Payload]:
-    return _pack(0, STILL_RUNNING, 0, 0, m.id, 0.0, 0.0, 0, 0), b""
-
-
-def _encode_control(m: Message) -> tuple[bytes, Payload]:
-    body = msgspec.msgpack.encode(m)
-    return _pack(len(body), _CONTROL_NUMBERS[type(m)], 0, 0, 0, 0.0, 0.0, 0, 0) + body, b""
-
-
-ENCODERS: dict[type[Any], Callable[[Any], tuple[bytes, Payload]]] = {
-    Submit: _encode_submit,
-    Assign: _encode_assign,
-    Outcome: _encode_outcome,
-    Cancel: _encode_cancel,
-    StillRunning: _encode_still_running,
-    **dict.fromkeys(_CONTROL_NUMBERS, _encode_control),
-}
 
 
 def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c: int, d: int, body: Payload) -> Message:

@@ -8,14 +8,16 @@ which it comes.
 
 from __future__ import annotations
 
+from typing import Final
+
 from argon.protocol.codec import ASSIGN, HEADER, HEADER_BYTES, OUTCOME, SUBMIT, ProtocolViolation, decode
 from argon.protocol.messages import Announced, Message, Oversized, Submit
 from argon.settings import MAX_CONTROL_BYTES
 
-WHOLE_BYTES = 64 << 10
-_CHUNK_MIN_BYTES = 4 << 10
+WHOLE_BYTES: Final = 64 << 10
+_CHUNK_MIN_BYTES: Final = 4 << 10
 
-_unpack = HEADER.unpack_from
+_unpack: Final = HEADER.unpack_from
 
 
 class Framing:

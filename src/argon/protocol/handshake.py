@@ -15,17 +15,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from enum import IntEnum
+from typing import Final
 
-MAGIC = b"\xa7RG1"
-VERSION = 1
-NONCE_BYTES = 32
-_MAC_BYTES = 32
-_OPENING_BYTES = len(MAGIC) + 2
-_CHALLENGE_BYTES = len(MAGIC) + 1 + NONCE_BYTES
-_PROOF_BYTES = NONCE_BYTES + _MAC_BYTES
+MAGIC: Final = b"\xa7RG1"
+VERSION: Final = 1
+NONCE_BYTES: Final = 32
+_MAC_BYTES: Final = 32
+_OPENING_BYTES: Final = len(MAGIC) + 2
+_CHALLENGE_BYTES: Final = len(MAGIC) + 1 + NONCE_BYTES
+_PROOF_BYTES: Final = NONCE_BYTES + _MAC_BYTES
 
-_HTTP_METHODS = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"PATC", b"CONN", b"TRAC")
-_HTTP_ANSWER = (
+_HTTP_METHODS: Final = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"PATC", b"CONN", b"TRAC")
+_HTTP_ANSWER: Final = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     b"This is an Argon task port, not HTTP.\n"
 )

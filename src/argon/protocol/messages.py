@@ -14,6 +14,9 @@ from enum import IntEnum
 from typing import TypeAlias
 
 import msgspec
+from mypy_extensions import mypyc_attr
+
+from argon.record import Record
 
 Payload: TypeAlias = bytes | tuple[bytes | memoryview, ...]
 """Opaque bytes; a large payload is a tuple of the chunks in which it came, never joined on the way."""
@@ -62,72 +65,109 @@ class FailureKind(IntEnum):
     WORKER_DIED = 1
 
 
-class Submit(msgspec.Struct, gc=False):
+@mypyc_attr(acyclic=True)
+class Submit(Record):
     """A client hands over a task. ``id`` is the client's own sequence number in its session."""
 
-    id: int
-    priority: int
-    idempotent: bool
-    timeout_s: float
-    kind: int
-    key: int
-    payload: Payload
+    __slots__ = ("id", "priority", "idempotent", "timeout_s", "kind", "key", "payload")
+
+    def __init__(
+        self, id: int, priority: int, idempotent: bool, timeout_s: float, kind: int, key: int, payload: Payload
+    ) -> None:
+        self.id = id
+        self.priority = priority
+        self.idempotent = idempotent
+        self.timeout_s = timeout_s
+        self.kind = kind
+        self.key = key
+        self.payload = payload
 
 
-class Assign(msgspec.Struct, gc=False):
+@mypyc_attr(acyclic=True)
+class Assign(Record):
     """The cluster hands a task to a node, or a node to a worker. ``timeout_s`` is what remains, 0 for none."""
 
-    id: int
-    attempt: int
-    priority: int
-    timeout_s: float
-    kind: int
-    payload: Payload
+    __slots__ = ("id", "attempt", "priority", "timeout_s", "kind", "payload")
+
+    def __init__(self, id: int, attempt: int, priority: int, timeout_s: float, kind: int, payload: Payload) -> None:
+        self.id = id
+        self.attempt = attempt
+        self.priority = priority
+        self.timeout_s = timeout_s
+        self.kind = kind
+        self.payload = payload
 
 
-class Outcome(msgspec.Struct, gc=False):
+@mypyc_attr(acyclic=True)
+class Outcome(Record):
     """The one answer to a task. ``credits`` is how many tasks the client may have outstanding from now on.
 
     ``wait_s`` is the time in the queue; for a REJECTED outcome it is ``retry_after``. ``detail`` is a Refusal for
     REJECTED and a FailureKind for FAILED. A payload written by the cluster or a node is an encoded Detail.
     """
 
-    id: int
-    status: int
-    entered: int = Entered.UNKNOWN
-    attempt: int = 0
-    run_s: float = 0.0
-    wait_s: float = 0.0
-    credits: int = 0
-    detail: int = 0
-    payload: Payload = b""
+    __slots__ = ("id", "status", "entered", "attempt", "run_s", "wait_s", "credits", "detail", "payload")
+
+    def __init__(
+        self,
+        id: int,
+        status: int,
+        entered: int = Entered.UNKNOWN,
+        attempt: int = 0,
+        run_s: float = 0.0,
+        wait_s: float = 0.0,
+        credits: int = 0,
+        detail: int = 0,
+        payload: Payload = b"",
+    ) -> None:
+        self.id = id
+        self.status = status
+        self.entered = entered
+        self.attempt = attempt
+        self.run_s = run_s
+        self.wait_s = wait_s
+        self.credits = credits
+        self.detail = detail
+        self.payload = payload
 
 
-class Cancel(msgspec.Struct, gc=False):
+class Cancel(Record):
     """Stop this task. ``queued_only`` leaves a task alone that a node already has; the answer is then StillRunning."""
 
-    id: int
-    queued_only: bool = False
+    __slots__ = ("id", "queued_only")
+
+    def __init__(self, id: int, queued_only: bool = False) -> None:
+        self.id = id
+        self.queued_only = queued_only
 
 
-class StillRunning(msgspec.Struct, gc=False):
+class StillRunning(Record):
     """The answer to a ``queued_only`` Cancel that came too late; the task's Outcome will follow as usual."""
 
-    id: int
+    __slots__ = ("id",)
+
+    def __init__(self, id: int) -> None:
+        self.id = id
 
 
-class Announced(msgspec.Struct, gc=False):
+class Announced(Record):
     """Not on the wire: the header of a large Submit has arrived, its payload is on the way."""
 
-    submit: Submit
-    size_bytes: int
+    __slots__ = ("submit", "size_bytes")
+
+    def __init__(self, submit: Submit, size_bytes: int) -> None:
+        self.submit = submit
+        self.size_bytes = size_bytes
 
 
-class Oversized(msgspec.Struct, gc=False):
+class Oversized(Record):
     """Not on the wire: the header of a Submit over the payload limit has arrived; its payload is being skipped."""
 
-    id: int
-    size_bytes: int
+    __slots__ = ("id", "size_bytes")
+
+    def __init__(self, id: int, size_bytes: int) -> None:
+        self.id = id
+        self.size_bytes = size_bytes
 
 
 class Detail(msgspec.Struct, omit_defaults=True):

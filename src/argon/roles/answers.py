@@ -7,16 +7,16 @@ from outside: whatever is wrong with an answer is the answer.
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, Final
 
 from argon.errors import MayHaveRun, Rejected, RejectReason, TaskError, TaskExpired, TaskLost, WorkerDied
 from argon.protocol.codec import ProtocolViolation, decode_detail
 from argon.protocol.messages import Detail, Entered, FailureKind, Outcome, Refusal, Status
 from argon.roles.payload import unpack_failure, unpack_result
 
-_MAY_HAVE_RUN = {Entered.NO: MayHaveRun.NO, Entered.YES: MayHaveRun.YES, Entered.UNKNOWN: MayHaveRun.UNKNOWN}
+_MAY_HAVE_RUN: Final = {Entered.NO: MayHaveRun.NO, Entered.YES: MayHaveRun.YES, Entered.UNKNOWN: MayHaveRun.UNKNOWN}
 
-_REFUSALS = {
+_REFUSALS: Final = {
     Refusal.QUEUE_FULL: "the queue is full",
     Refusal.QUEUE_BYTES: "the queue holds as many bytes as it may",
     Refusal.NO_NODES: "there is no node to run it",

@@ -11,15 +11,15 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from argon.errors import UnknownFunction
 from argon.roles.failure import clip, traceback_of
 
-CACHED_FUNCTIONS = 4096
-NAME_BYTES_MAX = 1024
+CACHED_FUNCTIONS: Final = 4096
+NAME_BYTES_MAX: Final = 1024
 
-_NOWHERE_ELSE = {"__main__", "__mp_main__"}  # every process has its own
+_NOWHERE_ELSE: Final = {"__main__", "__mp_main__"}  # every process has its own
 
 _found: dict[bytes, Callable[..., Any]] = {}
 

@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -24,7 +24,7 @@ from argon.protocol.messages import Message, Outcome, Payload, StatusReply, Stat
 from argon.scheduling.client_state import ClientState, TaskOptions
 from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
 
-_PEER = 1
+_PEER: Final = 1
 
 
 class ClientShell:

@@ -12,7 +12,7 @@ import os
 import random
 from itertools import count
 from time import monotonic
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from argon.net.channel import Channel
 from argon.net.listener import listen
@@ -41,8 +41,8 @@ from argon.settings import (
 )
 
 Link: TypeAlias = Channel | MemoryChannel
-_LINGER_S = 2.0
-log = logging.getLogger("argon.cluster")
+_LINGER_S: Final = 2.0
+log: Final = logging.getLogger("argon.cluster")
 
 
 class Cluster(Server):
@@ -121,7 +121,7 @@ class Cluster(Server):
 
     async def _open(self) -> None:
         secret = find_token(self._token, create=True)
-        self._server, self.address = await listen(self._host, self._port, lambda: self._accept(secret))
+        self._server, self.address = await listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
 
     def _drain_now(self, timeout_s: float) -> None:
         self._guarded(self._drain, timeout_s)

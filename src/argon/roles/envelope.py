@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import struct
 from itertools import accumulate
+from typing import Final
 
 from argon.protocol.messages import Payload
 
-ALIGNMENT = 16
+ALIGNMENT: Final = 16
 
-_HEAD = struct.Struct("<HHI")
-_HEAD_BYTES = _HEAD.size
-_pack = _HEAD.pack
-_unpack = _HEAD.unpack_from
+_HEAD: Final = struct.Struct("<HHI")
+_HEAD_BYTES: Final = _HEAD.size
+_pack: Final = _HEAD.pack
+_unpack: Final = _HEAD.unpack_from
 
 
 def seal(name: bytes, data: bytes, buffers: list[bytes | memoryview]) -> Payload:

@@ -16,13 +16,14 @@ import os
 from collections import deque
 from socket import MSG_DONTWAIT, socket
 from struct import Struct
+from typing import Final
 
 from argon.protocol.codec import HEADER_BYTES, encode
 from argon.protocol.messages import Assign, payload_bytes
 
-PACKET_BYTES = 128 << 10
-UNANSWERED_MAX = 512  # the smallest pipe that Linux makes takes as many ids, so writing them never waits
-ID = Struct("<Q")
+PACKET_BYTES: Final = 128 << 10
+UNANSWERED_MAX: Final = 512  # the smallest pipe that Linux makes takes as many ids, so writing them never waits
+ID: Final = Struct("<Q")
 
 
 def create_claims() -> tuple[int, int, int]:

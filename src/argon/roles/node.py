@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
@@ -51,8 +51,8 @@ from argon.settings import (
 )
 
 Link: TypeAlias = Channel | MemoryChannel
-_DESCRIPTORS_PER_WORKER = 8
-log = logging.getLogger("argon.node")
+_DESCRIPTORS_PER_WORKER: Final = 8
+log: Final = logging.getLogger("argon.node")
 
 
 class Node(Server):

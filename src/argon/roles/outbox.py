@@ -18,16 +18,20 @@ import fcntl
 import mmap
 import os
 import struct
+from typing import Final
 
-PAGE_BYTES = 256 << 10
+PAGE_BYTES: Final = 256 << 10
 
-_F_SEAL_FUTURE_WRITE = 0x10  # not in the fcntl module
-_NUMBER = struct.Struct("Q")  # native, so that it is one store and one load of the processor
-_GENERATION_AT, _LENGTH_AT, _ENTERED_AT, _FRAMES_AT = 0, 8, 16, 24
-_ROOM = PAGE_BYTES - _FRAMES_AT
+_F_SEAL_FUTURE_WRITE: Final = 0x10  # not in the fcntl module
+_NUMBER: Final = struct.Struct("Q")  # native, so that it is one store and one load of the processor
+_GENERATION_AT: Final = 0
+_LENGTH_AT: Final = 8
+_ENTERED_AT: Final = 16
+_FRAMES_AT: Final = 24
+_ROOM: Final = PAGE_BYTES - _FRAMES_AT
 
-_write_number = _NUMBER.pack_into
-_read_number = _NUMBER.unpack_from
+_write_number: Final = _NUMBER.pack_into
+_read_number: Final = _NUMBER.unpack_from
 
 
 def create_page() -> int:

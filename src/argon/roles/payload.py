@@ -15,7 +15,7 @@ import pickle
 from binascii import crc32
 from collections.abc import Callable
 from pickle import dumps, loads
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -42,13 +42,15 @@ from argon.roles.failure import (
 )
 from argon.roles.unpicklable import culprit
 
-OUT_OF_BAND_BYTES = 64 << 10
-SCANNED_ITEMS = 256
-REASON_CHARS = 1000
-EXCEPTION_BYTES = 1 << 20
-CACHED_NAMES = 4096
+OUT_OF_BAND_BYTES: Final = 64 << 10
+SCANNED_ITEMS: Final = 256
+REASON_CHARS: Final = 1000
+EXCEPTION_BYTES: Final = 1 << 20
+CACHED_NAMES: Final = 4096
 
-_SIMPLE = frozenset({int, float, bool, str, type(None)})  # neither buffers nor classes: pickled without further thought
+_SIMPLE: Final = frozenset(
+    {int, float, bool, str, type(None)}
+)  # neither buffers nor classes: pickled without further thought
 
 # By id, since a callable need not be hashable. An entry holds the function, so that its id is not used again; only
 # functions that their module keeps alive anyway are held.

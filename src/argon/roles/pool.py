@@ -14,6 +14,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import Final
 
 import msgspec
 
@@ -22,8 +23,8 @@ from argon.roles.guard import Guard
 from argon.roles.oom import OomCounter
 from argon.roles.worker_process import WorkerProcess
 
-CLOSE_WITHIN_S = 5.0
-POLL_S = 0.05
+CLOSE_WITHIN_S: Final = 5.0
+POLL_S: Final = 0.05
 
 
 class Recalled(msgspec.Struct):

@@ -13,11 +13,11 @@ import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from argon.settings import MAX_TIMEOUT_S
 
-_GC_THRESHOLD = 20_000
+_GC_THRESHOLD: Final = 20_000
 
 # A program that embeds a role hears from it only if it asks to.
 logging.getLogger("argon").addHandler(logging.NullHandler())

@@ -10,39 +10,35 @@ is nothing to do; should the next task take long or crash the process, the node 
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
-import signal
 import socket
-import sys
 from collections.abc import Awaitable
 from os import getpid, read
 from time import perf_counter
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode
 from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
-from argon.roles.inbox import ID, PACKET_BYTES, cut, open_unclaimed
-from argon.roles.outbox import Outbox, protect
+from argon.roles.inbox import ID, PACKET_BYTES, cut
+from argon.roles.outbox import Outbox
 from argon.roles.payload import pack_failure, pack_result, unpack_call
-from argon.roles.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-FLUSH_AFTER_S = 0.0003
-FLUSH_BYTES = 64 << 10
+FLUSH_AFTER_S: Final = 0.0003
+FLUSH_BYTES: Final = 64 << 10
 
-_PR_SET_PDEATHSIG = 1
-_NO_AWAITABLES = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
-_read_header, _write_header = HEADER.unpack_from, HEADER.pack
-_read_id, ID_BYTES = ID.unpack, ID.size
-_COMPLETED, _FAILED = int(Status.COMPLETED), int(Status.FAILED)
-_YES, _NO = int(Entered.YES), int(Entered.NO)
-_RAISED = int(FailureKind.RAISED)
+_NO_AWAITABLES: Final = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
+_read_header: Final = HEADER.unpack_from
+_write_header: Final = HEADER.pack
+_read_id: Final = ID.unpack
+ID_BYTES: Final = ID.size
+_COMPLETED: Final = int(Status.COMPLETED)
+_FAILED: Final = int(Status.FAILED)
+_YES: Final = int(Entered.YES)
+_NO: Final = int(Entered.NO)
+_RAISED: Final = int(FailureKind.RAISED)
 
 
 class Worker:
@@ -185,62 +181,3 @@ class Worker:
     def _send(self, data: bytes | memoryview) -> None:
         for piece in cut(data):
             self._inbox.send(piece)
-
-
-# ---- the process ---------------------------------------------------------------------------------------------------
-
-
-def main() -> None:
-    """Runs a worker process; never returns."""
-    config = msgspec.json.decode(sys.argv[1], type=WorkerConfig)
-    _settle_in(config)
-    code = 1
-    try:
-        inbox = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=config.inbox_fd)
-        worker = Worker(
-            inbox,
-            config.claims_fd,
-            open_unclaimed(config.claims_fd),
-            Outbox(config.outbox_fd),
-            config.node,
-            config.max_payload_bytes,
-        )
-        protect(config.outbox_fd)
-        os.close(config.outbox_fd)
-        gc.collect()
-        gc.freeze()  # what is loaded now stays: collections during tasks need not look at it
-        worker.serve()
-        code = 0
-    except BaseException:  # noqa: BLE001 - there is nobody else to tell
-        sys.excepthook(*sys.exc_info())
-    _leave(code)
-
-
-def _settle_in(config: WorkerConfig) -> None:
-    """Makes a process of its own: it dies with its node, and tasks see nothing of how it was started."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != config.parent_pid:  # it died before the line above
-        os._exit(1)
-    for fd in (config.inbox_fd, config.claims_fd, config.outbox_fd):
-        os.set_inheritable(fd, False)
-    sys.path[:0] = config.include
-    sys.argv[1:] = []
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what tasks print appears as they print
-
-
-def _leave(code: int) -> None:
-    """Ends without waiting for threads that tasks have left behind."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            continue  # a task has closed it
-    os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Final
 
 import msgspec
 
@@ -24,10 +25,11 @@ from argon.roles.outbox import Outbox, create_page
 from argon.roles.warden import VARIABLE
 from argon.roles.worker_config import WorkerConfig
 
-PACKETS_AT_ONCE = 16
+PACKETS_AT_ONCE: Final = 16
+_FAILED: Final = int(Status.FAILED)  # and 0 is COMPLETED
 # One for all: a new one for each packet costs more than the rest of the read.
-_PACKET = memoryview(bytearray(PACKET_BYTES))
-PACKETS_LEFT_MAX = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
+_PACKET: Final = memoryview(bytearray(PACKET_BYTES))
+PACKETS_LEFT_MAX: Final = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
 
 
 class WorkerProcess:
@@ -69,7 +71,7 @@ class WorkerProcess:
             far_fd = self._far.fileno()
             config = WorkerConfig(far_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "argon.roles.worker", msgspec.json.encode(config).decode()],
+                [sys.executable, "-m", "argon.roles.worker_main", msgspec.json.encode(config).decode()],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(far_fd, waiting, page_fd),
                 start_new_session=True,
@@ -95,7 +97,8 @@ class WorkerProcess:
         outcomes: list[Outcome] = []
         for _ in range(0 if self._garbled else packets_max):
             try:
-                packet = bytes(_PACKET[: self.near.recv_into(_PACKET)])
+                size = self.near.recv_into(_PACKET)
+                packet = bytes(_PACKET[:size])
             except BlockingIOError:
                 break
             except OSError:
@@ -134,7 +137,7 @@ class WorkerProcess:
         outcomes = []
         try:
             for message in framing.feed(data):
-                if type(message) is Outcome and message.status in (Status.COMPLETED, Status.FAILED):
+                if type(message) is Outcome and message.status <= _FAILED:
                     outcomes.append(message)
                 elif type(message) is Heartbeat:
                     self.ready = True

@@ -7,31 +7,42 @@ admission.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from argon.protocol.messages import Refusal
+from argon.record import Record
 from argon.settings import ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
 
-_RETRY_MIN_S = 0.01
-_RETRY_MAX_S = 30.0
-_NO_NODES_RETRY_S = 0.5
+_RETRY_MIN_S: Final = 0.01
+_RETRY_MAX_S: Final = 30.0
+_NO_NODES_RETRY_S: Final = 0.5
 
 
-class Door(msgspec.Struct):
+class Door(Record):
     """The counters of the moment. ``wait_s`` is the predicted work ahead divided by the ready workers."""
 
-    draining: bool
-    nodes: int
-    queue_length: int
-    queue_bytes: int
-    outstanding: int
-    allowance: int
-    wait_s: float
+    __slots__ = ("draining", "nodes", "queue_length", "queue_bytes", "outstanding", "allowance", "wait_s")
+
+    def __init__(
+        self,
+        draining: bool,
+        nodes: int,
+        queue_length: int,
+        queue_bytes: int,
+        outstanding: int,
+        allowance: int,
+        wait_s: float,
+    ) -> None:
+        self.draining = draining
+        self.nodes = nodes
+        self.queue_length = queue_length
+        self.queue_bytes = queue_bytes
+        self.outstanding = outstanding
+        self.allowance = allowance
+        self.wait_s = wait_s
 
 
 def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: float, run_s: float) -> Refusal | None:

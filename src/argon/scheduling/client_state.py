@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections import deque
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.messages import (
@@ -45,15 +46,17 @@ from argon.settings import MAX_PAYLOAD_BYTES
 if TYPE_CHECKING:
     from random import Random
 
-PROBE_TASKS = 16
-_LEVELS = 5
-_BACKOFF_MIN_S = 0.02
-_BACKOFF_MAX_S = 5.0
-_BUDGET_MAX = 100.0
-_RETRY_PRICE = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
-_BUDGET_PER_ANSWER = 0.2
-_BUDGET_PER_S = 1.0
-_ANSWER_GRACE_S = 1.0
+PROBE_TASKS: Final = 16
+_LEVELS: Final = 5
+_BACKOFF_MIN_S: Final = 0.02
+_BACKOFF_MAX_S: Final = 5.0
+_BUDGET_MAX: Final = 100.0
+_RETRY_PRICE: Final = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
+_BUDGET_PER_ANSWER: Final = 0.2
+_BUDGET_PER_S: Final = 1.0
+_ANSWER_GRACE_S: Final = 1.0
+_REJECTED: Final = int(Status.REJECTED)
+_NOT_ENTERED: Final = int(Entered.NO)
 
 
 class TaskOptions(msgspec.Struct, frozen=True):
@@ -74,19 +77,23 @@ class TaskOptions(msgspec.Struct, frozen=True):
     key: int = 0
 
 
-class ClientTask(msgspec.Struct, eq=False, gc=False):
+@mypyc_attr(acyclic=True)
+class ClientTask:
     """One task of this client that has no answer yet. ``sent`` is whether the cluster has it, ``may_have_run`` whether
     it had it on a connection that was lost."""
 
-    id: int
-    kind: int
-    payload: Payload
-    options: TaskOptions
-    deadline: float
-    sent: bool = False
-    may_have_run: bool = False
-    cancelled: bool = False
-    rejections: int = 0
+    __slots__ = ("id", "kind", "payload", "options", "deadline", "sent", "may_have_run", "cancelled", "rejections")
+
+    def __init__(self, id: int, kind: int, payload: Payload, options: TaskOptions, deadline: float) -> None:
+        self.id = id
+        self.kind = kind
+        self.payload = payload
+        self.options = options
+        self.deadline = deadline
+        self.sent = False
+        self.may_have_run = False
+        self.cancelled = False
+        self.rejections = 0
 
 
 class ClientState:
@@ -310,13 +317,13 @@ class ClientState:
             return
         self._outstanding -= 1
         task.sent = False
-        if m.status == Status.REJECTED and m.detail != Refusal.TOO_LARGE and not task.cancelled:
+        if m.status == _REJECTED and m.detail != Refusal.TOO_LARGE and not task.cancelled:
             self._rejected(task, m, now, effects)
             return
-        if m.status == Status.REJECTED and task.cancelled:
+        if m.status == _REJECTED and task.cancelled:
             m = Outcome(task.id, Status.CANCELLED, Entered.NO)
         self._settle(task, m, effects)
-        if m.status != Status.REJECTED:
+        if m.status != _REJECTED:
             if self._budget < _BUDGET_MAX:
                 self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
             if self._pauses:
@@ -403,7 +410,7 @@ class ClientState:
         del self._tasks[task.id]
         if task.sent:
             self._outstanding -= 1
-        if task.may_have_run and outcome.entered == Entered.NO:
+        if task.may_have_run and outcome.entered == _NOT_ENTERED:
             if outcome.status == Status.REJECTED:
                 reason = "the connection to the cluster was lost, and the task was not admitted again"
                 outcome = Outcome(task.id, Status.LOST, payload=encode_detail(Detail(reason)))

@@ -12,19 +12,20 @@ expect for long; those only raise the allowance.
 
 from __future__ import annotations
 
-import msgspec
-
 from argon.protocol.messages import Announced
 from argon.scheduling.task import Task
 
 
-class ClientSession(msgspec.Struct, eq=False):
+class ClientSession:
     """One client's connection: its unanswered tasks by its own numbers, and the payload it has announced, if any."""
 
-    peer: int
-    allowance: int
-    tasks: dict[int, Task] = {}
-    announced: Announced | None = None
+    __slots__ = ("peer", "allowance", "tasks", "announced")
+
+    def __init__(self, peer: int, allowance: int) -> None:
+        self.peer = peer
+        self.allowance = allowance
+        self.tasks: dict[int, Task] = {}
+        self.announced: Announced | None = None
 
     def outstanding(self) -> int:
         """How many tasks it has here, one whose payload is on the way included."""

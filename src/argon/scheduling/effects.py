@@ -7,80 +7,114 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import msgspec
+from mypy_extensions import mypyc_attr
 
 from argon.protocol.messages import Assign, Message, Outcome
+from argon.record import Record
 
 Peer: TypeAlias = int
 
 
-class Send(msgspec.Struct, gc=False):
+@mypyc_attr(acyclic=True)
+class Send(Record):
     """Say this to that peer."""
 
-    peer: Peer
-    message: Message
+    __slots__ = ("peer", "message")
+
+    def __init__(self, peer: Peer, message: Message) -> None:
+        self.peer = peer
+        self.message = message
 
 
-class Close(msgspec.Struct):
+class Close(Record):
     """Say Goodbye with this reason, and close the connection once everything said before has left."""
 
-    peer: Peer
-    reason: str
+    __slots__ = ("peer", "reason")
+
+    def __init__(self, peer: Peer, reason: str) -> None:
+        self.peer = peer
+        self.reason = reason
 
 
-class DiscardPayload(msgspec.Struct):
+class DiscardPayload(Record):
     """Do not keep the payload that this peer has announced."""
 
-    peer: Peer
+    __slots__ = ("peer",)
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
 
 
-class Stop(msgspec.Struct):
+class Stop(Record):
     """Everything is answered: end the role."""
 
 
-class Spawn(msgspec.Struct):
+class Spawn(Record):
     """Start a worker process under this number."""
 
-    worker: int
+    __slots__ = ("worker",)
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
 
 
-class Give(msgspec.Struct, gc=False):
+@mypyc_attr(acyclic=True)
+class Give(Record):
     """Hand this task to that worker."""
 
-    worker: int
-    assign: Assign
+    __slots__ = ("worker", "assign")
+
+    def __init__(self, worker: int, assign: Assign) -> None:
+        self.worker = worker
+        self.assign = assign
 
 
-class Recall(msgspec.Struct):
+class Recall(Record):
     """Take back what that worker has not begun, and report it."""
 
-    worker: int
+    __slots__ = ("worker",)
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
 
 
-class Kill(msgspec.Struct):
+class Kill(Record):
     """End that worker's process group: SIGTERM, or SIGKILL when forced."""
 
-    worker: int
-    forced: bool
+    __slots__ = ("worker", "forced")
+
+    def __init__(self, worker: int, forced: bool) -> None:
+        self.worker = worker
+        self.forced = forced
 
 
-class Retire(msgspec.Struct):
+class Retire(Record):
     """Let that worker end by itself: it has nothing left to do."""
 
-    worker: int
+    __slots__ = ("worker",)
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
 
 
-class Settle(msgspec.Struct, gc=False):
+@mypyc_attr(acyclic=True)
+class Settle(Record):
     """Give this outcome to the caller who waits for that task (a client's own number)."""
 
-    task: int
-    outcome: Outcome
+    __slots__ = ("task", "outcome")
+
+    def __init__(self, task: int, outcome: Outcome) -> None:
+        self.task = task
+        self.outcome = outcome
 
 
-class Refused(msgspec.Struct):
+class Refused(Record):
     """Tell the caller that this task could not be cancelled: a node has it already."""
 
-    task: int
+    __slots__ = ("task",)
+
+    def __init__(self, task: int) -> None:
+        self.task = task
 
 
 ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Stop

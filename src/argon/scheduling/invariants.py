@@ -11,19 +11,28 @@ from argon.scheduling.task import TaskState
 
 if TYPE_CHECKING:
     from argon.scheduling.clients import Clients
-    from argon.scheduling.member import Member
+    from argon.scheduling.ledger import Ledger
+    from argon.scheduling.membership import Membership
     from argon.scheduling.queue import TaskQueue
     from argon.settings import ClusterSettings
 
 
-def check_cluster(settings: ClusterSettings, queue: TaskQueue, members: list[Member], clients: Clients) -> None:
-    """Asserts that limits hold, that each task is in one room, and that no worker idles while a task waits."""
+def check_cluster(
+    settings: ClusterSettings, queue: TaskQueue, membership: Membership, clients: Clients, ledger: Ledger
+) -> None:
+    """Asserts that counters are right, limits hold, each task is in one room, and no worker idles while a task
+    waits."""
+    members = membership.all()
+    assert membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
+    assert membership.workers == sum(m.workers for m in members if not m.draining), "workers are off"
+    assert clients.active == sum(bool(s.tasks) for s in clients.all()), "active clients are off"
+    assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
     waiting = queue.waiting()
     assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
     assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"
     assert len(waiting) == len(queue), "the queue's count is off"
     assert sum(task.size_bytes for task in waiting) >= queue.size_bytes >= 0, "the queue's bytes are off"
-    assert all(task.state is TaskState.QUEUED for task in waiting), "a task in the queue is not QUEUED"
+    assert all(task.state == TaskState.QUEUED for task in waiting), "a task in the queue is not QUEUED"
     for member in members:
         for task in member.tasks.values():
             assert task.node == member.peer, "a task is on a node that it was not assigned to"

@@ -9,17 +9,22 @@ Each average is exponential and decays with time as well as with count: a sample
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
 
-_KINDS_MAX = 1024
-_HALF_GAP_S = 30.0
+from argon.record import Record
+
+_KINDS_MAX: Final = 1024
+_HALF_GAP_S: Final = 30.0
 
 
-class Average(msgspec.Struct):
+class Average(Record):
     """A decayed average of seconds."""
 
-    mean_s: float
-    at: float
+    __slots__ = ("mean_s", "at")
+
+    def __init__(self, mean_s: float, at: float) -> None:
+        self.mean_s = mean_s
+        self.at = at
 
     def add(self, seconds: float, now: float, count: int = 1) -> None:
         """Adds ``count`` samples taken at ``now``, of this mean."""

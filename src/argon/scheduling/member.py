@@ -7,16 +7,16 @@ node is free. Of a kind that was never measured nothing is sent ahead.
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
 
 from argon.scheduling.load import Average, ServiceTimes
 from argon.scheduling.task import Task
 from argon.settings import MAX_NAME_CHARS
 
-WORK_AHEAD_S = 0.002
-AHEAD_MAX_PER_WORKER = 128
-_UNKNOWN_WORK_S = 1.0
-_NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
+WORK_AHEAD_S: Final = 0.002
+AHEAD_MAX_PER_WORKER: Final = 128
+_UNKNOWN_WORK_S: Final = 1.0
+_NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
 
 
 def is_node_name(name: str) -> bool:
@@ -24,20 +24,35 @@ def is_node_name(name: str) -> bool:
     return 0 < len(name) <= MAX_NAME_CHARS and _NAME_CHARS.issuperset(name)
 
 
-class Member(msgspec.Struct, eq=False):
+class Member:
     """One registration of a node. ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds."""
 
-    peer: int
-    name: str
-    incarnation: int
-    workers: int = 0
-    draining: bool = False
-    work_s: float = 0.0
-    tasks: dict[int, Task] = {}
-    times: ServiceTimes = msgspec.field(default_factory=ServiceTimes)
-    runs: dict[int, tuple[int, float]] = {}
-    round_trip: Average | None = None
-    place: tuple[int, float, int, object] | None = None
+    __slots__ = (
+        "peer",
+        "name",
+        "incarnation",
+        "workers",
+        "draining",
+        "work_s",
+        "tasks",
+        "times",
+        "runs",
+        "round_trip",
+        "place",
+    )
+
+    def __init__(self, peer: int, name: str, incarnation: int, workers: int = 0) -> None:
+        self.peer = peer
+        self.name = name
+        self.incarnation = incarnation
+        self.workers = workers
+        self.draining = False
+        self.work_s = 0.0
+        self.tasks: dict[int, Task] = {}
+        self.times: ServiceTimes = ServiceTimes()
+        self.runs: dict[int, tuple[int, float]] = {}
+        self.round_trip: Average | None = None
+        self.place: tuple[int, float, int, object] | None = None
 
     def free(self) -> int:
         """Ready workers without a task."""

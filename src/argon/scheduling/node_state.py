@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.messages import (
@@ -37,7 +37,8 @@ from argon.scheduling.workers import NodeTask, Slot, WorkerEnd, Workers
 from argon.settings import NodeSettings
 
 Effects: TypeAlias = list[NodeEffect]
-RESPAWN_MAX_S = 5.0
+RESPAWN_MAX_S: Final = 5.0
+_COMPLETED: Final = int(Status.COMPLETED)
 
 
 class NodeState:
@@ -331,7 +332,7 @@ class NodeState:
             if task is None:
                 continue
             slot.served += 1
-            if outcome.status == Status.COMPLETED:
+            if outcome.status == _COMPLETED:
                 count, total_s = runs.get(task.assign.kind, (0, 0.0))
                 runs[task.assign.kind] = (count + 1, total_s + outcome.run_s)
             if not task.orphan:

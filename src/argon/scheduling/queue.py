@@ -18,15 +18,16 @@ from __future__ import annotations
 from collections import deque
 from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
+from typing import Final
 
 from argon.scheduling.task import Task, TaskState
 
-_LEVELS = 5
-_UNKNOWN_COST_S = 0.001
+_LEVELS: Final = 5
+_UNKNOWN_COST_S: Final = 0.001
 
 
 def _lives(task: Task) -> bool:
-    return task.state is TaskState.QUEUED and not task.attempt
+    return task.state == TaskState.QUEUED and not task.attempt
 
 
 class _Lane:
@@ -172,7 +173,7 @@ class TaskQueue:
 
     def remove(self, task: Task) -> None:
         """Takes a task out from wherever it waits; the caller has already given it another state."""
-        assert task.state is not TaskState.QUEUED
+        assert task.state != TaskState.QUEUED
         self._next = None
         if task in self._returned:
             self._returned.remove(task)
@@ -190,7 +191,7 @@ class TaskQueue:
         deadlines = self._deadlines
         while deadlines and deadlines[0][0] <= now:
             task = heappop(deadlines)[2]
-            if task.state is TaskState.QUEUED:
+            if task.state == TaskState.QUEUED:
                 due[task.id] = task  # one that came back is noted twice
         return list(due.values())
 
@@ -266,5 +267,5 @@ class TaskQueue:
     def _note_deadline(self, task: Task) -> None:
         heappush(self._deadlines, (task.deadline, task.id, task))
         if len(self._deadlines) > 2 * len(self) + 64:
-            self._deadlines = [entry for entry in self._deadlines if entry[2].state is TaskState.QUEUED]
+            self._deadlines = [entry for entry in self._deadlines if entry[2].state == TaskState.QUEUED]
             heapify(self._deadlines)

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from math import log2
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from argon.scheduling.load import ServiceTimes, predict_s
 from argon.scheduling.member import Member
 
-_KEYS_MAX = 4096
+_KEYS_MAX: Final = 4096
 _Entry: TypeAlias = tuple[int, float, int, Member]
 
 

@@ -15,24 +15,25 @@ The outcome that arrives first wins, and an answer with an old attempt is counte
 
 from __future__ import annotations
 
-from enum import IntEnum
 from math import inf
+from typing import Final
 
-import msgspec
+from mypy_extensions import mypyc_attr
 
 from argon.protocol.messages import Payload, Submit
 
 
-class TaskState(IntEnum):
+class TaskState:
     """Which room the task is in. SETTLED ones are in none: only lazy leftovers still point at them."""
 
-    QUEUED = 0
-    ASSIGNED = 1
-    CANCELLING = 2
-    SETTLED = 3
+    QUEUED: Final = 0
+    ASSIGNED: Final = 1
+    CANCELLING: Final = 2
+    SETTLED: Final = 3
 
 
-class Task(msgspec.Struct, eq=False, gc=False):
+@mypyc_attr(acyclic=True)
+class Task:
     """One admitted task.
 
     ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
@@ -41,25 +42,61 @@ class Task(msgspec.Struct, eq=False, gc=False):
     ``may_have_run`` is whether a node that had it was lost.
     """
 
-    id: int
-    client: int | None
-    client_id: int
-    priority: int
-    kind: int
-    key: int
-    idempotent: bool
-    deadline: float
-    payload: Payload
-    size_bytes: int
-    queued_at: float
-    state: TaskState = TaskState.QUEUED
-    attempt: int = 0
-    node: int = 0
-    assigned_at: float = 0.0
-    wait_s: float = 0.0
-    predicted_s: float = 0.0
-    charged_s: float = 0.0
-    may_have_run: bool = False
+    __slots__ = (
+        "id",
+        "client",
+        "client_id",
+        "priority",
+        "kind",
+        "key",
+        "idempotent",
+        "deadline",
+        "payload",
+        "size_bytes",
+        "queued_at",
+        "state",
+        "attempt",
+        "node",
+        "assigned_at",
+        "wait_s",
+        "predicted_s",
+        "charged_s",
+        "may_have_run",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        client: int | None,
+        client_id: int,
+        priority: int,
+        kind: int,
+        key: int,
+        idempotent: bool,
+        deadline: float,
+        payload: Payload,
+        size_bytes: int,
+        queued_at: float,
+    ) -> None:
+        self.id = id
+        self.client = client
+        self.client_id = client_id
+        self.priority = priority
+        self.kind = kind
+        self.key = key
+        self.idempotent = idempotent
+        self.deadline = deadline
+        self.payload = payload
+        self.size_bytes = size_bytes
+        self.queued_at = queued_at
+        self.state: int = TaskState.QUEUED
+        self.attempt = 0
+        self.node = 0
+        self.assigned_at = 0.0
+        self.wait_s = 0.0
+        self.predicted_s = 0.0
+        self.charged_s = 0.0
+        self.may_have_run = False
 
 
 def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:

@@ -12,19 +12,22 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
+from typing import Final
 
-import msgspec
+from mypy_extensions import mypyc_attr
 
 from argon.protocol.messages import Assign, Status, payload_bytes
+from argon.record import Record
 
-GIVE_AHEAD_S = 0.001
-GIVE_AHEAD_MAX = 64
-GIVE_AHEAD_BYTES = 16 << 10
-RECALL_AFTER_S = 0.005
-_UNKNOWN_WORK_S = 1.0
+GIVE_AHEAD_S: Final = 0.001
+GIVE_AHEAD_MAX: Final = 64
+GIVE_AHEAD_BYTES: Final = 16 << 10
+RECALL_AFTER_S: Final = 0.005
+_UNKNOWN_WORK_S: Final = 1.0
 
 
-class NodeTask(msgspec.Struct, eq=False, gc=False):
+@mypyc_attr(acyclic=True)
+class NodeTask:
     """A task on this node.
 
     ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
@@ -33,34 +36,53 @@ class NodeTask(msgspec.Struct, eq=False, gc=False):
     take when it came, 0 if nothing is known.
     """
 
-    id: int
-    attempt: int
-    sequence: int
-    assign: Assign
-    deadline: float
-    worker: int = 0
-    doom: Status | None = None
-    orphan: bool = False
-    predicted_s: float = 0.0
+    __slots__ = ("id", "attempt", "sequence", "assign", "deadline", "worker", "doom", "orphan", "predicted_s")
+
+    def __init__(
+        self, id: int, attempt: int, sequence: int, assign: Assign, deadline: float, predicted_s: float = 0.0
+    ) -> None:
+        self.id = id
+        self.attempt = attempt
+        self.sequence = sequence
+        self.assign = assign
+        self.deadline = deadline
+        self.worker = 0
+        self.doom: Status | None = None
+        self.orphan = False
+        self.predicted_s = predicted_s
 
 
-class Slot(msgspec.Struct, eq=False):
+class Slot:
     """One worker process. ``tasks`` are those given and not answered, by sequence, in the order in which it runs them.
 
     A ``dying`` worker has been sent a signal; a ``leaving`` one ends by itself. A ``recalled`` one has been silent,
     and gets nothing ahead until it answers again.
     """
 
-    worker: int
-    ready: bool = False
-    dying: bool = False
-    leaving: bool = False
-    recalled: bool = False
-    served: int = 0
-    tasks: dict[int, NodeTask] = {}
-    work_s: float = 0.0
-    progress_at: float = 0.0
-    kill_at: float = inf
+    __slots__ = (
+        "worker",
+        "ready",
+        "dying",
+        "leaving",
+        "recalled",
+        "served",
+        "tasks",
+        "work_s",
+        "progress_at",
+        "kill_at",
+    )
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
+        self.ready = False
+        self.dying = False
+        self.leaving = False
+        self.recalled = False
+        self.served = 0
+        self.tasks: dict[int, NodeTask] = {}
+        self.work_s = 0.0
+        self.progress_at = 0.0
+        self.kill_at = inf
 
     def serves(self) -> bool:
         """Whether it is up and staying."""
@@ -71,19 +93,24 @@ class Slot(msgspec.Struct, eq=False):
         return self.progress_at + RECALL_AFTER_S if len(self.tasks) > 1 and not self.recalled else inf
 
 
-class WorkerEnd(msgspec.Struct):
+class WorkerEnd(Record):
     """How a worker process ended, as the shell found it.
 
     ``unstarted`` are the tasks it had been given and never took; ``entered`` is the one it entered last, 0 for none.
     """
 
-    worker: int
-    signal: int
-    exit_code: int
-    oom: bool
-    reason: str
-    unstarted: list[int]
-    entered: int
+    __slots__ = ("worker", "signal", "exit_code", "oom", "reason", "unstarted", "entered")
+
+    def __init__(
+        self, worker: int, signal: int, exit_code: int, oom: bool, reason: str, unstarted: list[int], entered: int
+    ) -> None:
+        self.worker = worker
+        self.signal = signal
+        self.exit_code = exit_code
+        self.oom = oom
+        self.reason = reason
+        self.unstarted = unstarted
+        self.entered = entered
 
 
 class Workers:
