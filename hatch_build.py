@@ -1,8 +1,8 @@
 """Compiles the hot part of Argon with mypyc when a wheel is built.
 
-In: the sources, and ``ARGON_COMPILE``: 1 compiles or fails, 0 does not compile, and without it a wheel is compiled where
-a C compiler is, and is pure Python elsewhere. Out: C extensions beside the same sources in the wheel. An editable
-install is never compiled. It must never change what Argon does: the tests run on both builds.
+In: the sources, and ``ARGON_COMPILE``: 1 compiles or fails, 0 does not compile, and without it a wheel is compiled
+where a C compiler is, and is pure Python elsewhere. Out: C extensions beside the same sources in the wheel. An
+editable install is never compiled. It must never change what Argon does: the tests run on both builds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ COMPILED = [
     *(f"roles/{name}.py" for name in ("pool", "worker_process", "inbox", "outbox", "worker")),
     *(f"roles/{name}.py" for name in ("payload", "envelope", "answers")),
 ]
+LEFT_ALONE = {
+    "__init__.py",
+    "snapshot.py",
+    "invariants.py",
+}  # nothing in them, or nothing that is called for every task
 
 
 class CompileHook(BuildHookInterface[Any]):
@@ -40,7 +45,9 @@ class CompileHook(BuildHookInterface[Any]):
         except (Exception, SystemExit) as error:
             if wanted == "1":
                 raise
-            self.app.display_warning(f"Argon is built as pure Python, which is slower: it could not be compiled: {error}")
+            self.app.display_warning(
+                f"Argon is built as pure Python, which is slower: it could not be compiled: {error}"
+            )
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
@@ -54,7 +61,8 @@ def compile_all(root: Path, out: Path) -> list[Path]:
     from setuptools.command.build_ext import build_ext
 
     package = root / "src" / "argon"
-    sources = sorted({path for pattern in COMPILED for path in package.glob(pattern) if path.name != "__init__.py"})
+    found = {path for pattern in COMPILED for path in package.glob(pattern)}
+    sources = sorted(path for path in found if path.name not in LEFT_ALONE)
     before = Path.cwd()
     os.chdir(root)
     try:

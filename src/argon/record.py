@@ -7,6 +7,8 @@ be part of a cycle.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mypy_extensions import mypyc_attr
 
 
@@ -16,11 +18,16 @@ class Record:
 
     __slots__ = ()
 
+    def fields(self) -> dict[str, object]:
+        """Its fields by name, in order."""
+        kept: Any = type(self)
+        names: tuple[str, ...] = (
+            getattr(kept, "__mypyc_attrs__", None) or kept.__slots__
+        )  # compiled, there are no slots
+        return {name: getattr(self, name) for name in names}
+
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(
-            getattr(self, name) == getattr(other, name) for name in type(self).__slots__
-        )
+        return isinstance(other, Record) and type(self) is type(other) and self.fields() == other.fields()
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in type(self).__slots__)
-        return f"{type(self).__name__}({fields})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.fields().items())})"

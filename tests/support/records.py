@@ -11,5 +11,4 @@ R = TypeVar("R", bound=Record)
 
 def replaced(record: R, **changes: object) -> R:
     """The same record with these fields instead."""
-    fields = {name: getattr(record, name) for name in type(record).__slots__}
-    return type(record)(**{**fields, **changes})
+    return type(record)(**{**record.fields(), **changes})

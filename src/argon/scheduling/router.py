@@ -118,7 +118,7 @@ class Router:
         member.place = None
         for line in (self._free, self._ahead):
             index = bisect_left(line, place)
-            if index < len(line) and line[index] is place:
+            if index < len(line) and line[index] == place:
                 del line[index]
                 return
 
