@@ -16,16 +16,19 @@ endif
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILED := $(VENV)-compiled
+COMPILED_READY := $(COMPILED)/.ready
+SOURCES := $(shell find src hatch_build.py -name '*.py')
 
 export PIP_CONSTRAINT = constraints.txt
 export PIP_BUILD_CONSTRAINT = constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test test-compiled bench bench-micro bench-peers check format clean
 
 help: ## show this list
-	@awk -F ': ## ' '/^[a-z]+: ## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': ## ' '/^[a-z-]+: ## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PYTHON=python3.13 uses another interpreter (3.11 or newer); ARGS=... goes to pytest."
 
@@ -37,6 +40,25 @@ demo: $(READY)
 test: ## run every test
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-compiled: ## run every test on the compiled build
+test-compiled: $(COMPILED_READY)
+	@$(COMPILED)/bin/python -m pytest $(ARGS)
+
+bench: ## measure Argon beside a bare relay: a table, build/bench.json and build/bench.png
+bench: $(COMPILED_READY)
+	@mkdir -p build
+	@$(COMPILED)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
+
+bench-micro: ## measure each hot room by itself
+bench-micro: $(COMPILED_READY)
+	@$(COMPILED)/bin/python -m pytest benchmarks/micro --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
+
+bench-peers: ## the same beside other systems, which are installed into the environment first
+bench-peers: $(COMPILED_READY)
+	@mkdir -p build
+	@benchmarks/peers/setup.sh $(COMPILED)
+	@$(COMPILED)/bin/python -m benchmarks --peers all --json build/bench-peers.json --plot build/bench-peers.png $(ARGS)
 
 check: ## lint, formatting and types
 check: $(READY)
@@ -67,4 +89,11 @@ $(READY): pyproject.toml constraints.txt
 	        echo "'$(PYTHON) -m venv' does not work here: install it first (on Debian and Ubuntu: the package python3-venv)." >&2; exit 1; }; \
 	fi
 	@$(BIN)/python -m pip install -qq --no-input -e '.[dev]'
+	@touch $@
+
+# The compiled build is installed as users install it: it is made anew when a source has changed.
+$(COMPILED_READY): pyproject.toml constraints.txt $(SOURCES)
+	@echo "setting up $(COMPILED), compiled: this takes a minute or two ..."
+	@$(COMPILED)/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(COMPILED)
+	@ARGON_COMPILE=1 $(COMPILED)/bin/python -m pip install -qq --no-input '.[dev,bench]'
 	@touch $@

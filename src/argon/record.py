@@ -19,11 +19,9 @@ class Record:
     __slots__ = ()
 
     def fields(self) -> dict[str, object]:
-        """Its fields by name, in order."""
+        """Its fields by name, in order. A compiled class has no slots, and names them elsewhere."""
         kept: Any = type(self)
-        names: tuple[str, ...] = (
-            getattr(kept, "__mypyc_attrs__", None) or kept.__slots__
-        )  # compiled, there are no slots
+        names: tuple[str, ...] = getattr(kept, "__mypyc_attrs__", ()) or getattr(kept, "__slots__", ())
         return {name: getattr(self, name) for name in names}
 
     def __eq__(self, other: object) -> bool:

@@ -249,6 +249,7 @@ def test_handshake_that_does_not_end_in_time_is_cut_off(run: Run, monkeypatch: p
     run(main())
 
 
+@pytest.mark.replaces_parts
 def test_slow_handshake_has_its_time_in_total_and_not_for_each_byte(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel_module, "HELLO_TIMEOUT_S", 0.1)
 
@@ -519,6 +520,7 @@ async def deaf(side: Listening) -> AsyncIterator[socket.socket]:
         yield sock
 
 
+@pytest.mark.replaces_parts
 def test_peer_that_does_not_read_is_held_back_and_then_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     tighten(monkeypatch)
 

@@ -311,6 +311,7 @@ def test_connection_that_held_for_long_begins_with_short_pauses_again(
     within(main())
 
 
+@pytest.mark.replaces_parts
 def test_closing_takes_a_deaf_cluster_only_so_long() -> None:
     async def main() -> None:
         async with fake_cluster() as cluster:

@@ -33,6 +33,6 @@ def test_numbers_on_the_wire_never_change() -> None:
 
 def test_outcome_without_more_says_that_it_knows_nothing() -> None:
     outcome = Outcome(1, Status.LOST)
-    assert outcome.entered is Entered.UNKNOWN
+    assert outcome.entered == Entered.UNKNOWN
     assert outcome.payload == b""
     assert Detail().reason == ""

@@ -394,6 +394,7 @@ def test_running_is_true_from_the_start_to_the_end() -> None:
     assert not cluster.running()
 
 
+@pytest.mark.replaces_parts
 def test_broken_invariant_ends_the_cluster_with_that_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> list[Any]:
         raise AssertionError("a task is in two rooms")

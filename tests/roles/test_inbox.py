@@ -325,6 +325,7 @@ def test_take_back_behind_the_end_brings_what_is_left(ends: Ends) -> None:
     assert ends.claim() == -1
 
 
+@pytest.mark.replaces_parts
 def test_pipe_that_cannot_be_made_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int) -> int:
         raise OSError(24, "Too many open files")

@@ -474,6 +474,7 @@ def test_giving_up_before_it_is_ready_closes_its_own_cluster_too() -> None:
     within(main())
 
 
+@pytest.mark.replaces_parts
 def test_broken_invariant_of_its_own_cluster_ends_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> list[Any]:
         raise AssertionError("a task is in two rooms")
@@ -489,6 +490,7 @@ def test_broken_invariant_of_its_own_cluster_ends_the_node(monkeypatch: pytest.M
     assert node.wait(0.0)
 
 
+@pytest.mark.replaces_parts
 def test_broken_invariant_of_the_node_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> list[Any]:
         raise AssertionError("a task is in two rooms")

@@ -65,6 +65,7 @@ def test_frame_that_does_not_fit_is_refused_and_harms_nothing(ends: tuple[Outbox
     assert len(node.salvage()) == PAGE_BYTES - 100
 
 
+@pytest.mark.replaces_parts
 def test_page_that_changes_while_it_is_read_gives_nothing(
     ends: tuple[Outbox, Outbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ class Unhashable:
         return self.number + other
 
 
+@pytest.mark.replaces_parts
 def test_names_remembered_are_bounded_and_hold_no_closures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload_module, "CACHED_NAMES", 2)
     monkeypatch.setattr(payload_module, "_named", {})

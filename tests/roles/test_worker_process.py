@@ -147,6 +147,7 @@ def test_finished_reads_to_the_end_whatever_packets_the_outcomes_lie_in(process:
     assert [answer.id for answer in process.finished()] == list(range(1, 50))
 
 
+@pytest.mark.replaces_parts
 @pytest.mark.parametrize("broken", ["create_page", "Outbox", "create_claims", "WorkerConfig", "subprocess.Popen"])
 def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:

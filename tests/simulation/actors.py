@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
-from copy import copy
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,7 @@ from argon.scheduling.workers import WorkerEnd
 from argon.settings import HELLO_TIMEOUT_S, ClusterSettings, NodeSettings
 from tests.simulation.network import Stream
 from tests.simulation.tasks import Errand
+from tests.support.records import replaced
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -367,7 +367,7 @@ class SimulatedWorker:
 
     def recall(self) -> tuple[list[int], list[Outcome]]:
         """What it has not begun, and all that it has finished, sent or not; it may send the same once more."""
-        unstarted, outcomes = [assign.id for assign in self.inbox], [*self.unread, *map(copy, self.outbox)]
+        unstarted, outcomes = [assign.id for assign in self.inbox], [*self.unread, *map(replaced, self.outbox)]
         self.inbox.clear()
         self.unread = []
         if self.node.world.rng.random() < 0.7:

@@ -347,12 +347,14 @@ def is_noticed(seed: int) -> bool:
     return False
 
 
+@pytest.mark.replaces_parts
 @pytest.mark.parametrize("mutate", IN_SOME_WORLD, ids=lambda mutate: mutate.__name__)
 def test_mutant_is_noticed_in_some_world(mutate: Callable[[Patch], None], monkeypatch: Patch) -> None:
     mutate(monkeypatch)
     assert any(map(is_noticed, [IN_SOME_WORLD[mutate], *SEEDS])), f"no seed in {SEEDS} noticed"
 
 
+@pytest.mark.replaces_parts
 @pytest.mark.parametrize(("mutate", "test"), IN_THE_CORE, ids=lambda one: one.__name__)
 def test_mutant_is_noticed_by_a_test_of_the_core(
     mutate: Callable[[Patch], None], test: Callable[[], None], monkeypatch: Patch

@@ -104,6 +104,8 @@ class Cluster(Server):
         self._channels: dict[int, Link] = {}
         self._numbers: dict[Link, int] = {}
         self._unproved: set[Channel] = set()
+        self._touched: dict[Link, None] = {}
+        self._flushing = False
         self._server: asyncio.Server | None = None
         self._empty: asyncio.Event | None = None
         self._timer = DeadlineTimer(lambda: self._guarded(self._tick), self._state.next_deadline)
@@ -214,21 +216,28 @@ class Cluster(Server):
     # ---- effects ------------------------------------------------------------------------------------------------
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
-        channels = self._channels
-        touched: dict[int, Link] = {}
+        channels, touched = self._channels, self._touched
         for effect in effects:
             if type(effect) is Send:
                 channel = channels.get(effect.peer)
                 if channel is not None:
                     channel.send(effect.message)
-                    touched[effect.peer] = channel
+                    touched[channel] = None
             elif type(effect) is Stop:
                 self._stop()
             else:
                 assert isinstance(effect, Close | DiscardPayload)
                 self._perform_rare(effect)
-        for channel in touched.values():
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._guarded, self._flush)
+
+    def _flush(self) -> None:
+        """Ends a turn of the loop: what everybody said in it is answered with one write for each peer."""
+        self._flushing = False
+        for channel in self._touched:
             channel.flush()
+        self._touched.clear()
         self._timer.arm(self._state.next_deadline())
 
     def _perform_rare(self, effect: Close | DiscardPayload) -> None:

@@ -15,7 +15,8 @@ from argon.errors import MayHaveRun
 
 TEXT_CHARS = 64 << 10
 # Files whose frames tell the task's author nothing when they come first.
-_ABOVE_TASKS = (__file__.removesuffix("failure.py"), importlib.__file__, "<frozen importlib")
+_COMPILED = "src/argon/roles/"  # the folder of this file, as what is compiled calls it
+_ABOVE_TASKS = (__file__.removesuffix("failure.py"), _COMPILED, importlib.__file__, "<frozen importlib")
 
 
 class RemoteTraceback(Exception):

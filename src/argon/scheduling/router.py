@@ -41,7 +41,10 @@ class Router:
 
     def update(self, member: Member) -> None:
         """Notes that a node has changed. It finds its place when the next choice is made, however often it changed."""
-        self._known.add(member)
+        if member.workers:
+            self._known.add(member)
+        else:
+            self._known.discard(member)
         self._changed[member] = None
 
     def remove(self, member: Member) -> None:

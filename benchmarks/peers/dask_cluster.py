@@ -1,0 +1,47 @@
+"""dask.distributed: a LocalCluster of two processes with one thread each, its scheduler in this process.
+
+In: functions and arguments. Out: results. It must never take two equal calls for one (`pure=False`).
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Any
+
+from benchmarks.peers.driven import WORKERS, Driven
+
+distributed: Any = import_module("distributed")  # where it is not installed, this still has a type
+
+
+class DaskSubject(Driven):
+    """A local cluster with two workers."""
+
+    name = "dask.distributed"
+
+    def open(self, ends: ExitStack) -> None:
+        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="dask-", ignore_cleanup_errors=True))
+        cluster = distributed.LocalCluster(
+            n_workers=WORKERS,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            local_directory=folder,
+        )
+        ends.callback(cluster.close)
+        self._client = distributed.Client(cluster)
+        ends.callback(self._client.close)
+
+    def many(self, function: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+        results: list[Any] = self._client.gather(self._client.map(function, arguments, pure=False))
+        return results
+
+    def one(self, function: Callable[[Any], Any], argument: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            return self._client.submit(function, argument, pure=False).result()
