@@ -22,11 +22,11 @@ from argon.protocol.codec import (
     encode,
     encode_detail,
 )
+from argon.protocol.detail import Detail
 from argon.protocol.messages import (
     Assign,
     Cancel,
     Capacity,
-    Detail,
     Drain,
     Entered,
     Goodbye,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from argon.errors import MayHaveRun, RejectReason
-from argon.protocol.messages import Detail, Entered, Outcome, Payload, Refusal, Status, payload_bytes
+from argon.protocol.detail import Detail
+from argon.protocol.messages import Entered, Outcome, Payload, Refusal, Status, payload_bytes
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from argon.errors import (
     WorkerDied,
 )
 from argon.protocol.codec import encode_detail
-from argon.protocol.messages import Detail, Entered, FailureKind, Outcome, Refusal, Status
+from argon.protocol.detail import Detail
+from argon.protocol.messages import Entered, FailureKind, Outcome, Refusal, Status
 from argon.roles.answers import error_of, value_of
 from argon.roles.payload import pack_failure, pack_result
 

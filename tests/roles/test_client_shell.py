@@ -27,7 +27,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.roles.client_shell import ClientShell
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 from tests.support.fake_cluster import SECRET, FakeCluster, fake_cluster
 from tests.support.in_process import free_port, soon, within
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from argon.roles.options import changed_options, deadline_of
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_TIMEOUT_S, Priority
 
 DEFAULTS = TaskOptions()

@@ -23,7 +23,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.client_state import ClientState, TaskOptions
+from argon.scheduling.client_state import ClientState
 from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.effects import (
     Close,
@@ -39,6 +39,7 @@ from argon.scheduling.effects import (
     Stop,
 )
 from argon.scheduling.node_state import NodeState
+from argon.scheduling.task_options import TaskOptions
 from argon.scheduling.workers import WorkerEnd
 from argon.settings import HELLO_TIMEOUT_S, ClusterSettings, NodeSettings
 from tests.simulation.network import Stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from argon.protocol.messages import Outcome, Payload
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 
 
 @dataclass

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import argon
 from argon.protocol.messages import Entered, Status
 from tests.simulation.plan import TROUBLES
 from tests.simulation.world import PromiseBroken, run
@@ -73,7 +74,7 @@ def test_equal_seeds_give_equal_histories_whatever_the_hash_seed() -> None:
     here = [digest(seed) for seed in (7, 8)]
     assert here[0] != here[1]
     script = "from tests.simulation.test_simulation import digest; print(digest(7), digest(8))"
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    path = os.pathsep.join([str(Path(argon.__file__).parent.parent), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}
     there = subprocess.run(
         [sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings
 from tests.simulation.actors import ClientActor, ClusterActor, Connection, HostActor, NodeActor
 from tests.simulation.agenda import Agenda

@@ -10,11 +10,11 @@ from random import Random
 from typing import TypeVar
 
 from argon.protocol.codec import decode_detail
+from argon.protocol.detail import Detail
 from argon.protocol.handshake import Role
 from argon.protocol.messages import (
     Assign,
     Capacity,
-    Detail,
     Entered,
     Message,
     Outcome,
@@ -24,10 +24,11 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.client_state import ClientState, TaskOptions
+from argon.scheduling.client_state import ClientState
 from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.effects import Close, Give, Send, Settle
 from argon.scheduling.node_state import NodeState
+from argon.scheduling.task_options import TaskOptions
 from argon.scheduling.workers import WorkerEnd
 from argon.settings import ClusterSettings, NodeSettings
 

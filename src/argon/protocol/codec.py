@@ -19,11 +19,11 @@ from typing import Any, Final
 
 import msgspec
 
+from argon.protocol.detail import Detail
 from argon.protocol.messages import (
     Assign,
     Cancel,
     Capacity,
-    Detail,
     Drain,
     Goodbye,
     Heartbeat,

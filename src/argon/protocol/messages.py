@@ -170,16 +170,6 @@ class Oversized(Record):
         self.size_bytes = size_bytes
 
 
-class Detail(msgspec.Struct, omit_defaults=True):
-    """What the cluster or a node knows about an outcome beyond the header."""
-
-    reason: str = ""
-    node: str = ""
-    signal: int = 0
-    exit_code: int = 0
-    oom: bool = False
-
-
 class Welcome(msgspec.Struct):
     """The cluster's first message after the handshake."""
 

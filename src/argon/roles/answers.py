@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from argon.errors import MayHaveRun, Rejected, RejectReason, TaskError, TaskExpired, TaskLost, WorkerDied
 from argon.protocol.codec import ProtocolViolation, decode_detail
-from argon.protocol.messages import Detail, Entered, FailureKind, Outcome, Refusal, Status
+from argon.protocol.detail import Detail
+from argon.protocol.messages import Entered, FailureKind, Outcome, Refusal, Status
 from argon.roles.payload import unpack_failure, unpack_result
 
 _MAY_HAVE_RUN: Final = {Entered.NO: MayHaveRun.NO, Entered.YES: MayHaveRun.YES, Entered.UNKNOWN: MayHaveRun.UNKNOWN}

@@ -22,13 +22,14 @@ from typing import Any, NamedTuple, Self
 from argon.errors import ConnectionFailed, TaskExpired
 from argon.net.security import find_token
 from argon.protocol.codec import encode_detail
-from argon.protocol.messages import Detail, Entered, Outcome, Payload, Status
+from argon.protocol.detail import Detail
+from argon.protocol.messages import Entered, Outcome, Payload, Status
 from argon.roles.answers import value_of
 from argon.roles.client_shell import ClientShell
 from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
 from argon.roles.server import run_on_own_loop
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 
 _NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"

@@ -21,8 +21,9 @@ from argon.net.dialer import Dialer
 from argon.net.timer import DeadlineTimer
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Message, Outcome, Payload, StatusReply, StatusRequest, Welcome
-from argon.scheduling.client_state import ClientState, TaskOptions
+from argon.scheduling.client_state import ClientState
 from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
+from argon.scheduling.task_options import TaskOptions
 
 _PEER: Final = 1
 

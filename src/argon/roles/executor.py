@@ -20,7 +20,7 @@ from argon.net.security import find_token
 from argon.roles.client import LoopThread, TaskFuture
 from argon.roles.local import LocalCluster
 from argon.roles.payload import pack_call
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_WORKERS, check_count, parse_address
 
 T = TypeVar("T")

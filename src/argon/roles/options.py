@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from argon.scheduling.client_state import TaskOptions
+from argon.scheduling.task_options import TaskOptions
 from argon.settings import Priority, check_count, check_seconds
 
 _RETRIES_MAX = 1_000_000

@@ -18,13 +18,12 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.codec import encode_detail
+from argon.protocol.detail import Detail
 from argon.protocol.messages import (
     Cancel,
-    Detail,
     Entered,
     Goodbye,
     Heartbeat,
@@ -41,6 +40,7 @@ from argon.protocol.messages import (
 from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import Average
+from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
@@ -57,24 +57,6 @@ _BUDGET_PER_S: Final = 1.0
 _ANSWER_GRACE_S: Final = 1.0
 _REJECTED: Final = int(Status.REJECTED)
 _NOT_ENTERED: Final = int(Entered.NO)
-
-
-class TaskOptions(msgspec.Struct, frozen=True):
-    """How a task is to be treated.
-
-    Attributes:
-        priority: 0 (MAX) to 4 (MIN).
-        timeout_s: from submit to answer, None for ever.
-        retries: how often a rejected task is tried again, None for ever.
-        idempotent: whether it may run twice, so that the cluster and the client may repeat it after a loss.
-        key: tasks of equal non-zero keys go to one node while it has room.
-    """
-
-    priority: int = 2
-    timeout_s: float | None = None
-    retries: int | None = None
-    idempotent: bool = False
-    key: int = 0
 
 
 @mypyc_attr(acyclic=True)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from argon.protocol.codec import encode_detail
+from argon.protocol.detail import Detail
 from argon.protocol.handshake import Role
 from argon.protocol.messages import (
     Announced,
     Assign,
     Cancel,
     Capacity,
-    Detail,
     Drain,
     Entered,
     FailureKind,

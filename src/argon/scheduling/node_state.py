@@ -14,11 +14,11 @@ from math import inf
 from typing import Final, TypeAlias
 
 from argon.protocol.codec import encode_detail
+from argon.protocol.detail import Detail
 from argon.protocol.messages import (
     Assign,
     Cancel,
     Capacity,
-    Detail,
     Drain,
     Entered,
     FailureKind,
