@@ -75,7 +75,7 @@ def retry_after_s(reason: Refusal, wait_s: float, rng: Random) -> float:
     if reason is Refusal.TOO_LARGE:
         return 0.0
     expected_s = max(wait_s, _NO_NODES_RETRY_S if reason is Refusal.NO_NODES else _RETRY_MIN_S)
-    return min(_RETRY_MAX_S, expected_s * rng.uniform(0.5, 1.5))
+    return min(_RETRY_MAX_S, expected_s * (0.5 + rng.random()))
 
 
 def client_credits(queue_limit: int, workers: int, in_flight: int, active_clients: int) -> int:
