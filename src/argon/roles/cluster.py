@@ -42,6 +42,7 @@ from argon.settings import (
 
 Link: TypeAlias = Channel | MemoryChannel
 _LINGER_S: Final = 2.0
+_FEW_PEERS: Final = 8  # so few seldom speak in one turn of the loop, and waiting for its end would only delay answers
 log: Final = logging.getLogger("argon.cluster")
 
 
@@ -228,12 +229,14 @@ class Cluster(Server):
             else:
                 assert isinstance(effect, Close | DiscardPayload)
                 self._perform_rare(effect)
-        if not self._flushing:
+        if len(self._channels) <= _FEW_PEERS:
+            self._flush()
+        elif not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._guarded, self._flush)
 
     def _flush(self) -> None:
-        """Ends a turn of the loop: what everybody said in it is answered with one write for each peer."""
+        """Answers with one write for each peer: at once, or where there are many, at the end of a turn of the loop."""
         self._flushing = False
         for channel in self._touched:
             channel.flush()
