@@ -15,16 +15,14 @@ import socket
 from collections.abc import Awaitable
 from os import getpid, read
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode
 from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
+from argon.roles.awaiter import Awaiter
 from argon.roles.inbox import ID, PACKET_BYTES, cut
 from argon.roles.outbox import Outbox
 from argon.roles.payload import pack_failure, pack_result, unpack_call
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
 
 FLUSH_AFTER_S: Final = 0.0003
 FLUSH_BYTES: Final = 64 << 10
@@ -64,7 +62,7 @@ class Worker:
         self._max_payload_bytes = max_payload_bytes
         self._pid = os.getpid()
         self._waiting_since = 0.0
-        self._loop: AbstractEventLoop | None = None
+        self._awaiter = Awaiter()
 
     def serve(self) -> None:
         """Runs until the inbox ends. Raises OSError when a task has broken the channel."""
@@ -134,7 +132,7 @@ class Worker:
             if isinstance(function, type) and callable(getattr(value, "run", None)):
                 value = value.run()
             if type(value) not in _NO_AWAITABLES and isinstance(value, Awaitable):
-                value = self._wait_for(value)
+                value = self._awaiter.wait_for(value)
         except BaseException as error:  # noqa: BLE001 - see above
             return _FAILED, _YES, self._failure(error, by_argon=False)
         try:
@@ -144,18 +142,6 @@ class Worker:
 
     def _failure(self, error: BaseException, *, by_argon: bool) -> bytes:
         return pack_failure(error, self._node, self._max_payload_bytes, by_argon=by_argon)
-
-    def _wait_for(self, awaitable: Awaitable[object]) -> object:
-        """Runs a coroutine in this worker's own event loop, which stays for the next one: clients and pools stay
-        open."""
-        import asyncio  # takes long to import, and most workers never need it
-
-        async def result() -> object:
-            return await awaitable
-
-        if self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(result())
 
     # ---- answering ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,102 @@
+"""Whether a wheel is compiled: what ARGON_COMPILE says, and what happens where it cannot be."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class App:
+    """The builder's side: keeps its warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def display_warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@pytest.fixture
+def build() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(
+    build: ModuleType,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: str | None,
+    version: str,
+    fails: bool = False,
+) -> tuple[dict[str, Any], list[str]]:
+    def compile_all(root: Path, out: Path) -> list[Path]:
+        if fails:
+            raise OSError("no compiler")
+        return [out / "argon" / "record.so"]
+
+    monkeypatch.setattr(build, "compile_all", compile_all)
+    monkeypatch.delenv("ARGON_COMPILE", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("ARGON_COMPILE", wanted)
+    app, data = App(), {"pure_python": True, "infer_tag": False, "force_include": {}}
+    hook = build.CompileHook(str(folder), {}, None, None, str(folder), "wheel", app=app)
+    hook.initialize(version, data)
+    return data, app.warnings
+
+
+@pytest.mark.parametrize("wanted", [None, "1"])
+def test_wheel_is_compiled_and_carries_the_extensions(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
+) -> None:
+    data, warnings = run(build, tmp_path, monkeypatch, wanted, "standard")
+    assert list(data["force_include"].values()) == ["argon/record.so"]
+    assert (data["pure_python"], data["infer_tag"], warnings) == (False, True, [])
+
+
+@pytest.mark.parametrize(("wanted", "version"), [("0", "standard"), (None, "editable"), ("1", "editable")])
+def test_wheel_is_left_pure_when_that_is_wanted_or_it_is_editable(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None, version: str
+) -> None:
+    data, warnings = run(build, tmp_path, monkeypatch, wanted, version, fails=True)
+    assert (data["pure_python"], data["force_include"], warnings) == (True, {}, [])
+
+
+def test_wheel_that_cannot_be_compiled_is_pure_and_says_so(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, (warning,) = run(build, tmp_path, monkeypatch, None, "standard", fails=True)
+    assert data["pure_python"] is True
+    assert warning.endswith("no compiler")
+
+
+def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OSError, match="no compiler"):
+        run(build, tmp_path, monkeypatch, "1", "standard", fails=True)
+
+
+def test_every_name_among_what_is_compiled_is_a_file(build: ModuleType) -> None:
+    package = ROOT / "src" / "argon"
+    assert all(list(package.glob(pattern)) for pattern in build.COMPILED)
+    assert all(list(package.rglob(name)) for name in build.LEFT_ALONE)
+
+
+def test_nothing_compiled_has_coroutines_or_classes_with_keywords(build: ModuleType) -> None:
+    package = ROOT / "src" / "argon"
+    found = {path for pattern in build.COMPILED for path in package.glob(pattern) if path.name not in build.LEFT_ALONE}
+    for path in found:
+        text = path.read_text()
+        assert "async def" not in text, path
+        assert "Struct, " not in text, path
