@@ -17,7 +17,7 @@ endif
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COMPILED := $(VENV)-compiled
-COMPILED_READY := $(COMPILED)/.ready
+PEERS := $(VENV)-peers
 SOURCES := $(shell find src hatch_build.py -name '*.py')
 
 export PIP_CONSTRAINT = constraints.txt
@@ -42,23 +42,23 @@ test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-compiled: ## run every test on the compiled build
-test-compiled: $(COMPILED_READY)
+test-compiled: $(COMPILED)/.ready
 	@$(COMPILED)/bin/python -m pytest $(ARGS)
 
 bench: ## measure Argon beside a bare relay: a table, build/bench.json and build/bench.png
-bench: $(COMPILED_READY)
+bench: $(COMPILED)/.ready
 	@mkdir -p build
 	@$(COMPILED)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
 
 bench-micro: ## measure each hot room by itself
-bench-micro: $(COMPILED_READY)
+bench-micro: $(COMPILED)/.ready
 	@$(COMPILED)/bin/python -m pytest benchmarks/micro --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
 
-bench-peers: ## the same beside other systems, which are installed into the environment first
-bench-peers: $(COMPILED_READY)
+bench-peers: ## the same beside other systems, which are installed into an environment of their own
+bench-peers: $(PEERS)/.ready
 	@mkdir -p build
-	@benchmarks/peers/setup.sh $(COMPILED)
-	@$(COMPILED)/bin/python -m benchmarks --peers all --json build/bench-peers.json --plot build/bench-peers.png $(ARGS)
+	@benchmarks/peers/setup.sh $(PEERS)
+	@$(PEERS)/bin/python -m benchmarks --peers all --json build/bench-peers.json --plot build/bench-peers.png $(ARGS)
 
 check: ## lint, formatting and types
 check: $(READY)
@@ -92,8 +92,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 # The compiled build is installed as users install it: it is made anew when a source has changed.
-$(COMPILED_READY): pyproject.toml constraints.txt $(SOURCES)
-	@echo "setting up $(COMPILED), compiled: this takes a minute or two ..."
-	@$(COMPILED)/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(COMPILED)
-	@ARGON_COMPILE=1 $(COMPILED)/bin/python -m pip install -qq --no-input '.[dev,bench]'
+$(COMPILED)/.ready $(PEERS)/.ready: pyproject.toml constraints.txt $(SOURCES)
+	@echo "setting up $(@D), compiled: this takes a minute or two ..."
+	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(@D)
+	@ARGON_COMPILE=1 $(@D)/bin/python -m pip install -qq --no-input '.[dev,bench]'
 	@touch $@
