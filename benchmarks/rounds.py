@@ -222,17 +222,22 @@ def growth(field: Field, plan: Plan) -> Figure:
 
 
 def cpu(field: Field, plan: Plan) -> list[Figure]:
-    """The CPU time that each process spends on a no-op task when all are as busy as they can be."""
+    """The CPU time that each process spends on a no-op task: when all are as busy as they can be, and on one alone."""
     found: dict[str, list[float]] = {}
     tasks = {subject.name: tasks_for(subject, plan) for subject in field.all}
     for number in range(plan.rounds):
         for subject in turn(field.all, number):
             settle()
-            before_s = subject.cpu_s()
+            start_s = subject.cpu_s()
             subject.throughput(tasks[subject.name])
-            for role, after_s in subject.cpu_s().items():
-                spent_us = (after_s - before_s[role]) / tasks[subject.name] * 1e6
-                found.setdefault(f"{subject.name}, {role}", []).append(spent_us)
+            middle_s = subject.cpu_s()
+            subject.round_trips(plan.trips)
+            end_s = subject.cpu_s()
+            for role in start_s:
+                busy_us = (middle_s[role] - start_s[role]) / tasks[subject.name] * 1e6
+                alone_us = (end_s[role] - middle_s[role]) / plan.trips * 1e6
+                found.setdefault(f"{subject.name}, {role}", []).append(busy_us)
+                found.setdefault(f"{subject.name}, {role}, one task at a time", []).append(alone_us)
     figures = [Figure("cpu", what, "us/task", tuple(samples)) for what, samples in found.items()]
     for role in ("cluster", "node", "client"):
         one, other = (found[f"{subject.name}, {role}"] for subject in (field.async_client, field.relay))

@@ -7,15 +7,12 @@ is on, with a token made for this stack. When it is closed, or its owner dies, e
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from argon.cli.child import COMMAND, ChildProcess, end_with_parent, ready_address
+from argon.cli.child import ChildProcess, ready_address, running
 from argon.net.security import make_token
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,22 +87,7 @@ class Stack:
 
     def _child(self, arguments: list[str]) -> ChildProcess:
         """An `argon` command that is ready, and ends with the stack."""
-        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the next line closes it
-        errors = self._processes.enter_context(file)
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-            preexec_fn=end_with_parent(),
-            env={**os.environ, "ARGON_TOKEN": self.token},
-        )
-        child = ChildProcess(process, errors, arguments[0])
-        self._processes.callback(child.stop)
-        child.wait_ready()
-        return child
+        return self._processes.enter_context(running(arguments, environment={"ARGON_TOKEN": self.token}))
 
 
 # ---- what the kernel knows about a process ---------------------------------------------------------------------------

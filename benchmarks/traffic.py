@@ -7,9 +7,7 @@ for as long as its parent wants it. It must never run a task.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from time import monotonic
 
 import msgspec
 
-from argon.cli.child import ChildProcess, end_with_parent
+from argon.cli.child import running
 from argon.net.security import find_token
 from argon.protocol.handshake import Role
 from benchmarks.frames import Answers, Shape, Submits
@@ -122,29 +120,15 @@ class NodesPlan(msgspec.Struct):
 @contextmanager
 def nodes_process(plan: NodesPlan, token: str) -> Iterator[None]:
     """A process with these nodes; they have registered when the `with` begins, and are gone when it ends."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.traffic", msgspec.json.encode(plan).decode()],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-            preexec_fn=end_with_parent(),
-            env={**os.environ, "ARGON_TOKEN": token},
-        )
-        child = ChildProcess(process, errors, "nodes")
-        try:
-            child.wait_ready()
-            yield
-        finally:
-            child.stop()
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "benchmarks.traffic"]
+    with running(["nodes", msgspec.json.encode(plan).decode()], command, {"ARGON_TOKEN": token, "PYTHONPATH": path}):
+        yield
 
 
 def main() -> None:
     """The process: answers until it is told to stop."""
-    plan = msgspec.json.decode(sys.argv[1], type=NodesPlan)
+    plan = msgspec.json.decode(sys.argv[2], type=NodesPlan)
     answers = Answers(plan.task_bytes, bytes(plan.result_bytes), plan.run_s)
     with Wires(plan.address, find_token(), Role.NODE, plan.nodes, answers.assigns) as nodes:
         nodes.register(plan.name, plan.workers)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import IO, NoReturn
@@ -88,8 +88,10 @@ class ChildProcess:
 
 
 @contextmanager
-def running(arguments: Sequence[str], command: Sequence[str] = COMMAND) -> Iterator[ChildProcess]:
-    """An `argon` command that is ready inside the `with`, and gone after it."""
+def running(
+    arguments: Sequence[str], command: Sequence[str] = COMMAND, environment: Mapping[str, str] | None = None
+) -> Iterator[ChildProcess]:
+    """An `argon` command that is ready inside the `with`, and gone after it; with these variables set."""
     # A file, not a pipe: nobody reads it while the child runs, and a full pipe would stop the child.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         process = subprocess.Popen(
@@ -100,6 +102,7 @@ def running(arguments: Sequence[str], command: Sequence[str] = COMMAND) -> Itera
             text=True,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its children in order
             preexec_fn=end_with_parent(),
+            env={**os.environ, **(environment or {})},
         )
         child = ChildProcess(process, errors, arguments[0])
         try:
