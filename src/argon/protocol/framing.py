@@ -104,7 +104,9 @@ class Framing:
         return False
 
     def _feed_large(self, data: bytes, messages: list[Message]) -> bytes:
-        chunk, rest = data[: self._missing], data[self._missing :]
+        chunk, rest = data, b""
+        if len(data) > self._missing:  # compiled, a slice is a copy, also one of everything
+            chunk, rest = data[: self._missing], data[self._missing :]
         self._missing -= len(chunk)
         if self._header is not None:
             if self._chunks and len(self._chunks[-1]) < _CHUNK_MIN_BYTES:
