@@ -38,7 +38,7 @@ IMPURE = {
 }
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
-RECORDS = {"task", "member", "load"}  # what the rooms of scheduling share: a task, a node, and what tasks take
+RECORDS = {"task", "node_task", "member", "load"}  # what the rooms share: a task, a node, and what tasks take
 LONGEST_FILE = 450
 
 

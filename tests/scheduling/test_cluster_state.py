@@ -277,8 +277,8 @@ def test_client_with_a_million_items_that_heeds_its_credits_is_never_rejected() 
             cluster.say(client, submit(next_id))
             next_id += 1
         assign = cluster.heard(node, Assign)[done]
-        cluster.now += 0.01
-        cluster.say(node, completed(assign, run_s=0.01))
+        cluster.now += 0.1
+        cluster.say(node, completed(assign, run_s=0.1))
         done += 1
         credits = cluster.heard(client, Outcome)[-1].credits
     assert cluster.counters()["rejected"] == 0
@@ -805,6 +805,7 @@ def test_short_tasks_are_sent_a_little_ahead_and_long_ones_are_not() -> None:
         return cluster.state.snapshot(cluster.now).in_flight
 
     assert ahead(0.000199) == 10, "two milliseconds of work"
+    assert ahead(0.02) == 2, "one more for each worker"
     assert ahead(0.1) == 1
 
 

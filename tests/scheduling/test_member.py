@@ -6,6 +6,7 @@ import pytest
 
 from argon.scheduling.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member, is_node_name
 from argon.scheduling.task import Task, admitted_task
+from argon.settings import AHEAD_S
 from tests.support.drivers import submit
 
 
@@ -34,11 +35,25 @@ def test_draining_node_has_no_room() -> None:
 
 def test_room_ahead_is_bounded_by_time() -> None:
     node = member(2)
-    assert node.has_room_ahead(2 * WORK_AHEAD_S)
-    assert not node.has_room_ahead(2.1 * WORK_AHEAD_S)
-    node.take(a_task(1), WORK_AHEAD_S)
-    assert node.has_room_ahead(WORK_AHEAD_S)
-    assert not node.has_room_ahead(1.1 * WORK_AHEAD_S)
+    for id_ in range(20):
+        assert node.has_room_ahead(WORK_AHEAD_S / 10.1)
+        node.take(a_task(id_), WORK_AHEAD_S / 10.1)
+    assert not node.has_room_ahead(WORK_AHEAD_S / 10.1)
+
+
+def test_room_ahead_is_one_task_of_some_milliseconds_for_each_worker() -> None:
+    node = member(2)
+    assert not node.has_room_ahead(1.01 * AHEAD_S)
+    for id_ in range(4):
+        assert node.has_room_ahead(AHEAD_S)
+        node.take(a_task(id_), AHEAD_S / 2)
+    assert not node.has_room_ahead(AHEAD_S)
+
+
+def test_there_is_no_room_ahead_behind_long_tasks() -> None:
+    node = member(2)
+    node.take(a_task(1), 2.01 * AHEAD_S)
+    assert not node.has_room_ahead(0.001)
 
 
 def test_room_ahead_is_bounded_by_count() -> None:

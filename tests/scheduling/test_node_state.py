@@ -132,7 +132,7 @@ def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have
     slot = node.state._workers.all()[0]
     next_id = 0
     for run_s in [0.00008] * 60 + [0.00002] * 100:
-        while node.state._buffered < 4:
+        while node.state._buffer.length < 4:
             node.assign(next_id)
             next_id += 1
         assert len(slot.tasks) <= GIVE_AHEAD_MAX
@@ -218,7 +218,7 @@ def test_worker_that_dies_gives_back_what_it_never_began() -> None:
     node.die(1, unstarted=ahead)
     assert [*node.answers()] == [1000, first - 2], "ids 0, 1, 2 … are the numbers 2, 3, 4 …"
     node.ready(3)
-    assert set(ahead) <= set(node.given(2) + node.given(3)) | {task.sequence for task in node.state._waiting()}
+    assert set(ahead) <= set(node.given(2) + node.given(3)) | {task.sequence for task in node.state._buffer.waiting()}
 
 
 def test_worker_that_dies_before_it_is_ready_is_replaced_ever_more_slowly() -> None:
@@ -414,7 +414,7 @@ def test_leftovers_of_tasks_ended_in_the_buffer_are_swept() -> None:
     for id_ in range(2, 2000):
         node.assign(id_, priority=4, timeout_s=100.0)
         node.say(Cancel(id_))
-    assert len(node.state._buffer) < 200
+    assert len(node.state._buffer._heap) < 200
     assert len(node.state._deadlines) < 200
 
 
@@ -428,7 +428,7 @@ def test_silent_worker_is_relieved_of_what_it_has_not_begun() -> None:
     slow, *ahead = [n for n in node.given(1) if n != 1]
     assert Recall(1) in node.wait(RECALL_AFTER_S * 1.1)
     node.recalled(1, unstarted=ahead)
-    waiting = {task.sequence for task in node.state._waiting()}
+    waiting = {task.sequence for task in node.state._buffer.waiting()}
     assert waiting, "the other worker is full for the moment"
     assert not waiting & set(node.given(1)) - set(ahead)
     node.recalled(2)
@@ -453,6 +453,34 @@ def test_worker_that_speaks_is_not_silent() -> None:
     for sequence in node.given(1)[1:8]:
         node.wait(RECALL_AFTER_S * 0.8)
         node.answer(1, sequence)
+    assert not node.all(Recall)
+
+
+def test_free_worker_relieves_the_one_in_which_a_task_waits() -> None:
+    node = ready_node(2)
+    node.assign(1000)
+    node.answer(1, 1, run_s=0.01)
+    for id_ in range(4):
+        node.assign(id_)
+    first, second = node.given(1)[1:], node.given(2)
+    assert (len(first), len(second)) == (2, 2), "one ahead each"
+    node.answer(1, first[0], run_s=0.01)
+    assert not node.all(Recall), "it has one more"
+    effects = node.answer(1, first[1], run_s=0.01)
+    assert effects[-1:] == [Recall(2)]
+    node.recalled(2, unstarted=[second[1]])
+    assert node.given(1)[-1] == second[1]
+
+
+def test_free_worker_takes_what_waits_in_the_buffer_before_it_relieves_another() -> None:
+    node = ready_node(2)
+    node.assign(1000)
+    node.answer(1, 1, run_s=0.01)
+    for id_ in range(5):
+        node.assign(id_)
+    for sequence in node.given(1)[1:3]:
+        node.answer(1, sequence, run_s=0.01)
+    assert len(node.given(1)) == 1 + 3
     assert not node.all(Recall)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import inf
 
 from argon.protocol.messages import Assign, Payload
-from argon.scheduling.workers import GIVE_AHEAD_S, RECALL_AFTER_S, NodeTask, Slot, Workers
+from argon.scheduling.node_task import NodeTask
+from argon.scheduling.workers import GIVE_AHEAD_S, RECALL_AFTER_S, Slot, Workers
+from argon.settings import AHEAD_S
 
-SHORT, LONG, UNKNOWN = 1, 2, 3
-PREDICTED_S = {SHORT: GIVE_AHEAD_S / 10.1, LONG: 1.0, UNKNOWN: 0.0}
+SHORT, MIDDLING, LONG, UNKNOWN = 1, 2, 3, 4
+PREDICTED_S = {SHORT: GIVE_AHEAD_S / 10.1, MIDDLING: AHEAD_S, LONG: 1.0, UNKNOWN: 0.0}
 
 
 class Crew:
@@ -88,6 +90,38 @@ def test_nothing_is_given_ahead_behind_a_long_task() -> None:
     assert crew.give(SHORT) is None
 
 
+def test_one_task_of_some_milliseconds_is_given_ahead() -> None:
+    crew = Crew(2)
+    assert [crew.give(MIDDLING) for _ in range(5)] == [1, 2, 1, 2, None]
+    crew.finish(1)
+    assert crew.give(MIDDLING) == 1
+
+
+def test_worker_is_laden_while_a_task_waits_behind_a_long_one_and_another_is_free() -> None:
+    crew = Crew(2)
+    assert [crew.give(MIDDLING) for _ in range(4)] == [1, 2, 1, 2]
+    first, second = crew.workers.all()
+    assert crew.workers.laden() is None, "nobody is free"
+    crew.finish(1)
+    crew.finish(1)
+    assert crew.workers.laden() is second
+    second.recalled = True
+    assert crew.workers.laden() is None, "it has been asked"
+    second.recalled = False
+    crew.finish(2)
+    assert crew.workers.laden() is None
+    assert first.tasks == {}
+
+
+def test_worker_with_short_tasks_ahead_is_not_laden() -> None:
+    crew = Crew(2)
+    for _ in range(8):
+        crew.give(SHORT)
+    for _ in range(4):
+        crew.finish(1)
+    assert crew.workers.laden() is None
+
+
 def test_large_payload_is_not_given_ahead() -> None:
     crew = Crew(1)
     crew.give(SHORT)
@@ -109,7 +143,7 @@ def test_silence_counts_only_when_something_waits_behind() -> None:
     crew.give(SHORT)
     assert slot.recall_at() == inf
     crew.give(SHORT)
-    assert slot.recall_at() == RECALL_AFTER_S
+    assert slot.recall_at() == RECALL_AFTER_S + 2 * PREDICTED_S[SHORT], "what it has may take that long"
     slot.recalled = True
     assert slot.recall_at() == inf
 

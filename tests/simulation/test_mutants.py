@@ -173,7 +173,6 @@ def tasks_of_a_lost_cluster_go_on(patch: Patch) -> None:
     def lost(original: Any, state: NodeState, peer: int, now: float) -> Any:
         state._tasks.clear()
         state._buffer.clear()
-        state._buffered = 0
         for slot in state._workers.all():
             for task in slot.tasks.values():
                 task.orphan = True
@@ -201,10 +200,8 @@ def recycled_worker_is_not_replaced(patch: Patch) -> None:
 
 def draining_node_forgets_what_waits(patch: Patch) -> None:
     def drain(original: Any, state: NodeState, *rest: Any) -> Any:
-        for task in state._waiting():
+        for task in state._buffer.clear():
             del state._tasks[task.id]
-        state._buffer.clear()
-        state._buffered = 0
         return original(state, *rest)
 
     around(patch, NodeState, "drain", drain)

@@ -4,8 +4,9 @@ In: packets of tasks, on a socket, and the tasks' ids, on a pipe from which its 
 the same socket, cut into packets anywhere. It must never begin a task whose id it has not read, and never let a task's
 end, whatever it is, pass unanswered.
 
-Outcomes of short tasks are collected in the outbox and sent together, within a third of a millisecond or when there
-is nothing to do; should the next task take long or crash the process, the node finds them there.
+Outcomes of short tasks are collected in the outbox and sent together, within a third of a millisecond of the first
+one's beginning or when there is nothing to do; should the next task take long or crash the process, the node finds
+them there.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Worker:
         self._node = node
         self._max_payload_bytes = max_payload_bytes
         self._pid = os.getpid()
-        self._waiting_since = 0.0
+        self._first_begun = 0.0
         self._awaiter = Awaiter()
 
     def serve(self) -> None:
@@ -104,7 +105,7 @@ class Worker:
         size = len(answer) if type(answer) is bytes else payload_bytes(answer)
         code = status | entered << 4  # an Outcome's header is packed here, since building the message would take longer
         header = _write_header(size, OUTCOME, code, attempt, task, ended - begun, 0.0, 0, _RAISED)
-        self._answer(header, answer, ended)
+        self._answer(header, answer, begun, ended)
 
     def _receive_large(self, length: int) -> bytearray:
         """Receives the pieces of a large payload into one block, which its arrays then use in place."""
@@ -145,13 +146,13 @@ class Worker:
 
     # ---- answering ---------------------------------------------------------------------------------------------
 
-    def _answer(self, header: bytes, payload: Payload, now: float) -> None:
+    def _answer(self, header: bytes, payload: Payload, begun: float, ended: float) -> None:
         outbox = self._outbox
         if type(payload) is bytes and len(payload) < FLUSH_BYTES:
             if not outbox.pending_bytes:
-                self._waiting_since = now
+                self._first_begun = begun
             if outbox.append(header + payload):
-                if now - self._waiting_since >= FLUSH_AFTER_S or outbox.pending_bytes >= FLUSH_BYTES:
+                if ended - self._first_begun >= FLUSH_AFTER_S or outbox.pending_bytes >= FLUSH_BYTES:
                     self._flush()
                 return
         self._flush()

@@ -1,8 +1,8 @@
 """The record of one registered node, and what room it has.
 
 Room is one task for each ready worker, and a little work ahead: as much as the node's workers are predicted to finish
-within ``WORK_AHEAD_S``, so that they never wait for the network and no task waits long behind another while a different
-node is free. Of a kind that was never measured nothing is sent ahead.
+within ``WORK_AHEAD_S``, or one task of up to ``AHEAD_S`` for each, so that they never wait for the network and no task
+waits long behind another while a different node is free. Of a kind that was never measured nothing is sent ahead.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from argon.scheduling.load import Average, ServiceTimes
 from argon.scheduling.task import Task
-from argon.settings import MAX_NAME_CHARS
+from argon.settings import AHEAD_S, MAX_NAME_CHARS
 
 WORK_AHEAD_S: Final = 0.002
 AHEAD_MAX_PER_WORKER: Final = 128
@@ -60,11 +60,11 @@ class Member:
 
     def has_room_ahead(self, seconds: float) -> bool:
         """Whether one more task of ``seconds`` may be sent although no worker is free."""
-        return (
-            not self.draining
-            and self.work_s + seconds <= WORK_AHEAD_S * self.workers
-            and len(self.tasks) < self.workers * AHEAD_MAX_PER_WORKER
-        )
+        if self.draining:
+            return False
+        if self.work_s + seconds <= WORK_AHEAD_S * self.workers:
+            return len(self.tasks) < AHEAD_MAX_PER_WORKER * self.workers
+        return seconds <= AHEAD_S and self.work_s <= AHEAD_S * self.workers and len(self.tasks) < 2 * self.workers
 
     def take(self, task: Task, predicted_s: float | None) -> None:
         """Books a task on this node."""

@@ -33,7 +33,9 @@ from argon.protocol.messages import (
 from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import ServiceTimes
-from argon.scheduling.workers import NodeTask, Slot, WorkerEnd, Workers
+from argon.scheduling.node_buffer import NodeBuffer
+from argon.scheduling.node_task import NodeTask
+from argon.scheduling.workers import Slot, WorkerEnd, Workers
 from argon.settings import NodeSettings
 
 Effects: TypeAlias = list[NodeEffect]
@@ -51,8 +53,7 @@ class NodeState:
         self._times = ServiceTimes()
         self._workers = Workers(settings.workers, settings.max_requests)
         self._tasks: dict[int, NodeTask] = {}
-        self._buffer: list[tuple[int, int, NodeTask]] = []
-        self._buffered = 0
+        self._buffer = NodeBuffer()
         self._deadlines: list[tuple[float, int, NodeTask]] = []
         self._sequence = 0
         self._crashes = 0
@@ -116,7 +117,6 @@ class NodeState:
         self._cluster = None
         self._liveness.leave(peer)
         self._buffer.clear()
-        self._buffered = 0
         for task in self._tasks.values():
             task.orphan = True
             if task.worker:
@@ -199,8 +199,7 @@ class NodeState:
                 slot.kill_at = inf
                 effects.append(Kill(slot.worker, True))
             if slot.recall_at() <= now:
-                slot.recalled = True
-                effects.append(Recall(slot.worker))
+                effects.append(_recall(slot))
         alive, silent = self._liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
         effects += [
@@ -236,10 +235,7 @@ class NodeState:
         effects: Effects = []
         if self._cluster is not None:
             effects.append(Send(self._cluster, Drain()))
-        waiting = self._waiting()
-        self._buffer.clear()
-        self._buffered = 0
-        for task in waiting:
+        for task in self._buffer.clear():
             self._answer(task, Status.LOST, Entered.NO, "the node is draining", effects)
         effects += [Recall(slot.worker) for slot in self._workers.all() if len(slot.tasks) > 1]
         self._stop_when_drained(effects)
@@ -268,41 +264,25 @@ class NodeState:
             if len(self._deadlines) > 2 * len(self._tasks) + 64:
                 self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
                 heapify(self._deadlines)
-        slot = None if self._buffered else self._workers.next_for(task)
+        slot = None if self._buffer.length else self._workers.next_for(task)
         if slot is None:
-            self._push(task)
+            self._buffer.push(task)
         else:
             self._workers.give(slot, task, now)
             effects.append(Give(slot.worker, m))
 
-    def _push(self, task: NodeTask) -> None:
-        task.worker = 0
-        heappush(self._buffer, (task.assign.priority, task.sequence, task))
-        self._buffered += 1
-        if len(self._buffer) > 2 * self._buffered + 64:
-            self._buffer = [entry for entry in self._buffer if self._waits(entry[2])]
-            heapify(self._buffer)
-
-    def _waiting(self) -> list[NodeTask]:
-        return [task for _, _, task in self._buffer if self._waits(task)]
-
-    def _waits(self, task: NodeTask) -> bool:
-        return self._tasks.get(task.id) is task and not task.worker
-
     def _give(self, now: float, effects: Effects) -> None:
-        """Hands waiting tasks to workers, most urgent first."""
-        while self._buffered:
-            task = self._buffer[0][2]
-            if not self._waits(task):
-                heappop(self._buffer)
-                continue
+        """Hands waiting tasks to workers, most urgent first. Where none waits, a free worker relieves another."""
+        while (task := self._buffer.peek()) is not None:
             slot = self._workers.next_for(task)
             if slot is None:
                 return
-            heappop(self._buffer)
-            self._buffered -= 1
+            self._buffer.remove(task)
             self._workers.give(slot, task, now)
             effects.append(Give(slot.worker, task.assign))
+        laden = self._workers.laden()
+        if laden is not None:
+            effects.append(_recall(laden))
 
     def _cancel(self, id_: int, effects: Effects) -> None:
         task = self._tasks.get(id_)
@@ -314,7 +294,7 @@ class NodeState:
         if task.worker:
             self._doom(task, status, effects)
             return
-        self._buffered -= 1
+        self._buffer.remove(task)
         self._answer(task, status, Entered.NO, "it was ended before it began", effects)
 
     def _doom(self, task: NodeTask, status: Status, effects: Effects) -> None:
@@ -322,8 +302,7 @@ class NodeState:
         task.doom = status
         slot = self._workers.get(task.worker)
         assert slot is not None
-        slot.recalled = True
-        effects.append(Recall(task.worker))
+        effects.append(_recall(slot))
 
     def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
         runs: dict[int, tuple[int, float]] = {}
@@ -350,7 +329,7 @@ class NodeState:
             if task.doom is not None or self._draining:
                 self._answer(task, task.doom or Status.LOST, Entered.NO, "it was ended before it began", effects)
             else:
-                self._push(task)
+                self._buffer.push(task)
 
     def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: Effects) -> None:
         entered = Entered.YES if task.sequence == end.entered else Entered.NO
@@ -442,8 +421,13 @@ class NodeState:
         """Asserts the invariants. Called after every step in tests, never in production."""
         slots = self._workers.all()
         given = [task for slot in slots for task in slot.tasks.values() if not task.orphan]
-        waiting = self._waiting()
+        waiting = self._buffer.waiting()
         assert len(given) + len(waiting) == len(self._tasks), "a task is in no room, or in two"
-        assert len(waiting) == self._buffered, "the buffer's count is off"
+        assert len(waiting) == self._buffer.length, "the buffer's count is off"
         assert all(task.worker == slot.worker for slot in slots for task in slot.tasks.values())
         assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"
+
+
+def _recall(slot: Slot) -> Recall:
+    slot.recalled = True
+    return Recall(slot.worker)

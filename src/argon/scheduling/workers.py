@@ -4,7 +4,9 @@ In: that workers start, become ready, are given tasks, answer and end. Out: the 
 It must never send anything or end anybody: that is the corridor's.
 
 Of tasks predicted to be very short a busy worker is given a few ahead, as much as it should finish within
-``GIVE_AHEAD_S``; it takes them one at a time, so what it has not begun can be recalled when it falls silent.
+``GIVE_AHEAD_S``; of those up to ``AHEAD_S`` one, so that it need not wait for its node in between. It takes them one at
+a time, so what it has not begun can be recalled: when it falls silent, and the longer one as soon as another worker is
+free.
 With ``max_requests`` there is one spare worker, ready to take the place of one that has served its time.
 """
 
@@ -14,10 +16,10 @@ from collections import deque
 from math import inf
 from typing import Final
 
-from mypy_extensions import mypyc_attr
-
-from argon.protocol.messages import Assign, Status, payload_bytes
+from argon.protocol.messages import payload_bytes
 from argon.record import Record
+from argon.scheduling.node_task import NodeTask
+from argon.settings import AHEAD_S
 
 GIVE_AHEAD_S: Final = 0.001
 GIVE_AHEAD_MAX: Final = 64
@@ -26,37 +28,11 @@ RECALL_AFTER_S: Final = 0.005
 _UNKNOWN_WORK_S: Final = 1.0
 
 
-@mypyc_attr(acyclic=True)
-class NodeTask:
-    """A task on this node.
-
-    ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
-    may use the same ids again. ``worker`` is 0 while the task waits in the buffer. ``doom`` is how it shall end, once
-    that is decided from outside. An ``orphan`` has nobody to answer to. ``predicted_s`` is what it was expected to
-    take when it came, 0 if nothing is known.
-    """
-
-    __slots__ = ("id", "attempt", "sequence", "assign", "deadline", "worker", "doom", "orphan", "predicted_s")
-
-    def __init__(
-        self, id: int, attempt: int, sequence: int, assign: Assign, deadline: float, predicted_s: float = 0.0
-    ) -> None:
-        self.id = id
-        self.attempt = attempt
-        self.sequence = sequence
-        self.assign = assign
-        self.deadline = deadline
-        self.worker = 0
-        self.doom: Status | None = None
-        self.orphan = False
-        self.predicted_s = predicted_s
-
-
 class Slot:
     """One worker process. ``tasks`` are those given and not answered, by sequence, in the order in which it runs them.
 
-    A ``dying`` worker has been sent a signal; a ``leaving`` one ends by itself. A ``recalled`` one has been silent,
-    and gets nothing ahead until it answers again.
+    A ``dying`` worker has been sent a signal; a ``leaving`` one ends by itself. From a ``recalled`` one was taken what
+    it had not begun; it gets nothing ahead until it answers again.
     """
 
     __slots__ = (
@@ -90,7 +66,9 @@ class Slot:
 
     def recall_at(self) -> float:
         """When its silence becomes a reason to take back what it was given ahead."""
-        return self.progress_at + RECALL_AFTER_S if len(self.tasks) > 1 and not self.recalled else inf
+        if len(self.tasks) < 2 or self.recalled:
+            return inf
+        return self.progress_at + self.work_s + RECALL_AFTER_S
 
 
 class WorkerEnd(Record):
@@ -126,6 +104,7 @@ class Workers:
         self._max_requests = max_requests
         self._slots: dict[int, Slot] = {}
         self._free: dict[int, Slot] = {}
+        self._laden: dict[int, Slot] = {}
         self._turns: deque[Slot] = deque()
         self._last = 0
 
@@ -149,6 +128,7 @@ class Workers:
         del self._slots[slot.worker]
         self._turns.remove(slot)
         self._free.pop(slot.worker, None)
+        self._laden.pop(slot.worker, None)
 
     def capacity(self) -> int:
         """How many tasks can run at a time."""
@@ -164,6 +144,14 @@ class Workers:
         """Whether a worker has nothing to do although it could."""
         return bool(self._free) and self._busy() < self._wanted
 
+    def laden(self) -> Slot | None:
+        """A worker in which a task waits behind a long one, while another worker has nothing to do."""
+        if self._laden and self.has_free():
+            for slot in self._laden.values():
+                if not slot.recalled:
+                    return slot
+        return None
+
     def give(self, slot: Slot, task: NodeTask, now: float) -> None:
         """Books a task on a worker."""
         if not slot.tasks:
@@ -173,12 +161,16 @@ class Workers:
         task.worker = slot.worker
         slot.tasks[task.sequence] = task
         slot.work_s += task.predicted_s or _UNKNOWN_WORK_S
+        if slot.work_s > GIVE_AHEAD_S and len(slot.tasks) > 1:
+            self._laden[slot.worker] = slot
 
     def take(self, slot: Slot, sequence: int) -> NodeTask | None:
         """Takes a task off a worker, if it is there."""
         task = slot.tasks.pop(sequence, None)
         if task is not None:
             slot.work_s = slot.work_s - (task.predicted_s or _UNKNOWN_WORK_S) if slot.tasks else 0.0
+            if self._laden and len(slot.tasks) < 2:
+                self._laden.pop(slot.worker, None)
         return task
 
     def rest(self, slot: Slot) -> bool:
@@ -204,8 +196,7 @@ class Workers:
         for slot in self._slots.values():
             if slot.kill_at < moment:
                 moment = slot.kill_at
-            if len(slot.tasks) > 1 and not slot.recalled:
-                moment = min(moment, slot.progress_at + RECALL_AFTER_S)
+            moment = min(moment, slot.recall_at())
         return moment
 
     def _busy(self) -> int:
@@ -214,9 +205,9 @@ class Workers:
         return sum(bool(slot.tasks) for slot in self._slots.values() if slot.serves())
 
     def _ahead(self, task: NodeTask) -> Slot | None:
-        """A busy worker, in turn, that should soon be done with all it has."""
+        """A busy worker, in turn, that should soon be done with all it has, or with the one task it has."""
         seconds = task.predicted_s
-        if not 0.0 < seconds <= GIVE_AHEAD_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
+        if not 0.0 < seconds <= AHEAD_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
             return None
         turns = self._turns
         for _ in range(len(turns)):
@@ -225,7 +216,7 @@ class Workers:
             given = len(slot.tasks)
             if (
                 0 < given < GIVE_AHEAD_MAX
-                and slot.work_s + seconds <= GIVE_AHEAD_S
+                and (slot.work_s + seconds <= GIVE_AHEAD_S or (given == 1 and slot.work_s <= AHEAD_S))
                 and not slot.recalled
                 and slot.serves()
                 and (self._max_requests is None or slot.served + given < self._max_requests)
