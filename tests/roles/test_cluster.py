@@ -30,11 +30,10 @@ from argon.net.channel import Channel
 from argon.net.dialer import Dialer
 from argon.net.security import make_token, parse_token
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Heartbeat, Message, Welcome
+from argon.protocol.messages import Message, Welcome
 from argon.roles import cluster as cluster_module
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
-from argon.scheduling.effects import Send
 from argon.settings import Priority, parse_address
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
@@ -332,7 +331,7 @@ def test_connections_beyond_the_limit_are_closed_and_one_that_leaves_makes_room(
             assert await ended(third)
             writer.close()
             silent.close()
-            await soon(lambda: not cluster._unproved)
+            await soon(lambda: not cluster._shell.strangers)
             another, _ = await greeted(cluster, [])
             for one in (dialer, another):
                 one.close("enough")
@@ -353,7 +352,7 @@ def test_strangers_are_closed_when_the_cluster_ends() -> None:
     async def main() -> None:
         async with make_cluster(host="127.0.0.1") as cluster:
             reader, writer = await asyncio.open_connection(*parse_address(cluster.address))
-            await soon(lambda: cluster._unproved)
+            await soon(lambda: cluster._shell.strangers)
         with contextlib.suppress(ConnectionError):
             assert await asyncio.wait_for(reader.read(), 1.0) == b""
         writer.close()
@@ -403,7 +402,7 @@ def test_broken_invariant_ends_the_cluster_with_that_error(monkeypatch: pytest.M
     cluster = make_cluster()
     thread = Serving(cluster)
     with Client(cluster.address, token=TOKEN) as client:
-        monkeypatch.setattr(cluster._state, "received", broken)
+        monkeypatch.setattr(cluster._shell.state, "received", broken)
         future = client.submit(os.getpid)
         assert isinstance(future.exception(WITHIN_S), TaskLost)
     thread.join()
@@ -429,32 +428,3 @@ def test_result_over_the_nodes_limit_is_told_by_the_node() -> None:
         with pytest.raises(ResultNotSerializable, match="over"):
             client.run(bytes, 20_000)
         assert client.run(bytes, 5_000) == bytes(5_000)
-
-
-class Listening:
-    """A link that only counts what is written to it."""
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-        self.writes = 0
-
-    def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def flush(self) -> None:
-        self.writes += 1
-
-
-@pytest.mark.parametrize(("peers", "at_once"), [(8, 2), (9, 0)])
-def test_what_is_said_in_one_turn_leaves_at_once_or_from_nine_peers_on_in_one_write(peers: int, at_once: int) -> None:
-    async def writes() -> tuple[int, int, list[Message]]:
-        cluster, link = make_cluster(), Listening()
-        links: list[Any] = [link, *(Listening() for _ in range(peers - 1))]
-        cluster._channels = dict(enumerate(links, 1))
-        cluster._perform([Send(1, Heartbeat(1))])
-        cluster._perform([Send(1, Heartbeat(2))])
-        before = link.writes
-        await asyncio.sleep(0)
-        return before, link.writes, link.sent
-
-    assert within(writes()) == (at_once, at_once or 1, [Heartbeat(1), Heartbeat(2)])

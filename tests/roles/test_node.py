@@ -256,7 +256,7 @@ def test_node_that_lost_its_cluster_comes_back_and_its_tasks_are_lost(tmp_path: 
         gate = Gate(tmp_path)
         future = client.submit(*gate.call)
         gate.wait()
-        node_link = next(link for link in net.cluster._channels.values() if link.role and link.role.name == "NODE")
+        node_link = next(link for link in net.cluster._shell.links.values() if link.role and link.role.name == "NODE")
         assert net.cluster._loop is not None
         net.cluster._loop.call_soon_threadsafe(node_link.abort, "the network broke")
         error = future.exception(WITHIN_S)
@@ -464,7 +464,7 @@ def test_giving_up_before_it_is_ready_closes_its_own_cluster_too() -> None:
         node = alone(host="127.0.0.1")
         serving_ = asyncio.create_task(node.serve())
         await soon(lambda: node.address)
-        assert not node._state.ready_workers()
+        assert not node._shell.state.ready_workers()
         serving_.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving_
@@ -483,7 +483,7 @@ def test_broken_invariant_of_its_own_cluster_ends_the_node(monkeypatch: pytest.M
     thread = Serving(node)
     assert node._cluster is not None
     with Client(node.address or "", token=TOKEN) as client:
-        monkeypatch.setattr(node._cluster._state, "received", broken)
+        monkeypatch.setattr(node._cluster._shell.state, "received", broken)
         assert isinstance(client.submit(tasks.pid).exception(WITHIN_S), TaskLost)
     thread.join()
     assert isinstance(thread.error, AssertionError)
@@ -499,7 +499,7 @@ def test_broken_invariant_of_the_node_ends_it(monkeypatch: pytest.MonkeyPatch) -
         node = make_node(manager=cluster.address)
         thread = Serving(node)
         workers = pids(node)
-        monkeypatch.setattr(node._state, "received", broken)
+        monkeypatch.setattr(node._shell.state, "received", broken)
         assert isinstance(client.submit(tasks.pid).exception(WITHIN_S), TaskLost)
         thread.join()
         assert isinstance(thread.error, AssertionError)

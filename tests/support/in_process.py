@@ -190,7 +190,7 @@ def cut(server: Cluster) -> None:
     """Ends every connection of a cluster at once, as a broken network does; the cluster goes on."""
 
     def abort() -> None:
-        for link in list(server._channels.values()):
+        for link in list(server._shell.links.values()):
             link.abort("the network broke")
 
     assert server._loop is not None

@@ -1,29 +1,22 @@
-"""The cluster process: connections in, decisions by ``ClusterState``, connections out.
+"""The cluster process: its parameters, and its life around a ``ClusterShell``.
 
-In: what peers send. Out: what the state decides, performed in order and flushed once per event. It must never decide
-anything itself, and never unpickle.
+In: the owner's parameters, and connections. Out: each connection, once its peer has proved the token, handed to the
+shell, which does what happens for every task. It must never decide anything itself, and never unpickle.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import random
-from itertools import count
-from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final
 
 from argon.net.channel import Channel
 from argon.net.listener import listen
-from argon.net.memory import MemoryChannel
+from argon.net.memory import MemoryChannel, join
 from argon.net.security import find_token
-from argon.net.timer import DeadlineTimer
 from argon.protocol.handshake import ClusterHandshake, Role
-from argon.protocol.messages import Message
+from argon.roles.cluster_shell import ClusterShell
 from argon.roles.server import Server
-from argon.scheduling.cluster_state import ClusterState
-from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
 from argon.settings import (
     AGE_STEP_S,
     DEAD_AFTER_S,
@@ -40,10 +33,8 @@ from argon.settings import (
     check_seconds,
 )
 
-Link: TypeAlias = Channel | MemoryChannel
 _LINGER_S: Final = 2.0
-_FEW_PEERS: Final = 8  # so few seldom speak in one turn of the loop, and waiting for its end would only delay answers
-log: Final = logging.getLogger("argon.cluster")
+_LEAVING: Final = "the cluster is shutting down"
 
 
 class Cluster(Server):
@@ -100,16 +91,8 @@ class Cluster(Server):
         if not settings.heartbeat_s < settings.dead_after_s:
             raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
-        self._state = ClusterState(settings, random.Random())
-        self._peers = count(1)
-        self._channels: dict[int, Link] = {}
-        self._numbers: dict[Link, int] = {}
-        self._unproved: set[Channel] = set()
-        self._touched: dict[Link, None] = {}
-        self._flushing = False
+        self._shell = ClusterShell(settings, self._stop, self._broken)
         self._server: asyncio.Server | None = None
-        self._empty: asyncio.Event | None = None
-        self._timer = DeadlineTimer(lambda: self._guarded(self._tick), self._state.next_deadline)
         self.address = ""
 
     def running(self) -> bool:
@@ -127,128 +110,41 @@ class Cluster(Server):
         self._server, self.address = await listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
 
     def _drain_now(self, timeout_s: float) -> None:
-        self._guarded(self._drain, timeout_s)
-
-    def _drain(self, timeout_s: float) -> None:
-        self._perform(self._state.drain(monotonic(), timeout_s))
+        self._guarded(self._shell.drain, timeout_s)
 
     def _close(self) -> None:
-        self._timer.cancel()
         if self._server is not None:
             self._server.close()
-        for stranger in self._unproved:
-            stranger.abort("the cluster is shutting down")
-        for channel in list(self._channels.values()):
-            channel.close("the cluster is shutting down")
+        self._shell.close(_LEAVING)
 
     async def _linger(self) -> None:
-        if self._channels:
-            self._empty = asyncio.Event()
+        if self._shell.links:
+            self._shell.empty = empty = asyncio.Event()
             try:
-                await asyncio.wait_for(self._empty.wait(), _LINGER_S)
+                await asyncio.wait_for(empty.wait(), _LINGER_S)
             except TimeoutError:
-                for channel in self._channels.values():
-                    channel.abort("the cluster is shutting down")
+                for link in self._shell.links.values():
+                    link.abort(_LEAVING)
 
-    # ---- events -------------------------------------------------------------------------------------------------
+    # ---- peers --------------------------------------------------------------------------------------------------
 
-    def attach(self, link: MemoryChannel) -> None:
-        """Takes a peer inside this process, as if it had connected."""
-        self._opened(link)
-
-    def received(self, link: Link, messages: list[Message]) -> None:
-        """A peer has said these things."""
-        self._guarded(self._received, link, messages)
-
-    def lost(self, link: Link, reason: str) -> None:
-        """A peer is gone."""
-        self._guarded(self._lost, link, reason)
+    def attach(self, node: MemoryChannel) -> None:
+        """Takes a node inside this process, as if it had connected."""
+        link = MemoryChannel(Role.NODE, self._shell.received, self._shell.lost)
+        join(node, link)
+        self._shell.opened(link)
 
     def _accept(self, secret: bytes) -> Channel:
         channel = Channel(
             ClusterHandshake(secret, os.urandom(32)),
             max_payload_bytes=self._max_payload_bytes,
-            on_open=lambda opened: self._guarded(self._opened, opened),
-            on_messages=self.received,
-            on_lost=self.lost,
+            on_open=lambda opened: self._guarded(self._shell.opened, opened),
+            on_messages=self._shell.received,
+            on_lost=self._shell.lost,
             hold_back=True,
         )
-        self._unproved.add(channel)
-        if len(self._unproved) + len(self._channels) > MAX_CONNECTIONS:
+        strangers = self._shell.strangers
+        strangers.add(channel)
+        if len(strangers) + len(self._shell.links) > MAX_CONNECTIONS:
             channel.abort(f"there are {MAX_CONNECTIONS} connections already")
         return channel
-
-    def _opened(self, link: Link) -> None:
-        if isinstance(link, Channel):
-            self._unproved.discard(link)
-        peer = next(self._peers)
-        self._channels[peer] = link
-        self._numbers[link] = peer
-        assert link.role is not None
-        log.debug("= peer %d is a %s", peer, link.role.name.lower())
-        self._perform(self._state.connected(peer, link.role, monotonic()))
-
-    def _received(self, link: Link, messages: list[Message]) -> None:
-        peer = self._numbers.get(link)
-        if peer is not None:
-            self._perform(self._state.received(peer, messages, monotonic()))
-
-    def _lost(self, link: Link, reason: str) -> None:
-        peer = self._numbers.pop(link, None)
-        if peer is None:
-            assert isinstance(link, Channel)
-            self._unproved.discard(link)
-            log.info("x a connection was refused: %s", reason)
-            return
-        del self._channels[peer]
-        level = logging.INFO if link.role is Role.NODE else logging.DEBUG
-        log.log(level, "x peer %d is gone: %s", peer, reason)
-        self._perform(self._state.lost(peer, monotonic()))
-        if not self._channels and self._empty is not None:
-            self._empty.set()
-
-    def _tick(self) -> None:
-        now = monotonic()
-        for peer, link in self._channels.items():
-            if link.held_back:
-                self._state.held_back(peer, now)
-        self._perform(self._state.tick(now))
-
-    # ---- effects ------------------------------------------------------------------------------------------------
-
-    def _perform(self, effects: list[ClusterEffect]) -> None:
-        channels, touched = self._channels, self._touched
-        for effect in effects:
-            if type(effect) is Send:
-                channel = channels.get(effect.peer)
-                if channel is not None:
-                    channel.send(effect.message)
-                    touched[channel] = None
-            elif type(effect) is Stop:
-                self._stop()
-            else:
-                assert isinstance(effect, Close | DiscardPayload)
-                self._perform_rare(effect)
-        if len(self._channels) <= _FEW_PEERS:
-            self._flush()
-        elif not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._guarded, self._flush)
-
-    def _flush(self) -> None:
-        """Answers with one write for each peer: at once, or where there are many, at the end of a turn of the loop."""
-        self._flushing = False
-        for channel in self._touched:
-            channel.flush()
-        self._touched.clear()
-        self._timer.arm(self._state.next_deadline())
-
-    def _perform_rare(self, effect: Close | DiscardPayload) -> None:
-        channel = self._channels.get(effect.peer)
-        if channel is None:
-            return
-        if isinstance(effect, DiscardPayload):
-            channel.discard_payload()
-        else:
-            log.info("x closing peer %d: %s", effect.peer, effect.reason)
-            channel.close(effect.reason)

@@ -1,7 +1,7 @@
-"""The node process: tasks in from a cluster, decisions by ``NodeState``, tasks out to worker processes.
+"""The node process: its parameters, and its life around a ``NodeShell``.
 
-In: what the cluster says, what workers answer. Out: what the state decides, performed in order. It must never decide
-anything itself, and never unpickle.
+In: the owner's parameters, and connections to a cluster. Out: a pool of workers and each welcomed connection, handed
+to the shell, which does what happens for every task. It must never decide anything itself, and never unpickle.
 
 A node that listens by itself is a cluster and a node in one process, joined by a connection in memory.
 """
@@ -15,27 +15,22 @@ import random
 import re
 import secrets
 import socket
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
 from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer
-from argon.net.memory import MemoryChannel, join
+from argon.net.memory import MemoryChannel
 from argon.net.security import find_token
-from argon.net.timer import DeadlineTimer
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Message, Outcome, Welcome
+from argon.protocol.messages import Welcome
 from argon.roles.cluster import Cluster
-from argon.roles.pool import Pool, WorkerExit
+from argon.roles.node_shell import NodeShell
+from argon.roles.pool import Pool
 from argon.roles.server import Server
-from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
-from argon.scheduling.node_state import NodeState
-from argon.scheduling.workers import WorkerEnd
 from argon.settings import (
     DEFAULT_HOST,
     DRAIN_TIMEOUT_S,
@@ -50,7 +45,6 @@ from argon.settings import (
     parse_address,
 )
 
-Link: TypeAlias = Channel | MemoryChannel
 _DESCRIPTORS_PER_WORKER: Final = 8
 log: Final = logging.getLogger("argon.node")
 
@@ -116,21 +110,17 @@ class Node(Server):
             max_requests=None if max_requests is None else check_count("max_requests", max_requests, 1, 1 << 40),
             kill_after_s=check_seconds("kill_after", kill_after),
         )
-        self._state = NodeState(settings)
+        self._shell = NodeShell(settings, self._stop, self._broken)
         self._cluster: Cluster | None = None
         if port is not None:
             self._cluster = Cluster(
                 host, port, queue_limit, max_payload=max_payload, drain_timeout=drain_timeout, token=token
             )
-        self._timer = DeadlineTimer(lambda: self._guarded(self._tick), self._state.next_deadline)
         self._pool: Pool | None = None
         self._dialer: Dialer | None = None
         self._dialing: asyncio.Task[None] | None = None
-        self._link: Link | None = None
-        self._session = 0
         self._leaving = False
         self._last_failure = ""
-        self._ready: asyncio.Event | None = None
 
     @property
     def address(self) -> str | None:
@@ -140,17 +130,16 @@ class Node(Server):
     # ---- life ---------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        self._ready = asyncio.Event()
         raise_descriptor_limit(_DESCRIPTORS_PER_WORKER * self.workers + 256)
         self._pool = Pool(
             node_name=self.name,
             include=self._include,
             max_payload_bytes=self._max_payload_bytes,
-            on_ready=lambda worker: self._guarded(self._worker_ready, worker),
-            on_outcomes=lambda worker, outcomes: self._guarded(self._worker_answered, worker, outcomes),
-            on_exit=lambda end: self._guarded(self._worker_ended, end),
+            on_ready=self._shell.worker_ready,
+            on_outcomes=self._shell.worker_answered,
+            on_exit=self._shell.worker_ended,
         )
-        self._perform(self._state.start())
+        self._shell.start(self._pool)
         if self._cluster is not None:
             await self._cluster.__aenter__()
             self._join(self._cluster)
@@ -158,7 +147,7 @@ class Node(Server):
             assert self._manager is not None
             await self._dial(self._manager)
         assert self._stopped is not None
-        ready = asyncio.ensure_future(self._ready.wait())
+        ready = asyncio.ensure_future(self._shell.ready.wait())
         ends: list[asyncio.Future[Any]] = [ready, self._stopped]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
@@ -171,14 +160,12 @@ class Node(Server):
         if self._cluster is not None and self._cluster.running():
             self._cluster.drain_within(timeout_s)
         else:
-            self._perform(self._state.drain(monotonic(), timeout_s))
+            self._shell.drain(timeout_s)
 
     def _close(self) -> None:
-        self._timer.cancel()
         if self._dialing is not None:
             self._dialing.cancel()
-        if self._link is not None:
-            self._link.close("the node is leaving")
+        self._shell.close("the node is leaving")
         if self._pool is not None:
             self._pool.close()
 
@@ -195,10 +182,7 @@ class Node(Server):
 
     def _join(self, cluster: Cluster) -> None:
         """Connects this node to the cluster in its own process; when that stops, so does the node."""
-        ours = MemoryChannel(None, self._cluster_said, lambda link, _: self._own_cluster_gone(link))
-        theirs = MemoryChannel(Role.NODE, cluster.received, cluster.lost)
-        join(ours, theirs)
-        cluster.attach(theirs)
+        cluster.attach(MemoryChannel(None, self._shell.received, lambda link, _: self._own_cluster_gone(link)))
         cluster.when_stopped(self._own_cluster_stopped)
 
     def _own_cluster_stopped(self, stopped: asyncio.Future[None]) -> None:
@@ -208,8 +192,8 @@ class Node(Server):
             self._stopped.set_exception(error)
 
     def _own_cluster_gone(self, link: MemoryChannel) -> None:
-        self._guarded(self._lost, link)
-        self._guarded(lambda: self._perform(self._state.drain(monotonic(), 0.0)))
+        self._guarded(self._shell.lost, link)
+        self._guarded(self._shell.drain, 0.0)
 
     async def _dial(self, manager: str) -> None:
         self._dialer = Dialer(
@@ -217,7 +201,7 @@ class Node(Server):
             Role.NODE,
             find_token(self._token),
             on_up=lambda channel, welcome: self._guarded(self._welcomed, channel, welcome),
-            on_messages=self._cluster_said,
+            on_messages=self._shell.received,
             on_down=self._cluster_gone,
             on_failure=self._not_connected,
         )
@@ -232,94 +216,16 @@ class Node(Server):
             self._last_failure = str(failure)
             log.warning("! %s; trying again until there is one", failure)
 
-    def _cluster_said(self, link: Link, messages: list[Message]) -> None:
-        self._guarded(self._received, link, messages)
-
-    def _received(self, link: Link, messages: list[Message]) -> None:
-        if self._link is None and isinstance(messages[0], Welcome):
-            self._welcomed(link, messages[0])
-            messages = messages[1:]
-        if link is self._link and messages:
-            self._perform(self._state.received(self._session, messages, monotonic()))
-
-    def _welcomed(self, link: Link, welcome: Welcome) -> None:
-        self._link = link
+    def _welcomed(self, channel: Channel, welcome: Welcome) -> None:
         self._last_failure = ""
-        self._session += 1
-        log.info("= the cluster has welcomed this node as session %d", welcome.session)
-        self._perform(self._state.connected(self._session, welcome, monotonic()))
-        self._note_ready()
+        self._shell.welcomed(channel, welcome)
 
-    def _cluster_gone(self, link: Link, reason: str) -> None:
+    def _cluster_gone(self, channel: Channel, reason: str) -> None:
         if self._leaving:
             log.info("x disconnected from the cluster: %s", reason)
         else:
             log.warning("x disconnected from the cluster: %s; trying again until there is one", reason)
-        self._guarded(self._lost, link)
-
-    def _lost(self, link: Link) -> None:
-        if link is self._link:
-            self._link = None
-            self._perform(self._state.lost(self._session, monotonic()))
-
-    # ---- the workers --------------------------------------------------------------------------------------------
-
-    def _worker_ready(self, worker: int) -> None:
-        self._perform(self._state.worker_ready(worker, monotonic()))
-        self._note_ready()
-
-    def _worker_answered(self, worker: int, outcomes: list[Outcome]) -> None:
-        self._perform(self._state.worker_answered(worker, outcomes, monotonic()))
-
-    def _worker_ended(self, exit_: WorkerExit) -> None:
-        level = logging.WARNING if exit_.signal or exit_.exit_code else logging.DEBUG
-        log.log(level, "x worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
-        end = WorkerEnd(
-            exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted, exit_.entered
-        )
-        self._perform(self._state.worker_ended(end, exit_.outcomes, monotonic()))
-
-    def _note_ready(self) -> None:
-        if self._ready is not None and self._link is not None and self._state.ready_workers() >= self.workers:
-            self._ready.set()
-
-    # ---- effects ------------------------------------------------------------------------------------------------
-
-    def _tick(self) -> None:
-        self._perform(self._state.tick(monotonic()))
-
-    def _perform(self, effects: list[NodeEffect]) -> None:
-        pool = self._pool
-        assert pool is not None
-        left = deque(effects)
-        while left:
-            effect = left.popleft()
-            if type(effect) is Send:
-                if self._link is not None:
-                    self._link.send(effect.message)
-            elif type(effect) is Give:
-                pool.give(effect.worker, effect.assign)
-            elif type(effect) is Recall:
-                back = pool.recall(effect.worker)
-                now = monotonic()
-                recalled = self._state.worker_recalled
-                left.extend(recalled(effect.worker, back.task_ids, back.outcomes, back.entered, now))
-            elif type(effect) is Spawn:
-                pool.spawn(effect.worker)
-            elif type(effect) is Kill:
-                pool.kill(effect.worker, effect.forced)
-            elif type(effect) is Retire:
-                pool.retire(effect.worker)
-            elif type(effect) is Close:
-                if self._link is not None:
-                    self._link.close(effect.reason)
-            else:
-                assert type(effect) is Stop
-                self._stop()
-        pool.flush()
-        if self._link is not None and self._link.pending:
-            self._link.flush()
-        self._timer.arm(self._state.next_deadline())
+        self._guarded(self._shell.lost, channel)
 
 
 def _cpus() -> int:

@@ -125,9 +125,15 @@ class Server(ABC):
         try:
             event(*arguments)
         except Exception as error:
-            if self._stopped is None or self._stopped.done():
+            if not self._broken(error):
                 raise
-            self._stopped.set_exception(error)
+
+    def _broken(self, error: Exception) -> bool:
+        """Ends the role with what an event has raised; returns False when there is no life to end."""
+        if self._stopped is None or self._stopped.done():
+            return False
+        self._stopped.set_exception(error)
+        return True
 
     # ---- private ------------------------------------------------------------------------------------------------
 
