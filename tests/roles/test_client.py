@@ -37,9 +37,7 @@ from argon.errors import (
     WorkerDied,
 )
 from argon.net.security import make_token
-from argon.protocol.messages import Entered, Outcome, Status
-from argon.roles.client import Client, TaskFuture
-from argon.roles.payload import pack_result
+from argon.roles.client import Client
 from argon.settings import Priority
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
@@ -512,13 +510,20 @@ def test_cancel_from_a_callback_works(tmp_path: Path, client: Client) -> None:
     assert client.run(tasks.identity, 1) == 1
 
 
-def test_answer_that_comes_at_the_very_moment_of_a_cancel_hurts_nobody(client: Client) -> None:
-    future = TaskFuture(client._thread)
-    future.cancel()
-    future.done = lambda: False  # type: ignore[method-assign]  # as the loop's thread saw it a moment ago
-    future.settle(Outcome(1, Status.COMPLETED, payload=pack_result(1, 1000)))
-    future.settle(Outcome(1, Status.CANCELLED, Entered.NO))
-    assert future.cancelled()
+def test_ctrl_c_in_run_ends_the_task_that_nobody_waits_for_any_more(
+    tmp_path: Path, net: Network, client: Client
+) -> None:
+    gate = Gate(tmp_path)
+    pid = worker_pid(net)
+
+    def press() -> None:
+        gate.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        client.run(*gate.call)
+    eventually(lambda: pid_ended(pid))
 
 
 # ---- waiting -----------------------------------------------------------------------------------------------------

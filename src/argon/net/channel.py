@@ -136,6 +136,10 @@ class Channel:
         if self._transport is not None:
             self._transport.abort()
 
+    def deliver_to(self, on_messages: Callable[[Channel, list[Message]], None]) -> None:
+        """From the next read on, messages go there."""
+        self._on_messages = on_messages
+
     def as_protocol(self) -> asyncio.Protocol:
         """Itself, as what asyncio's functions ask for."""
         return cast(asyncio.Protocol, self)

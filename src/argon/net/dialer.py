@@ -138,14 +138,14 @@ class Dialer:
     def _first_messages(self, channel: Channel, messages: list[Message]) -> None:
         assert self._welcomed is not None
         if self._welcomed.done():
-            self._on_messages(channel, messages)
-            return
+            return  # too late: the connection is being given up
         first = messages[0]
         if not isinstance(first, Welcome):
             channel.abort("the cluster did not begin with a welcome")
             return
         self._welcomed.set_result(None)
         self._down = asyncio.get_running_loop().create_future()
+        channel.deliver_to(self._on_messages)
         self._on_up(channel, first)
         if len(messages) > 1:
             self._on_messages(channel, messages[1:])

@@ -17,6 +17,7 @@ from argon.net.security import find_token
 from argon.protocol.messages import Outcome, Status
 from argon.roles.answers import value_of
 from argon.roles.client import arguments_of
+from argon.roles.client_connection import ClientConnection
 from argon.roles.client_shell import ClientShell
 from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
@@ -64,21 +65,21 @@ class AsyncClient:
         self._token = token
         self._connect_timeout_s = check_seconds("connect_timeout", connect_timeout)
         self._options = TaskOptions()
-        self._shells: list[ClientShell] = []
+        self._connections: list[ClientConnection] = []
         self._connecting = asyncio.Lock()
 
     async def connect(self) -> None:
         """Connects; ``async with`` does it by itself. A lost connection is renewed for ever."""
         async with self._connecting:
-            if not self._shells:
-                shell = ClientShell(self._address, find_token(self._token), self._settled)
-                await shell.connect(self._connect_timeout_s)
-                self._shells.append(shell)
+            if not self._connections:
+                connection = ClientConnection(self._address, find_token(self._token), self._settled)
+                await connection.connect(self._connect_timeout_s)
+                self._connections.append(connection)
 
     async def close(self) -> None:
         """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
-        while self._shells:
-            await self._shells.pop().close()
+        while self._connections:
+            await self._connections.pop().close()
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -116,9 +117,9 @@ class AsyncClient:
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
             ConnectionFailed: the client is not connected yet, or closed.
         """
-        if not self._shells:
+        if not self._connections:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
-        shell = self._shells[0]
+        shell = self._connections[0].shell
         payload, kind = pack_call(function, args, kwargs)
         future = AsyncFuture()
         options = self._options
@@ -141,7 +142,7 @@ class AsyncClient:
         try:
             for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                window = self._shells[0].window()
+                window = self._connections[0].shell.window()
                 while waiting and (len(waiting) >= window or waiting[0].done()):
                     yield await waiting.popleft()
             while waiting:
@@ -152,9 +153,9 @@ class AsyncClient:
 
     async def status(self) -> dict[str, Any]:
         """The cluster's numbers, as ``argon status --json`` prints them."""
-        if not self._shells:
+        if not self._connections:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
-        return await self._shells[0].status()
+        return await self._connections[0].status()
 
     @staticmethod
     def _settled(future: AsyncFuture, outcome: Outcome) -> None:

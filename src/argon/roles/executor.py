@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from argon.net.security import find_token
-from argon.roles.client import LoopThread, TaskFuture
 from argon.roles.local import LocalCluster
+from argon.roles.loop_thread import LoopThread
 from argon.roles.payload import pack_call
+from argon.roles.task_future import TaskFuture
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_WORKERS, check_count, parse_address
 
@@ -30,8 +31,9 @@ _ANSWER_TIMEOUT_S = 10.0
 class ExecutorFuture(TaskFuture):
     """A task's future with the standard library's rules: only what no worker has begun can be cancelled."""
 
-    def __init__(self, loop_thread: LoopThread) -> None:
+    def __init__(self, loop_thread: LoopThread, pending: set[ExecutorFuture]) -> None:
         super().__init__(loop_thread)
+        self._pending = pending
         self._cancels: list[threading.Event] = []
 
     def cancel(self) -> bool:
@@ -44,7 +46,8 @@ class ExecutorFuture(TaskFuture):
             return self.cancelled()
         answered = threading.Event()
         self._cancels.append(answered)
-        self.add_done_callback(lambda _: self._answer_cancels())
+        if self.done():
+            self._answer_cancels()
         self._loop_thread.cancel(self, queued_only=True)
         if not self._loop_thread.here():
             answered.wait(_ANSWER_TIMEOUT_S)
@@ -53,6 +56,12 @@ class ExecutorFuture(TaskFuture):
     def stop_refused(self) -> None:
         """The task is with a node: it goes on."""
         self._answer_cancels()
+
+    def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
+        ended = super()._end(state, value, error)
+        self._pending.discard(self)
+        self._answer_cancels()
+        return ended
 
     def _answer_cancels(self) -> None:
         while self._cancels:
@@ -109,16 +118,15 @@ class Executor(concurrent.futures.Executor):
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
         """
         payload, kind = pack_call(fn, args, kwargs)
-        future = ExecutorFuture(self._thread)
+        future = ExecutorFuture(self._thread, self._futures)
         with self._lock:
             if self._shut_down:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             self._futures.add(future)
-        future.add_done_callback(self._done)
         try:
             self._thread.submit(future, kind, payload, self._options)
         except BaseException:
-            self._done(future)  # nobody will ever answer it
+            self._futures.discard(future)  # nobody will ever answer it
             raise
         return future
 
@@ -161,11 +169,6 @@ class Executor(concurrent.futures.Executor):
                 self._finish(waiting)
         if wait and not self._thread.here():
             self._ended.wait()
-
-    def _done(self, future: concurrent.futures.Future[Any]) -> None:
-        assert isinstance(future, ExecutorFuture)
-        with self._lock:
-            self._futures.discard(future)
 
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
         concurrent.futures.wait(waiting)

@@ -1,0 +1,206 @@
+"""The thread that holds a client's connection, for callers on any other thread.
+
+In: packed tasks with their tickets, and cancels, from any thread. Out: each ticket settled with its outcome, once.
+Tasks are handed to the loop in batches. It must never pack or unpack, and never let a caller wait on its own thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeAlias
+
+from argon.errors import ConnectionFailed
+from argon.protocol.codec import encode_detail
+from argon.protocol.detail import Detail
+from argon.protocol.messages import Entered, Outcome, Payload, Status
+from argon.roles.client_connection import ClientConnection
+from argon.roles.options import deadline_of
+from argon.roles.server import run_on_own_loop
+from argon.scheduling.task_options import TaskOptions
+
+_NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"
+_CLOSED = Detail("the client was closed")
+
+
+class Ticket(Protocol):
+    """What a caller keeps of a task: a future, or a call that waits. ``number`` is the task's, once it has one."""
+
+    number: int
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+
+    def settle(self, outcome: Outcome) -> None:
+        """Takes the outcome, on the loop's thread."""
+
+    def stop_refused(self) -> None:
+        """A queued-only cancel came too late."""
+
+
+_Packed: TypeAlias = tuple[Ticket, int, Payload, TaskOptions, float]
+
+
+class LoopThread:
+    """The thread that holds a client's connection, shared by all views of the client.
+
+    Args:
+        address: ``host:port``.
+        token: the shared secret.
+        connect_timeout_s: how long the first connection may take.
+
+    Attributes:
+        deciding: under it, one of several threads ends a future.
+    """
+
+    def __init__(self, address: str, token: bytes, connect_timeout_s: float) -> None:
+        self._address = address
+        self._token = token
+        self._pid = os.getpid()
+        self._inbox: deque[_Packed] = deque()
+        self.deciding = threading.RLock()
+        self._woken = False
+        self._closed = False
+        self._ended = False
+        self._connected: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._thread = threading.Thread(
+            target=run_on_own_loop, args=(self._live(connect_timeout_s),), name="argon-client", daemon=True
+        )
+        self._thread.start()
+        try:
+            self._connected.result()
+        except BaseException:
+            self._thread.join()
+            raise
+
+    # ---- from any thread ----------------------------------------------------------------------------------------
+
+    def submit(self, ticket: Ticket, kind: int, payload: Payload, options: TaskOptions) -> None:
+        """Hands a packed task to the loop, waking it once for all that come before it wakes."""
+        self._refuse_unless_usable()
+        self._inbox.append((ticket, kind, payload, options, deadline_of(options)))
+        if self._ended:
+            self._refuse_rest()
+        elif not self._woken:
+            self._woken = True
+            self._wake(self._take)
+
+    def cancel(self, ticket: Ticket, queued_only: bool = False) -> None:
+        """Asks for the end of a task."""
+        if not self._closed:
+            self._wake(self._cancel, ticket, queued_only)
+
+    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Runs a coroutine on the loop and waits for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def status(self) -> dict[str, Any]:
+        """The cluster's numbers."""
+        self._refuse_unless_usable()
+        if self.here():
+            raise RuntimeError(_NO_WAITING_HERE)
+        numbers: dict[str, Any] = self.call(self._connection.status())
+        return numbers
+
+    def is_sent(self, ticket: Ticket) -> bool:
+        """Whether the cluster has the task."""
+        return bool(ticket.number) and self._shell.is_sent(ticket.number)
+
+    def window(self) -> int:
+        """How many tasks are worth having under way at once."""
+        return self._shell.window()
+
+    def here(self) -> bool:
+        """Whether the caller is on the loop's own thread."""
+        return threading.current_thread() is self._thread
+
+    def refuse_waiting(self, ticket: Ticket) -> None:
+        """Refuses to wait where no answer can come: on the loop's own thread, and in a forked process."""
+        if ticket.done():
+            return
+        if self.here():
+            raise RuntimeError(_NO_WAITING_HERE)
+        if self._pid != os.getpid():
+            raise RuntimeError(self._elsewhere())
+
+    def close(self) -> None:
+        """Ends the connection and the thread."""
+        if self._closed or self._pid != os.getpid():
+            return
+        self._closed = True
+        self._loop.call_soon_threadsafe(self._ending.set)
+        if not self.here():
+            self._thread.join()
+
+    def _refuse_unless_usable(self) -> None:
+        if self._closed:
+            raise ConnectionFailed("this client is closed; make a new one")
+        if self._pid != os.getpid():
+            raise RuntimeError(self._elsewhere())
+
+    def _elsewhere(self) -> str:
+        return f"this client belongs to process {self._pid}, and this is {os.getpid()}; make one after the fork"
+
+    def _wake(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            pass  # the loop has just been closed, and has answered everything
+
+    def _refuse_rest(self) -> None:
+        """Answers what came while the client was being closed. Each is taken by one thread only."""
+        while self._inbox:
+            try:
+                ticket, *_ = self._inbox.popleft()
+            except IndexError:
+                return
+            ticket.settle(Outcome(0, Status.LOST, Entered.NO, payload=encode_detail(_CLOSED)))
+
+    # ---- on the loop --------------------------------------------------------------------------------------------
+
+    async def _live(self, connect_timeout_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+        self._connection = ClientConnection(self._address, self._token, _settle, _stop_refused)
+        self._shell = self._connection.shell
+        try:
+            await self._connection.connect(connect_timeout_s)
+        except BaseException as error:  # noqa: BLE001  # it is raised in the caller's thread
+            self._connected.set_exception(error)
+            return
+        self._connected.set_result(None)
+        try:
+            await self._ending.wait()
+        finally:
+            self._closed = True
+            self._take()
+            self._ended = True  # a thread that hands over a task now sees this, or is seen by the next line
+            self._refuse_rest()
+            await self._connection.close()
+
+    def _take(self) -> None:
+        self._woken = False
+        if self._ended:
+            return
+        inbox, shell = self._inbox, self._shell
+        while inbox:
+            ticket, kind, payload, options, deadline = inbox.popleft()
+            if not ticket.done():
+                ticket.number = shell.submit(kind, payload, options, deadline, ticket)
+
+    def _cancel(self, ticket: Ticket, queued_only: bool) -> None:
+        self._take()
+        if ticket.number:
+            self._shell.cancel(ticket.number, queued_only)
+
+
+def _settle(ticket: Ticket, outcome: Outcome) -> None:
+    ticket.settle(outcome)
+
+
+def _stop_refused(ticket: Ticket) -> None:
+    ticket.stop_refused()

@@ -1,0 +1,127 @@
+"""The future of one task: what callers' threads wait for, and the loop's thread settles.
+
+In: an outcome, from the loop's thread; waits and cancels, from any thread. Out: a ``concurrent.futures.Future`` that
+ends exactly once. It must never let a caller wait on the thread that brings the answers, since then nothing would ever
+be answered again: that is refused.
+
+Most futures are done before anybody waits for them, so the condition that the standard library makes, locks and
+notifies for each is made here only when somebody looks. What makes this sound: a future without one is ended under the
+lock under which it would be made, and a future with one is ended under the condition as well, as the standard library
+does.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+from concurrent.futures import _base
+from typing import TYPE_CHECKING, Any, Final
+
+from argon.protocol.messages import Outcome, Status
+from argon.roles.answers import value_of
+
+if TYPE_CHECKING:
+    from argon.roles.loop_thread import LoopThread
+
+_PENDING: Final = _base.PENDING
+_FINISHED: Final = _base.FINISHED
+_CANCELLED: Final = _base.CANCELLED_AND_NOTIFIED
+_STATUS_CANCELLED: Final = int(Status.CANCELLED)
+
+log = logging.getLogger("argon.client")
+
+
+class TaskFuture(concurrent.futures.Future[Any]):
+    """A task's future. ``cancel()`` ends the task, wherever it is: one that is queued never runs, one that runs is
+    killed."""
+
+    def __init__(self, loop_thread: LoopThread) -> None:
+        # Not the standard library's, which makes a condition. These are what its wait() and as_completed() ask for.
+        self._state = _PENDING
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Any] = []
+        self._made_condition: threading.Condition | None = None
+        self._loop_thread = loop_thread
+        self.number = 0
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
+        if self._made_condition is None:
+            condition = threading.Condition()
+            with self._loop_thread.deciding:
+                if self._made_condition is None:
+                    self._made_condition = condition
+        return self._made_condition
+
+    def done(self) -> bool:
+        """Whether it has ended: with a value, with an exception, or cancelled."""
+        return self._state != _PENDING
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._state == _CANCELLED
+
+    def running(self) -> bool:
+        """Whether the cluster has the task and it is not done."""
+        return not self.done() and self._loop_thread.is_sent(self)
+
+    def cancel(self) -> bool:
+        """Cancels the task; False only when it is done already."""
+        if self._end(_CANCELLED, None, None):
+            self._loop_thread.cancel(self)
+        return self._state == _CANCELLED
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The task's value; waits for it. On ``TimeoutError`` the task goes on: cancel it, or ask again."""
+        if self._state == _FINISHED and self._exception is None:
+            return self._result
+        self._loop_thread.refuse_waiting(self)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The task's exception or None; waits for it."""
+        self._loop_thread.refuse_waiting(self)
+        return super().exception(timeout)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Takes the outcome; one that comes after ``cancel()`` is too late."""
+        if self._state != _PENDING:
+            return
+        try:
+            if outcome.status == _STATUS_CANCELLED:
+                self._end(_CANCELLED, None, None)
+            else:
+                self._end(_FINISHED, *value_of(outcome))
+        except BaseException:  # this thread brings everybody's answers: no caller's callback may end it
+            log.exception("! a callback of a task's future ended in an exception")
+
+    def stop_refused(self) -> None:
+        """A queued-only cancel came too late."""
+
+    def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
+        """Ends the future and tells those who wait, unless it has ended; returns whether it was this call."""
+        deciding = self._loop_thread.deciding
+        with deciding:
+            if self._state != _PENDING:
+                return False
+            if self._made_condition is None:
+                self._result, self._exception, self._state = value, error, state
+                return True
+        with self._made_condition:
+            with deciding:
+                if self._state != _PENDING:
+                    return False
+                self._result, self._exception, self._state = value, error, state
+            for waiter in self._waiters:
+                if state == _CANCELLED:
+                    waiter.add_cancelled(self)
+                elif error is not None:
+                    waiter.add_exception(self)
+                else:
+                    waiter.add_result(self)
+            self._made_condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
+        return True
