@@ -20,6 +20,7 @@ from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
 
 LARGE_BYTES: Final = 64 << 10
 _CLOSE_PATIENCE_S: Final = 5.0
+_UNIX_SEND_BUFFER_BYTES: Final = 1 << 20
 
 Handshake: TypeAlias = ClusterHandshake | PeerHandshake
 
@@ -151,6 +152,10 @@ class Channel:
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        elif sock is not None:
+            sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
+            )  # TCP finds its size by itself
         if self._reason:  # it was ended before it began
             transport.abort()
             return

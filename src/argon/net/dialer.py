@@ -16,6 +16,7 @@ from typing import Final
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
+from argon.net.shortcut import connect_beside
 from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Message, Welcome
 from argon.settings import HELLO_TIMEOUT_S, MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
@@ -71,7 +72,7 @@ class Dialer:
         channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
         try:
             try:
-                transport, _ = await loop.create_connection(channel.as_protocol, self._host, self._port)
+                transport = await self._transport(channel)
                 if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
                     self._welcomed.cancel()
                     channel.abort("it was connected to itself")  # as the system may do where nobody listens
@@ -122,6 +123,15 @@ class Dialer:
         await asyncio.wait([self._down], timeout=timeout_s)
         if self._channel is not None:
             self._channel.abort("closing took too long")
+
+    async def _transport(self, channel: Channel) -> asyncio.BaseTransport:
+        loop = asyncio.get_running_loop()
+        beside = connect_beside(self._host, self._port)
+        if beside is not None:
+            transport, _ = await loop.create_unix_connection(channel.as_protocol, sock=beside)
+        else:
+            transport, _ = await loop.create_connection(channel.as_protocol, self._host, self._port)
+        return transport
 
     def _make_channel(self, handshake: PeerHandshake) -> Channel:
         return Channel(

@@ -15,14 +15,15 @@ from typing import Final
 
 from argon.errors import ListenRefused
 from argon.net.descriptors import raise_descriptor_limit
+from argon.net.shortcut import listen_beside
 from argon.settings import MAX_CONNECTIONS, format_address
 
 _BACKLOG: Final = 1024
 _PORT_TRIES: Final = 5
 
 
-async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[asyncio.Server, str]:
-    """Listens.
+async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[ServerGroup, str]:
+    """Listens, on TCP and beside it on a Unix socket for processes of the same user.
 
     Args:
         host: a name or address that means this machine only.
@@ -30,7 +31,7 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
         make_protocol: called for each connection.
 
     Returns:
-        The running server and its address, ``host:port``.
+        The running servers and their address, ``host:port``.
 
     Raises:
         ListenRefused: the host is not loopback, does not resolve, or the port is taken. The message says what to do.
@@ -39,7 +40,7 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
     sockets = _bound_sockets(host, _loopback_addresses(host), port)
     try:
         loop = asyncio.get_running_loop()
-        server: asyncio.Server = await _serve_all(loop, make_protocol, sockets)
+        server = await _serve_all(loop, make_protocol, sockets)
     except BaseException:
         for sock in sockets:
             sock.close()
@@ -49,14 +50,19 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
 
 async def _serve_all(
     loop: asyncio.AbstractEventLoop, make_protocol: Callable[[], asyncio.Protocol], sockets: list[socket.socket]
-) -> asyncio.Server:
-    first = await loop.create_server(make_protocol, sock=sockets[0], backlog=_BACKLOG)
-    others = [await loop.create_server(make_protocol, sock=sock, backlog=_BACKLOG) for sock in sockets[1:]]
-    return first if not others else _ServerGroup([first, *others])  # type: ignore[return-value]  # it has close()
+) -> ServerGroup:
+    servers: list[asyncio.Server] = []
+    for sock in sockets:
+        address, bound_port, *_ = sock.getsockname()
+        servers.append(await loop.create_server(make_protocol, sock=sock, backlog=_BACKLOG))
+        beside = listen_beside(address, bound_port, _BACKLOG)
+        if beside is not None:
+            servers.append(await loop.create_unix_server(make_protocol, sock=beside, backlog=_BACKLOG))
+    return ServerGroup(servers)
 
 
-class _ServerGroup:
-    """The servers of one name's several addresses, closed together."""
+class ServerGroup:
+    """The servers of one name's several addresses, and those beside them, closed together."""
 
     def __init__(self, servers: list[asyncio.Server]) -> None:
         self._servers = servers

@@ -11,7 +11,7 @@ import os
 from typing import Final
 
 from argon.net.channel import Channel
-from argon.net.listener import listen
+from argon.net.listener import ServerGroup, listen
 from argon.net.memory import MemoryChannel, join
 from argon.net.security import find_token
 from argon.protocol.handshake import ClusterHandshake, Role
@@ -92,7 +92,7 @@ class Cluster(Server):
             raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
-        self._server: asyncio.Server | None = None
+        self._server: ServerGroup | None = None
         self.address = ""
 
     def running(self) -> bool:

@@ -1,0 +1,158 @@
+"""The short way: who finds whom beside a port, and who is passed over."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from argon.net import shortcut
+from argon.net.dialer import Dialer
+from argon.net.listener import listen
+from argon.net.shortcut import connect_beside, listen_beside
+from argon.protocol.handshake import Role
+from argon.settings import parse_address
+from tests.support.fake_cluster import SECRET
+from tests.support.in_process import Network, free_port, network, soon, within
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere everybody goes by TCP")
+
+
+class Family(asyncio.Protocol):
+    """Notes over what each connection has come."""
+
+    seen: list[socket.AddressFamily]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.seen.append(transport.get_extra_info("socket").family)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[socket.AddressFamily]:
+    families: list[socket.AddressFamily] = []
+    monkeypatch.setattr(Family, "seen", families, raising=False)
+    return families
+
+
+async def dial(address: str) -> None:
+    """Connects, without waiting for a welcome that nobody will give."""
+    nothing = {"on_up": lambda *_: None, "on_messages": lambda *_: None, "on_down": lambda *_: None}
+    dialling = asyncio.create_task(Dialer(address, Role.CLIENT, SECRET, **nothing).connect())
+    await soon(lambda: Family.seen)
+    dialling.cancel()
+    await asyncio.wait([dialling])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_dialler_on_the_same_machine_comes_over_the_unix_socket(seen: list[socket.AddressFamily], host: str) -> None:
+    async def main() -> None:
+        server, address = await listen(host, 0, Family)
+        with closing(server):
+            await dial(address)
+
+    within(main())
+    assert seen == [socket.AF_UNIX]
+
+
+def test_dialler_comes_over_tcp_where_nobody_listens_beside(
+    seen: list[socket.AddressFamily], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argon.net.listener.listen_beside", lambda *_: None)
+
+    async def main() -> None:
+        server, address = await listen("127.0.0.1", 0, Family)
+        with closing(server):
+            await dial(address)
+
+    within(main())
+    assert seen == [socket.AF_INET]
+
+
+def test_listener_of_another_user_is_passed_over(
+    seen: list[socket.AddressFamily], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortcut, "_listening_user", lambda _: 54321)
+
+    async def main() -> None:
+        server, address = await listen("127.0.0.1", 0, Family)
+        with closing(server):
+            await dial(address)
+
+    within(main())
+    assert socket.AF_INET in seen
+
+
+def test_kernel_says_whose_process_listens() -> None:
+    port = free_port()
+    listening = listen_beside("127.0.0.1", port, 1)
+    assert listening is not None
+    with listening:
+        connected = connect_beside("127.0.0.1", port)
+        assert connected is not None
+        with connected:
+            assert shortcut._listening_user(connected) == shortcut.os.geteuid()
+            assert connected.getblocking() is False
+
+
+def test_name_that_is_taken_leaves_the_port_to_tcp(seen: list[socket.AddressFamily]) -> None:
+    port = free_port()
+    taken = listen_beside("127.0.0.1", port, 1)
+    assert taken is not None
+    with taken:
+        assert listen_beside("127.0.0.1", port, 1) is None
+
+        async def main() -> None:
+            server, _ = await listen("127.0.0.1", port, Family)
+            with closing(server):
+                reader = await asyncio.open_connection("127.0.0.1", port)
+                await soon(lambda: seen)
+                reader[1].close()
+
+        within(main())
+    assert seen == [socket.AF_INET]
+
+
+def test_closed_listener_is_gone_at_once() -> None:
+    async def main() -> str:
+        server, address = await listen("127.0.0.1", 0, Family)
+        server.close()
+        await asyncio.sleep(0)
+        return address
+
+    assert connect_beside(*parse_address(within(main()))) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "192.0.2.1", "cluster.example", "::2"])
+def test_other_hosts_and_addresses_have_no_short_way(host: str) -> None:
+    port = free_port()
+    listening = listen_beside("127.0.0.1", port, 1)
+    assert listening is not None
+    with listening:
+        assert connect_beside(host, port) is None
+
+
+def test_system_without_it_goes_by_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    with closing(listen_beside("127.0.0.1", port, 1) or socket.socket()):
+        monkeypatch.setattr(shortcut, "_SUPPORTED", False)
+        assert connect_beside("127.0.0.1", port) is None
+        assert listen_beside("127.0.0.1", free_port(), 1) is None
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    with network() as net:
+        yield net
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_tasks_of_any_size_come_back_either_way(net: Network, monkeypatch: pytest.MonkeyPatch, beside: bool) -> None:
+    if not beside:
+        monkeypatch.setattr("argon.net.dialer.connect_beside", lambda *_: None)
+    with net.client() as client:
+        for size_bytes in (0, 1, 1 << 16, 3 << 20):
+            assert client.run("tests.support.light_tasks:identity", b"x" * size_bytes) == b"x" * size_bytes
