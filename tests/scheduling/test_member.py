@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member, is_node_name
 from argon.scheduling.task import Task, admitted_task
 from argon.settings import AHEAD_S
@@ -87,10 +88,10 @@ def test_round_trip_is_learnt_only_when_nothing_else_was_under_way() -> None:
         node.take(task, 0.1)
         task.assigned_at = 10.0
     node.release(first)
-    node.note_run(first, 0.5, 11.0)
+    node.note_run(first, 0.5, ServiceTimes(), 11.0)
     assert node.round_trip is None
     node.release(second)
-    node.note_run(second, 0.5, 11.0)
+    node.note_run(second, 0.5, ServiceTimes(), 11.0)
     assert node.round_trip is not None
     assert node.round_trip.mean_s == pytest.approx(0.5)
 
@@ -99,7 +100,7 @@ def test_round_trip_is_never_negative() -> None:
     node, task = member(1), a_task(1)
     node.take(task, 0.1)
     node.release(task)
-    node.note_run(task, 5.0, 1.0)
+    node.note_run(task, 5.0, ServiceTimes(), 1.0)
     assert node.round_trip is not None
     assert node.round_trip.mean_s == 0.0
 
@@ -110,3 +111,16 @@ def test_round_trip_is_never_negative() -> None:
 )
 def test_node_name_is_short_and_plain(name: str, good: bool) -> None:
     assert is_node_name(name) is good
+
+
+def test_runs_are_learnt_by_kind_for_the_node_and_the_fleet() -> None:
+    node, fleet = member(1), ServiceTimes()
+    for kind, run_s in ((7, 0.1), (7, 0.3), (8, 1.0), (7, 0.2)):
+        task = a_task(1)
+        task.kind = kind
+        node.note_run(task, run_s, fleet, 1.0)
+    node.learn(fleet, 1.0)
+    node.learn(fleet, 1.0)
+    for times in (node.times, fleet):
+        assert times.of(7) == pytest.approx(0.2)
+        assert times.of(8) == pytest.approx(1.0)

@@ -14,8 +14,9 @@ msgpack body.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -41,6 +42,9 @@ from argon.protocol.messages import (
 
 HEADER: Final = struct.Struct("<IBBHQffII")
 HEADER_BYTES: Final = 32
+HeaderFields: TypeAlias = tuple[int, int, int, int, int, float, float, int, int]
+# With its type, so that what is compiled takes the fields as numbers, not as objects.
+read_header: Final[Callable[[bytes | memoryview, int], HeaderFields]] = HEADER.unpack_from
 
 SUBMIT: Final = 1
 ASSIGN: Final = 2

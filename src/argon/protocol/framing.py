@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from argon.protocol.codec import ASSIGN, HEADER, HEADER_BYTES, OUTCOME, SUBMIT, ProtocolViolation, decode
+from argon.protocol.codec import ASSIGN, HEADER_BYTES, OUTCOME, SUBMIT, ProtocolViolation, decode, read_header
 from argon.protocol.messages import Announced, Message, Oversized, Submit
 from argon.settings import MAX_CONTROL_BYTES
 
 WHOLE_BYTES: Final = 64 << 10
 _CHUNK_MIN_BYTES: Final = 4 << 10
-
-_unpack: Final = HEADER.unpack_from
 
 
 class Framing:
@@ -52,7 +50,7 @@ class Framing:
             data = self._rest + data
         pos, end = 0, len(data)
         while end - pos >= HEADER_BYTES:
-            length, type_, code, attempt, id_, a, b, c, d = _unpack(data, pos)
+            length, type_, code, attempt, id_, a, b, c, d = read_header(data, pos)
             start = pos + HEADER_BYTES
             pos_next = start + length
             if pos_next > end:

@@ -13,6 +13,7 @@ has answered everything, and nothing follows until it is answered.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import deque
 from socket import MSG_DONTWAIT, socket
 from struct import Struct
@@ -23,7 +24,7 @@ from argon.protocol.messages import Assign, payload_bytes
 
 PACKET_BYTES: Final = 128 << 10
 UNANSWERED_MAX: Final = 512  # the smallest pipe that Linux makes takes as many ids, so writing them never waits
-ID: Final = Struct("<Q")
+ID: Final = Struct("=Q")
 
 
 def create_claims() -> tuple[int, int, int]:
@@ -89,7 +90,7 @@ class Inbox:
                 if not self._send(packet):
                     return True
                 assert self._claims is not None
-                os.write(self._claims, b"".join(map(ID.pack, ids)))
+                os.write(self._claims, array("Q", ids).tobytes())
                 self._packet = None
                 self._unanswered.update(ids)
             while self._pieces:
@@ -163,7 +164,10 @@ class Inbox:
                 break
             else:
                 frames.append(header)
-                frames.extend((payload,) if isinstance(payload, bytes) else payload)
+                if isinstance(payload, bytes):
+                    frames.append(payload)
+                else:
+                    frames.extend(payload)
                 room -= size
             ids.append(assign.id)
             self._waiting.popleft()

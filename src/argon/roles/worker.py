@@ -18,7 +18,7 @@ from os import getpid, read
 from time import perf_counter
 from typing import Final
 
-from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode
+from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode, read_header
 from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
 from argon.roles.awaiter import Awaiter
 from argon.roles.inbox import ID, PACKET_BYTES, cut
@@ -29,7 +29,6 @@ FLUSH_AFTER_S: Final = 0.0003
 FLUSH_BYTES: Final = 64 << 10
 
 _NO_AWAITABLES: Final = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
-_read_header: Final = HEADER.unpack_from
 _write_header: Final = HEADER.pack
 _read_id: Final = ID.unpack
 ID_BYTES: Final = ID.size
@@ -89,7 +88,7 @@ class Worker:
                     position, size = 0, self._inbox.recv_into(packet)
                     if not size:
                         raise ConnectionError("the inbox has ended before a task that was claimed")
-                length, _, _, attempt, task, _, _, _, _ = _read_header(packet, position)
+                length, _, _, attempt, task, _, _, _, _ = read_header(packet, position)
                 start = position + HEADER_BYTES
                 position = start + length
             payload = bytes(packet[start:position]) if position <= size else self._receive_large(length)

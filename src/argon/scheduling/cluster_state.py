@@ -315,7 +315,7 @@ class ClusterState:
         status = m.status
         if status <= _FAILED:
             if status == _COMPLETED:
-                member.note_run(task, m.run_s, now)
+                member.note_run(task, m.run_s, self._fleet, now)
             if task.client is not None:
                 self._queue.charge(task.client, m.run_s - task.charged_s)
         elif status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):

@@ -36,7 +36,9 @@ class Member:
         "work_s",
         "tasks",
         "times",
-        "runs",
+        "_run_kind",
+        "_run_count",
+        "_run_total_s",
         "round_trip",
         "place",
     )
@@ -50,7 +52,9 @@ class Member:
         self.work_s = 0.0
         self.tasks: dict[int, Task] = {}
         self.times: ServiceTimes = ServiceTimes()
-        self.runs: dict[int, tuple[int, float]] = {}
+        self._run_kind = -1
+        self._run_count = 0
+        self._run_total_s = 0.0
         self.round_trip: Average | None = None
         self.place: tuple[int, float, int, object] | None = None
 
@@ -77,10 +81,13 @@ class Member:
         del self.tasks[task.id]
         self.work_s = self.work_s - task.predicted_s if self.tasks else 0.0
 
-    def note_run(self, task: Task, run_s: float, now: float) -> None:
+    def note_run(self, task: Task, run_s: float, fleet: ServiceTimes, now: float) -> None:
         """Notes what a completed task took here and, if nothing else was under way, what the way took."""
-        count, total_s = self.runs.get(task.kind, (0, 0.0))
-        self.runs[task.kind] = (count + 1, total_s + run_s)
+        if task.kind != self._run_kind:
+            self.learn(fleet, now)
+            self._run_kind = task.kind
+        self._run_count += 1
+        self._run_total_s += run_s
         if self.tasks:
             return
         trip_s = max(0.0, now - task.assigned_at - run_s)
@@ -90,8 +97,10 @@ class Member:
             self.round_trip.add(trip_s, now)
 
     def learn(self, fleet: ServiceTimes, now: float) -> None:
-        """Takes the runs noted since into this node's times and the fleet's, once for each kind."""
-        for kind, (count, total_s) in self.runs.items():
-            self.times.add(kind, total_s / count, now, count)
-            fleet.add(kind, total_s / count, now, count)
-        self.runs.clear()
+        """Takes the runs noted since, all of one kind, into this node's times and the fleet's."""
+        if self._run_count:
+            mean_s = self._run_total_s / self._run_count
+            self.times.add(self._run_kind, mean_s, now, self._run_count)
+            fleet.add(self._run_kind, mean_s, now, self._run_count)
+            self._run_count = 0
+            self._run_total_s = 0.0

@@ -217,7 +217,7 @@ class NodeState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = min(self._liveness.next_deadline(), self._drain_until, self._workers.next_deadline())
+        moment = min(min(self._liveness.next_deadline(), self._drain_until), self._workers.next_deadline())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         if self._respawns:
@@ -305,19 +305,26 @@ class NodeState:
         effects.append(_recall(slot))
 
     def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
-        runs: dict[int, tuple[int, float]] = {}
+        kind, count, total_s = -1, 0, 0.0
         for outcome in outcomes:
             task = self._workers.take(slot, outcome.id)
             if task is None:
                 continue
             slot.served += 1
             if outcome.status == _COMPLETED:
-                count, total_s = runs.get(task.assign.kind, (0, 0.0))
-                runs[task.assign.kind] = (count + 1, total_s + outcome.run_s)
+                if task.assign.kind != kind:
+                    self._learn(kind, count, total_s, now)
+                    kind, count, total_s = task.assign.kind, 0, 0.0
+                count += 1
+                total_s += outcome.run_s
             if not task.orphan:
                 outcome.id, outcome.attempt = task.id, task.attempt
                 self._send(task, outcome, effects)
-        for kind, (count, total_s) in runs.items():
+        self._learn(kind, count, total_s, now)
+
+    def _learn(self, kind: int, count: int, total_s: float, now: float) -> None:
+        """Takes what tasks of one kind, answered one after the other, took together."""
+        if count:
             self._times.add(kind, total_s / count, now, count)
             self._crashes = 0
 
