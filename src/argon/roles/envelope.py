@@ -11,6 +11,7 @@ Each buffer begins at a multiple of 16 bytes, so that an array can be used in pl
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Final
 
@@ -21,7 +22,7 @@ ALIGNMENT: Final = 16
 _HEAD: Final = struct.Struct("<HHI")
 _HEAD_BYTES: Final = _HEAD.size
 _pack: Final = _HEAD.pack
-_unpack: Final = _HEAD.unpack_from
+_unpack: Final[Callable[[bytes | bytearray | memoryview], tuple[int, int, int]]] = _HEAD.unpack_from
 
 
 def seal(name: bytes, data: bytes, buffers: list[bytes | memoryview]) -> Payload:
@@ -62,7 +63,7 @@ def unseal(payload: bytes | bytearray | memoryview) -> tuple[bytes, bytes | memo
     end = start + 8 * count + pickle_bytes
     if size < end or (size > end and not count):
         raise ValueError(f"a payload of {size} bytes, where {end} are announced")
-    if not count and type(payload) is bytes:
+    if not count and isinstance(payload, bytes):
         return payload[_HEAD_BYTES:start], payload[start:], None  # views of so little would take longer
     view = memoryview(payload)
     lengths = struct.unpack_from(f"<{count}Q", view, start)

@@ -109,7 +109,8 @@ def unpack_call(payload: bytes | bytearray | memoryview) -> tuple[Callable[..., 
         if function is None:
             function, args, kwargs = loads(data, buffers=buffers)
         else:
-            args, kwargs = loads(data, buffers=buffers) if buffers else loads(data)
+            call: tuple[Any, Any] = loads(data, buffers=buffers) if buffers else loads(data)
+            args, kwargs = call
     except (ImportError, AttributeError) as error:
         text = f"cannot load the arguments: {clip(message_of(error), REASON_CHARS)} ({whereabouts()})"
         raise UnknownFunction(text) from None

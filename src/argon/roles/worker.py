@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from os import getpid, read
 from time import perf_counter
 from typing import Final
@@ -30,7 +30,7 @@ FLUSH_BYTES: Final = 64 << 10
 
 _NO_AWAITABLES: Final = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
 _write_header: Final = HEADER.pack
-_read_id: Final = ID.unpack
+_read_id: Final[Callable[[bytes], tuple[int]]] = ID.unpack
 ID_BYTES: Final = ID.size
 _COMPLETED: Final = int(Status.COMPLETED)
 _FAILED: Final = int(Status.FAILED)
@@ -91,7 +91,7 @@ class Worker:
                 length, _, _, attempt, task, _, _, _, _ = read_header(packet, position)
                 start = position + HEADER_BYTES
                 position = start + length
-            payload = bytes(packet[start:position]) if position <= size else self._receive_large(length)
+            payload = packet[start:position].tobytes() if position <= size else self._receive_large(length)
             self._serve_one(task, attempt, payload)
         self._flush()
 
