@@ -526,6 +526,23 @@ def test_ctrl_c_in_run_ends_the_task_that_nobody_waits_for_any_more(
     eventually(lambda: pid_ended(pid))
 
 
+def test_ctrl_c_at_the_beginning_of_run_ends_the_task_too(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(tmp_path)
+    submit = client._thread.submit
+
+    def interrupted(*args: Any) -> None:
+        submit(*args)
+        gate.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client._thread, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.run(*gate.call)
+    eventually(lambda: not client.status()["in_flight"])
+
+
 # ---- waiting -----------------------------------------------------------------------------------------------------
 
 
@@ -659,6 +676,7 @@ def test_forked_process_is_refused_and_the_parent_is_unharmed(tmp_path: Path, cl
         client.status,
         pending.result,
         pending.exception,
+        pending.cancel,
     ]
     told = tmp_path / "told"
     child = os.fork()

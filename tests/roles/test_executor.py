@@ -20,7 +20,18 @@ from argon.roles import executor as executor_module
 from argon.roles.executor import Executor
 from argon.roles.local import LocalCluster
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, Gate, Network, eventually, free_port, network, pid_ended
+from tests.support.in_process import (
+    TOKEN,
+    WITHIN_S,
+    Gate,
+    Network,
+    eventually,
+    free_port,
+    make_cluster,
+    network,
+    pid_ended,
+    serving,
+)
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +202,46 @@ def test_shutdown_from_many_threads_returns_in_all(net: Network) -> None:
     for thread in threads:
         thread.join(WITHIN_S)
         assert not thread.is_alive()
+
+
+def test_ctrl_c_in_submit_leaves_nothing_to_wait_for(net: Network) -> None:
+    class Interrupting(set[Any]):
+        def add(self, item: Any) -> None:
+            super().add(item)
+            raise KeyboardInterrupt
+
+    pool = Executor(net.address, token=TOKEN)
+    pool._futures = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        pool.submit(tasks.pid)
+    assert not pool._futures
+    pool.shutdown()
+
+
+def test_cancel_of_a_task_that_nobody_takes_is_quick() -> None:
+    with serving(make_cluster()) as cluster, Executor(cluster.address, token=TOKEN) as pool:
+        for _ in range(20):
+            future = pool.submit(tasks.pid)
+            assert future.cancel()
+        waiting = [pool.submit(tasks.pid) for _ in range(20)]
+        pool.shutdown(cancel_futures=True)
+        assert all(future.cancelled() for future in waiting)
+
+
+def test_callback_that_ends_in_anything_leaves_no_cancel_unanswered(tmp_path: Path, pool: Executor) -> None:
+    gate = Gate(tmp_path)
+    held = pool.submit(*gate.call)
+    gate.wait()
+    queued = pool.submit(lambda: None)  # of a kind that was never measured, so that no node has it yet
+
+    def end(_: concurrent.futures.Future[Any]) -> None:
+        raise SystemExit
+
+    queued.add_done_callback(end)
+    assert queued.cancel()
+    assert queued not in pool._futures
+    gate.open()
+    assert held.result(WITHIN_S) == "held"
 
 
 def test_task_that_could_not_be_handed_over_is_not_waited_for(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,14 @@ def test_tasks_given_together_are_one_packet_and_a_claim_each(ends: Ends) -> Non
     assert ends.inbox.empty()
 
 
+def test_task_apart_has_a_packet_of_its_own(ends: Ends) -> None:
+    for id_, apart in ((1, False), (2, False), (3, True), (4, False), (5, True), (6, True)):
+        ends.inbox.put(Assign(id_, 1, 2, 0.0, 7, b"work"), apart)
+    ends.inbox.send()
+    assert [ends.take_ids() for _ in range(5)] == [[1, 2], [3], [4], [5], [6]]
+    assert ends.claims() == [1, 2, 3, 4, 5, 6]
+
+
 def test_packet_is_filled_to_the_last_byte_and_not_further(ends: Ends) -> None:
     quarter = bytes(PACKET_BYTES // 4 - HEADER_BYTES)
     ends.give(1, 2, 3, 4, 5, payload=quarter)

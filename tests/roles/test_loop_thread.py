@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -118,3 +124,61 @@ def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: Network) 
     }
     with pytest.raises(ConnectionFailed, match="closed"):
         hand_over(thread)
+
+
+def test_ctrl_c_while_the_loop_is_woken_leaves_it_to_the_next_task(
+    thread: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(thread, "_wake", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            hand_over(thread)
+    assert hand_over(thread).ended.wait(WITHIN_S)
+
+
+def test_loop_that_cannot_be_made_is_told(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Any) -> None:
+        raise OSError("no descriptors")
+
+    monkeypatch.setattr("argon.roles.loop_thread.run_on_own_loop", fails)
+    with pytest.raises(OSError, match="no descriptors"):
+        LoopThread(net.address, find_token(TOKEN), 10.0)
+
+
+def test_ctrl_c_while_connecting_does_not_wait_for_the_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        def press() -> None:
+            connection, _ = silent.accept()
+            os.kill(os.getpid(), signal.SIGINT)
+            pressed.append(connection)
+
+        pressed: list[socket.socket] = []
+        pressing = threading.Thread(target=press, daemon=True)
+        pressing.start()
+        begun = monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            LoopThread(f"127.0.0.1:{silent.getsockname()[1]}", find_token(TOKEN), 10 * WITHIN_S)
+        assert monotonic() - begun < WITHIN_S
+        pressing.join(WITHIN_S)
+        pressed[0].close()
+
+
+def test_call_that_is_overtaken_by_close_is_told_so(net: Network) -> None:
+    thread = LoopThread(net.address, find_token(TOKEN), 10.0)
+    begun = threading.Event()
+
+    async def never() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    with ThreadPoolExecutor(1) as caller:
+        calling = caller.submit(lambda: thread.call(never()))
+        assert begun.wait(WITHIN_S)
+        thread.close()
+        for call in (calling.result, lambda: thread.call(never())):
+            with pytest.raises(ConnectionFailed, match="closed"):
+                call()

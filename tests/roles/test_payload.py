@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NoReturn
 
@@ -261,6 +262,19 @@ def test_result_of_a_module_missing_here_is_told(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ResultNotSerializable, match="cannot be loaded here: AttributeError") as raised:
         unpack_result(payload)
     assert raised.value.may_have_run is MayHaveRun.YES
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_result_that_raises_anything_while_it_is_loaded_is_told(kind: type[BaseException]) -> None:
+    payload = pack_result(tasks.Raising(kind), MAX)
+    with ThreadPoolExecutor(1) as bringer, pytest.raises(ResultNotSerializable, match=kind.__name__):
+        bringer.submit(unpack_result, payload).result()
+
+
+def test_ctrl_c_while_a_result_is_loaded_is_not_taken_for_the_results() -> None:
+    payload = pack_result(tasks.Raising(KeyboardInterrupt), MAX)
+    with pytest.raises(KeyboardInterrupt):
+        unpack_result(payload)
 
 
 def test_result_in_chunks_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,12 @@ class Busy:
         self._watched = watched
         self._started, self._go = fifo(folder, "started"), fifo(folder, "go")
 
-    async def begin(self, before: list[Assign], after: list[Assign]) -> None:
+    async def begin(self, before: list[Assign], after: list[Assign], apart: bool = False) -> None:
         await self._watched.spawned(1)
-        self._watched.give(1, *before, task(99, tasks.hold, self._started, self._go), *after)
+        for assign in before:
+            self._watched.pool.give(1, assign)
+        self._watched.pool.give(1, task(99, tasks.hold, self._started, self._go), apart)
+        self._watched.give(1, *after)
         await read(self._started)
 
     async def end(self) -> None:
@@ -65,6 +68,17 @@ def test_task_given_is_answered_by_its_worker() -> None:
         await watched.spawned(1, 2)
         watched.give(2, task(7, tasks.pid))
         assert value_of(await watched.outcome(7)) == watched.pool.pids()[2]
+
+    play(scenario)
+
+
+def test_answer_to_a_short_task_does_not_wait_for_one_given_apart(tmp_path: Path) -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        busy = Busy(watched, tmp_path)
+        await busy.begin([task(1, tasks.identity, 1)], [], apart=True)
+        assert value_of(await watched.outcome(1)) == 1
+        assert 99 not in watched.outcomes
+        await busy.end()
 
     play(scenario)
 

@@ -381,6 +381,23 @@ def test_cancelled_task_that_is_rejected_is_not_tried_again() -> None:
     assert len(client.submitted()) == 1
 
 
+def test_cancel_queued_only_that_crosses_a_rejection_has_its_way() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.cancel(id_, queued_only=True)
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    assert client.settled()[id_].status == Status.CANCELLED
+
+
+def test_cancel_queued_only_that_was_refused_is_forgotten() -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.cancel(id_, queued_only=True)
+    client.say(StillRunning(id_))
+    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)  # its node was lost in between
+    assert id_ not in client.settled()
+
+
 def test_cancel_queued_only_that_comes_too_late_is_refused_and_the_task_goes_on() -> None:
     client = ClientDriver()
     id_ = client.submit()

@@ -122,6 +122,20 @@ class EvilResult:
         raise SystemExit(5)
 
 
+class Raising:
+    """Harmless where it is made; loading it raises."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return raise_it, (self.kind,)
+
+
+def raise_it(kind: type[BaseException]) -> NoReturn:
+    raise kind
+
+
 class EvilArgument:
     """Harmless where it is made; loading it ends the process that trusts it."""
 

@@ -153,8 +153,8 @@ class Client:
         call = _Call()
         thread.refuse_waiting(call)
         payload, kind = pack_call(function, args, kwargs)
-        thread.submit(call, kind, payload, self._options)
         try:
+            thread.submit(call, kind, payload, self._options)
             outcome = call.wait()
         except BaseException:  # Ctrl-C: nobody waits any more, and nobody else can end the task
             thread.cancel(call)

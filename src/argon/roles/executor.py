@@ -58,14 +58,18 @@ class ExecutorFuture(TaskFuture):
         self._answer_cancels()
 
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
-        ended = super()._end(state, value, error)
-        self._pending.discard(self)
-        self._answer_cancels()
-        return ended
+        try:
+            return super()._end(state, value, error)
+        finally:  # also when a callback raises what is no Exception
+            self._pending.discard(self)
+            self._answer_cancels()
 
     def _answer_cancels(self) -> None:
         while self._cancels:
-            self._cancels.pop().set()
+            try:
+                self._cancels.pop().set()
+            except IndexError:
+                return  # another thread has taken it
 
 
 class Executor(concurrent.futures.Executor):
@@ -119,14 +123,14 @@ class Executor(concurrent.futures.Executor):
         """
         payload, kind = pack_call(fn, args, kwargs)
         future = ExecutorFuture(self._thread, self._futures)
-        with self._lock:
-            if self._shut_down:
-                raise RuntimeError("cannot schedule new futures after shutdown")
-            self._futures.add(future)
         try:
+            with self._lock:
+                if self._shut_down:
+                    raise RuntimeError("cannot schedule new futures after shutdown")
+                self._futures.add(future)
             self._thread.submit(future, kind, payload, self._options)
-        except BaseException:
-            self._futures.discard(future)  # nobody will ever answer it
+        except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
+            TaskFuture.cancel(future)
             raise
         return future
 

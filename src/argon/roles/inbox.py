@@ -64,15 +64,20 @@ class Inbox:
         self._far = far
         self._unclaimed = unclaimed
         self._claims: int | None = claims
-        self._waiting: deque[Assign] = deque()
+        self._waiting: deque[tuple[Assign, bool]] = deque()
         self._unanswered: set[int] = set()
         self._packet: tuple[bytes, list[int]] | None = None
         self._pieces: deque[bytes | memoryview] = deque()
         self._alone: int | None = None
 
-    def put(self, assign: Assign) -> None:
-        """Adds a task, which ``send`` sends."""
-        self._waiting.append(assign)
+    def put(self, assign: Assign, apart: bool = False) -> None:
+        """Adds a task, which ``send`` sends.
+
+        Args:
+            apart: in a packet of its own. A worker tells what it has finished at the end of each packet, and may be
+                silent for as long as the next task runs.
+        """
+        self._waiting.append((assign, apart))
 
     def empty(self) -> bool:
         """Whether everything is sent."""
@@ -125,7 +130,7 @@ class Inbox:
             self._alone = None
             self._pieces.clear()
             self._packet = None
-        ids += [assign.id for assign in self._waiting]
+        ids += [assign.id for assign, _ in self._waiting]
         self._waiting.clear()
         self._unanswered.difference_update(ids)
         return ids
@@ -150,7 +155,9 @@ class Inbox:
         room = PACKET_BYTES
         count_max = UNANSWERED_MAX - len(self._unanswered)
         while self._waiting and len(ids) < count_max:
-            assign = self._waiting[0]
+            assign, apart = self._waiting[0]
+            if apart and ids:
+                break
             header, payload = encode(assign)
             size = HEADER_BYTES + payload_bytes(payload)
             if size > PACKET_BYTES and not ids:
@@ -171,6 +178,8 @@ class Inbox:
                 room -= size
             ids.append(assign.id)
             self._waiting.popleft()
+            if apart:
+                break
         if not ids:
             return False
         self._packet = b"".join(frames), ids

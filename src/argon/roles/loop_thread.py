@@ -1,7 +1,8 @@
 """The thread that holds a client's connection, for callers on any other thread.
 
 In: packed tasks with their tickets, and cancels, from any thread. Out: each ticket settled with its outcome, once.
-Tasks are handed to the loop in batches. It must never pack or unpack, and never let a caller wait on its own thread.
+Tasks are handed to the loop in batches. It must never pack a call, which is the callers' work, and never let a caller
+wait on its own thread.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from argon.scheduling.task_options import TaskOptions
 
 _NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"
 _CLOSED = Detail("the client was closed")
+_CLOSED_SENTENCE = "this client is closed; make a new one"
 
 
 class Ticket(Protocol):
@@ -36,7 +38,7 @@ class Ticket(Protocol):
         """Whether it has ended."""
 
     def settle(self, outcome: Outcome) -> None:
-        """Takes the outcome, on the loop's thread."""
+        """Takes the outcome, on the loop's thread; of a client that is being closed, on any."""
 
     def stop_refused(self) -> None:
         """A queued-only cancel came too late."""
@@ -54,7 +56,8 @@ class LoopThread:
         connect_timeout_s: how long the first connection may take.
 
     Attributes:
-        deciding: under it, one of several threads ends a future.
+        deciding: under it, one of several threads ends a future. A collection or a signal may run somebody's code in
+            the midst of it, on the same thread, and that may cancel: hence it can be taken again.
     """
 
     def __init__(self, address: str, token: bytes, connect_timeout_s: float) -> None:
@@ -67,14 +70,14 @@ class LoopThread:
         self._closed = False
         self._ended = False
         self._connected: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(
-            target=run_on_own_loop, args=(self._live(connect_timeout_s),), name="argon-client", daemon=True
-        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, args=(connect_timeout_s,), name="argon-client", daemon=True)
         self._thread.start()
         try:
             self._connected.result()
-        except BaseException:
-            self._thread.join()
+        except BaseException:  # it cannot connect, or Ctrl-C
+            self.close()
             raise
 
     # ---- from any thread ----------------------------------------------------------------------------------------
@@ -87,16 +90,32 @@ class LoopThread:
             self._refuse_rest()
         elif not self._woken:
             self._woken = True
-            self._wake(self._take)
+            try:
+                self._wake(self._take)
+            except BaseException:  # Ctrl-C, and nobody may have been woken: the next task must try
+                self._woken = False
+                raise
 
     def cancel(self, ticket: Ticket, queued_only: bool = False) -> None:
         """Asks for the end of a task."""
+        self.refuse_elsewhere()
         if not self._closed:
             self._wake(self._cancel, ticket, queued_only)
 
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Runs a coroutine on the loop and waits for it."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        """Runs a coroutine on the loop and waits for it.
+
+        Raises:
+            ConnectionFailed: the client was closed meanwhile.
+        """
+        assert self._loop is not None
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        except concurrent.futures.CancelledError:  # by the loop, at its end
+            pass
+        except RuntimeError:  # the loop has ended
+            coroutine.close()
+        raise ConnectionFailed(_CLOSED_SENTENCE)
 
     def status(self) -> dict[str, Any]:
         """The cluster's numbers."""
@@ -124,28 +143,32 @@ class LoopThread:
             return
         if self.here():
             raise RuntimeError(_NO_WAITING_HERE)
-        if self._pid != os.getpid():
-            raise RuntimeError(self._elsewhere())
+        self.refuse_elsewhere()
+
+    def refuse_elsewhere(self) -> None:
+        """Refuses to be used in a forked process, which has no such thread."""
+        if self._pid != (here := os.getpid()):
+            raise RuntimeError(
+                f"this client belongs to process {self._pid}, and this is {here}; make one after the fork"
+            )
 
     def close(self) -> None:
         """Ends the connection and the thread."""
         if self._closed or self._pid != os.getpid():
             return
-        self._closed = True
-        self._loop.call_soon_threadsafe(self._ending.set)
+        self._closed = True  # a loop that is not made yet sees this, or is seen by the next line
+        self._wake(self._ending.set)
         if not self.here():
             self._thread.join()
 
     def _refuse_unless_usable(self) -> None:
         if self._closed:
-            raise ConnectionFailed("this client is closed; make a new one")
-        if self._pid != os.getpid():
-            raise RuntimeError(self._elsewhere())
-
-    def _elsewhere(self) -> str:
-        return f"this client belongs to process {self._pid}, and this is {os.getpid()}; make one after the fork"
+            raise ConnectionFailed(_CLOSED_SENTENCE)
+        self.refuse_elsewhere()
 
     def _wake(self, callback: Callable[..., None], *arguments: Any) -> None:
+        if self._loop is None:
+            return
         try:
             self._loop.call_soon_threadsafe(callback, *arguments)
         except RuntimeError:
@@ -162,19 +185,32 @@ class LoopThread:
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
+    def _run(self, connect_timeout_s: float) -> None:
+        life = self._live(connect_timeout_s)
+        try:
+            run_on_own_loop(life)
+        except BaseException as error:  # noqa: BLE001  # it is raised in the caller's thread, if that still waits
+            life.close()
+            if not self._connected.done():
+                self._connected.set_exception(error)
+
     async def _live(self, connect_timeout_s: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ending = asyncio.Event()
         self._connection = ClientConnection(self._address, self._token, _settle, _stop_refused)
         self._shell = self._connection.shell
-        try:
-            await self._connection.connect(connect_timeout_s)
-        except BaseException as error:  # noqa: BLE001  # it is raised in the caller's thread
-            self._connected.set_exception(error)
+        connecting = asyncio.ensure_future(self._connection.connect(connect_timeout_s))
+        ending = asyncio.ensure_future(self._ending.wait())
+        if self._closed:
+            self._ending.set()
+        await asyncio.wait([connecting, ending], return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done():  # nobody waits for it any more
+            connecting.cancel()
+            await asyncio.wait([connecting])
             return
+        connecting.result()
         self._connected.set_result(None)
         try:
-            await self._ending.wait()
+            await ending
         finally:
             self._closed = True
             self._take()

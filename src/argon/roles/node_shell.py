@@ -158,7 +158,7 @@ class NodeShell:
                 if link is not None:
                     link.send(effect.message)
             elif type(effect) is Give:
-                pool.give(effect.worker, effect.assign)
+                pool.give(effect.worker, effect.assign, effect.apart)
             elif type(effect) is Recall:
                 back = pool.recall(effect.worker)
                 recalled = self.state.worker_recalled(

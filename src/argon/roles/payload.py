@@ -12,6 +12,7 @@ the pickle of (function, args, kwargs), made by cloudpickle. Large blocks of mem
 from __future__ import annotations
 
 import pickle
+import threading
 from binascii import crc32
 from collections.abc import Callable
 from pickle import dumps, loads
@@ -177,7 +178,9 @@ def unpack_result(payload: Payload) -> object:
     try:
         _, data, buffers = unseal(payload if isinstance(payload, bytes) else bytearray().join(payload))
         result: object = loads(data, buffers=buffers)
-    except Exception as error:
+    except BaseException as error:  # loading runs code of the task's classes, which may raise anything
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # Ctrl-C
         text = f"the result cannot be loaded here: {type_name(type(error))}: {clip(message_of(error), REASON_CHARS)}"
         raise ResultNotSerializable(text) from error
     return result
@@ -206,7 +209,7 @@ def unpack_failure(payload: Payload, *, attempt: int, queued_s: float, run_s: fl
     """Unpacks an exception, ready to be raised: the task's own, caused by its remote traceback, or a TaskError."""
     try:
         failure = msgspec.msgpack.decode(payload if isinstance(payload, bytes) else b"".join(payload), type=Failure)
-    except msgspec.MsgspecError as reason:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as reason:
         failure = Failure("unknown", f"the worker's answer cannot be read: {reason}", "", "", MayHaveRun.UNKNOWN)
     error = _load_exception(failure.pickled)
     if error is not None and not failure.by_argon and not isinstance(error, TaskError):

@@ -106,10 +106,10 @@ class Pool:
         self._loop.add_reader(process.near, self._read, process)
         self._watch(process)
 
-    def give(self, worker: int, assign: Assign) -> None:
-        """Hands over a task, at the latest when ``flush`` is called."""
+    def give(self, worker: int, assign: Assign, apart: bool = False) -> None:
+        """Hands over a task, at the latest when ``flush`` is called; ``apart`` as in ``Inbox.put``."""
         process = self._processes[worker]
-        process.inbox.put(assign)
+        process.inbox.put(assign, apart)
         self._given[worker] = process
 
     def flush(self) -> None:

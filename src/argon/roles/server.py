@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Self
 
+from argon.roles.allocator import keep_freed_memory
 from argon.settings import MAX_TIMEOUT_S
 
 _GC_THRESHOLD: Final = 20_000
@@ -146,6 +147,7 @@ class Server(ABC):
         for number in before:
             loop.add_signal_handler(number, self._signalled)
         _spare_collections()
+        keep_freed_memory()
         try:
             await self.serve(on_ready)
         finally:

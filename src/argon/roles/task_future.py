@@ -70,8 +70,10 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def cancel(self) -> bool:
         """Cancels the task; False only when it is done already."""
-        if self._end(_CANCELLED, None, None):
-            self._loop_thread.cancel(self)
+        if self._state == _PENDING:
+            self._loop_thread.refuse_elsewhere()
+            if self._end(_CANCELLED, None, None):
+                self._loop_thread.cancel(self)
         return self._state == _CANCELLED
 
     def result(self, timeout: float | None = None) -> Any:
@@ -90,11 +92,16 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """Takes the outcome; one that comes after ``cancel()`` is too late."""
         if self._state != _PENDING:
             return
+        value: Any = None
+        error: BaseException | None = None
+        state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED
+        if state == _FINISHED:
+            try:
+                value, error = value_of(outcome)
+            except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+                error = unforeseen
         try:
-            if outcome.status == _STATUS_CANCELLED:
-                self._end(_CANCELLED, None, None)
-            else:
-                self._end(_FINISHED, *value_of(outcome))
+            self._end(state, value, error)
         except BaseException:  # this thread brings everybody's answers: no caller's callback may end it
             log.exception("! a callback of a task's future ended in an exception")
 

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from argon.roles.allocator import keep_freed_memory
 from argon.roles.inbox import open_unclaimed
 from argon.roles.outbox import Outbox, protect
 from argon.roles.worker import Worker
@@ -41,6 +42,7 @@ def main() -> None:
         )
         protect(config.outbox_fd)
         os.close(config.outbox_fd)
+        keep_freed_memory()
         gc.collect()
         gc.freeze()  # what is loaded now stays: collections during tasks need not look at it
         worker.serve()

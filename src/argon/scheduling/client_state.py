@@ -61,10 +61,24 @@ _NOT_ENTERED: Final = int(Entered.NO)
 
 @mypyc_attr(acyclic=True)
 class ClientTask:
-    """One task of this client that has no answer yet. ``sent`` is whether the cluster has it, ``may_have_run`` whether
-    it had it on a connection that was lost."""
+    """One task of this client that has no answer yet.
 
-    __slots__ = ("id", "kind", "payload", "options", "deadline", "sent", "may_have_run", "cancelled", "rejections")
+    ``sent`` is whether the cluster has it, ``may_have_run`` whether it had it on a connection that was lost.
+    ``cancelled`` is whether its caller wants it no more, ``stop_queued`` whether it is wanted only if a node has it.
+    """
+
+    __slots__ = (
+        "id",
+        "kind",
+        "payload",
+        "options",
+        "deadline",
+        "sent",
+        "may_have_run",
+        "cancelled",
+        "stop_queued",
+        "rejections",
+    )
 
     def __init__(self, id: int, kind: int, payload: Payload, options: TaskOptions, deadline: float) -> None:
         self.id = id
@@ -75,6 +89,7 @@ class ClientTask:
         self.sent = False
         self.may_have_run = False
         self.cancelled = False
+        self.stop_queued = False
         self.rejections = 0
 
 
@@ -156,6 +171,7 @@ class ClientState:
             return effects
         if task.sent:
             task.cancelled = not queued_only
+            task.stop_queued = queued_only
             assert self._cluster is not None
             effects.append(Send(self._cluster, Cancel(id_, queued_only)))
         else:
@@ -176,7 +192,9 @@ class ClientState:
                 continue
             match message:
                 case StillRunning():
-                    if message.id in self._tasks:
+                    running = self._tasks.get(message.id)
+                    if running is not None:
+                        running.stop_queued = False
                         effects.append(Refused(message.id))
                 case Heartbeat():
                     if message.credits:
@@ -299,11 +317,11 @@ class ClientState:
             return
         self._outstanding -= 1
         task.sent = False
-        if m.status == _REJECTED and m.detail != Refusal.TOO_LARGE and not task.cancelled:
+        if m.status == _REJECTED and (task.cancelled or task.stop_queued):
+            m = Outcome(task.id, Status.CANCELLED, Entered.NO)
+        elif m.status == _REJECTED and m.detail != Refusal.TOO_LARGE:
             self._rejected(task, m, now, effects)
             return
-        if m.status == _REJECTED and task.cancelled:
-            m = Outcome(task.id, Status.CANCELLED, Entered.NO)
         self._settle(task, m, effects)
         if m.status != _REJECTED:
             if self._budget < _BUDGET_MAX:

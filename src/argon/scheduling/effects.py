@@ -60,13 +60,15 @@ class Spawn(Record):
 
 @mypyc_attr(acyclic=True)
 class Give(Record):
-    """Hand this task to that worker."""
+    """Hand this task to that worker. It goes ``apart`` when it may run so long that what the worker has finished before
+    must have been told by then."""
 
-    __slots__ = ("worker", "assign")
+    __slots__ = ("worker", "assign", "apart")
 
-    def __init__(self, worker: int, assign: Assign) -> None:
+    def __init__(self, worker: int, assign: Assign, apart: bool = False) -> None:
         self.worker = worker
         self.assign = assign
+        self.apart = apart
 
 
 class Recall(Record):

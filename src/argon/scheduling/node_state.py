@@ -269,7 +269,7 @@ class NodeState:
             self._buffer.push(task)
         else:
             self._workers.give(slot, task, now)
-            effects.append(Give(slot.worker, m))
+            effects.append(Give(slot.worker, m, not task.is_short()))
 
     def _give(self, now: float, effects: Effects) -> None:
         """Hands waiting tasks to workers, most urgent first. Where none waits, a free worker relieves another."""
@@ -279,7 +279,7 @@ class NodeState:
                 return
             self._buffer.remove(task)
             self._workers.give(slot, task, now)
-            effects.append(Give(slot.worker, task.assign))
+            effects.append(Give(slot.worker, task.assign, not task.is_short()))
         laden = self._workers.laden()
         if laden is not None:
             effects.append(_recall(laden))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.messages import Assign, Status
+
+SHORT_S: Final = 0.001
 
 
 @mypyc_attr(acyclic=True)
@@ -33,3 +37,7 @@ class NodeTask:
         self.doom: Status | None = None
         self.orphan = False
         self.predicted_s = predicted_s
+
+    def is_short(self) -> bool:
+        """Whether it is known, and should be done before anybody notices."""
+        return 0.0 < self.predicted_s <= SHORT_S

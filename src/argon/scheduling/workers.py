@@ -18,10 +18,10 @@ from typing import Final
 
 from argon.protocol.messages import payload_bytes
 from argon.record import Record
-from argon.scheduling.node_task import NodeTask
+from argon.scheduling.node_task import SHORT_S, NodeTask
 from argon.settings import AHEAD_S
 
-GIVE_AHEAD_S: Final = 0.001
+GIVE_AHEAD_S: Final = SHORT_S
 GIVE_AHEAD_MAX: Final = 64
 GIVE_AHEAD_BYTES: Final = 16 << 10
 RECALL_AFTER_S: Final = 0.005
@@ -145,7 +145,7 @@ class Workers:
         return bool(self._free) and self._busy() < self._wanted
 
     def laden(self) -> Slot | None:
-        """A worker in which a task waits behind a long one, while another worker has nothing to do."""
+        """A worker with a task ahead and more than a millisecond of work in all, while another has nothing to do."""
         if self._laden and self.has_free():
             for slot in self._laden.values():
                 if not slot.recalled:
