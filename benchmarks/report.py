@@ -97,14 +97,14 @@ def judged(figures: Iterable[Figure], bars: Sequence[Bar] = BARS) -> list[Figure
 def machine() -> dict[str, str]:
     """Where this runs, as far as it changes a number."""
     import argon
-    from argon.protocol import codec
+    from argon.cli.main import core_build
 
     return {
         "cpu": cpu_model(),
         "cores": str(len(os.sched_getaffinity(0))),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "argon": f"{argon.__version__}, core {'compiled' if is_compiled(codec.__file__) else 'not compiled'}",
+        "argon": f"{argon.__version__}, {core_build()}",
         "uvloop": installed("uvloop"),
         "msgspec": installed("msgspec"),
     }
@@ -116,10 +116,6 @@ def cpu_model(description: Path = Path("/proc/cpuinfo")) -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.machine()
-
-
-def is_compiled(module_file: str) -> bool:
-    return module_file.endswith(".so")
 
 
 def installed(package: str) -> str:

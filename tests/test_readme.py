@@ -29,7 +29,7 @@ LIMITS = (ROOT / "docs" / "design" / "limits.md").read_text("utf-8")
 
 WRITTEN_ADDRESS = "localhost:8000"
 WRITTEN_NODE_PORT = "8001"
-SET_UP = ("make ", "pip install ")  # these change the machine; they are looked at, not run
+SET_UP = ("make ", "pip install ", "python3 -m venv ")  # these change the machine; they are looked at, not run
 UNITS = {"": 1, "s": 1, "ms": 1e-3, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 WITHIN_S = 40
 
@@ -135,9 +135,12 @@ def test_set_up_of_the_readme_exists(line: str) -> None:
     words = shlex.split(line, comments=True)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    else:
+    elif words[0] == "pip":
         assert words == ["pip", "install", "."]
         assert (ROOT / "pyproject.toml").is_file()
+    else:
+        made, activated = words[3], words[-1]
+        assert activated == f"{made}/bin/activate"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -11,7 +11,8 @@ import pytest
 import argon as package
 from argon.cli import run
 from argon.cli.failures import CommandFailed
-from argon.cli.main import main
+from argon.cli.main import core_build, main
+from argon.scheduling import cluster_state
 from tests.cli.conftest import Run
 from tests.cli.processes import environment
 
@@ -46,7 +47,18 @@ def test_no_command_shows_the_help_and_is_a_usage_error(argon: Run) -> None:
 
 
 def test_version_is_printed(argon: Run) -> None:
-    assert argon("--version").out == f"argon {package.__version__}\n"
+    assert argon("--version").out == f"argon {package.__version__} ({core_build()})\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "build"),
+    [("cluster_state.py", "pure Python"), ("cluster_state.cpython-311-x86_64-linux-gnu.so", "core compiled")],
+)
+def test_version_says_whether_the_core_is_compiled(
+    argon: Run, monkeypatch: pytest.MonkeyPatch, file: str, build: str
+) -> None:
+    monkeypatch.setattr(cluster_state, "__file__", f"/site-packages/argon/scheduling/{file}")
+    assert argon("--version").out.endswith(f" ({build})\n")
 
 
 def test_unknown_command_suggests_one(argon: Run) -> None:

@@ -29,6 +29,7 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
         (["--workers", "3"], 1, 3),
         (["--max-requests", "50"], 2, 50),
         (["--manager", "elsewhere:1"], 0, "elsewhere:1"),
+        (["--cluster", "elsewhere:1"], 0, "elsewhere:1"),
         (["--name", "ada"], "name", "ada"),
     ],
 )
@@ -65,6 +66,14 @@ def test_one_worker_is_no_plural() -> None:
     assert ready_line("a", 1, "h:1", None) == "argon node a ready: 1 worker, cluster h:1"
 
 
+def test_cluster_of_the_environment_is_not_asked(
+    argon: Run, fake_node: type[FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGON_CLUSTER", "elsewhere:1")
+    assert argon("node", "--port", "9000").status == 0
+    assert fake_node.made[0].args[0] is None
+
+
 @pytest.mark.parametrize("arguments", [["node"], [*JOIN, "--port", "0"]])
 def test_neither_or_both_of_cluster_and_port_is_a_usage_error(
     argon: Run, fake_node: type[FakeServer], arguments: list[str]
@@ -83,6 +92,7 @@ def test_neither_or_both_of_cluster_and_port_is_a_usage_error(
         ["--max-requests", "0"],
         ["--port", "-1"],
         ["--manager", "x"],
+        ["--cluster", "x"],
         ["--include", "/nowhere/at/all"],
     ],
 )

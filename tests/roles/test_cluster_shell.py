@@ -67,8 +67,8 @@ def test_what_is_said_in_one_turn_leaves_at_once_or_from_nine_peers_on_in_one_wr
         link, _, reads = all_peers[0]
         await turns()
         reads.clear()
-        shell.perform([Send(1, Heartbeat(1))])
-        shell.perform([Send(1, Heartbeat(2))])
+        shell._perform([Send(1, Heartbeat(1))])
+        shell._perform([Send(1, Heartbeat(2))])
         assert link.pending is not at_once
         await turns()
         assert reads == ([[Heartbeat(1)], [Heartbeat(2)]] if at_once else [[Heartbeat(1), Heartbeat(2)]])
@@ -97,7 +97,7 @@ def test_effects_for_a_peer_that_is_gone_are_dropped() -> None:
         ending = Ending()
         shell = a_shell(ending)
         _, _, reads = a_peer(shell)
-        shell.perform([Send(7, Heartbeat(1)), Close(7, "silent"), Send(1, Heartbeat(2))])
+        shell._perform([Send(7, Heartbeat(1)), Close(7, "silent"), Send(1, Heartbeat(2))])
         await turns()
         assert reads[-1] == [Heartbeat(2)]
         assert ending.errors == []
@@ -121,7 +121,7 @@ def test_peer_that_is_closed_is_told_why_and_a_line_in_the_log(caplog: pytest.Lo
     async def main() -> None:
         shell = a_shell(Ending())
         _, _, reads = a_peer(shell)
-        shell.perform([Close(1, "silent")])
+        shell._perform([Close(1, "silent")])
         await turns()
         assert reads[-1] == [Goodbye("silent")]
 

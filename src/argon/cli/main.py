@@ -46,15 +46,22 @@ for name, module in {
 
 def show_version(value: bool) -> None:
     if value:
-        typer.echo(f"argon {__version__}")
+        typer.echo(f"argon {__version__} ({core_build()})")
         raise typer.Exit
+
+
+def core_build() -> str:
+    """Whether the hot part of this installation is compiled."""
+    from argon.scheduling import cluster_state
+
+    return "pure Python" if cluster_state.__file__.endswith((".py", ".pyc")) else "core compiled"
 
 
 @app.callback(invoke_without_command=True, epilog="Each command has its own --help, with an example.")
 def overview(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and the build.")
     ] = False,
 ) -> None:
     """Run Python functions on a cluster of machines, with predictable latency and a bounded queue."""

@@ -24,7 +24,11 @@ Examples:
 ManagerOption = Annotated[
     str | None,
     typer.Option(
-        "--manager", metavar="HOST:PORT", parser=address_option("--manager"), help="The cluster to take tasks from."
+        "--manager",
+        "--cluster",
+        metavar="HOST:PORT",
+        parser=address_option("--manager or --cluster"),
+        help="The cluster to take tasks from.",
     ),
 ]
 WorkersOption = Annotated[
@@ -75,7 +79,7 @@ def command(
 ) -> None:
     """Start a node, which runs tasks.
 
-    It takes them from a cluster (--manager), or listens alone for clients (--port).
+    It takes them from a cluster (--manager, or --cluster), or listens alone for clients (--port).
 
     Stop it with Ctrl-C or SIGTERM: it finishes what it has, and leaves. A second signal stops it at once.
     """

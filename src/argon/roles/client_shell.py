@@ -1,8 +1,9 @@
 """The synchronous half of a client: packed tasks in, decisions by ``ClientState``, outcomes out.
 
 In: packed tasks from a face, each with a ticket (the face's future), and what the cluster says. Out: each ticket with
-its outcome, through a callback, exactly once. All calls are made on the event loop's own thread. It must never pack
-or unpack a payload, which is the faces', and never wait: it is compiled, and coroutines are not.
+its outcome, through a callback, exactly once. All calls are made on the event loop's own thread, but ``is_sent`` and
+``window``, which any thread may make. It must never pack or unpack a payload, which is the faces', and never wait: it
+is compiled, and coroutines are not.
 """
 
 from __future__ import annotations

@@ -76,11 +76,11 @@ class ClusterShell:
         role = link.role
         assert role is not None
         log.debug("= peer %d is a %s", peer, role.name.lower())
-        self.perform(self.state.connected(peer, role, monotonic()))
+        self._perform(self.state.connected(peer, role, monotonic()))
 
     def drain(self, timeout_s: float) -> None:
         """Takes nothing new, and stops when what is here is finished or this time is over."""
-        self.perform(self.state.drain(monotonic(), timeout_s))
+        self._perform(self.state.drain(monotonic(), timeout_s))
 
     def close(self, reason: str) -> None:
         """Says goodbye to everybody, and lets the timer ring no more."""
@@ -97,7 +97,7 @@ class ClusterShell:
         try:
             peer = self._numbers.get(link)
             if peer is not None:
-                self.perform(self.state.received(peer, messages, monotonic()))
+                self._perform(self.state.received(peer, messages, monotonic()))
         except Exception as error:
             if not self._on_broken(error):
                 raise
@@ -120,7 +120,7 @@ class ClusterShell:
         del self.links[peer]
         level = logging.INFO if link.role is Role.NODE else logging.DEBUG
         log.log(level, "x peer %d is gone: %s", peer, reason)
-        self.perform(self.state.lost(peer, monotonic()))
+        self._perform(self.state.lost(peer, monotonic()))
         if not self.links and self.empty is not None:
             self.empty.set()
 
@@ -130,7 +130,7 @@ class ClusterShell:
             for peer, link in self.links.items():
                 if link.held_back:
                     self.state.held_back(peer, now)
-            self.perform(self.state.tick(now))
+            self._perform(self.state.tick(now))
         except Exception as error:
             if not self._on_broken(error):
                 raise
@@ -144,7 +144,7 @@ class ClusterShell:
 
     # ---- effects ------------------------------------------------------------------------------------------------
 
-    def perform(self, effects: list[ClusterEffect]) -> None:
+    def _perform(self, effects: list[ClusterEffect]) -> None:
         """Does what the state has decided."""
         links, touched = self.links, self._touched
         for effect in effects:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def check_cluster(
     settings: ClusterSettings, queue: TaskQueue, membership: Membership, clients: Clients, ledger: Ledger
 ) -> None:
-    """Asserts that counters are right, limits hold, each task is in one room, and no worker idles while a task
-    waits."""
+    """Asserts that counters are right, limits hold, each task is in one room, and no worker is free while a
+    task waits in the queue."""
     members = membership.all()
     assert membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
     assert membership.workers == sum(m.workers for m in members if not m.draining), "workers are off"

@@ -1,6 +1,9 @@
 """What waits on a node for any of its workers: one line for all, so that whichever frees first takes the next.
 
 In: tasks, and which of them ended otherwise. Out: the most urgent one. It must never know a worker.
+
+What is removed stays in the heap, and is swept when ``peek`` finds it in front. Until then the task must not be pushed
+again, since it would be there twice. So a task that is removed from the middle never comes back: it has ended.
 """
 
 from __future__ import annotations

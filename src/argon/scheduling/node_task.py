@@ -17,9 +17,8 @@ class NodeTask:
 
     ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
     may use the same ids again. ``worker`` is 0 while no worker has it, and ``waits`` says that it is in the node's
-    buffer. ``doom`` is how it shall end, once
-    that is decided from outside. An ``orphan`` has nobody to answer to. ``predicted_s`` is what it was expected to
-    take when it came, 0 if nothing is known.
+    buffer. ``doom`` is how it shall end, once that is decided from outside. An ``orphan`` has nobody to answer to.
+    ``predicted_s`` is what it was expected to take when it came, 0 if nothing is known.
     """
 
     __slots__ = ("id", "attempt", "sequence", "assign", "deadline", "worker", "waits", "doom", "orphan", "predicted_s")

@@ -2,12 +2,13 @@
 
 In: nodes whose load has changed, and the kind of the next task. Out: the chosen node, or None when none has room. It
 must never change a node. Costs O(log nodes) comparisons a task: two sorted lines, one of nodes with a free worker and
-one of nodes that may be sent a little ahead; a node with a free worker always goes first, so that no worker idles while
-a task waits.
+one of nodes that may be sent a little ahead. A node with a free worker goes first, so that no task waits in the queue
+while a worker is free. What was sent ahead stays with its node, also when a worker of another becomes free.
 
 A line is ordered by the node's own numbers; the first three are then compared by what a task of *this* kind takes on
-them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the
-node with the smaller share of its workers busy, and then to the one that was used least recently.
+them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the node with the
+smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be sent
+ahead to the node of its key although another has a free worker.
 """
 
 from __future__ import annotations
