@@ -30,6 +30,9 @@ class NoLoop:
     def is_sent(self, future: TaskFuture) -> bool:
         return future.number > 0
 
+    def refuse_elsewhere(self) -> None:
+        """This is its process."""
+
     def refuse_waiting(self, future: TaskFuture) -> None:
         """Everybody may wait."""
 

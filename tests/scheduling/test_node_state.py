@@ -144,12 +144,11 @@ def test_task_that_is_not_known_to_be_short_goes_apart() -> None:
     node = quick_node(2)
     node.assign(1, kind=8)
     node.assign(2)
-    assert [effect.apart for effect in node.all(Give)[-2:]] == [True, False]
-    node.answer(1, node.given(1)[-1], run_s=0.01)
-    node.answer(2, node.given(2)[-1])
-    for id_ in (3, 4, 5):
-        node.assign(id_, kind=8)
-    assert [effect.apart for effect in node.all(Give)[-3:]] == [True] * 3
+    unknown, short = node.all(Give)[-2:]
+    assert (unknown.apart, short.apart) == (True, False)
+    node.answer(unknown.worker, unknown.assign.id, run_s=0.01)
+    node.assign(3, kind=8)
+    assert node.all(Give)[-1].apart, "it is known, and not short"
 
 
 def test_tasks_of_long_or_unknown_kinds_and_large_ones_are_not_given_ahead() -> None:
