@@ -22,6 +22,7 @@ from argon.errors import (
     MayHaveRun,
     Rejected,
     RejectReason,
+    RemoteError,
     ResultNotSerializable,
     TaskLost,
     TokenInvalid,
@@ -34,7 +35,7 @@ from argon.protocol.messages import Message, Welcome
 from argon.roles import cluster as cluster_module
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
-from argon.settings import Priority, parse_address
+from argon.settings import MAX_PAYLOAD_BYTES, Priority, parse_address
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
@@ -153,6 +154,39 @@ def test_max_payload_bounds_a_task_at_once_and_for_good(tmp_path: Path) -> None:
         assert caught.value.reason is RejectReason.TOO_LARGE
         assert caught.value.retry_after == 0
         assert client.run(len, bytes(9_000)) == 9_000
+
+
+def test_max_payload_above_the_default_lets_tasks_and_results_through() -> None:
+    size = MAX_PAYLOAD_BYTES + (1 << 20)
+    with network(max_payload=2 * size, node={"max_payload": 2 * size}) as net, net.client() as client:
+        assert client.run(len, bytes(size)) == size
+        assert len(client.run(bytes, size)) == size
+
+
+def test_result_over_the_nodes_own_max_payload_is_refused_though_the_cluster_allows_more() -> None:
+    with network(max_payload=1 << 20, node={"max_payload": 10_000}) as net, net.client() as client:
+        assert client.run(len, bytes(100_000)) == 100_000
+        with pytest.raises(ResultNotSerializable, match="over max_payload_bytes = 10000"):
+            client.run(bytes, 100_000)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [(bytes, 2 << 20), (tasks.fail, ValueError, "x" * ((1 << 20) - 100))],
+    ids=["result", "exception"],
+)
+def test_answer_over_max_payload_costs_nobody_else_anything(tmp_path: Path, call: tuple[Any, ...]) -> None:
+    network_ = network(workers=2, max_payload=(1 << 20) + 1000)
+    with network_ as net, net.client() as client, net.client() as other:
+        gate = Gate(tmp_path)
+        running = other.submit(*gate.call)
+        gate.wait()
+        error = client.submit(*call).exception(WITHIN_S)
+        assert isinstance(error, ResultNotSerializable | RemoteError), error
+        assert error.may_have_run is MayHaveRun.YES
+        assert error.node == net.node.name
+        gate.open()
+        assert running.result(WITHIN_S) == "held"
 
 
 def test_age_step_is_how_fast_what_waits_becomes_urgent(tmp_path: Path) -> None:

@@ -294,6 +294,21 @@ def test_cluster_that_is_restarted_gets_its_node_back(tmp_path: Path) -> None:
             assert client.run(tasks.pid) == before
 
 
+def test_results_are_limited_by_the_max_payload_of_the_cluster_that_the_node_serves_now() -> None:
+    port = free_port()
+    first = make_cluster(host="127.0.0.1", port=port, max_payload=1 << 20)
+    thread = Serving(first)
+    with serving(make_node(manager=first.address)):
+        with Client(first.address, token=TOKEN) as client, pytest.raises(ResultNotSerializable, match="over"):
+            client.run(bytes, 2 << 20)
+        first.shutdown()
+        thread.join()
+        wait_until_free(port)
+        second = make_cluster(host="127.0.0.1", port=port, max_payload=4 << 20)
+        with serving(second), Client(second.address, token=TOKEN) as client:
+            assert client.run(bytes, 2 << 20) == bytes(2 << 20)
+
+
 def test_drain_finishes_what_runs_and_hands_the_rest_to_others(tmp_path: Path) -> None:
     with network(workers=1) as net, net.client() as client:
         gate = Gate(tmp_path)

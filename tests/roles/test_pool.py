@@ -106,6 +106,23 @@ def test_large_tasks_between_small_ones_are_answered() -> None:
     play(scenario)
 
 
+def test_results_are_limited_by_what_was_said_last_and_never_beyond_the_pools_own_limit() -> None:
+    async def scenario() -> None:
+        async with watched_pool(max_payload_bytes=100_000) as watched:
+            await watched.spawned(1)
+            sizes = {}
+            for id_, limit in enumerate((None, 30_000, 1 << 30, 60_000)):
+                if limit is not None:
+                    watched.pool.limit_results(limit)
+                assign = task(id_, tasks.identity, 1)
+                watched.give(1, assign)
+                await watched.outcome(id_)
+                sizes[limit] = assign.max_result_bytes
+            assert sizes == {None: 100_000, 30_000: 30_000, 1 << 30: 100_000, 60_000: 60_000}
+
+    asyncio.run(scenario())
+
+
 def test_token_does_not_reach_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARGON_TOKEN", "secret")
 

@@ -69,6 +69,8 @@ class NodeShell:
 
     def welcomed(self, link: Link, welcome: Welcome) -> None:
         """The cluster has taken this node."""
+        assert self._pool is not None
+        self._pool.limit_results(welcome.max_payload_bytes)
         self._link = link
         self._session += 1
         log.info("= the cluster has welcomed this node as session %d", welcome.session)

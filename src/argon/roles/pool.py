@@ -80,6 +80,7 @@ class Pool:
         self._node_name = node_name
         self._include = [os.path.abspath(folder) for folder in include]
         self._max_payload_bytes = max_payload_bytes
+        self._max_result_bytes = max_payload_bytes
         self._on_ready = on_ready
         self._on_outcomes = on_outcomes
         self._on_exit = on_exit
@@ -106,8 +107,13 @@ class Pool:
         self._loop.add_reader(process.near, self._read, process)
         self._watch(process)
 
+    def limit_results(self, max_payload_bytes: int) -> None:
+        """The answers to tasks given from now on take no more than this, nor than the pool's own limit."""
+        self._max_result_bytes = min(max_payload_bytes, self._max_payload_bytes)
+
     def give(self, worker: int, assign: Assign) -> None:
         """Hands over a task, at the latest when ``flush`` is called."""
+        assign.max_result_bytes = self._max_result_bytes
         process = self._processes[worker]
         process.inbox.put(assign)
         self._given[worker] = process
