@@ -24,8 +24,10 @@ from argon.errors import (
     RejectReason,
     RemoteError,
     ResultNotSerializable,
+    TaskExpired,
     TaskLost,
     TokenInvalid,
+    WorkerDied,
 )
 from argon.net.channel import Channel
 from argon.net.dialer import Dialer
@@ -35,7 +37,7 @@ from argon.protocol.messages import Message, Welcome
 from argon.roles import cluster as cluster_module
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
-from argon.settings import MAX_PAYLOAD_BYTES, Priority, parse_address
+from argon.settings import MAX_PAYLOAD_BYTES, MIN_MAX_PAYLOAD_BYTES, Priority, parse_address
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
@@ -189,6 +191,21 @@ def test_answer_over_max_payload_costs_nobody_else_anything(tmp_path: Path, call
         assert running.result(WITHIN_S) == "held"
 
 
+def test_least_max_payload_has_room_for_every_failure() -> None:
+    least = MIN_MAX_PAYLOAD_BYTES
+    with network(max_payload=least, node={"max_payload": least, "name": "n" * 128}) as net, net.client() as client:
+        with pytest.raises(ResultNotSerializable, match=f"over max_payload_bytes = {least}"):
+            client.run(bytes, 2 * least)
+        with pytest.raises(RemoteError, match="ValueError: "):
+            client.run(tasks.fail, ValueError, "\N{GRINNING FACE}" * 200)
+        with pytest.raises(WorkerDied) as caught:
+            client.run(tasks.die, 9)
+        assert caught.value.node == net.node.name
+        with pytest.raises(TaskExpired):
+            client.with_options(timeout=0.2).run("time:sleep", 60)
+        assert client.run(tasks.identity, 1) == 1
+
+
 def test_age_step_is_how_fast_what_waits_becomes_urgent(tmp_path: Path) -> None:
     def order(folder: Path, age_step: float) -> list[str]:
         folder.mkdir()
@@ -306,7 +323,7 @@ def test_unusable_token_is_told_when_it_starts() -> None:
         ("port", [-1, 65536, "8000", 1.0, True, None]),
         ("queue_limit", [0, -1, 10_000_001, "128", 1.5, True]),
         ("queue_bytes", [0, -1, 2.0]),
-        ("max_payload", [0, -1, (1 << 31) + 1]),
+        ("max_payload", [0, -1, 1023, (1 << 31) + 1]),
         ("drain_timeout", [-1, nan, inf, "30"]),
         ("age_step", [0, -1, nan, inf, "1"]),
         ("heartbeat", [0, -1, nan, inf, "1", 15.0, 20.0]),

@@ -186,7 +186,7 @@ def test_token_that_is_missing_is_told_when_it_starts(tmp_path: Path, monkeypatc
         ("name", ["", "x" * 129, "a b", "a/b", "a\n", "é"]),
         ("kill_after", [0, -1, nan, inf, "1"]),
         ("drain_timeout", [-1, nan, inf, "1"]),
-        ("max_payload", [0, -1, (1 << 31) + 1, "1"]),
+        ("max_payload", [0, -1, 1023, (1 << 31) + 1, "1"]),
         ("port", [-1, 65536, "1", 1.0]),
         ("queue_limit", [0, -1, "1"]),
     ],

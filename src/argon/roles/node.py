@@ -38,6 +38,7 @@ from argon.settings import (
     MAX_NAME_CHARS,
     MAX_PAYLOAD_BYTES,
     MAX_WORKERS,
+    MIN_MAX_PAYLOAD_BYTES,
     QUEUE_LIMIT,
     NodeSettings,
     check_count,
@@ -101,7 +102,7 @@ class Node(Server):
         self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
         self._manager = manager
         self._include = [os.path.abspath(directory) for directory in include]
-        self._max_payload_bytes = check_count("max_payload", max_payload, 1, 1 << 31)
+        self._max_payload_bytes = check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31)
         self._token = token
         settings = NodeSettings(
             name=self.name,
