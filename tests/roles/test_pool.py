@@ -343,6 +343,18 @@ def test_death_with_prefetched_tasks_reports_exactly_those_not_begun(tmp_path: P
     play(scenario)
 
 
+@pytest.mark.parametrize("forced", [False, True])
+def test_end_that_the_node_has_asked_for_is_told_as_wanted(forced: bool) -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1, 2)
+        watched.pool.kill(1, forced)
+        assert (await watched.exit(1)).wanted
+        watched.give(2, task(1, tasks.kill_itself))
+        assert not (await watched.exit(2)).wanted
+
+    play(scenario)
+
+
 def test_death_before_a_large_task_is_claimed_counts_it_as_not_begun() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)

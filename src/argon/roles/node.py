@@ -122,6 +122,7 @@ class Node(Server):
         self._dialing: asyncio.Task[None] | None = None
         self._leaving = False
         self._last_failure = ""
+        self._in_trouble = False
 
     @property
     def address(self) -> str | None:
@@ -213,18 +214,21 @@ class Node(Server):
         self._dialing = asyncio.get_running_loop().create_task(self._dialer.keep())
 
     def _not_connected(self, failure: ConnectionFailed | AuthenticationFailed) -> None:
+        self._in_trouble = True
         if str(failure) != self._last_failure:
             self._last_failure = str(failure)
             log.warning("! %s; trying again until there is one", failure)
 
     def _welcomed(self, channel: Channel, welcome: Welcome) -> None:
-        self._last_failure = ""
-        self._shell.welcomed(channel, welcome)
+        level = logging.WARNING if self._in_trouble else logging.INFO  # who has read of trouble reads of its end
+        self._last_failure, self._in_trouble = "", False
+        self._shell.welcomed(channel, welcome, level)
 
     def _cluster_gone(self, channel: Channel, reason: str) -> None:
         if self._leaving:
             log.info("x disconnected from the cluster: %s", reason)
         else:
+            self._in_trouble = True
             log.warning("x disconnected from the cluster: %s; trying again until there is one", reason)
         self._guarded(self._shell.lost, channel)
 

@@ -51,6 +51,7 @@ class WorkerExit(msgspec.Struct):
         outcomes: what it had finished; some may have been reported before.
         entered: the task whose function it entered last, 0 for none.
         reason: what it did wrong, or why it could not be started; empty for nothing.
+        wanted: the node has sent for its end.
     """
 
     worker: int
@@ -61,6 +62,7 @@ class WorkerExit(msgspec.Struct):
     outcomes: list[Outcome]
     entered: int
     reason: str = ""
+    wanted: bool = False
 
 
 class Pool:
@@ -139,6 +141,7 @@ class Pool:
     def kill(self, worker: int, forced: bool) -> None:
         """Ends a worker and all that it has started: SIGTERM, or SIGKILL when forced."""
         if worker in self._processes:
+            self._processes[worker].wanted = True
             self._processes[worker].signal(signal.SIGKILL if forced else signal.SIGTERM)
 
     def retire(self, worker: int) -> None:
@@ -229,8 +232,8 @@ class Pool:
         self._guard.remove(process.pid, process.worker)
         number = max(0, -code)
         oom = number == signal.SIGKILL and not killed and self._oom.has_risen()
-        exit_code, reason = max(0, code), process.reason
-        self._report(WorkerExit(process.worker, number, exit_code, oom, unstarted, outcomes, entered, reason))
+        exit_code, reason, wanted = max(0, code), process.reason, process.wanted
+        self._report(WorkerExit(process.worker, number, exit_code, oom, unstarted, outcomes, entered, reason, wanted))
 
     def _report(self, end: WorkerExit) -> None:
         if not self._closed:
