@@ -3,7 +3,8 @@
     python examples/asyncio_service.py [HOST:PORT]        the cluster; by default localhost:8000
 
 The service reads lines and answers each with the number of steps after which the Collatz sequence from it reaches 1. A
-task that takes too long is killed, and a cluster without room is said to be busy: no caller is left without an answer.
+task that takes too long is killed, and one that is rejected is answered with the reason: no caller is left without an
+answer.
 
 The program asks its own service a few things, prints the answers, and ends.
 """
@@ -40,7 +41,7 @@ class Service:
         except ValueError:
             return "say a whole number"
         except argon.Rejected as rejected:
-            return f"busy, come back in {rejected.retry_after:.2f} s"
+            return f"not now: {rejected}"
         except argon.TaskExpired:
             return "that takes too long"
 

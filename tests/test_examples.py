@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -82,6 +83,15 @@ def test_csv_progress_when_given_rows_writes_them_in_order(example: Example, add
 
 def test_asyncio_service_answers(example: Example, address: str) -> None:
     assert example("asyncio_service.py", address) == "[['111', 'say a whole number'], ['118', '178']]\n"
+
+
+def test_asyncio_service_without_a_node_says_that_there_is_none(example: Example, environment: dict[str, str]) -> None:
+    with running(["cluster", "--port", "0"]) as cluster:
+        said = example("asyncio_service.py", ready_address(cluster.ready_line))
+    answer = ast.literal_eval(said)[0][0]
+    assert re.fullmatch(
+        r"not now: .*\(NO_NODES\): there is no node to run it; there may be room in \d+\.\d\d s", answer
+    )
 
 
 def test_executor_drop_in_shows_where_the_two_differ(example: Example) -> None:

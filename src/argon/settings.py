@@ -20,6 +20,7 @@ DEFAULT_ADDRESS: Final = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 QUEUE_LIMIT: Final = 128
 QUEUE_BYTES: Final = 256 << 20
 MAX_PAYLOAD_BYTES: Final = 64 << 20
+MIN_MAX_PAYLOAD_BYTES: Final = 1 << 10  # every failure in words fits into that
 MAX_WORKERS: Final = 4096
 MAX_CONNECTIONS: Final = 4096
 MAX_CONTROL_BYTES: Final = 1 << 20

@@ -15,9 +15,18 @@ from argon.net import dialer as dialer_module
 from argon.net.dialer import Dialer
 from argon.net.security import make_token, parse_token
 from argon.protocol.handshake import ClusterHandshake, Role
-from argon.protocol.messages import Cancel, Goodbye, Heartbeat, Message, Welcome
-from argon.settings import RECONNECT_MAX_S, RECONNECT_MIN_S
-from tests.support.fake_cluster import SECRET, fake_cluster
+from argon.protocol.messages import (
+    Cancel,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Status,
+    Welcome,
+    payload_bytes,
+)
+from argon.settings import MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S
+from tests.support.fake_cluster import SECRET, WELCOME, fake_cluster
 from tests.support.in_process import free_port, soon, within
 
 OTHER_SECRET = parse_token(make_token(), "")
@@ -159,6 +168,33 @@ def test_host_that_does_not_resolve_is_told(host: str, says: str) -> None:
 def test_address_of_another_form_is_refused_at_once(address: str) -> None:
     with pytest.raises(AddressInvalid):
         Dialling(address)
+
+
+@pytest.mark.parametrize("limit", [1000, MAX_PAYLOAD_BYTES + 1])
+def test_payloads_may_be_as_large_as_the_welcome_says_and_no_larger(limit: int) -> None:
+    async def main() -> None:
+        async with fake_cluster(Welcome(7, 8, limit, 5.0, 15.0)) as cluster:
+            dialling = Dialling(cluster.address)
+            await dialling.dialer.connect()
+            cluster.say(Outcome(1, Status.COMPLETED, payload=bytes(limit)))
+            await soon(lambda: dialling.messages or dialling.downs)
+            (outcome,) = dialling.messages
+            assert isinstance(outcome, Outcome)
+            assert payload_bytes(outcome.payload) == limit
+            cluster.say(Outcome(2, Status.COMPLETED, payload=bytes(limit + 1)))
+            await soon(lambda: dialling.downs)
+            assert f"the limit is {limit}" in dialling.downs[0]
+            assert len(dialling.messages) == 1
+
+    within(main())
+
+
+def test_payload_before_the_welcome_ends_the_connection() -> None:
+    async def main() -> None:
+        async with fake_cluster(Outcome(1, Status.COMPLETED, payload=b"x"), WELCOME) as cluster:
+            assert "the limit is 0" in str(await failure(cluster.address))
+
+    within(main())
 
 
 def test_other_token_is_told_as_such() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import socket
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from argon.net import listener
 from argon.net.listener import listen
 from argon.settings import parse_address
 from tests.support.in_process import free_port, within
+from tests.support.processes import open_descriptors
 
 
 class Hello(asyncio.Protocol):
@@ -172,6 +174,31 @@ def test_ipv6_address_is_written_in_brackets() -> None:
         assert address.startswith("[::1]:")
         assert await heard(*parse_address(address)) == b"hello"
         server.close()
+
+    within(main())
+
+
+@pytest.mark.usefixtures("ipv6", "dual_stack")
+@pytest.mark.parametrize("failing", ["create_server", "create_unix_server"])
+def test_server_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    """Each of the two addresses gets a server and one beside it; the second of this kind fails."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        create, sockets = getattr(loop, failing), []
+
+        async def create_once(*args: Any, sock: socket.socket, **options: Any) -> Any:
+            if sockets:
+                raise OSError("no more")
+            sockets.append(sock)
+            return await create(*args, sock=sock, **options)
+
+        monkeypatch.setattr(loop, failing, create_once)
+        before = open_descriptors()
+        with pytest.raises(OSError, match="no more"):
+            await listen("localhost", 0, Hello)
+        assert sockets
+        assert open_descriptors() == before
 
     within(main())
 

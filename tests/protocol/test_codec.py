@@ -53,6 +53,7 @@ MESSAGES: list[Message] = [
     Submit(1, 0, False, 0.0, 0, 0, b""),
     Submit(U64, 4, True, 2.5, U32, U32, b"payload"),
     Assign(7, 65535, 3, 0.5, 9, b"payload"),
+    Assign(7, 1, 3, 0.5, 9, b"payload", 1 << 31),
     Outcome(3, Status.COMPLETED, Entered.YES, 1, 0.25, 0.5, 12, 0, b"value"),
     Outcome(4, Status.REJECTED, Entered.NO, 0, 0.0, 1.5, 1, Refusal.DEADLINE, b""),
     Outcome(5, Status.LOST, Entered.UNKNOWN, 3),
@@ -93,7 +94,7 @@ def test_every_message_on_the_wire_is_tried() -> None:
     }
 
 
-@pytest.mark.parametrize("message", MESSAGES[:4], ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("message", MESSAGES[:5], ids=lambda message: type(message).__name__)
 def test_payload_of_chunks_is_counted_and_passed_on_as_it_is(message: Submit | Assign | Outcome) -> None:
     chunked = replaced(message, payload=(b"ab", memoryview(b"cde")))
     head, payload = encode(chunked)

@@ -207,6 +207,18 @@ def test_other_frame_over_its_limit_is_a_violation(message: Message, whole: bool
         Framing(limit).feed(data if whole else data[:HEADER_BYTES])
 
 
+@pytest.mark.parametrize("size", [200, MAX_CONTROL_BYTES + 1])
+def test_limit_that_is_learned_later_holds_from_then_on(size: int) -> None:
+    framing = Framing(0)
+    outcome = Outcome(1, 0, payload=b"x" * size)
+    assert framing.feed(to_bytes(Heartbeat(), Outcome(1, 0))) == [Heartbeat(), Outcome(1, 0)]
+    framing.limit_payloads(size)
+    assert framing.feed(to_bytes(outcome)) == [outcome]
+    framing.limit_payloads(size - 1)
+    with pytest.raises(ProtocolViolation, match=f"the limit is {size - 1}"):
+        framing.feed(to_bytes(outcome))
+
+
 @pytest.mark.parametrize("places", [[], [500], [40, WHOLE_BYTES]])
 def test_control_message_larger_than_the_payload_limit_is_read(places: list[int]) -> None:
     reply = StatusReply(b"x" * (WHOLE_BYTES + 5000))

@@ -22,9 +22,12 @@ from argon.errors import (
     MayHaveRun,
     Rejected,
     RejectReason,
+    RemoteError,
     ResultNotSerializable,
+    TaskExpired,
     TaskLost,
     TokenInvalid,
+    WorkerDied,
 )
 from argon.net.channel import Channel
 from argon.net.dialer import Dialer
@@ -34,7 +37,7 @@ from argon.protocol.messages import Message, Welcome
 from argon.roles import cluster as cluster_module
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
-from argon.settings import Priority, parse_address
+from argon.settings import MAX_PAYLOAD_BYTES, MIN_MAX_PAYLOAD_BYTES, Priority, parse_address
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
@@ -155,6 +158,54 @@ def test_max_payload_bounds_a_task_at_once_and_for_good(tmp_path: Path) -> None:
         assert client.run(len, bytes(9_000)) == 9_000
 
 
+def test_max_payload_above_the_default_lets_tasks_and_results_through() -> None:
+    size = MAX_PAYLOAD_BYTES + (1 << 20)
+    with network(max_payload=2 * size, node={"max_payload": 2 * size}) as net, net.client() as client:
+        assert client.run(len, bytes(size)) == size
+        assert len(client.run(bytes, size)) == size
+
+
+def test_result_over_the_nodes_own_max_payload_is_refused_though_the_cluster_allows_more() -> None:
+    with network(max_payload=1 << 20, node={"max_payload": 10_000}) as net, net.client() as client:
+        assert client.run(len, bytes(100_000)) == 100_000
+        with pytest.raises(ResultNotSerializable, match="over max_payload_bytes = 10000"):
+            client.run(bytes, 100_000)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [(bytes, 2 << 20), (tasks.fail, ValueError, "x" * ((1 << 20) - 100))],
+    ids=["result", "exception"],
+)
+def test_answer_over_max_payload_costs_nobody_else_anything(tmp_path: Path, call: tuple[Any, ...]) -> None:
+    network_ = network(workers=2, max_payload=(1 << 20) + 1000)
+    with network_ as net, net.client() as client, net.client() as other:
+        gate = Gate(tmp_path)
+        running = other.submit(*gate.call)
+        gate.wait()
+        error = client.submit(*call).exception(WITHIN_S)
+        assert isinstance(error, ResultNotSerializable | RemoteError), error
+        assert error.may_have_run is MayHaveRun.YES
+        assert error.node == net.node.name
+        gate.open()
+        assert running.result(WITHIN_S) == "held"
+
+
+def test_least_max_payload_has_room_for_every_failure() -> None:
+    least = MIN_MAX_PAYLOAD_BYTES
+    with network(max_payload=least, node={"max_payload": least, "name": "n" * 128}) as net, net.client() as client:
+        with pytest.raises(ResultNotSerializable, match=f"over max_payload_bytes = {least}"):
+            client.run(bytes, 2 * least)
+        with pytest.raises(RemoteError, match="ValueError: "):
+            client.run(tasks.fail, ValueError, "\N{GRINNING FACE}" * 200)
+        with pytest.raises(WorkerDied) as caught:
+            client.run(tasks.die, 9)
+        assert caught.value.node == net.node.name
+        with pytest.raises(TaskExpired):
+            client.with_options(timeout=0.2).run("time:sleep", 60)
+        assert client.run(tasks.identity, 1) == 1
+
+
 def test_age_step_is_how_fast_what_waits_becomes_urgent(tmp_path: Path) -> None:
     def order(folder: Path, age_step: float) -> list[str]:
         folder.mkdir()
@@ -272,7 +323,7 @@ def test_unusable_token_is_told_when_it_starts() -> None:
         ("port", [-1, 65536, "8000", 1.0, True, None]),
         ("queue_limit", [0, -1, 10_000_001, "128", 1.5, True]),
         ("queue_bytes", [0, -1, 2.0]),
-        ("max_payload", [0, -1, (1 << 31) + 1]),
+        ("max_payload", [0, -1, 1023, (1 << 31) + 1]),
         ("drain_timeout", [-1, nan, inf, "30"]),
         ("age_step", [0, -1, nan, inf, "1"]),
         ("heartbeat", [0, -1, nan, inf, "1", 15.0, 20.0]),

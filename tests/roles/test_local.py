@@ -1,4 +1,4 @@
-"""A cluster in one line: it works, it is this machine's alone, and it never outlives its owner."""
+"""A cluster in one line: it works, it is this machine's alone, and it ends with its owner."""
 
 from __future__ import annotations
 
@@ -152,6 +152,14 @@ def test_client_that_cannot_connect_ends_the_cluster() -> None:
     assert all(pid_ended(pid) for pid in processes)
 
 
+def test_closing_what_has_died_is_no_error() -> None:
+    cluster = LocalCluster(1)
+    os.kill(cluster._process.pid, signal.SIGKILL)
+    cluster._process.wait(WITHIN_S)
+    cluster.close()
+    assert cluster._process.returncode == -signal.SIGKILL
+
+
 def test_child_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = LocalCluster(1)
     processes = family(cluster._process.pid)
@@ -172,6 +180,28 @@ def test_forked_process_does_not_end_the_cluster() -> None:
                 os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         assert client.run(tasks.identity, 1) == 1
+
+
+def test_close_ends_the_cluster_gently_though_a_forked_process_lives_on() -> None:
+    cluster = LocalCluster(1)
+    processes = family(cluster._process.pid)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(writing)
+            os.read(reading, 1)  # until the test is over
+        finally:
+            os._exit(0)
+    os.close(reading)
+    try:
+        cluster.close()
+        assert cluster._process.returncode == 0  # and not killed when its time was over
+        assert all(pid_ended(pid) for pid in processes)
+        cluster.close()
+    finally:
+        os.close(writing)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("ending", ["SIGKILL", "SIGTERM", "end"])

@@ -57,6 +57,11 @@ def pids(node: Node) -> list[int]:
     return list(node._pool.pids().values())
 
 
+def levels(caplog: pytest.LogCaptureFixture, part: str) -> set[int]:
+    """At which levels a node has said this."""
+    return {record.levelno for record in caplog.records if record.name == "argon.node" and part in record.message}
+
+
 def names(client: Client) -> list[str]:
     return sorted(node["name"] for node in client.status()["nodes"] if node["workers"])
 
@@ -186,7 +191,7 @@ def test_token_that_is_missing_is_told_when_it_starts(tmp_path: Path, monkeypatc
         ("name", ["", "x" * 129, "a b", "a/b", "a\n", "é"]),
         ("kill_after", [0, -1, nan, inf, "1"]),
         ("drain_timeout", [-1, nan, inf, "1"]),
-        ("max_payload", [0, -1, (1 << 31) + 1, "1"]),
+        ("max_payload", [0, -1, 1023, (1 << 31) + 1, "1"]),
         ("port", [-1, 65536, "1", 1.0]),
         ("queue_limit", [0, -1, "1"]),
     ],
@@ -239,6 +244,7 @@ def test_node_without_a_cluster_waits_for_one_and_says_so(caplog: pytest.LogCapt
     finally:
         node.shutdown()
         thread.join()
+    assert levels(caplog, "has welcomed this node") == {logging.WARNING}  # as the trouble before it
 
 
 @pytest.mark.parametrize("ask", [Node.shutdown, Node.drain])
@@ -249,6 +255,16 @@ def test_node_that_waits_for_a_cluster_can_be_stopped(ask: Callable[[Node], None
     ask(node)
     thread.join()
     assert thread.error is None
+
+
+def test_end_of_trouble_is_said_as_loudly_as_the_trouble(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "argon")
+    with network() as net, net.client() as client:
+        assert levels(caplog, "has welcomed this node") == {logging.INFO}
+        cut(net.cluster)
+        eventually(lambda: logging.WARNING in levels(caplog, "has welcomed this node"))
+        assert levels(caplog, "disconnected from the cluster") == {logging.WARNING}
+        assert client.with_options(idempotent=True).run(tasks.identity, 1) == 1
 
 
 def test_node_that_lost_its_cluster_comes_back_and_its_tasks_are_lost(tmp_path: Path) -> None:
@@ -292,6 +308,21 @@ def test_cluster_that_is_restarted_gets_its_node_back(tmp_path: Path) -> None:
         second = make_cluster(host="127.0.0.1", port=port)
         with serving(second), Client(f"127.0.0.1:{port}", token=TOKEN) as client:
             assert client.run(tasks.pid) == before
+
+
+def test_results_are_limited_by_the_max_payload_of_the_cluster_that_the_node_serves_now() -> None:
+    port = free_port()
+    first = make_cluster(host="127.0.0.1", port=port, max_payload=1 << 20)
+    thread = Serving(first)
+    with serving(make_node(manager=first.address)):
+        with Client(first.address, token=TOKEN) as client, pytest.raises(ResultNotSerializable, match="over"):
+            client.run(bytes, 2 << 20)
+        first.shutdown()
+        thread.join()
+        wait_until_free(port)
+        second = make_cluster(host="127.0.0.1", port=port, max_payload=4 << 20)
+        with serving(second), Client(second.address, token=TOKEN) as client:
+            assert client.run(bytes, 2 << 20) == bytes(2 << 20)
 
 
 def test_drain_finishes_what_runs_and_hands_the_rest_to_others(tmp_path: Path) -> None:
@@ -360,6 +391,24 @@ def test_worker_that_dies_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: any("signal 9" in record.message for record in caplog.records))
         assert client.run(tasks.pid) != pid
+
+
+@pytest.mark.parametrize("task", ["hold", "hold_against_sigterm"])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_end_of_a_worker_is_a_warning_only_where_the_node_did_not_want_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wanted: bool, task: str
+) -> None:
+    caplog.set_level(logging.DEBUG, "argon")
+    gate = Gate(tmp_path, task=task)
+    with network(node={"kill_after": 0.05}) as net, net.client() as client:
+        future = client.submit(*gate.call)
+        gate.wait()
+        if wanted:
+            future.cancel()
+        else:
+            os.kill(pids(net.node)[0], signal.SIGKILL)
+        eventually(lambda: levels(caplog, "ended: signal"))
+        assert levels(caplog, "ended: signal") == {logging.DEBUG if wanted else logging.WARNING}
 
 
 def test_workers_never_see_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,23 @@ def test_large_tasks_between_small_ones_are_answered() -> None:
     play(scenario)
 
 
+def test_results_are_limited_by_what_was_said_last_and_never_beyond_the_pools_own_limit() -> None:
+    async def scenario() -> None:
+        async with watched_pool(max_payload_bytes=100_000) as watched:
+            await watched.spawned(1)
+            sizes = {}
+            for id_, limit in enumerate((None, 30_000, 1 << 30, 60_000)):
+                if limit is not None:
+                    watched.pool.limit_results(limit)
+                assign = task(id_, tasks.identity, 1)
+                watched.give(1, assign)
+                await watched.outcome(id_)
+                sizes[limit] = assign.max_result_bytes
+            assert sizes == {None: 100_000, 30_000: 30_000, 1 << 30: 100_000, 60_000: 60_000}
+
+    asyncio.run(scenario())
+
+
 def test_token_does_not_reach_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARGON_TOKEN", "secret")
 
@@ -336,6 +353,18 @@ def test_death_with_prefetched_tasks_reports_exactly_those_not_begun(tmp_path: P
         assert end.unstarted == [3, 4, 5]
         assert (end.signal, end.oom) == (signal.SIGKILL, False)
         assert sorted(watched.outcomes) == [1, 2]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_end_that_the_node_has_asked_for_is_told_as_wanted(forced: bool) -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1, 2)
+        watched.pool.kill(1, forced)
+        assert (await watched.exit(1)).wanted
+        watched.give(2, task(1, tasks.kill_itself))
+        assert not (await watched.exit(2)).wanted
 
     play(scenario)
 

@@ -14,7 +14,7 @@ import pytest
 
 from argon.errors import MayHaveRun, RemoteError, ResultNotSerializable, TaskError, UnknownFunction
 from argon.protocol.framing import Framing
-from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome
+from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, payload_bytes
 from tests.support import tasks
 from tests.support.processes import (
     ROOT,
@@ -198,6 +198,36 @@ def test_result_that_cannot_travel_is_named(shared: LoneWorker, function: Callab
 
 def test_result_that_ends_whoever_pickles_it_is_a_failure(shared: LoneWorker) -> None:
     assert isinstance(failure_of(shared.run(tasks.return_evil)), TaskError)
+
+
+@pytest.mark.parametrize(("own", "given", "least"), [(100_000, 50_000, 50_000), (50_000, 100_000, 50_000)])
+def test_result_is_refused_over_the_lesser_of_the_workers_limit_and_the_tasks(own: int, given: int, least: int) -> None:
+    with lone_worker(max_payload_bytes=own) as worker:
+        worker.hear()
+        for size, fits in ((least - 100, True), (least, False), (least - 100, True)):
+            limited = task(1, bytes, size)
+            limited.max_result_bytes = given
+            worker.say(limited)
+            outcome = worker.hear()
+            if fits:
+                assert len(value_of(outcome)) == size
+            else:
+                error = failure_of(outcome)
+                assert isinstance(error, ResultNotSerializable)
+                assert f"max_payload_bytes = {least}" in str(error)
+
+
+def test_exception_over_the_tasks_limit_comes_back_as_text() -> None:
+    with lone_worker() as worker:
+        worker.hear()
+        limited = task(1, tasks.raise_value_error, "x" * 100_000)
+        limited.max_result_bytes = 20_000
+        worker.say(limited)
+        outcome = worker.hear()
+        assert payload_bytes(outcome.payload) <= 20_000
+        error = failure_of(outcome)
+        assert isinstance(error, RemoteError)
+        assert error.type_name == "ValueError"
 
 
 def test_result_over_the_limit_is_refused_with_the_limits_name() -> None:

@@ -119,6 +119,10 @@ class Channel:
         """Does not keep the payload that the peer has announced."""
         self._framing.discard()
 
+    def limit_payloads(self, max_payload_bytes: int) -> None:
+        """From the next read on, a payload that comes in may be this large."""
+        self._framing.limit_payloads(max_payload_bytes)
+
     def close(self, reason: str) -> None:
         """Says Goodbye, and closes once everything has left or the peer has had a few seconds to take it."""
         transport = self._transport

@@ -19,7 +19,7 @@ from argon.net.channel import Channel
 from argon.net.shortcut import connect_beside
 from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Message, Welcome
-from argon.settings import HELLO_TIMEOUT_S, MAX_PAYLOAD_BYTES, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
+from argon.settings import HELLO_TIMEOUT_S, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
 
 _STABLE_S: Final = 60.0
 
@@ -136,7 +136,7 @@ class Dialer:
     def _make_channel(self, handshake: PeerHandshake) -> Channel:
         return Channel(
             handshake,
-            max_payload_bytes=MAX_PAYLOAD_BYTES,
+            max_payload_bytes=0,  # none comes before the Welcome, which says how large they may be
             on_open=self._opened,
             on_messages=self._first_messages,
             on_lost=self._lost,
@@ -155,6 +155,7 @@ class Dialer:
             return
         self._welcomed.set_result(None)
         self._down = asyncio.get_running_loop().create_future()
+        channel.limit_payloads(first.max_payload_bytes)
         channel.deliver_to(self._on_messages)
         self._on_up(channel, first)
         if len(messages) > 1:

@@ -38,27 +38,30 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
     """
     raise_descriptor_limit(MAX_CONNECTIONS + 256)
     sockets = _bound_sockets(host, _loopback_addresses(host), port)
+    address = format_address(host, sockets[0].getsockname()[1])
+    servers: list[asyncio.Server] = []
     try:
-        loop = asyncio.get_running_loop()
-        server = await _serve_all(loop, make_protocol, sockets)
+        await _serve_all(make_protocol, sockets, servers)
     except BaseException:
+        ServerGroup(servers).close()
         for sock in sockets:
             sock.close()
         raise
-    return server, format_address(host, sockets[0].getsockname()[1])
+    return ServerGroup(servers), address
 
 
 async def _serve_all(
-    loop: asyncio.AbstractEventLoop, make_protocol: Callable[[], asyncio.Protocol], sockets: list[socket.socket]
-) -> ServerGroup:
-    servers: list[asyncio.Server] = []
-    for sock in sockets:
+    make_protocol: Callable[[], asyncio.Protocol], sockets: list[socket.socket], servers: list[asyncio.Server]
+) -> None:
+    """Adds to the servers as they start, and to the sockets those beside them."""
+    loop = asyncio.get_running_loop()
+    for sock in tuple(sockets):
         address, bound_port, *_ = sock.getsockname()
         servers.append(await loop.create_server(make_protocol, sock=sock, backlog=_BACKLOG))
         beside = listen_beside(address, bound_port, _BACKLOG)
         if beside is not None:
+            sockets.append(beside)
             servers.append(await loop.create_unix_server(make_protocol, sock=beside, backlog=_BACKLOG))
-    return ServerGroup(servers)
 
 
 class ServerGroup:

@@ -116,7 +116,7 @@ def _encode_submit(m: Submit) -> tuple[bytes, Payload]:
 def _encode_assign(m: Assign) -> tuple[bytes, Payload]:
     payload = m.payload
     size = len(payload) if type(payload) is bytes else payload_bytes(payload)
-    return _pack(size, ASSIGN, m.priority, m.attempt, m.id, m.timeout_s, 0.0, m.kind, 0), payload
+    return _pack(size, ASSIGN, m.priority, m.attempt, m.id, m.timeout_s, 0.0, m.kind, m.max_result_bytes), payload
 
 
 def _encode_outcome(m: Outcome) -> tuple[bytes, Payload]:
@@ -145,7 +145,7 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
     if type_ == ASSIGN:
         if code > 4 or not 0.0 <= a < 1e9:
             raise ProtocolViolation("an assignment with a priority or a timeout out of range")
-        return Assign(id_, attempt, code, a, c, body)
+        return Assign(id_, attempt, code, a, c, body, d)
     if type_ == CANCEL:
         return Cancel(id_, code == 1)
     if type_ == STILL_RUNNING:

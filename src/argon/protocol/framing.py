@@ -35,6 +35,11 @@ class Framing:
         self._header: tuple[int, int, int, int, float, float, int, int] | None = None
         self._chunks: list[bytes] = []
 
+    def limit_payloads(self, max_payload_bytes: int) -> None:
+        """From the next read on, a body of a task or an outcome may be this large."""
+        self._max_payload_bytes = max_payload_bytes
+        self._unchecked_bytes = min(max_payload_bytes, MAX_CONTROL_BYTES)
+
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes and returns the messages that they complete.
 

@@ -85,17 +85,30 @@ class Submit(Record):
 
 @mypyc_attr(acyclic=True)
 class Assign(Record):
-    """The cluster hands a task to a node, or a node to a worker. ``timeout_s`` is what remains, 0 for none."""
+    """The cluster hands a task to a node, or a node to a worker. ``timeout_s`` is what remains, 0 for none.
 
-    __slots__ = ("id", "attempt", "priority", "timeout_s", "kind", "payload")
+    ``max_result_bytes`` is for the worker: how large its answer may be, 0 for no limit but its own.
+    """
 
-    def __init__(self, id: int, attempt: int, priority: int, timeout_s: float, kind: int, payload: Payload) -> None:
+    __slots__ = ("id", "attempt", "priority", "timeout_s", "kind", "payload", "max_result_bytes")
+
+    def __init__(
+        self,
+        id: int,
+        attempt: int,
+        priority: int,
+        timeout_s: float,
+        kind: int,
+        payload: Payload,
+        max_result_bytes: int = 0,
+    ) -> None:
         self.id = id
         self.attempt = attempt
         self.priority = priority
         self.timeout_s = timeout_s
         self.kind = kind
         self.payload = payload
+        self.max_result_bytes = max_result_bytes
 
 
 @mypyc_attr(acyclic=True)

@@ -26,6 +26,7 @@ from argon.settings import (
     HEARTBEAT_S,
     MAX_CONNECTIONS,
     MAX_PAYLOAD_BYTES,
+    MIN_MAX_PAYLOAD_BYTES,
     QUEUE_BYTES,
     QUEUE_LIMIT,
     ClusterSettings,
@@ -83,7 +84,7 @@ class Cluster(Server):
         settings = ClusterSettings(
             queue_limit=check_count("queue_limit", queue_limit, 1, 10_000_000),
             queue_bytes=check_count("queue_bytes", queue_bytes, 1, 1 << 50),
-            max_payload_bytes=check_count("max_payload", max_payload, 1, 1 << 31),
+            max_payload_bytes=check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31),
             age_step_s=check_seconds("age_step", age_step),
             heartbeat_s=check_seconds("heartbeat", heartbeat),
             dead_after_s=check_seconds("dead_after", dead_after),

@@ -1,8 +1,9 @@
 """A cluster on this machine in one line: a node that listens by itself, in a child process that lives as long as its
 owner.
 
-In: how many workers. Out: an address and a token. The child reads a pipe that only its owner holds: when the owner
-ends, in whatever way, the pipe ends, and the child with all its workers. It must never outlive its owner.
+In: how many workers. Out: an address and a token. The child reads a pipe that its owner holds: when a byte comes, or
+the owner ends in whatever way and the pipe with it, the child ends with all its workers. A process that the owner has
+forked holds the pipe too, so while one lives on, only ``close()`` ends the child. It must never outlive them all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -64,7 +66,9 @@ class LocalCluster:
             process = self._process
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.close()
+            if not process.stdin.closed:
+                with suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write(b".")  # a forked process may hold the pipe open
             try:
                 process.wait(_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
@@ -127,7 +131,7 @@ def local(workers: int | None = None, *, include: Sequence[str] = ()) -> LocalCl
 
 
 def main() -> None:
-    """The child: serves until its standard input ends."""
+    """The child: serves until its standard input ends or says anything."""
     from argon.roles.node import Node
 
     config: dict[str, Any] = json.loads(sys.argv[1])
@@ -136,8 +140,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def watch_owner() -> None:
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
+        os.read(sys.stdin.fileno(), 1)
         node.shutdown()
 
     def tell_address() -> None:

@@ -38,6 +38,7 @@ from argon.settings import (
     MAX_NAME_CHARS,
     MAX_PAYLOAD_BYTES,
     MAX_WORKERS,
+    MIN_MAX_PAYLOAD_BYTES,
     QUEUE_LIMIT,
     NodeSettings,
     check_count,
@@ -101,7 +102,7 @@ class Node(Server):
         self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
         self._manager = manager
         self._include = [os.path.abspath(directory) for directory in include]
-        self._max_payload_bytes = check_count("max_payload", max_payload, 1, 1 << 31)
+        self._max_payload_bytes = check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31)
         self._token = token
         settings = NodeSettings(
             name=self.name,
@@ -121,6 +122,7 @@ class Node(Server):
         self._dialing: asyncio.Task[None] | None = None
         self._leaving = False
         self._last_failure = ""
+        self._in_trouble = False
 
     @property
     def address(self) -> str | None:
@@ -212,18 +214,21 @@ class Node(Server):
         self._dialing = asyncio.get_running_loop().create_task(self._dialer.keep())
 
     def _not_connected(self, failure: ConnectionFailed | AuthenticationFailed) -> None:
+        self._in_trouble = True
         if str(failure) != self._last_failure:
             self._last_failure = str(failure)
             log.warning("! %s; trying again until there is one", failure)
 
     def _welcomed(self, channel: Channel, welcome: Welcome) -> None:
-        self._last_failure = ""
-        self._shell.welcomed(channel, welcome)
+        level = logging.WARNING if self._in_trouble else logging.INFO  # who has read of trouble reads of its end
+        self._last_failure, self._in_trouble = "", False
+        self._shell.welcomed(channel, welcome, level)
 
     def _cluster_gone(self, channel: Channel, reason: str) -> None:
         if self._leaving:
             log.info("x disconnected from the cluster: %s", reason)
         else:
+            self._in_trouble = True
             log.warning("x disconnected from the cluster: %s; trying again until there is one", reason)
         self._guarded(self._shell.lost, channel)
 

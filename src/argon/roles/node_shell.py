@@ -67,11 +67,13 @@ class NodeShell:
         self._pool = pool
         self._perform(self.state.start())
 
-    def welcomed(self, link: Link, welcome: Welcome) -> None:
-        """The cluster has taken this node."""
+    def welcomed(self, link: Link, welcome: Welcome, level: int = logging.INFO) -> None:
+        """The cluster has taken this node, which is logged at this level."""
+        assert self._pool is not None
+        self._pool.limit_results(welcome.max_payload_bytes)
         self._link = link
         self._session += 1
-        log.info("= the cluster has welcomed this node as session %d", welcome.session)
+        log.log(level, "= the cluster has welcomed this node as session %d", welcome.session)
         self._perform(self.state.connected(self._session, welcome, monotonic()))
         self._note_ready()
 
@@ -127,7 +129,8 @@ class NodeShell:
     def worker_ended(self, exit_: WorkerExit) -> None:
         """A worker is gone."""
         try:
-            level = logging.WARNING if exit_.signal or exit_.exit_code else logging.DEBUG
+            amiss = (exit_.signal or exit_.exit_code) and not exit_.wanted
+            level = logging.WARNING if amiss else logging.DEBUG
             log.log(level, "x worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
             end = WorkerEnd(
                 exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted, exit_.entered

@@ -51,6 +51,7 @@ class WorkerExit(msgspec.Struct):
         outcomes: what it had finished; some may have been reported before.
         entered: the task whose function it entered last, 0 for none.
         reason: what it did wrong, or why it could not be started; empty for nothing.
+        wanted: the node has sent for its end.
     """
 
     worker: int
@@ -61,6 +62,7 @@ class WorkerExit(msgspec.Struct):
     outcomes: list[Outcome]
     entered: int
     reason: str = ""
+    wanted: bool = False
 
 
 class Pool:
@@ -80,6 +82,7 @@ class Pool:
         self._node_name = node_name
         self._include = [os.path.abspath(folder) for folder in include]
         self._max_payload_bytes = max_payload_bytes
+        self._max_result_bytes = max_payload_bytes
         self._on_ready = on_ready
         self._on_outcomes = on_outcomes
         self._on_exit = on_exit
@@ -106,8 +109,13 @@ class Pool:
         self._loop.add_reader(process.near, self._read, process)
         self._watch(process)
 
+    def limit_results(self, max_payload_bytes: int) -> None:
+        """The answers to tasks given from now on take no more than this, nor than the pool's own limit."""
+        self._max_result_bytes = min(max_payload_bytes, self._max_payload_bytes)
+
     def give(self, worker: int, assign: Assign, apart: bool = False) -> None:
         """Hands over a task, at the latest when ``flush`` is called; ``apart`` as in ``Inbox.put``."""
+        assign.max_result_bytes = self._max_result_bytes
         process = self._processes[worker]
         process.inbox.put(assign, apart)
         self._given[worker] = process
@@ -133,6 +141,7 @@ class Pool:
     def kill(self, worker: int, forced: bool) -> None:
         """Ends a worker and all that it has started: SIGTERM, or SIGKILL when forced."""
         if worker in self._processes:
+            self._processes[worker].wanted = True
             self._processes[worker].signal(signal.SIGKILL if forced else signal.SIGTERM)
 
     def retire(self, worker: int) -> None:
@@ -223,8 +232,8 @@ class Pool:
         self._guard.remove(process.pid, process.worker)
         number = max(0, -code)
         oom = number == signal.SIGKILL and not killed and self._oom.has_risen()
-        exit_code, reason = max(0, code), process.reason
-        self._report(WorkerExit(process.worker, number, exit_code, oom, unstarted, outcomes, entered, reason))
+        exit_code, reason, wanted = max(0, code), process.reason, process.wanted
+        self._report(WorkerExit(process.worker, number, exit_code, oom, unstarted, outcomes, entered, reason, wanted))
 
     def _report(self, end: WorkerExit) -> None:
         if not self._closed:

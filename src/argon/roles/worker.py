@@ -48,7 +48,7 @@ class Worker:
         unclaimed: one that does not, read while there is more of a packet in hand.
         outbox: the page that the node can read as well.
         node: its name, for failures.
-        max_payload_bytes: most bytes of a result.
+        max_payload_bytes: most bytes of a result; a task may come with a lower limit.
     """
 
     def __init__(
@@ -82,22 +82,25 @@ class Worker:
             if not claim:
                 break
             (claimed,) = _read_id(claim)
-            task = length = attempt = start = -1
+            task = length = attempt = limit = start = -1
             while task != claimed:
                 if position >= size:
                     position, size = 0, self._inbox.recv_into(packet)
                     if not size:
                         raise ConnectionError("the inbox has ended before a task that was claimed")
-                length, _, _, attempt, task, _, _, _, _ = read_header(packet, position)
+                length, _, _, attempt, task, _, _, _, limit = read_header(packet, position)
                 start = position + HEADER_BYTES
                 position = start + length
             payload = packet[start:position].tobytes() if position <= size else self._receive_large(length)
-            self._serve_one(task, attempt, payload)
+            self._serve_one(task, attempt, limit, payload)
         self._flush()
 
-    def _serve_one(self, task: int, attempt: int, payload: bytes | bytearray) -> None:
+    def _serve_one(self, task: int, attempt: int, limit: int, payload: bytes | bytearray) -> None:
         begun = perf_counter()
-        status, entered, answer = self._run(task, payload)
+        max_bytes = self._max_payload_bytes
+        if 0 < limit < max_bytes:
+            max_bytes = limit
+        status, entered, answer = self._run(task, max_bytes, payload)
         ended = perf_counter()
         if getpid() != self._pid:  # a child that the task forked, and that has come back in its place
             os._exit(0)
@@ -120,12 +123,12 @@ class Worker:
 
     # ---- running -----------------------------------------------------------------------------------------------
 
-    def _run(self, task: int, payload: bytes | bytearray) -> tuple[int, int, Payload]:
+    def _run(self, task: int, max_bytes: int, payload: bytes | bytearray) -> tuple[int, int, Payload]:
         """Runs one task to its end. Whatever it raises becomes its answer, SystemExit and the like too."""
         try:
             function, args, kwargs = unpack_call(payload)
         except BaseException as error:  # noqa: BLE001 - see above
-            return _FAILED, _NO, self._failure(error, by_argon=True)
+            return _FAILED, _NO, pack_failure(error, self._node, max_bytes, by_argon=True)
         self._outbox.enter(task)
         try:
             value = function(*args, **kwargs)
@@ -134,14 +137,11 @@ class Worker:
             if type(value) not in _NO_AWAITABLES and isinstance(value, Awaitable):
                 value = self._awaiter.wait_for(value)
         except BaseException as error:  # noqa: BLE001 - see above
-            return _FAILED, _YES, self._failure(error, by_argon=False)
+            return _FAILED, _YES, pack_failure(error, self._node, max_bytes)
         try:
-            return _COMPLETED, _YES, pack_result(value, self._max_payload_bytes)
+            return _COMPLETED, _YES, pack_result(value, max_bytes)
         except BaseException as error:  # noqa: BLE001 - see above
-            return _FAILED, _YES, self._failure(error, by_argon=True)
-
-    def _failure(self, error: BaseException, *, by_argon: bool) -> bytes:
-        return pack_failure(error, self._node, self._max_payload_bytes, by_argon=by_argon)
+            return _FAILED, _YES, pack_failure(error, self._node, max_bytes, by_argon=True)
 
     # ---- answering ---------------------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ class WorkerProcess:
         inbox: the tasks on their way to it.
         ready: it has said that it is up.
         killed: the node has sent SIGKILL.
+        wanted: the node has sent for its end, which is not its own doing.
         reason: what it did wrong, empty for nothing.
     """
 
@@ -50,6 +51,7 @@ class WorkerProcess:
         self.worker = worker
         self.ready = False
         self.killed = False
+        self.wanted = False
         self.reason = ""
         self._framing = Framing(max_payload_bytes)
         self._garbled = False
