@@ -7,6 +7,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+SEEDS ?= 10000
 
 ifeq ($(PYTHON),python3)
 VENV := .venv
@@ -25,7 +26,7 @@ export PIP_BUILD_CONSTRAINT = constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled bench bench-micro bench-peers check format clean
+.PHONY: help demo test test-compiled simulate mutants bench bench-micro bench-peers check format clean
 
 help: ## show this list
 	@awk -F ': ## ' '/^[a-z-]+: ## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +45,14 @@ test: $(READY)
 test-compiled: ## run every test on the compiled build
 test-compiled: $(COMPILED)/.ready
 	@$(COMPILED)/bin/python -m pytest $(ARGS)
+
+simulate: ## live through SEEDS little worlds (10000) on every core; name those that break a promise
+simulate: $(READY)
+	@$(BIN)/python -m tests.simulation 0 $(SEEDS)
+
+mutants: ## print which simulated world notices each deliberate fault
+mutants: $(READY)
+	@$(BIN)/python -m tests.simulation.mutants
 
 bench: ## measure Argon beside a bare relay: a table, build/bench.json and build/bench.png
 bench: $(COMPILED)/.ready

@@ -19,7 +19,7 @@ from argon.protocol.messages import Entered, Status
 from tests.simulation.plan import TROUBLES
 from tests.simulation.world import PromiseBroken, run
 
-BLOCK = 20
+SEEDS, BLOCK = 2000, 50
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,7 +30,7 @@ def digest(seed: int) -> str:
     return history.hexdigest()
 
 
-@pytest.mark.parametrize("first", range(0, 300, BLOCK))
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
 def test_every_promise_is_kept_in_every_world(first: int) -> None:
     for seed in range(first, first + BLOCK):
         run(seed)
