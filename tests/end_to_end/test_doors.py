@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -119,3 +120,25 @@ def test_many_silent_connections_disturb_nobody(cluster: RunningCommand, client:
     ledger.close()
     for stranger in strangers:
         stranger.close()
+
+
+def test_cluster_without_descriptors_turns_newcomers_away_quietly_and_serves_whom_it_has(
+    network: Network, cluster: RunningCommand, client: argon.Client, ledger: Ledger
+) -> None:
+    before = cluster.errors()
+    used = len(os.listdir(f"/proc/{cluster.pid}/fd"))
+    limits = resource.prlimit(cluster.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(cluster.pid, resource.RLIMIT_NOFILE, (used + 8, limits[1]))
+    try:
+        strangers = [socket.create_connection(parse_address(cluster.address), WITHIN_S) for _ in range(60)]
+        wait_until(lambda: len(os.listdir(f"/proc/{cluster.pid}/fd")) >= used + 8)
+        ledger.submit_many(client.submit, 20, tasks.mark)
+        ledger.close()
+        for stranger in strangers:
+            stranger.close()
+        wait_until(lambda: len(os.listdir(f"/proc/{cluster.pid}/fd")) <= used)
+        with network.client(cluster) as newcomer:
+            assert newcomer.run("math:sqrt", 4) == 2.0
+    finally:
+        resource.prlimit(cluster.pid, resource.RLIMIT_NOFILE, limits)
+    assert cluster.errors().removeprefix(before).count("\n") <= 1
