@@ -2,6 +2,7 @@
 
 python -m tests.simulation 17              one life, told line by line
 python -m tests.simulation 0 10000         seeds 0 to 9999; names those that break a promise, and prints the rate
+python -m tests.simulation shrink 17       the smallest world like it that breaks a promise: told, and kept as a test
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from tests.simulation.plan import plan_of
-from tests.simulation.world import PromiseBroken, run
+from tests.simulation.shrink import breaks, save, shrink
+from tests.simulation.world import PromiseBroken, carry_out, run
 
 BLOCK = 50
+REGRESS = Path(__file__).parent / "regress"
 
 
 def replay(seed: int) -> int:
@@ -54,8 +58,24 @@ def try_all(first: int, last: int) -> int:
     return int(failed > 0)
 
 
+def tell_shrunk(seed: int) -> int:
+    """Shrinks a world, tells it, and keeps it as a test; returns the exit status."""
+    plan = plan_of(seed)
+    if not breaks(plan):
+        print(f"every promise was kept under seed {seed}")
+        return 0
+    least = shrink(plan)
+    try:
+        carry_out(least, print)
+    except PromiseBroken as broken:
+        print(f"{least}\n{broken}\nkept as {save(least, REGRESS).name}; it is a test from now on")
+    return 1
+
+
 def main(arguments: list[str]) -> int:
     """Runs what the arguments ask for; returns the exit status."""
+    if arguments[0] == "shrink":
+        return tell_shrunk(int(arguments[1]))
     numbers = [int(argument) for argument in arguments]
     if len(numbers) == 1:
         return replay(numbers[0])

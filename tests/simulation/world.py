@@ -229,12 +229,17 @@ class World:
 
 def run(seed: int, trace: Callable[[str], None] | None = None) -> World:
     """Lives the life that a seed stands for; raises PromiseBroken from whatever went wrong."""
-    world = World(plan_of(seed), trace)
+    return carry_out(plan_of(seed), trace)
+
+
+def carry_out(plan: Plan, trace: Callable[[str], None] | None = None) -> World:
+    """Lives the life that a plan describes; raises PromiseBroken from whatever went wrong."""
+    world = World(plan, trace)
     try:
         world.live()
     except Exception as error:
-        moment = f"seed {seed} at {world.agenda.now:.6f}"
-        raise PromiseBroken(f"{error} ({moment}; replay: python -m tests.simulation {seed})") from error
+        moment = f"seed {plan.seed} at {world.agenda.now:.6f}"
+        raise PromiseBroken(f"{error} ({moment}; replay: python -m tests.simulation {plan.seed})") from error
     return world
 
 

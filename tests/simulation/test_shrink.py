@@ -1,0 +1,59 @@
+"""What is left of a world under which a promise breaks, and the worlds that once broke one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutants import dead_worker_is_not_replaced
+from tests.simulation.plan import Plan, plan_of
+from tests.simulation.shrink import ATTEMPTS, LEAST, breaks, load, save, shrink
+from tests.simulation.world import carry_out
+
+REGRESS = Path(__file__).parent / "regress"
+
+
+@pytest.mark.parametrize("path", sorted(REGRESS.glob("*.json")), ids=lambda path: path.stem)
+def test_world_that_once_broke_a_promise_keeps_it(path: Path) -> None:
+    carry_out(load(path))
+
+
+def test_everything_that_does_not_matter_is_left_out() -> None:
+    plan = replace(plan_of(3), troubles=["cut", "pause", "cancels"], nodes=3, tasks=100, seconds=6.0)
+    least = shrink(plan, lambda smaller: "pause" in smaller.troubles and smaller.tasks >= 7 and smaller.nodes >= 2)
+    assert (least.troubles, least.tasks, least.nodes) == (["pause"], 7, 3)
+    assert least.seconds <= 0.1
+    assert {name: getattr(least, name) for name in LEAST if name != "nodes"} == {
+        name: value for name, value in LEAST.items() if name != "nodes"
+    }
+
+
+def test_shrinking_ends_although_everything_breaks_and_when_nothing_smaller_does() -> None:
+    tried: list[Plan] = []
+
+    def never(plan: Plan) -> bool:
+        tried.append(plan)
+        return False
+
+    assert shrink(plan_of(3), never) == plan_of(3)
+    assert len(tried) < ATTEMPTS
+    assert shrink(plan_of(3), lambda _: True).tasks == 1
+
+
+@pytest.mark.replaces_parts
+def test_world_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead_worker_is_not_replaced(monkeypatch)
+    plan = plan_of(3)
+    least = shrink(plan)
+    assert breaks(least)
+    assert least.troubles == ["worker deaths"]
+    assert least.tasks < plan.tasks
+
+
+def test_saved_plan_is_the_same_when_it_is_loaded(tmp_path: Path) -> None:
+    plan = plan_of(11)
+    path = save(plan, tmp_path)
+    assert path.name == "seed-11.json"
+    assert load(path) == plan
