@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -141,6 +144,43 @@ def test_node_stopped_for_long_is_lost_once_and_its_late_answers_are_dropped(
 
 
 # ---- the cluster ---------------------------------------------------------------------------------------------------
+
+IMPATIENT = """
+import argon
+cluster = argon.Cluster(port=0, heartbeat=0.3, dead_after=1.5)
+cluster.start(lambda: print(cluster.address, flush=True))
+"""
+
+
+def test_cluster_stopped_for_more_than_a_heartbeat_takes_nobody_for_dead(
+    network: Network, ledger: Ledger, gate: Gate
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT], stdout=subprocess.PIPE, text=True, env=network.environment
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        node = network.node(address, "one", "--workers", "2")
+        client = network.client(address)
+        running = ledger.submit_many(client.submit, 2, tasks.hold, gate.path)
+        ledger.wait_entered(*running)
+        waiting = ledger.submit_many(client.submit, 20, tasks.mark)
+        session = client.status()["nodes"]
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.0)  # three heartbeats of everybody are due meanwhile, and it has heard none
+        process.send_signal(signal.SIGCONT)
+        gate.open()
+        assert all(future.result(WITHIN_S) for future in running + waiting)
+        ledger.close()
+        numbers = client.status()
+        assert [known["name"] for known in numbers["nodes"]] == [known["name"] for known in session]
+        assert (numbers["counters"]["lost"], numbers["counters"]["requeued"]) == (0, 0)
+        assert node.errors() == ""
+        client.close()
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_cluster_killed_loses_what_was_sent_and_all_come_back_to_the_next_one(
