@@ -14,7 +14,7 @@ _LARGE_BYTES: Final = (32 << 20) - (64 << 10)  # glibc's DEFAULT_MMAP_THRESHOLD_
 def keep_freed_memory() -> None:
     """Makes glibc keep up to 64 MiB of freed memory instead of returning it to the system after each payload.
 
-    Getting it back costs a page fault for every 4 KiB, which is most of what a payload of a MiB costs otherwise. The
+    Getting it back costs a page fault for every 4 KiB, about half of what a payload of a MiB costs otherwise. The
     thresholds follow the largest block that was ever freed (mallopt(3), "dynamic mmap threshold"), so one is made and
     freed here; its pages are never touched. Other C libraries take no notice.
     """

@@ -1,8 +1,8 @@
 """The face for scripts and web workers: threads outside, an event loop on a thread of its own inside.
 
 In: calls from any thread. Out: ``concurrent.futures.Future``s. Calls are packed in the calling thread, and handed to
-the loop in batches; answers are unpacked on the loop's thread, or by the caller that waits for one. It must never let
-a caller wait on that thread.
+the loop in batches; answers are unpacked on the loop's thread, or by the caller that waits for one. Its own calls
+refuse to wait on that thread.
 """
 
 from __future__ import annotations

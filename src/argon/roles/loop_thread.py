@@ -1,8 +1,8 @@
 """The thread that holds a client's connection, for callers on any other thread.
 
 In: packed tasks with their tickets, and cancels, from any thread. Out: each ticket settled with its outcome, once.
-Tasks are handed to the loop in batches. It must never pack a call, which is the callers' work, and never let a caller
-wait on its own thread.
+Tasks are handed to the loop in batches. It must never pack a call, which is the callers' work, and it refuses
+to let its own thread wait.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The future of one task: what callers' threads wait for, and the loop's thread settles.
 
 In: an outcome, from the loop's thread; waits and cancels, from any thread. Out: a ``concurrent.futures.Future`` that
-ends exactly once. It must never let a caller wait on the thread that brings the answers, since then nothing would ever
-be answered again: that is refused.
+ends exactly once. ``result`` and ``exception`` refuse to wait on the thread that brings the answers, since then nothing
+would ever be answered again; the standard library's ``wait`` and ``as_completed`` cannot be kept from it.
 
 Most futures are done before anybody waits for them, so the condition that the standard library makes, locks and
 notifies for each is made here only when somebody looks. What makes this sound: a future without one is ended under the
