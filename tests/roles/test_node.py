@@ -560,3 +560,11 @@ def test_connections_that_break_are_renewed_on_both_sides() -> None:
         cut(net.cluster)
         assert client.with_options(idempotent=True).run(tasks.identity, 1) == 1
         assert client.run(tasks.identity, 2) == 2
+
+
+def test_two_nodes_in_one_process_answer_everything() -> None:
+    """Each has a thread of its own, so nothing that they receive into may be shared."""
+    with network(workers=1) as net, serving(make_node(manager=net.address, workers=1)), net.client() as client:
+        eventually(lambda: client.status()["workers"] == 2)
+        futures = [client.submit(tasks.identity, number) for number in range(3000)]
+        assert [future.result(WITHIN_S) for future in futures] == list(range(3000))

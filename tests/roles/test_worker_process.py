@@ -18,7 +18,7 @@ from tests.support.processes import WITHIN_S, open_descriptors, wait_until_ended
 
 @pytest.fixture
 def process() -> Iterator[WorkerProcess]:
-    process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1")
+    process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     os.kill(process.pid, signal.SIGSTOP)  # it says nothing itself, unless it has already
     yield process
     process.signal(signal.SIGKILL)
@@ -93,7 +93,7 @@ def test_channel_shut_by_a_task_is_a_breach(process: WorkerProcess) -> None:
 
 
 def test_read_leaves_off_after_a_number_of_packets() -> None:
-    process = WorkerProcess(1, "node-1", [], 1 << 30, "mark.1")
+    process = WorkerProcess(1, "node-1", [], 1 << 30, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     try:
         os.kill(process.pid, signal.SIGSTOP)
         header, _ = encode(Outcome(1, Status.COMPLETED, payload=bytes(1 << 24)))
@@ -156,13 +156,13 @@ def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeyp
     before = open_descriptors()
     monkeypatch.setattr(f"argon.roles.worker_process.{broken}", fail)
     with pytest.raises(OSError, match="Too many"):
-        WorkerProcess(1, "node-1", [], 1 << 20, "mark.1")
+        WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     assert open_descriptors() == before
 
 
 def test_buried_process_leaves_nothing_open() -> None:
     before = open_descriptors()
-    process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1")
+    process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     process.signal(signal.SIGKILL)
     process.bury(WITHIN_S)
     assert open_descriptors() == before
@@ -171,4 +171,4 @@ def test_buried_process_leaves_nothing_open() -> None:
 def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with pytest.raises(FileNotFoundError):
-        WorkerProcess(1, "node-1", [], 1 << 20, "mark.1")
+        WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))

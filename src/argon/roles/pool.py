@@ -20,6 +20,7 @@ import msgspec
 
 from argon.protocol.messages import Assign, Outcome
 from argon.roles.guard import Guard
+from argon.roles.inbox import PACKET_BYTES
 from argon.roles.oom import OomCounter
 from argon.roles.worker_process import WorkerProcess
 
@@ -86,6 +87,7 @@ class Pool:
         self._on_ready = on_ready
         self._on_outcomes = on_outcomes
         self._on_exit = on_exit
+        self._block = memoryview(bytearray(PACKET_BYTES))
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, int | asyncio.TimerHandle] = {}
         self._blocked: set[int] = set()
@@ -99,7 +101,7 @@ class Pool:
         """Starts a worker process under this number."""
         try:
             mark = f"{self._guard.mark}.{worker}"
-            process = WorkerProcess(worker, self._node_name, self._include, self._max_payload_bytes, mark)
+            process = WorkerProcess(worker, self._node_name, self._include, self._max_payload_bytes, mark, self._block)
         except OSError as error:
             end = WorkerExit(worker, 0, 1, False, [], [], 0, f"could not be started: {error}")
             self._loop.call_soon(self._report, end)

@@ -27,13 +27,20 @@ from argon.roles.worker_config import WorkerConfig
 
 PACKETS_AT_ONCE: Final = 16
 _FAILED: Final = int(Status.FAILED)  # and 0 is COMPLETED
-# One for all: a new one for each packet costs more than the rest of the read.
-_PACKET: Final = memoryview(bytearray(PACKET_BYTES))
 PACKETS_LEFT_MAX: Final = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
 
 
 class WorkerProcess:
     """A worker process, its channel and its page.
+
+    Args:
+        worker: its number.
+        node: the node's name.
+        include: directories in which it looks for modules first.
+        max_payload_bytes: most bytes of a result.
+        mark: is found in the environment of all that it starts.
+        block: ``PACKET_BYTES`` to receive into, which all processes of one thread share. A new one for each packet
+            costs more than the rest of the read; one that two threads share would mix their answers.
 
     Attributes:
         worker: its number.
@@ -46,13 +53,16 @@ class WorkerProcess:
         reason: what it did wrong, empty for nothing.
     """
 
-    def __init__(self, worker: int, node: str, include: Sequence[str], max_payload_bytes: int, mark: str) -> None:
+    def __init__(
+        self, worker: int, node: str, include: Sequence[str], max_payload_bytes: int, mark: str, block: memoryview
+    ) -> None:
         """Starts the process; raises OSError when the system does not let it."""
         self.worker = worker
         self.ready = False
         self.killed = False
         self.wanted = False
         self.reason = ""
+        self._block = block
         self._framing = Framing(max_payload_bytes)
         self._garbled = False
         self._max_payload_bytes = max_payload_bytes
@@ -99,8 +109,8 @@ class WorkerProcess:
         outcomes: list[Outcome] = []
         for _ in range(0 if self._garbled else packets_max):
             try:
-                size = self.near.recv_into(_PACKET)
-                packet = bytes(_PACKET[:size])
+                size = self.near.recv_into(self._block)
+                packet = bytes(self._block[:size])
             except BlockingIOError:
                 break
             except OSError:
