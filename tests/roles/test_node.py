@@ -568,3 +568,17 @@ def test_two_nodes_in_one_process_answer_everything() -> None:
         eventually(lambda: client.status()["workers"] == 2)
         futures = [client.submit(tasks.identity, number) for number in range(3000)]
         assert [future.result(WITHIN_S) for future in futures] == list(range(3000))
+
+
+def test_tasks_sent_ahead_behind_one_that_takes_unexpectedly_long_run_on_a_free_node(tmp_path: Path) -> None:
+    with network(workers=1) as net, serving(make_node(manager=net.address, workers=1)), net.client() as client:
+        eventually(lambda: client.status()["workers"] == 2)
+        for future in [client.submit(tasks.hold_or_pass) for _ in range(100)]:
+            future.result(WITHIN_S)  # so both nodes are known to need next to nothing for it
+        gate = Gate(tmp_path, task="hold_or_pass")
+        held = client.submit(*gate.call)
+        quick = [client.submit(tasks.hold_or_pass) for _ in range(50)]
+        assert [future.result(WITHIN_S) for future in quick] == ["passed"] * 50
+        assert not held.done()
+        gate.open()
+        assert held.result(WITHIN_S) == "held"

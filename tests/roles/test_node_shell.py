@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from argon.net.memory import MemoryChannel, join
-from argon.protocol.messages import Assign, Drain, Goodbye, Message, Outcome, Register, Welcome
+from argon.protocol.messages import Drain, Goodbye, Message, Outcome, Register, Welcome
 from argon.roles.node_shell import NodeShell
 from argon.roles.pool import Pool
 from argon.settings import NodeSettings
 from tests.support import tasks
+from tests.support.ending import Ending
 from tests.support.in_process import soon, within
 from tests.support.processes import MAX_PAYLOAD_BYTES, ROOT, task, value_of
 
@@ -46,30 +47,14 @@ class ClusterSide:
         return [message for message in self.heard if type(message) is kind]
 
 
-class Life:
-    """The node's side: notes how it is ended. While it ``lives``, a broken invariant ends it."""
-
-    def __init__(self, lives: bool = True) -> None:
-        self.lives = lives
-        self.stops = 0
-        self.errors: list[Exception] = []
-
-    def stopped(self) -> None:
-        self.stops += 1
-
-    def broken(self, error: Exception) -> bool:
-        self.errors.append(error)
-        return self.lives
-
-
-def a_shell(life: Life, workers: int = 1) -> NodeShell:
-    return NodeShell(NodeSettings("here", 1, workers), life.stopped, life.broken)
+def a_shell(ending: Ending, workers: int = 1) -> NodeShell:
+    return NodeShell(NodeSettings("here", 1, workers), ending.stopped, ending.broken)
 
 
 @asynccontextmanager
-async def started(life: Life, workers: int = 1) -> AsyncIterator[NodeShell]:
+async def started(ending: Ending, workers: int = 1) -> AsyncIterator[NodeShell]:
     """A shell with a pool of its own, whose workers are on their way."""
-    shell = a_shell(life, workers)
+    shell = a_shell(ending, workers)
     pool = Pool(
         node_name="here",
         include=[str(ROOT)],
@@ -81,7 +66,7 @@ async def started(life: Life, workers: int = 1) -> AsyncIterator[NodeShell]:
     try:
         shell.start(pool)
         yield shell
-        assert life.errors == []
+        assert ending.errors == []
     finally:
         shell.close("enough")
         pool.close()
@@ -89,14 +74,16 @@ async def started(life: Life, workers: int = 1) -> AsyncIterator[NodeShell]:
 
 def test_tasks_are_handed_to_workers_and_their_answers_to_the_cluster() -> None:
     async def main() -> None:
-        async with started(Life()) as shell:
+        async with started(Ending()) as shell:
             cluster = ClusterSide(shell)
-            assigns: list[Assign] = [task(number, tasks.identity, number) for number in range(20)]
-            cluster.say(WELCOME, *assigns)
-            await soon(lambda: len(cluster.all(Outcome)) == 20)
+            cluster.say(WELCOME)
+            await soon(shell.ready.is_set)
+            for number in range(3):
+                cluster.say(task(number, tasks.identity, number))
+                await soon(lambda count=number + 1: len(cluster.all(Outcome)) == count)
             assert cluster.heard[0] == Register("here", 1)
             outcomes = [message for message in cluster.heard if isinstance(message, Outcome)]
-            assert {outcome.id: value_of(outcome) for outcome in outcomes} == {number: number for number in range(20)}
+            assert {outcome.id: value_of(outcome) for outcome in outcomes} == {number: number for number in range(3)}
 
     within(main())
 
@@ -104,7 +91,7 @@ def test_tasks_are_handed_to_workers_and_their_answers_to_the_cluster() -> None:
 @pytest.mark.parametrize("first", ["welcome", "worker"])
 def test_ready_is_set_when_it_is_welcomed_and_all_workers_can_run(first: str) -> None:
     async def main() -> None:
-        async with started(Life(), workers=2) as shell:
+        async with started(Ending(), workers=2) as shell:
             cluster = ClusterSide(shell)
             if first == "worker":
                 await soon(lambda: shell.state.ready_workers() == 2)
@@ -118,7 +105,7 @@ def test_ready_is_set_when_it_is_welcomed_and_all_workers_can_run(first: str) ->
 
 def test_only_the_link_that_was_welcomed_is_listened_to_until_it_is_lost() -> None:
     async def main() -> None:
-        async with started(Life()) as shell:
+        async with started(Ending()) as shell:
             one, other, third = ClusterSide(shell), ClusterSide(shell), ClusterSide(shell)
             one.say(WELCOME)
             await soon(lambda: one.all(Register))
@@ -138,28 +125,28 @@ def test_only_the_link_that_was_welcomed_is_listened_to_until_it_is_lost() -> No
 
 def test_drain_without_a_cluster_stops_once() -> None:
     async def main() -> None:
-        life = Life()
-        async with started(life) as shell:
+        ending = Ending()
+        async with started(ending) as shell:
             shell.drain(0.0)
             shell.drain(0.0)
-            assert life.stops == 1
+            assert ending.stops == 1
 
     within(main())
 
 
 def test_drain_is_told_to_the_cluster_and_ends_when_that_has_heard_it() -> None:
     async def main() -> None:
-        life = Life()
-        async with started(life) as shell:
+        ending = Ending()
+        async with started(ending) as shell:
             cluster = ClusterSide(shell)
             cluster.say(WELCOME)
             await soon(lambda: cluster.all(Register))
             shell.drain(60.0)
             await soon(lambda: cluster.all(Drain))
-            assert life.stops == 0
+            assert ending.stops == 0
             cluster.say(Drain())
             await soon(lambda: cluster.all(Goodbye))
-            assert life.stops == 1
+            assert ending.stops == 1
 
     within(main())
 
@@ -179,9 +166,9 @@ def answer_before_the_start(shell: NodeShell) -> None:
 @pytest.mark.parametrize("event", [nothing_said, worker_before_the_start, answer_before_the_start])
 def test_what_an_event_raises_ends_the_node(event: Callable[[NodeShell], None]) -> None:
     async def main() -> None:
-        life = Life()
-        event(a_shell(life))
-        assert [type(error) for error in life.errors] in ([IndexError], [AssertionError])
+        ending = Ending()
+        event(a_shell(ending))
+        assert [type(error) for error in ending.errors] in ([IndexError], [AssertionError])
 
     within(main())
 
@@ -189,20 +176,20 @@ def test_what_an_event_raises_ends_the_node(event: Callable[[NodeShell], None]) 
 @pytest.mark.parametrize("event", [nothing_said, worker_before_the_start, answer_before_the_start])
 def test_what_an_event_raises_after_the_end_is_raised_where_it_happens(event: Callable[[NodeShell], None]) -> None:
     async def main() -> None:
-        life = Life(lives=False)
-        shell = a_shell(life)
+        ending = Ending(lives=False)
+        shell = a_shell(ending)
         with pytest.raises((IndexError, AssertionError)) as caught:
             event(shell)
-        assert life.errors == [caught.value]
+        assert ending.errors == [caught.value]
 
     within(main())
 
 
 def test_what_the_node_calls_is_left_for_it_to_guard() -> None:
     async def main() -> None:
-        life = Life()
+        ending = Ending()
         with pytest.raises(AssertionError):
-            a_shell(life).drain(0.0)
-        assert life.errors == []
+            a_shell(ending).drain(0.0)
+        assert ending.errors == []
 
     within(main())

@@ -809,6 +809,29 @@ def test_short_tasks_are_sent_a_little_ahead_and_long_ones_are_not() -> None:
     assert ahead(0.1) == 1
 
 
+def test_node_that_gave_a_task_back_is_sent_nothing_ahead_until_it_ends_one() -> None:
+    cluster, client, node = busy_cluster()
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.01))
+    cluster.say(client, submit(1), submit(2))
+    first, ahead = cluster.heard(node, Assign)[1:]
+    cluster.say(node, Outcome(ahead.id, Status.LOST, Entered.NO, ahead.attempt))
+    assert len(cluster.heard(node, Assign)) == 3, "it waits in the queue now"
+    cluster.say(client, submit(3))
+    assert len(cluster.heard(node, Assign)) == 3
+    cluster.say(node, completed(first, run_s=0.01))
+    assert [assign.id for assign in cluster.heard(node, Assign)[3:]] == [ahead.id, ahead.id + 1], "one runs, one ahead"
+
+
+def test_task_that_one_node_gave_back_goes_to_another_that_is_free() -> None:
+    cluster, client, node = busy_cluster()
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.01))
+    cluster.say(client, submit(1), submit(2))
+    ahead = cluster.heard(node, Assign)[-1]
+    other = cluster.node(workers=1)
+    cluster.say(node, Outcome(ahead.id, Status.LOST, Entered.NO, ahead.attempt))
+    assert [(assign.id, assign.attempt) for assign in cluster.heard(other, Assign)] == [(ahead.id, 2)]
+
+
 def test_kinds_never_measured_are_not_sent_ahead() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.0001))

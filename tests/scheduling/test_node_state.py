@@ -21,6 +21,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Spawn, Stop
+from argon.scheduling.node_state import GIVE_BACK_AFTER_S
 from argon.scheduling.workers import GIVE_AHEAD_MAX, RECALL_AFTER_S, WorkerEnd
 from tests.support.drivers import CLUSTER, NodeDriver, detail, submit
 
@@ -31,11 +32,11 @@ def ready_node(workers: int = 1, **settings: object) -> NodeDriver:
     return node
 
 
-def quick_node(workers: int = 1) -> NodeDriver:
-    """A node that knows that its tasks are very short, so that it gives workers a few ahead."""
+def quick_node(workers: int = 1, run_s: float = 0.00004) -> NodeDriver:
+    """A node that knows how long its tasks take, by default very short, so that it gives workers some ahead."""
     node = ready_node(workers)
     node.assign(1000)
-    node.answer(node.all(Give)[0].worker, 1, run_s=0.00004)
+    node.answer(node.all(Give)[0].worker, 1, run_s=run_s)
     return node
 
 
@@ -305,8 +306,8 @@ def test_worker_that_ignores_the_signal_is_killed_by_force_after_kill_after(kill
 def test_task_that_expires_in_the_buffer_never_starts() -> None:
     node = ready_node()
     node.assign(1)
-    node.assign(2, timeout_s=1.0)
-    node.wait(1.1)
+    node.assign(2, timeout_s=0.5 * GIVE_BACK_AFTER_S)
+    node.wait(0.6 * GIVE_BACK_AFTER_S)
     outcome = node.answers()[2]
     assert (outcome.status, outcome.entered) == (Status.EXPIRED, Entered.NO)
     node.answer(1, 1)
@@ -468,9 +469,7 @@ def test_worker_that_speaks_is_not_silent() -> None:
 
 
 def test_free_worker_relieves_the_one_in_which_a_task_waits() -> None:
-    node = ready_node(2)
-    node.assign(1000)
-    node.answer(1, 1, run_s=0.01)
+    node = quick_node(2, run_s=0.01)
     for id_ in range(4):
         node.assign(id_)
     first, second = node.given(1)[1:], node.given(2)
@@ -484,15 +483,43 @@ def test_free_worker_relieves_the_one_in_which_a_task_waits() -> None:
 
 
 def test_free_worker_takes_what_waits_in_the_buffer_before_it_relieves_another() -> None:
-    node = ready_node(2)
-    node.assign(1000)
-    node.answer(1, 1, run_s=0.01)
+    node = quick_node(2, run_s=0.01)
     for id_ in range(5):
         node.assign(id_)
     for sequence in node.given(1)[1:3]:
         node.answer(1, sequence, run_s=0.01)
     assert len(node.given(1)) == 1 + 3
     assert not node.all(Recall)
+
+
+def test_what_no_worker_takes_for_a_while_goes_back_to_the_cluster_unbegun() -> None:
+    node = quick_node(run_s=0.01)
+    for id_ in (1, 2, 3):
+        node.assign(id_)
+    running, ahead = node.given(1)[1:]
+    node.wait(0.5 * GIVE_BACK_AFTER_S)
+    assert node.answers() == {1000: node.answers()[1000]}
+    assert Recall(1) in node.all(Recall)
+    node.recalled(1, unstarted=[ahead])
+    node.wait(GIVE_BACK_AFTER_S)
+    outcomes = node.answers()
+    assert {id_: (o.status, o.entered) for id_, o in outcomes.items() if id_ != 1000} == {
+        2: (Status.LOST, Entered.NO),
+        3: (Status.LOST, Entered.NO),
+    }
+    node.answer(1, running)
+    assert node.answers()[1].status == Status.COMPLETED
+
+
+def test_nothing_goes_back_while_workers_take_what_waits() -> None:
+    node = quick_node(run_s=0.02)
+    for id_ in range(1, 8):
+        node.assign(id_)
+    for position in range(1, 6):
+        node.wait(0.8 * GIVE_BACK_AFTER_S)
+        node.recalled(1)
+        node.answer(1, node.given(1)[position], run_s=0.02)
+    assert all(outcome.status == Status.COMPLETED for outcome in node.answers().values())
 
 
 # --- recycling --------------------------------------------------------------------------------------------------------

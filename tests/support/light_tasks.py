@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -22,6 +23,25 @@ def hold(started: str, go: str) -> str:
     _write(started)
     _read(go)
     return "held"
+
+
+def hold_or_pass(*pipes: str) -> str:
+    """As ``hold`` with two pipes; without them it is done at once. So what it takes cannot be predicted."""
+    return hold(*pipes) if pipes else "passed"
+
+
+def page_faults() -> int:
+    """How many pages the process has to ask for again while payloads of 4 MiB come and go."""
+
+    def payloads() -> None:
+        for _ in range(20):
+            payload = [b"x" * (250 << 10) for _ in range(16)]
+            del payload
+
+    payloads()  # the first ones are new to every process
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    payloads()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 def hold_against_sigterm(started: str, go: str) -> str:

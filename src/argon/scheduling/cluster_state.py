@@ -311,8 +311,8 @@ class ClusterState:
         if task is None or task.attempt != m.attempt:
             self._ledger.stale_answers += 1
             return
-        self._membership.release(member, task)
         status = m.status
+        self._membership.release(member, task, given_back=status == _LOST)
         if status <= _FAILED:
             if status == _COMPLETED:
                 member.note_run(task, m.run_s, self._fleet, now)

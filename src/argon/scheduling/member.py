@@ -2,7 +2,8 @@
 
 Room is one task for each ready worker, and a little work ahead: as much as the node's workers are predicted to finish
 within ``WORK_AHEAD_S``, or one task of up to ``AHEAD_S`` for each, so that they never wait for the network and no task
-waits long behind another while a different node is free. Of a kind that was never measured nothing is sent ahead.
+waits long behind another while a different node is free. Of a kind that was never measured nothing is sent ahead, nor
+to a node that has just given a task back because its workers take longer than predicted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ def is_node_name(name: str) -> bool:
 
 
 class Member:
-    """One registration of a node. ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds."""
+    """One registration of a node.
+
+    ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
+    a task back until it ends one.
+    """
 
     __slots__ = (
         "peer",
@@ -33,6 +38,7 @@ class Member:
         "incarnation",
         "workers",
         "draining",
+        "held_up",
         "work_s",
         "tasks",
         "times",
@@ -49,6 +55,7 @@ class Member:
         self.incarnation = incarnation
         self.workers = workers
         self.draining = False
+        self.held_up = False
         self.work_s = 0.0
         self.tasks: dict[int, Task] = {}
         self.times: ServiceTimes = ServiceTimes()
@@ -64,7 +71,7 @@ class Member:
 
     def has_room_ahead(self, seconds: float) -> bool:
         """Whether one more task of ``seconds`` may be sent although no worker is free."""
-        if self.draining:
+        if self.draining or self.held_up:
             return False
         if self.work_s + seconds <= WORK_AHEAD_S * self.workers:
             return len(self.tasks) < AHEAD_MAX_PER_WORKER * self.workers

@@ -57,9 +57,10 @@ class Membership:
         member.take(task, predicted_s)
         self.in_flight += 1
 
-    def release(self, member: Member, task: Task) -> None:
-        """Takes a task off a node."""
+    def release(self, member: Member, task: Task, given_back: bool = False) -> None:
+        """Takes a task off a node, which has ended it or given it back."""
         member.release(task)
+        member.held_up = given_back
         self.in_flight -= 1
 
     def set_workers(self, member: Member, workers: int) -> None:

@@ -3,8 +3,9 @@
 In: what the cluster says, what workers answer, that they start and end, and when. Out: effects, in order. It must
 never do I/O, read a clock, or look into a payload.
 
-Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next. Before a worker is
-killed its other tasks are recalled, so that only the one it is running is affected.
+Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next; what no worker takes
+for ``GIVE_BACK_AFTER_S`` came by a wrong prediction, and goes back to the cluster. Before a worker is killed its other
+tasks are recalled, so that only the one it is running is affected.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from argon.settings import NodeSettings
 
 Effects: TypeAlias = list[NodeEffect]
 RESPAWN_MAX_S: Final = 5.0
+GIVE_BACK_AFTER_S: Final = 0.05
 _COMPLETED: Final = int(Status.COMPLETED)
 
 
@@ -54,6 +56,7 @@ class NodeState:
         self._workers = Workers(settings.workers, settings.max_requests)
         self._tasks: dict[int, NodeTask] = {}
         self._buffer = NodeBuffer()
+        self._give_back_at = inf
         self._deadlines: list[tuple[float, int, NodeTask]] = []
         self._sequence = 0
         self._crashes = 0
@@ -191,6 +194,9 @@ class NodeState:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task and task.doom is None:
                 self._end_early(task, Status.EXPIRED, effects)
+        if self._give_back_at <= now:
+            for task in self._buffer.clear():
+                self._answer(task, Status.LOST, Entered.NO, "no worker of its node was free for it", effects)
         while self._respawns and self._respawns[0] <= now:
             heappop(self._respawns)
             effects.append(Spawn(self._workers.add()))
@@ -218,6 +224,7 @@ class NodeState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(min(self._liveness.next_deadline(), self._drain_until), self._workers.next_deadline())
+        moment = min(moment, self._give_back_at)
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         if self._respawns:
@@ -276,10 +283,13 @@ class NodeState:
         while (task := self._buffer.peek()) is not None:
             slot = self._workers.next_for(task)
             if slot is None:
+                self._give_back_at = min(self._give_back_at, now + GIVE_BACK_AFTER_S)
                 return
             self._buffer.remove(task)
+            self._give_back_at = inf
             self._workers.give(slot, task, now)
             effects.append(Give(slot.worker, task.assign, not task.is_short()))
+        self._give_back_at = inf
         laden = self._workers.laden()
         if laden is not None:
             effects.append(_recall(laden))
