@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -38,23 +39,24 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[socket.AddressFamily]:
     return families
 
 
-async def dial(address: str) -> None:
-    """Connects, without waiting for a welcome that nobody will give."""
-    nothing = {"on_up": lambda *_: None, "on_messages": lambda *_: None, "on_down": lambda *_: None}
-    dialling = asyncio.create_task(Dialer(address, Role.CLIENT, SECRET, **nothing).connect())
-    await soon(lambda: Family.seen)
-    dialling.cancel()
-    await asyncio.wait([dialling])
+def dial(host: str, until: socket.AddressFamily) -> None:
+    """Listens and connects, until somebody has come in this way; nobody will ever be welcomed."""
+
+    async def main() -> None:
+        server, address = await listen(host, 0, Family)
+        nothing = {"on_up": lambda *_: None, "on_messages": lambda *_: None, "on_down": lambda *_: None}
+        with closing(server):
+            dialling = asyncio.create_task(Dialer(address, Role.CLIENT, SECRET, **nothing).connect())
+            await soon(lambda: until in Family.seen)
+            dialling.cancel()
+            await asyncio.wait([dialling])
+
+    within(main())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_dialler_on_the_same_machine_comes_over_the_unix_socket(seen: list[socket.AddressFamily], host: str) -> None:
-    async def main() -> None:
-        server, address = await listen(host, 0, Family)
-        with closing(server):
-            await dial(address)
-
-    within(main())
+    dial(host, until=socket.AF_UNIX)
     assert seen == [socket.AF_UNIX]
 
 
@@ -62,13 +64,7 @@ def test_dialler_comes_over_tcp_where_nobody_listens_beside(
     seen: list[socket.AddressFamily], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("argon.net.listener.listen_beside", lambda *_: None)
-
-    async def main() -> None:
-        server, address = await listen("127.0.0.1", 0, Family)
-        with closing(server):
-            await dial(address)
-
-    within(main())
+    dial("127.0.0.1", until=socket.AF_INET)
     assert seen == [socket.AF_INET]
 
 
@@ -76,14 +72,8 @@ def test_listener_of_another_user_is_passed_over(
     seen: list[socket.AddressFamily], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shortcut, "_listening_user", lambda _: 54321)
-
-    async def main() -> None:
-        server, address = await listen("127.0.0.1", 0, Family)
-        with closing(server):
-            await dial(address)
-
-    within(main())
-    assert socket.AF_INET in seen
+    dial("127.0.0.1", until=socket.AF_INET)
+    assert set(seen) <= {socket.AF_UNIX, socket.AF_INET}  # it has looked, and gone away again
 
 
 def test_kernel_says_whose_process_listens() -> None:
@@ -156,3 +146,13 @@ def test_tasks_of_any_size_come_back_either_way(net: Network, monkeypatch: pytes
     with net.client() as client:
         for size_bytes in (0, 1, 1 << 16, 3 << 20):
             assert client.run("tests.support.light_tasks:identity", b"x" * size_bytes) == b"x" * size_bytes
+
+
+def test_large_payloads_have_room_in_the_socket(net: Network) -> None:
+    most = int(Path("/proc/sys/net/core/wmem_max").read_text())
+    with net.client() as client:
+        channel = client._thread._shell._channel
+        assert channel is not None
+        assert channel._transport is not None
+        sock = channel._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * min(1 << 20, most)  # the kernel doubles it

@@ -16,28 +16,10 @@ from argon.protocol.messages import Goodbye, Heartbeat, Message, Welcome
 from argon.roles.cluster_shell import ClusterShell
 from argon.scheduling.effects import Close, Send
 from argon.settings import ClusterSettings
+from tests.support.ending import Ending
 from tests.support.in_process import within
 
 Reads = list[list[Message]]
-
-
-class Ending:
-    """The cluster's side: notes how it is ended. While it ``lives``, a broken invariant ends it."""
-
-    def __init__(self, lives: bool = True) -> None:
-        self.lives = lives
-        self.stops = 0
-        self.errors: list[Exception] = []
-
-    def stopped(self) -> None:
-        self.stops += 1
-
-    def stopped_badly(self) -> None:
-        raise AssertionError("a task is in two rooms")
-
-    def broken(self, error: Exception) -> bool:
-        self.errors.append(error)
-        return self.lives
 
 
 def a_shell(ending: Ending, on_stop: Callable[[], None] | None = None) -> ClusterShell:

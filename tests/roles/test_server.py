@@ -255,17 +255,20 @@ def test_drain_timeout_may_be_zero_or_any_time(value: float) -> None:
     Plain(value)
 
 
-def test_garbage_is_left_alone_only_in_a_process_of_its_own() -> None:
+def test_memory_is_kept_and_garbage_left_alone_only_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+    monkeypatch.setattr("argon.roles.server.keep_freed_memory", lambda: kept.append("kept"))
     gc.set_threshold(700)
     before = gc.get_threshold()
     role = Plain()
     thread = Serving(role)
     role.shutdown()
     thread.join()
-    assert gc.get_threshold() == before
+    assert (gc.get_threshold(), kept) == (before, [])
     other = Plain()
     other.start(other.shutdown)
     assert gc.get_threshold()[0] > before[0]
+    assert kept == ["kept"]
 
 
 def test_own_loop_is_closed_after_the_run_and_gives_the_value() -> None:
