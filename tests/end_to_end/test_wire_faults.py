@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import wait
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_slow_network_kills_nobody(between: Between) -> None:
     assert list(between.client.map(tasks.identity, range(20))) == list(range(20))
     assert between.direct.status()["counters"]["lost"] == 0
     assert (between.node.accepted, between.wire.accepted) == (1, 1), "nobody had to connect again"
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_payload_that_takes_longer_than_a_silence_may_last_kills_nobody(between: Between, direction: str) -> None:
+    for proxy in (between.node, between.wire):
+        getattr(proxy, direction).delay_s = 0.08  # for each 64 KiB
+    blob = os.urandom(1_200_000)
+    assert between.client.run(tasks.identity, blob) == blob
+    assert (between.node.accepted, between.wire.accepted) == (1, 1), "nobody had to connect again"
+    for proxy in (between.node, between.wire):
+        assert getattr(proxy, direction).fired * 0.08 > DEAD_AFTER_S
 
 
 def test_connection_cut_inside_a_frame_loses_that_task_and_no_other(between: Between) -> None:

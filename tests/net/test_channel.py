@@ -18,7 +18,7 @@ from argon.net.security import make_token, parse_token
 from argon.protocol.codec import HEADER, encode
 from argon.protocol.framing import Framing
 from argon.protocol.handshake import MAGIC, VERSION, ClusterHandshake, PeerHandshake, Role
-from argon.protocol.messages import Announced, Cancel, Goodbye, Heartbeat, Message, StatusReply, Submit
+from argon.protocol.messages import Announced, Cancel, Drain, Goodbye, Heartbeat, Message, StatusReply, Submit
 from argon.settings import MAX_CONTROL_BYTES
 from tests.support.in_process import WITHIN_S, soon, within
 
@@ -373,7 +373,7 @@ def test_message_right_behind_the_proof_is_not_lost(run: Run) -> None:
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (HEADER.pack(0, 0xEE, 0, 0, 1, 0.0, 0.0, 0, 0), "frame type 238 is unknown"),
+        (HEADER.pack(0, 0x3E, 0, 0, 1, 0.0, 0.0, 0, 0), "frame type 62 is unknown"),
         (HEADER.pack(MAX_CONTROL_BYTES + 1, 19, 0, 0, 1, 0.0, 0.0, 0, 0), "the limit is"),
         (HEADER.pack(0xFFFFFFFF, 3, 0, 0, 1, 0.0, 0.0, 0, 0), "the limit is"),
         (HEADER.pack(0, 1, 99, 0, 1, 0.0, 0.0, 0, 0), "priority 99"),
@@ -412,14 +412,14 @@ def test_end_between_frames_is_no_fault(run: Run) -> None:
     run(main())
 
 
-def test_large_payload_is_announced_first_and_comes_whole(run: Run) -> None:
+def test_large_payload_is_announced_first_and_comes_whole_behind_what_is_small(run: Run) -> None:
     payload = os.urandom(3 << 20)
 
     async def main() -> None:
         async with pair() as (ours, theirs):
             theirs.say(submit(1, payload), submit(2))
             await soon(lambda: len(ours.messages) == 3)
-            announced, first, second = ours.messages
+            second, announced, first = ours.messages
             assert isinstance(announced, Announced)
             assert announced.size_bytes == len(payload)
             assert isinstance(first, Submit)
@@ -443,6 +443,29 @@ def test_payload_that_is_discarded_does_not_come_and_what_is_behind_it_does(run:
             assert end.messages[1] == submit(2)
 
     run(main())
+
+
+def test_bytes_that_are_no_whole_message_yet_are_reported_as_a_sign_of_life(run: Run) -> None:
+    async def main() -> None:
+        async with listening() as side, stranger(side) as (reader, writer):
+            await shake(reader, writer)
+            end = await side.end()
+            writer.write(frame(submit(1))[:5])
+            await soon(lambda: end.reads)
+            assert end.reads == [[]]
+
+    run(main())
+
+
+async def shaken(end: End) -> None:
+    """The handshake, said to a channel with a fake transport."""
+    peer = PeerHandshake(TOKEN, Role.CLIENT, os.urandom(32))
+    transport = end.channel._transport
+    assert isinstance(transport, FakeTransport)
+    end.channel.data_received(peer.opening())
+    while not peer.done:
+        answer, transport.written = b"".join(transport.written), []
+        end.channel.data_received(peer.feed(answer))
 
 
 class FakeTransport(asyncio.Transport):
@@ -487,7 +510,35 @@ def test_flush_joins_what_is_small_and_never_copies_what_is_large() -> None:
         assert any(piece is large for piece in transport.written)
         assert any(piece is chunks[1] for piece in transport.written)
         messages = Framing(MAX_PAYLOAD_BYTES).feed(b"".join(transport.written))
-        assert [m.id for m in messages if isinstance(m, Submit)] == [1, 2, 3, 4]
+        assert [m.id for m in messages if isinstance(m, Submit)] == [1, 4, 2, 3]
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
+def test_what_is_small_passes_what_is_large_and_goodbye_comes_last() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        await shaken(end)
+        transport.written.clear()
+        end.channel.pause_writing()
+        end.say(submit(1, bytes(3 << 20)), submit(2))
+        assert end.channel.pending
+        assert len(transport.written) == 1, "the transport has asked for no more"
+        end.channel.resume_writing()
+        end.say(submit(3, bytes(3 << 20)))
+        end.channel.pause_writing()
+        end.say(submit(4, bytes(3 << 20)), Heartbeat(), Cancel(4), Drain())
+        end.channel.close("enough")
+        framing, said = Framing(MAX_PAYLOAD_BYTES), []
+        for piece in transport.written:
+            said += framing.feed(bytes(piece))
+        assert [m.id if isinstance(m, Submit) else type(m) for m in said if not isinstance(m, Announced)] == [
+            *(2, 1, 3, Heartbeat, 4, Cancel, Drain, Goodbye)
+        ]
+        assert not end.channel.pending
         end.channel.connection_lost(None)
 
     asyncio.run(main())

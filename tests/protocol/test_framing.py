@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argon.protocol.codec import HEADER, HEADER_BYTES, ProtocolViolation, encode
+from argon.protocol.codec import FRAGMENT, FRAGMENTED, HEADER, HEADER_BYTES, SUBMIT, ProtocolViolation, encode
 from argon.protocol.framing import WHOLE_BYTES, Framing
 from argon.protocol.messages import (
     Announced,
@@ -223,6 +223,40 @@ def test_limit_that_is_learned_later_holds_from_then_on(size: int) -> None:
 def test_control_message_larger_than_the_payload_limit_is_read(places: list[int]) -> None:
     reply = StatusReply(b"x" * (WHOLE_BYTES + 5000))
     assert parse(cut(to_bytes(reply, Heartbeat()), places), max_payload_bytes=100) == [reply, Heartbeat()]
+
+
+def fragmented(length: int) -> bytes:
+    return HEADER.pack(length, SUBMIT | FRAGMENTED, 2, 0, 7, 0.0, 0.0, 0, 0)
+
+
+def fragment(length: int) -> bytes:
+    return HEADER.pack(length, FRAGMENT, 0, 0, 0, 0.0, 0.0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (fragment(5), "a fragment of 5 bytes, where 0 are missing"),
+        (fragmented(LARGE) + fragment(0), "a fragment of 0 bytes"),
+        (fragmented(LARGE) + fragment(LARGE + 1), "a fragment of"),
+        (fragmented(WHOLE_BYTES), "it must come whole"),
+        (fragmented(LARGE) + fragmented(LARGE), "inside another"),
+        (fragmented(LARGE) + HEADER.pack(LARGE, 3, 0, 0, 1, 0.0, 0.0, 0, 0), "inside another"),
+        (HEADER.pack(LARGE, 0x50, 0, 0, 0, 0.0, 0.0, 0, 0) + bytes(LARGE), "frame type 80 is unknown"),
+        (HEADER.pack(LARGE, 0x90, 0, 0, 0, 0.0, 0.0, 0, 0) + fragment(LARGE) + bytes(LARGE), "cannot be read"),
+        (HEADER.pack(LARGE, 0xC0, 0, 0, 0, 0.0, 0.0, 0, 0) + fragment(LARGE) + bytes(LARGE), "frame type 64"),
+    ],
+)
+def test_fragments_that_do_not_fit_are_a_violation(data: bytes, says: str) -> None:
+    with pytest.raises(ProtocolViolation, match=says):
+        parse([data, b""])
+
+
+def test_fragmented_submit_over_the_payload_limit_is_reported_and_skipped_and_what_is_between_is_read() -> None:
+    half = fragment(LARGE) + bytes(LARGE)
+    data = fragmented(2 * LARGE) + half + to_bytes(Heartbeat()) + half + to_bytes(Cancel(9))
+    for places in ([], range(0, len(data), 997)):
+        assert parse(cut(data, places), 1000) == [Oversized(7, 2 * LARGE), Heartbeat(), Cancel(9)]
 
 
 def test_declared_length_allocates_nothing() -> None:

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias, cast
 
 from argon.protocol.codec import ProtocolViolation, encode
+from argon.protocol.fragments import Fragments
 from argon.protocol.framing import Framing
 from argon.protocol.handshake import ClusterHandshake, HandshakeFailed, PeerHandshake, Role
 from argon.protocol.messages import Goodbye, Message
 from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
 
 LARGE_BYTES: Final = 64 << 10
+_AHEAD_BYTES: Final = 1 << 20  # enough for the transport to be busy until it asks for more
 _CLOSE_PATIENCE_S: Final = 5.0
 _UNIX_SEND_BUFFER_BYTES: Final = 1 << 20
 
@@ -34,7 +36,8 @@ class Channel:
         handshake: proves the token; the accepting or the dialling one.
         max_payload_bytes: most bytes of one payload that may come in.
         on_open: called once the token is proved.
-        on_messages: called with the messages of one read, in order.
+        on_messages: called with the messages of one read, in order; with none when something has come and is no whole
+            message yet.
         on_lost: called once, when the connection is gone or was never opened, with the reason.
         hold_back: stop reading from the peer while it does not read what was sent to it.
 
@@ -62,8 +65,10 @@ class Channel:
         self._hold_back = hold_back
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._out: list[bytes | memoryview] = []
-        self._out_large = False
+        self._out: list[bytes] = []
+        self._behind: Fragments | None = None
+        self._paused = False
+        self._stuck = False
         self._written_bytes = 0
         self._drained_bytes = -1  # nothing is known yet
         self._reason = ""
@@ -76,44 +81,36 @@ class Channel:
     @property
     def pending(self) -> bool:
         """Whether something was sent and not flushed."""
-        return bool(self._out)
+        return bool(self._out) or self._behind is not None
 
     def send(self, message: Message) -> None:
-        """Puts a message behind those sent before; ``flush`` writes them all at once."""
+        """Says something; ``flush`` writes all at once. What is small may leave before what is large."""
         header, payload = encode(message)
-        out = self._out
-        out.append(header)
-        if isinstance(payload, bytes):
-            if payload:
-                out.append(payload)
-                if len(payload) >= LARGE_BYTES:
-                    self._out_large = True
-        else:
-            out.extend(payload)
-            self._out_large = True
+        behind = self._behind
+        small = isinstance(payload, bytes) and len(payload) < LARGE_BYTES
+        if not small or (behind is not None and not behind.passes(message)):
+            if behind is None:
+                self._behind = behind = Fragments()
+            behind.put(message, header, payload)
+            return
+        self._out.append(header)
+        if payload:
+            self._out.append(cast(bytes, payload))
 
     def flush(self) -> None:
-        """Writes what was sent: small pieces joined, large ones as they are, never copied."""
+        """Writes what is small, joined, and of what is large as much as the transport takes, never copied."""
         out, self._out = self._out, []
         transport = self._transport
-        if transport is None or not out or transport.is_closing():
+        if transport is None or transport.is_closing():
             return
-        if not self._out_large:
+        if out:
             data = b"".join(out)
             self._written_bytes += len(data)
             transport.write(data)
-            return
-        self._out_large = False
-        small: list[bytes | memoryview] = []
-        for piece in out:
-            self._written_bytes += len(piece)
-            if len(piece) < LARGE_BYTES:
-                small.append(piece)
-                continue
-            transport.write(b"".join(small))
-            transport.write(piece)
-            small.clear()
-        transport.write(b"".join(small))
+        if self._behind is not None:
+            self._write_behind(transport, self._behind)
+        if self._paused:
+            self._weigh(transport)
 
     def discard_payload(self) -> None:
         """Does not keep the payload that the peer has announced."""
@@ -132,6 +129,8 @@ class Channel:
         if self._handshake is None:
             self.send(Goodbye(reason))
             self.flush()
+            if self._behind is not None:
+                self._write_behind(transport, self._behind, everything=True)
         transport.close()
         self._watch(_CLOSE_PATIENCE_S, transport.abort)
 
@@ -163,7 +162,7 @@ class Channel:
         if self._reason:  # it was ended before it began
             transport.abort()
             return
-        transport.set_write_buffer_limits(high=OUT_BUFFER_BYTES)
+        transport.set_write_buffer_limits(high=min(_AHEAD_BYTES, OUT_BUFFER_BYTES))
         self._watch(HELLO_TIMEOUT_S, lambda: self.abort("no handshake in time"))
         if isinstance(self._handshake, PeerHandshake):
             transport.write(self._handshake.opening())
@@ -173,13 +172,13 @@ class Channel:
             data = self._shake_hands(self._handshake, data)
             if not data:
                 return
+        framing = self._framing
         try:
-            messages = self._framing.feed(data)
+            self._on_messages(self, framing.feed(data))
+            while framing.stopped:
+                self._on_messages(self, framing.feed(b""))
         except ProtocolViolation as violation:
             self.close(violation.reason)
-            return
-        if messages:
-            self._on_messages(self, messages)
 
     def eof_received(self) -> None:
         """Nothing more will come: the transport closes, and says so next."""
@@ -194,18 +193,17 @@ class Channel:
         self._on_lost(self, reason)
 
     def pause_writing(self) -> None:
-        assert self._transport is not None
-        if self._hold_back:
-            self.held_back = True
-            self._transport.pause_reading()
-        self._expect_progress()
+        self._paused = True
 
     def resume_writing(self) -> None:
-        if self._timer is not None and self._transport is not None and not self._transport.is_closing():
-            self._timer.cancel()
-        if self.held_back and self._transport is not None:
-            self.held_back = False
-            self._transport.resume_reading()
+        self._paused = False
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._behind is not None:
+            self._write_behind(transport, self._behind)
+        if self._stuck:
+            self._weigh(transport)
 
     # ---- private ------------------------------------------------------------------------------------------------
 
@@ -231,6 +229,43 @@ class Channel:
             self._timer.cancel()
         self._on_open(self)
         return handshake.rest
+
+    def _write_behind(self, transport: asyncio.Transport, behind: Fragments, everything: bool = False) -> None:
+        """Writes what is large until the transport has enough."""
+        while everything or not self._paused:
+            pieces = behind.take()
+            if not pieces:
+                self._behind = None
+                return
+            small: list[bytes | memoryview] = []
+            for piece in pieces:
+                self._written_bytes += len(piece)
+                if len(piece) < LARGE_BYTES:
+                    small.append(piece)
+                    continue
+                transport.write(b"".join(small))
+                transport.write(piece)
+                small.clear()
+            transport.write(b"".join(small))
+
+    def _weigh(self, transport: asyncio.Transport) -> None:
+        """Holds back a peer that does not take what is sent to it, and lets it go on when it has."""
+        unsent = transport.get_write_buffer_size()
+        if self._behind is not None:
+            unsent += self._behind.size_bytes
+        if not self._stuck and unsent > OUT_BUFFER_BYTES:
+            self._stuck = True
+            if self._hold_back:
+                self.held_back = True
+                transport.pause_reading()
+            self._expect_progress()
+        elif self._stuck and unsent <= OUT_BUFFER_BYTES // 4:
+            self._stuck = False
+            if self._timer is not None:
+                self._timer.cancel()
+            if self.held_back:
+                self.held_back = False
+                transport.resume_reading()
 
     def _expect_progress(self) -> None:
         """A peer that takes nothing of a full buffer for a while is cut off."""

@@ -5,7 +5,8 @@ and never raise anything but ProtocolViolation for bytes from outside.
 
 Every frame is a header of 32 bytes and a body of ``length`` bytes. Tasks and outcomes keep all their fields in the
 header, so that one ``struct`` call reads them and the body is the opaque payload. The rare control messages have a
-msgpack body.
+msgpack body. The header of a large one may come alone, marked as fragmented; its body follows in fragments, with other
+frames between them.
 
     offset  0       4     5     6        8   16  20  24  28
             length  type  code  attempt  id  a   b   c   d        (u32 u8 u8 u16 u64 f32 f32 u32 u32, little endian)
@@ -51,6 +52,8 @@ ASSIGN: Final = 2
 OUTCOME: Final = 3
 CANCEL: Final = 4
 STILL_RUNNING: Final = 5
+FRAGMENT: Final = 0x40
+FRAGMENTED: Final = 0x80
 _CONTROL_TYPES: dict[int, type[Any]] = {
     16: Welcome,
     17: Register,
@@ -63,6 +66,7 @@ _CONTROL_TYPES: dict[int, type[Any]] = {
 }
 _CONTROL_NUMBERS: Final = {cls: number for number, cls in _CONTROL_TYPES.items()}
 
+_TYPE_AT: Final = 4
 _IDEMPOTENT: Final = 0x80
 _pack: Final = HEADER.pack
 
@@ -93,6 +97,16 @@ def encode(message: Message) -> tuple[bytes, Payload]:
         return _pack(0, STILL_RUNNING, 0, 0, message.id, 0.0, 0.0, 0, 0), b""
     body = msgspec.msgpack.encode(message)
     return _pack(len(body), _CONTROL_NUMBERS[type(message)], 0, 0, 0, 0.0, 0.0, 0, 0) + body, b""
+
+
+def fragmented(header: bytes) -> bytes:
+    """The header of a frame whose body follows in fragments."""
+    return header[:_TYPE_AT] + bytes([header[_TYPE_AT] | FRAGMENTED]) + header[_TYPE_AT + 1 :]
+
+
+def fragment_header(size_bytes: int) -> bytes:
+    """What precedes the next piece of a fragmented body."""
+    return _pack(size_bytes, FRAGMENT, 0, 0, 0, 0.0, 0.0, 0, 0)
 
 
 def encode_detail(detail: Detail) -> bytes:

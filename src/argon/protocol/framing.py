@@ -1,16 +1,26 @@
 """The bytes of one connection to messages.
 
-In: bytes as they arrive, split anywhere. Out: whole messages, in order. It must never allocate by a declared length,
-and never keep more of an unannounced frame than ``WHOLE_BYTES``: of a larger Submit it first reports the header
-(Announced), so that admission is decided before the payload is kept, and then collects the payload in the chunks in
-which it comes.
+In: bytes as they arrive, split anywhere. Out: whole messages, in the order in which they are complete. It must never
+allocate by a declared length, and never keep more of an unannounced frame than ``WHOLE_BYTES``: of a larger Submit it
+first reports the header (Announced), so that admission is decided before the payload is kept, and then collects the
+payload in the chunks in which it comes. One frame at most is open like that; between its fragments others come.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from argon.protocol.codec import ASSIGN, HEADER_BYTES, OUTCOME, SUBMIT, ProtocolViolation, decode, read_header
+from argon.protocol.codec import (
+    ASSIGN,
+    FRAGMENT,
+    FRAGMENTED,
+    HEADER_BYTES,
+    OUTCOME,
+    SUBMIT,
+    ProtocolViolation,
+    decode,
+    read_header,
+)
 from argon.protocol.messages import Announced, Message, Oversized, Submit
 from argon.settings import MAX_CONTROL_BYTES
 
@@ -23,17 +33,32 @@ class Framing:
 
     Args:
         max_payload_bytes: the largest body of a task or an outcome.
+
+    Attributes:
+        stopped: whether it has stopped at an Announced, so that what is decided about that holds for the bytes behind
+            it. Then feed it once more, with nothing.
     """
 
-    __slots__ = ("_chunks", "_header", "_max_payload_bytes", "_missing", "_rest", "_unchecked_bytes")
+    __slots__ = (
+        "_chunks",
+        "_header",
+        "_max_payload_bytes",
+        "_missing",
+        "_missing_here",
+        "_rest",
+        "_unchecked_bytes",
+        "stopped",
+    )
 
     def __init__(self, max_payload_bytes: int) -> None:
         self._max_payload_bytes = max_payload_bytes
         self._unchecked_bytes = min(max_payload_bytes, MAX_CONTROL_BYTES)
         self._rest = b""
-        self._missing = 0
+        self._missing = 0  # of the open frame
+        self._missing_here = 0  # the part of it that comes without a header between
         self._header: tuple[int, int, int, int, float, float, int, int] | None = None
         self._chunks: list[bytes] = []
+        self.stopped = False
 
     def limit_payloads(self, max_payload_bytes: int) -> None:
         """From the next read on, a body of a task or an outcome may be this large."""
@@ -47,22 +72,36 @@ class Framing:
             ProtocolViolation: the bytes are not Argon's; close the connection.
         """
         messages: list[Message] = []
-        if self._missing:
-            data = self._feed_large(data, messages)
-            if not data:
-                return messages
-        elif self._rest:
+        if self._rest:
             data = self._rest + data
         pos, end = 0, len(data)
+        if self._missing_here:
+            pos = self._collect(data, 0, messages)
+        self.stopped = False
         while end - pos >= HEADER_BYTES:
             length, type_, code, attempt, id_, a, b, c, d = read_header(data, pos)
             start = pos + HEADER_BYTES
+            if type_ == FRAGMENT:
+                if not 0 < length <= self._missing:
+                    raise ProtocolViolation(f"a fragment of {length} bytes, where {self._missing} are missing")
+                self._missing_here = length
+                pos = self._collect(data, start, messages)
+                continue
+            if type_ >= FRAGMENTED:
+                if length <= WHOLE_BYTES:
+                    raise ProtocolViolation(f"a frame of {length} bytes in fragments: it must come whole")
+                pos = start
+                self.stopped = self._open(length, (type_ - FRAGMENTED, code, attempt, id_, a, b, c, d), messages)
+                if self.stopped:
+                    break
+                continue
             pos_next = start + length
             if pos_next > end:
                 if length <= WHOLE_BYTES:
                     break
-                self._begin_large(length, (type_, code, attempt, id_, a, b, c, d), data[start:], messages)
-                pos = end
+                self._open(length, (type_, code, attempt, id_, a, b, c, d), messages)
+                self._missing_here = length
+                pos = self._collect(data, start, messages)
                 break
             if length <= self._unchecked_bytes or self._check_size(length, type_, id_, messages):
                 messages.append(decode(type_, code, attempt, id_, a, b, c, d, data[start:pos_next]))
@@ -79,23 +118,23 @@ class Framing:
         """Whether a frame has begun and not ended."""
         return bool(self._rest or self._missing)
 
-    def _begin_large(
-        self,
-        length: int,
-        header: tuple[int, int, int, int, float, float, int, int],
-        chunk: bytes,
-        messages: list[Message],
-    ) -> None:
+    def _open(
+        self, length: int, header: tuple[int, int, int, int, float, float, int, int], messages: list[Message]
+    ) -> bool:
+        """A large frame begins; returns whether it is announced."""
+        if self._missing:
+            raise ProtocolViolation("a large frame inside another")
         type_, _code, _attempt, id_, *_ = header
-        self._missing = length - len(chunk)
+        self._missing = length
         if not self._check_size(length, type_, id_, messages):
-            return
+            return False
         self._header = header
-        self._chunks = [chunk] if chunk else []
-        if type_ == SUBMIT:
-            submit = decode(*header, b"")
-            assert isinstance(submit, Submit)
-            messages.append(Announced(submit, length))
+        if type_ != SUBMIT:
+            return False
+        submit = decode(*header, b"")
+        assert isinstance(submit, Submit)
+        messages.append(Announced(submit, length))
+        return True
 
     def _check_size(self, length: int, type_: int, id_: int, messages: list[Message]) -> bool:
         limit = self._max_payload_bytes if type_ in (SUBMIT, ASSIGN, OUTCOME) else MAX_CONTROL_BYTES
@@ -106,17 +145,19 @@ class Framing:
         messages.append(Oversized(id_, length))
         return False
 
-    def _feed_large(self, data: bytes, messages: list[Message]) -> bytes:
-        chunk, rest = data, b""
-        if len(data) > self._missing:  # compiled, a slice is a copy, also one of everything
-            chunk, rest = data[: self._missing], data[self._missing :]
-        self._missing -= len(chunk)
+    def _collect(self, data: bytes, pos: int, messages: list[Message]) -> int:
+        """Takes what there is of the open frame; returns where that ends."""
+        size = min(len(data) - pos, self._missing_here)
+        self._missing_here -= size
+        self._missing -= size
         if self._header is not None:
-            if self._chunks and len(self._chunks[-1]) < _CHUNK_MIN_BYTES:
-                self._chunks[-1] += chunk  # a peer that sends byte by byte must not cost an object a byte
-            else:
-                self._chunks.append(chunk)
+            if size:
+                chunk = data if size == len(data) else data[pos : pos + size]  # compiled, every slice is a copy
+                if self._chunks and len(self._chunks[-1]) < _CHUNK_MIN_BYTES:
+                    self._chunks[-1] += chunk  # a peer that sends byte by byte must not cost an object a byte
+                else:
+                    self._chunks.append(chunk)
             if not self._missing:
                 messages.append(decode(*self._header, tuple(self._chunks)))
                 self.discard()
-        return rest
+        return pos + size
