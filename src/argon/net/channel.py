@@ -34,7 +34,7 @@ class Channel:
         handshake: proves the token; the accepting or the dialling one.
         max_payload_bytes: most bytes of one payload that may come in.
         on_open: called once the token is proved.
-        on_messages: called with the messages of one read, in order.
+        on_messages: called with the messages of one read, in order; with none if it was but a part of one.
         on_lost: called once, when the connection is gone or was never opened, with the reason.
         hold_back: stop reading from the peer while it does not read what was sent to it.
 
@@ -178,8 +178,7 @@ class Channel:
         except ProtocolViolation as violation:
             self.close(violation.reason)
             return
-        if messages:
-            self._on_messages(self, messages)
+        self._on_messages(self, messages)  # also when there are none: bytes of a large frame are a sign of life
 
     def eof_received(self) -> None:
         """Nothing more will come: the transport closes, and says so next."""

@@ -147,8 +147,8 @@ class Dialer:
 
     def _first_messages(self, channel: Channel, messages: list[Message]) -> None:
         assert self._welcomed is not None
-        if self._welcomed.done():
-            return  # too late: the connection is being given up
+        if self._welcomed.done() or not messages:
+            return  # too late, since the connection is being given up; or too early
         first = messages[0]
         if not isinstance(first, Welcome):
             channel.abort("the cluster did not begin with a welcome")

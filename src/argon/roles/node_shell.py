@@ -103,7 +103,7 @@ class NodeShell:
                 if isinstance(first, Welcome):
                     self.welcomed(link, first)
                     messages = messages[1:]
-            if link is self._link and messages:
+            if link is self._link:
                 self._perform(self.state.received(self._session, messages, monotonic()))
         except Exception as error:
             if not self._on_broken(error):
