@@ -944,6 +944,9 @@ def test_any_bytes_count_as_life() -> None:
     for _ in range(10):
         cluster.wait(1.0)
         cluster.say(client, StatusRequest())
+    for _ in range(10):  # it is in the middle of a large message
+        cluster.wait(1.0)
+        cluster.say(client)
     assert not cluster.closed(client)
 
 

@@ -1,4 +1,5 @@
-"""A TCP proxy that does to a connection what networks do: delays, splits, cuts, corrupts, swallows, resets it.
+"""A TCP proxy that does to a connection what networks do: delays, slows, splits, joins, cuts, corrupts, swallows,
+stalls, resets it.
 
 In: the address of whoever listens, and faults that a test switches on and off. Out: an address to connect to, and
 counts of what has happened, since a fault that did not happen proves nothing. Loopback only; it ends with its ``with``.
@@ -6,10 +7,12 @@ counts of what has happened, since a fault that did not happen proves nothing. L
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from typing import Self
 
 from argon.settings import format_address, parse_address
@@ -24,20 +27,42 @@ class Direction:
 
     Attributes:
         delay_s: how long each read is held back.
+        bytes_per_s: no more than so many are passed on in a second; 0 for as fast as they come.
         piece_bytes: the bytes are passed on in pieces of this size; 0 for as they come.
+        gather_s: what comes within this time is passed on in one piece.
         swallows: nothing is passed on, and nobody is told.
+        stops_reading: what comes is left where it is, so that its sender can send no more in the end.
         corrupt_at: the byte in which the next bit is flipped, counted from now; -1 for none.
         cut_after: the connection is reset after so many bytes more; -1 for never.
-        fired: how often one of the last three has happened, or a piece was held back or cut off.
+        stop_after: writing stops after so many bytes more, until this is -1 again; -1 for never.
+        fired: how often any of these has done something to the bytes.
     """
 
     def __init__(self) -> None:
         self.delay_s = 0.0
+        self.bytes_per_s = 0
         self.piece_bytes = 0
+        self.gather_s = 0.0
         self.swallows = False
+        self.stops_reading = False
         self.corrupt_at = -1
         self.cut_after = -1
+        self.stop_after = -1
         self.fired = 0
+
+    def read(self, source: socket.socket) -> bytes:
+        """The next bytes, once there are some and they may be read."""
+        select.select([source], [], [])
+        if self.stops_reading:
+            self.fired += 1
+            _wait_while(lambda: self.stops_reading)
+        data = source.recv(READ_BYTES)
+        if data and self.gather_s:
+            time.sleep(self.gather_s)
+            if select.select([source], [], [], 0)[0]:
+                data += source.recv(READ_BYTES)
+                self.fired += 1
+        return data
 
     def treat(self, data: bytes) -> tuple[bytes, bool]:
         """What is left of some bytes, and whether the connection is cut behind them."""
@@ -61,6 +86,28 @@ class Direction:
                 return data, True
             self.cut_after -= len(data)
         return data, False
+
+    def write(self, sink: socket.socket, data: bytes) -> None:
+        """Passes bytes on, in the pieces and at the pace that are asked for."""
+        if 0 <= self.stop_after < len(data):
+            sink.sendall(data[: self.stop_after])
+            data, self.stop_after = data[self.stop_after :], 0
+            self.fired += 1
+            _wait_while(lambda: self.stop_after >= 0)
+        elif self.stop_after >= 0:
+            self.stop_after -= len(data)
+        size = self.piece_bytes or self.bytes_per_s // 50 or READ_BYTES
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            if self.bytes_per_s:
+                self.fired += 1
+                time.sleep(len(piece) / self.bytes_per_s)
+            sink.sendall(piece)
+
+    def recover(self) -> None:
+        """Lets everything go on that was stopped."""
+        self.swallows = self.stops_reading = False
+        self.stop_after = -1
 
 
 class FaultProxy:
@@ -89,6 +136,8 @@ class FaultProxy:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self.reset()
+        self.up.recover()
+        self.down.recover()
 
     def reset(self) -> None:
         """Resets every connection, in both directions."""
@@ -125,17 +174,20 @@ class FaultProxy:
 
     def _pump(self, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
         try:
-            while data := source.recv(READ_BYTES):
+            while data := direction.read(source):
                 data, is_cut = direction.treat(data)
-                size = direction.piece_bytes or READ_BYTES
-                for start in range(0, len(data), size):
-                    sink.sendall(data[start : start + size])
+                direction.write(sink, data)
                 if is_cut:
                     _reset(source, sink)
                     return
             sink.shutdown(socket.SHUT_WR)
-        except OSError:
+        except (OSError, ValueError):  # a ValueError from select() for a socket that was closed meanwhile
             pass  # the other end, or the test, has ended it
+
+
+def _wait_while(condition: Callable[[], bool]) -> None:
+    while condition():
+        time.sleep(0.005)
 
 
 def _reset(*ends: socket.socket) -> None:

@@ -36,8 +36,7 @@ class Channel:
         handshake: proves the token; the accepting or the dialling one.
         max_payload_bytes: most bytes of one payload that may come in.
         on_open: called once the token is proved.
-        on_messages: called with the messages of one read, in order; with none when something has come and is no whole
-            message yet.
+        on_messages: called with the messages of one read, in order; with none if it was but a part of one.
         on_lost: called once, when the connection is gone or was never opened, with the reason.
         hold_back: stop reading from the peer while it does not read what was sent to it.
 
