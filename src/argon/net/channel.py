@@ -188,7 +188,7 @@ class Channel:
         reason = self._reason or (str(exc) if exc else "the peer closed the connection")
         if self._framing.unfinished():
             reason += " inside a frame"
-        self._transport = None
+        self._transport = self._behind = None
         self._on_lost(self, reason)
 
     def pause_writing(self) -> None:

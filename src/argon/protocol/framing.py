@@ -57,7 +57,7 @@ class Framing:
         self._missing = 0  # of the open frame
         self._missing_here = 0  # the part of it that comes without a header between
         self._header: tuple[int, int, int, int, float, float, int, int] | None = None
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self.stopped = False
 
     def limit_payloads(self, max_payload_bytes: int) -> None:
@@ -152,12 +152,20 @@ class Framing:
         self._missing -= size
         if self._header is not None:
             if size:
-                chunk = data if size == len(data) else data[pos : pos + size]  # compiled, every slice is a copy
-                if self._chunks and len(self._chunks[-1]) < _CHUNK_MIN_BYTES:
-                    self._chunks[-1] += chunk  # a peer that sends byte by byte must not cost an object a byte
-                else:
-                    self._chunks.append(chunk)
+                self._keep(data, pos, size)
             if not self._missing:
                 messages.append(decode(*self._header, tuple(self._chunks)))
                 self.discard()
         return pos + size
+
+    def _keep(self, data: bytes, pos: int, size: int) -> None:
+        """Adds some bytes to the open frame, copied where they are few, or the lesser part of what was read."""
+        last = self._chunks[-1] if self._chunks else None
+        if isinstance(last, bytes) and len(last) < _CHUNK_MIN_BYTES:
+            self._chunks[-1] = last + data[pos : pos + size]  # who sends byte by byte must not cost an object a byte
+        elif size == len(data):
+            self._chunks.append(data)
+        elif size >= _CHUNK_MIN_BYTES and 2 * size >= len(data):
+            self._chunks.append(memoryview(data)[pos : pos + size])
+        else:
+            self._chunks.append(data[pos : pos + size])
