@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,12 +42,6 @@ def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
         yield client
 
 
-def told_pid(ledger: Ledger, future: Future[Any]) -> int:
-    """The process in which ``hold_telling_process_id`` runs."""
-    path = next(path for path, other in ledger.futures.items() if other is future)
-    return int(Path(f"{path}.pid").read_text())
-
-
 def is_lost_with(node: str, future: Future[Any]) -> bool:
     """Whether a task ended as one that was with this node, and whose state nobody knows."""
     error = future.exception(WITHIN_S)
@@ -65,7 +58,7 @@ def test_worker_killed_fails_its_own_task_alone_and_its_place_is_filled(
     victim, other = ledger.submit_many(client.submit, 2, tasks.hold_telling_process_id, gate.path)
     ledger.wait_entered(victim, other)
     queued = ledger.submit_many(client.submit, 20, tasks.mark)
-    os.kill(told_pid(ledger, victim), signal.SIGKILL)
+    os.kill(ledger.worker_of(victim), signal.SIGKILL)
     error = victim.exception(WITHIN_S)
     assert isinstance(error, WorkerDied)
     assert (error.signal, error.exit_code, error.oom, error.node) == (signal.SIGKILL, 0, False, "workers")

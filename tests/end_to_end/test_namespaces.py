@@ -20,8 +20,8 @@ from argon.errors import MayHaveRun, TaskLost
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, make_cluster, make_node, pid_ended, serving
 from tests.support.fault_proxy import FaultProxy
+from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, make_cluster, make_node, pid_ended, serving
 from tests.support.namespace import Namespace, own_namespace
 from tests.support.network import Network
 
