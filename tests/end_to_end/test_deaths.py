@@ -20,7 +20,7 @@ from argon.errors import MayHaveRun, TaskLost, WorkerDied
 from tests.end_to_end import tasks
 from tests.support.in_process import free_port
 from tests.support.ledger import Ledger
-from tests.support.network import ALONE_WITHIN_S, Network, RunningCommand, balanced, quiet
+from tests.support.network import ALONE_WITHIN_S, Network, RunningCommand, balanced, quiet, stop
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
 
@@ -160,7 +160,7 @@ def test_cluster_stopped_for_more_than_a_heartbeat_takes_nobody_for_dead(
         ledger.wait_entered(*running)
         waiting = ledger.submit_many(client.submit, 20, tasks.mark)
         session = client.status()["nodes"]
-        process.send_signal(signal.SIGSTOP)
+        stop(process.pid)
         time.sleep(1.0)  # three heartbeats of everybody are due meanwhile, and it has heard none
         process.send_signal(signal.SIGCONT)
         gate.open()

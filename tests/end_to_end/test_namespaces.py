@@ -23,7 +23,7 @@ from tests.support import light_tasks as tasks
 from tests.support.fault_proxy import FaultProxy
 from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, make_cluster, make_node, pid_ended, serving
 from tests.support.namespace import Namespace, own_namespace
-from tests.support.network import Network
+from tests.support.network import Network, stop
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_load_delay_loss_and_a_stopped_cluster_together_are_nobodys_death(
                     for gate in gates:
                         gate.wait()
                     futures += [client.submit(tasks.identity, "held") for _ in range(30)]
-                    process.send_signal(signal.SIGSTOP)
+                    stop(process.pid)
                     time.sleep(1.2)  # more than two heartbeats of everybody
                     process.send_signal(signal.SIGCONT)
                     for gate in gates:

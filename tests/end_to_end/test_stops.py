@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from argon.roles.cluster import Cluster
 from tests.end_to_end import tasks
 from tests.support.in_process import make_cluster, make_node, serving
 from tests.support.ledger import Ledger
-from tests.support.network import Network, quiet
+from tests.support.network import Network, quiet, stop
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
 WORKERS = 2
@@ -36,16 +35,6 @@ def cluster(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clust
 @pytest.fixture
 def client(network: Network, cluster: Cluster) -> argon.Client:
     return network.client(cluster.address)
-
-
-def state(pid: int) -> str:
-    """What the kernel says that a process is doing; T for stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-def stop(pid: int) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: state(pid) == "T")
 
 
 def test_worker_that_is_stopped_is_killed_when_its_task_overruns(

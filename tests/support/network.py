@@ -185,6 +185,12 @@ class Network:
             assert not left, f"left behind: {left}"
 
 
+def stop(pid: int) -> None:
+    """Stops a process, and returns when it has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+
+
 def balanced(numbers: dict[str, Any]) -> bool:
     """Whether the cluster's counters add up."""
     counters = numbers["counters"]
