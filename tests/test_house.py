@@ -37,6 +37,7 @@ IMPURE = {
     *("time", "random", "os", "logging", "pickle", "uvloop", "cloudpickle"),
 }
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
+WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 RECORDS = {"task", "node_task", "member", "load"}  # what the rooms share: a task, a node, and what tasks take
 LONGEST_FILE = 450
@@ -180,6 +181,22 @@ def pure_calls(sources: Sources) -> list[str]:
     return found
 
 
+def wall_clocks(sources: Sources) -> list[str]:
+    """Reads of the time of day, which may jump; what waits or measures asks a clock that cannot."""
+    found = []
+    for path, source in sources.items():
+        tree = ast.parse(source)
+        known = {f"time.{name}" for name in WALL_CLOCKS} | {"datetime"}
+        read = [(node, target) for node, target in imports(path, tree, known) if target in known]
+        read += [
+            (node, ast.unparse(node))
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in known
+        ]
+        found += [f"{place(path, node)}: {target} is the time of day; use time.monotonic" for node, target in read]
+    return found
+
+
 def picklers(sources: Sources) -> list[str]:
     return [
         f"{place(path, node)}: imports {target}; only roles/payload.py pickles, so call that"
@@ -316,6 +333,10 @@ def test_the_core_calls_nothing_that_acts() -> None:
     hold(pure_calls(PACKAGE))
 
 
+def test_nothing_reads_the_time_of_day() -> None:
+    hold(wall_clocks(PACKAGE))
+
+
 def test_only_payload_pickles() -> None:
     hold(picklers(PACKAGE))
 
@@ -382,6 +403,9 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
     (pure_calls, {"settings.py": "open('settings')"}, "calls open()"),
     (pure_calls, {"protocol/codec.py": "print(1)"}, "calls print()"),
     (pure_calls, {"scheduling/queue.py": "clock.sleep(1)"}, "calls sleep()"),
+    (wall_clocks, {"net/timer.py": "import time\ntime.time()"}, "net/timer.py:2: time.time is"),
+    (wall_clocks, {"roles/pool.py": "from time import time_ns"}, "pool.py:1: time.time_ns is"),
+    (wall_clocks, {"cli/run.py": "import datetime"}, "datetime is the time of day"),
     *[(picklers, {"roles/worker.py": f"import {name}"}, f"imports {name}") for name in sorted(PICKLERS)],
     (picklers, {"__init__.py": "from pickle import loads"}, "imports pickle"),
     (picklers, {"cli/payload.py": "import pickle"}, "imports pickle"),
@@ -429,6 +453,7 @@ SOUND: list[tuple[Rule, Sources]] = [
     (pure_imports, {"scheduling/load.py": "import heapq\nfrom .time import x"}),
     (pure_imports, {"net/channel.py": "import asyncio", "__init__.py": "import os"}),
     (pure_calls, {"scheduling/admission.py": "gate.open()", "cli/run.py": "print(open('x'))"}),
+    (wall_clocks, {"net/timer.py": "from time import monotonic\nloop.time()", "cli/run.py": "import time"}),
     (picklers, {"roles/payload.py": "import pickle, cloudpickle"}),
     (evaluation, {"cli/run.py": "shell.exec('ls')\nast.literal_eval('1')"}),
     (unique_classes, {"a.py": "class Task: ...", "b.py": "class Tasks: ..."}),

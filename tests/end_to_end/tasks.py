@@ -78,6 +78,14 @@ class Unloadable(Exception):
         super().__init__(f"{first} and {second}")
 
 
+class Speechless(Exception):
+    """Never comes to the end of what it has to say."""
+
+    def __str__(self) -> str:
+        time.sleep(60)
+        return ""
+
+
 class Unpicklable(Exception):
     """Holds what cannot travel."""
 
@@ -145,6 +153,23 @@ def leave_children(path: str) -> NoReturn:
     os._exit(4)
 
 
+def take_memory(path: str, size_bytes: int) -> str:
+    """Takes it, and uses it."""
+    enter(path)
+    return str(len(b"x" * size_bytes))
+
+
+def fork_without_end(path: str) -> str:
+    """All that are forked do the same, until the system refuses."""
+    enter(path)
+    try:
+        while True:
+            os.fork()
+    except BlockingIOError:
+        time.sleep(60)
+    return path
+
+
 def raise_unloadable(path: str) -> NoReturn:
     enter(path)
     raise Unloadable(1, 2)
@@ -153,6 +178,11 @@ def raise_unloadable(path: str) -> NoReturn:
 def raise_unpicklable(path: str) -> NoReturn:
     enter(path)
     raise Unpicklable(number for number in range(3))
+
+
+def raise_speechless(path: str) -> NoReturn:
+    enter(path)
+    raise Speechless
 
 
 def return_generator(path: str) -> Any:

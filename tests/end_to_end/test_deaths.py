@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from argon.errors import MayHaveRun, TaskLost, WorkerDied
 from tests.end_to_end import tasks
 from tests.support.in_process import free_port
 from tests.support.ledger import Ledger
-from tests.support.network import ALONE_WITHIN_S, Network, RunningCommand, balanced, quiet
+from tests.support.network import ALONE_WITHIN_S, Network, RunningCommand, balanced, quiet, stop
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
 
@@ -43,12 +42,6 @@ def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
         yield client
 
 
-def told_pid(ledger: Ledger, future: Future[Any]) -> int:
-    """The process in which ``hold_telling_process_id`` runs."""
-    path = next(path for path, other in ledger.futures.items() if other is future)
-    return int(Path(f"{path}.pid").read_text())
-
-
 def is_lost_with(node: str, future: Future[Any]) -> bool:
     """Whether a task ended as one that was with this node, and whose state nobody knows."""
     error = future.exception(WITHIN_S)
@@ -65,7 +58,7 @@ def test_worker_killed_fails_its_own_task_alone_and_its_place_is_filled(
     victim, other = ledger.submit_many(client.submit, 2, tasks.hold_telling_process_id, gate.path)
     ledger.wait_entered(victim, other)
     queued = ledger.submit_many(client.submit, 20, tasks.mark)
-    os.kill(told_pid(ledger, victim), signal.SIGKILL)
+    os.kill(ledger.worker_of(victim), signal.SIGKILL)
     error = victim.exception(WITHIN_S)
     assert isinstance(error, WorkerDied)
     assert (error.signal, error.exit_code, error.oom, error.node) == (signal.SIGKILL, 0, False, "workers")
@@ -167,7 +160,7 @@ def test_cluster_stopped_for_more_than_a_heartbeat_takes_nobody_for_dead(
         ledger.wait_entered(*running)
         waiting = ledger.submit_many(client.submit, 20, tasks.mark)
         session = client.status()["nodes"]
-        process.send_signal(signal.SIGSTOP)
+        stop(process.pid)
         time.sleep(1.0)  # three heartbeats of everybody are due meanwhile, and it has heard none
         process.send_signal(signal.SIGCONT)
         gate.open()

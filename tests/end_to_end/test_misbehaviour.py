@@ -184,3 +184,12 @@ def test_task_that_overruns_its_timeout_is_killed(client: argon.Client, ledger: 
         future.result(WITHIN_S)
     assert isinstance(raised.value, TimeoutError)
     assert raised.value.may_have_run == MayHaveRun.YES
+
+
+def test_task_whose_exception_never_finds_its_words_is_killed_at_its_timeout(
+    client: argon.Client, ledger: Ledger
+) -> None:
+    future = ledger.submit(client.with_options(timeout=0.5).submit, tasks.raise_speechless)
+    with pytest.raises(TaskExpired) as raised:
+        future.result(WITHIN_S)
+    assert raised.value.may_have_run == MayHaveRun.YES

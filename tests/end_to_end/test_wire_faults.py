@@ -80,6 +80,7 @@ def test_slow_network_kills_nobody(between: Between) -> None:
         proxy.up.delay_s = proxy.down.delay_s = 0.25
     assert between.client.run(tasks.identity, 1) == 1
     assert list(between.client.map(tasks.identity, range(20))) == list(range(20))
+    assert min(way.fired for proxy in (between.node, between.wire) for way in (proxy.up, proxy.down)) > 0
     assert between.direct.status()["counters"]["lost"] == 0
     assert (between.node.accepted, between.wire.accepted) == (1, 1), "nobody had to connect again"
 

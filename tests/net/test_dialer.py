@@ -136,6 +136,21 @@ def test_name_of_two_addresses_with_nobody_at_either_is_one_sentence(monkeypatch
     within(main())
 
 
+def test_name_whose_first_address_refuses_is_reached_at_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with fake_cluster(WELCOME) as cluster:
+            addresses = [(host, cluster.port) for host in ("127.0.0.2", "127.0.0.1")]
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+            dialling = Dialling(f"two:{cluster.port}")
+            await dialling.dialer.connect()
+            assert dialling.ups == [WELCOME]
+            dialling.dialer.close("the test is over")
+            await dialling.dialer.wait_closed()
+
+    within(main())
+
+
 def test_connection_to_itself_is_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens on a port from which connections are made, the system may connect a socket to itself."""
 

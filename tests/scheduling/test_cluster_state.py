@@ -744,6 +744,20 @@ def test_node_of_a_name_in_use_is_refused_while_the_other_lives() -> None:
     assert not cluster.closed(third)
 
 
+def test_node_that_is_back_before_its_old_connection_is_known_to_be_lost_takes_its_own_place() -> None:
+    cluster = ClusterDriver()
+    old, client = cluster.node(name="same", incarnation=1), cluster.client()
+    cluster.say(client, submit(1), submit(2))
+    new = cluster.node(name="same", incarnation=1)
+    assert cluster.closed(old)
+    assert not cluster.closed(new)
+    (outcome,) = cluster.answers(client).values()
+    assert (outcome.id, outcome.status, outcome.entered) == (1, Status.LOST, Entered.UNKNOWN)
+    assert len(cluster.heard(new, Assign)) == 1, "its one worker counts once"
+    cluster.lose(old)
+    assert len(cluster.answers(client)) == 1
+
+
 def test_peer_that_is_gone_can_say_nothing_any_more() -> None:
     cluster, client, node = busy_cluster()
     cluster.lose(client)

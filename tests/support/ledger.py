@@ -76,6 +76,11 @@ class Ledger:
         path = next(path for path, other in self.futures.items() if other is future)
         return path.exists() + len(list(path.parent.glob(f"{path.name}.*")))
 
+    def worker_of(self, future: Future[Any]) -> int:
+        """The process in which ``hold_telling_process_id`` runs."""
+        path = next(path for path, other in self.futures.items() if other is future)
+        return int(Path(f"{path}.pid").read_text())
+
     def wait_entered(self, *futures: Future[Any]) -> None:
         """Waits until these have been entered."""
         wait_until(lambda: all(self.has_entered(future) for future in futures))

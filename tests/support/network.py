@@ -33,13 +33,15 @@ class RunningCommand:
         address: where it listens, if it does.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str], errors: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: dict[str, str], errors: Path, prefix: Sequence[str] = ()
+    ) -> None:
         self._mark = uuid.uuid4().hex
         self._errors = errors
         self.address = ""
         with errors.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "argon", *arguments],
+                [*prefix, sys.executable, "-m", "argon", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -65,6 +67,11 @@ class RunningCommand:
         assert self._process.stdin is not None
         self._process.stdin.write(text.encode())
         self._process.stdin.flush()
+
+    def end_input(self) -> None:
+        """Ends its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def signal(self, number: int) -> None:
         """Sends it a signal: to that process alone."""
@@ -119,10 +126,10 @@ class Network:
             _NETWORK_MARK: self._mark,
         }
 
-    def begin(self, *arguments: str) -> RunningCommand:
-        """Starts a command without waiting until it is ready."""
+    def begin(self, *arguments: str, prefix: Sequence[str] = ()) -> RunningCommand:
+        """Starts a command without waiting until it is ready; a prefix is what executes it."""
         errors = self._folder / f"{len(self._commands)}-{arguments[0]}.stderr"
-        command = RunningCommand(arguments, self.environment, errors)
+        command = RunningCommand(arguments, self.environment, errors, prefix)
         self._commands.append(command)
         return command
 
@@ -176,6 +183,12 @@ class Network:
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
             assert not left, f"left behind: {left}"
+
+
+def stop(pid: int) -> None:
+    """Stops a process, and returns when it has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
 
 
 def balanced(numbers: dict[str, Any]) -> bool:

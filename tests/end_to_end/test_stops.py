@@ -1,0 +1,89 @@
+"""SIGSTOP of a worker and of a client: whatever does not answer delays itself alone, and goes on when it can."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+import argon
+from argon.errors import MayHaveRun, TaskExpired
+from argon.roles.cluster import Cluster
+from tests.end_to_end import tasks
+from tests.support.in_process import make_cluster, make_node, serving
+from tests.support.ledger import Ledger
+from tests.support.network import Network, quiet, stop
+from tests.support.waiting import WITHIN_S, Gate, wait_until
+
+WORKERS = 2
+
+
+@pytest.fixture
+def cluster(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """An impatient cluster with a node that kills soon."""
+    monkeypatch.setenv("ARGON_TOKEN_FILE", str(network.token_file))
+    with (
+        serving(make_cluster(token=None, heartbeat=0.2, dead_after=1.0)) as cluster,
+        serving(make_node(token=None, manager=cluster.address, workers=WORKERS, kill_after=0.2)),
+    ):
+        yield cluster
+
+
+@pytest.fixture
+def client(network: Network, cluster: Cluster) -> argon.Client:
+    return network.client(cluster.address)
+
+
+def test_worker_that_is_stopped_is_killed_when_its_task_overruns(
+    client: argon.Client, ledger: Ledger, gate: Gate
+) -> None:
+    victim = ledger.submit(client.with_options(timeout=1.0).submit, tasks.hold_telling_process_id, gate.path)
+    ledger.wait_entered(victim)
+    stop(ledger.worker_of(victim))
+    ledger.submit_many(client.submit, 20, tasks.mark)
+    with pytest.raises(TaskExpired) as raised:
+        victim.result(WITHIN_S)
+    assert raised.value.may_have_run is MayHaveRun.YES
+    ledger.close()
+    assert len(ledger.errors()) == 1
+    wait_until(lambda: quiet(client.status(), WORKERS))
+
+
+def test_worker_that_is_stopped_delays_its_own_task_alone_and_answers_when_it_goes_on(
+    client: argon.Client, ledger: Ledger, gate: Gate
+) -> None:
+    victim = ledger.submit(client.submit, tasks.hold_telling_process_id, gate.path)
+    ledger.wait_entered(victim)
+    stop(ledger.worker_of(victim))
+    gate.open()
+    others = ledger.submit_many(client.submit, 50, tasks.mark)
+    assert all(future.result(WITHIN_S) for future in others)
+    assert not victim.done()
+    os.kill(ledger.worker_of(victim), signal.SIGCONT)
+    ledger.close()
+    assert not ledger.errors()
+    assert quiet(client.status(), WORKERS)
+
+
+def test_client_that_is_stopped_for_long_loses_its_tasks_and_says_so_when_it_goes_on(
+    network: Network, cluster: Cluster, client: argon.Client, ledger: Ledger, gate: Gate
+) -> None:
+    paths = [ledger.path() for _ in range(10)]
+    mapping = network.begin("map", "tests.end_to_end.tasks:hold_line", "--cluster", cluster.address)
+    mapping.write("".join(json.dumps([str(path), gate.path]) + "\n" for path in paths))
+    mapping.end_input()
+    wait_until(lambda: (client.status()["in_flight"], client.status()["queue_length"]) == (2, 8))
+    wait_until(lambda: sum(path.exists() for path in paths) == 2)
+    stop(mapping.pid)
+    ledger.submit_many(client.submit, 20, tasks.mark)
+    wait_until(lambda: quiet(client.status(), WORKERS))
+    ledger.close()
+    assert not ledger.errors()
+    assert client.status()["counters"]["cancelled"] == len(paths)
+    assert sum(path.exists() for path in paths) == 2
+    mapping.signal(signal.SIGCONT)
+    assert mapping.wait() == 1
+    assert "lost" in mapping.errors()
