@@ -10,8 +10,9 @@ import asyncio
 import os
 from typing import Final
 
+from argon.net.acceptor import Acceptor
 from argon.net.channel import Channel
-from argon.net.listener import ServerGroup, listen
+from argon.net.listener import listen
 from argon.net.memory import MemoryChannel, join
 from argon.net.security import find_token
 from argon.protocol.handshake import ClusterHandshake, Role
@@ -93,7 +94,7 @@ class Cluster(Server):
             raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
-        self._server: ServerGroup | None = None
+        self._acceptor: Acceptor | None = None
         self.address = ""
 
     def running(self) -> bool:
@@ -108,14 +109,14 @@ class Cluster(Server):
 
     async def _open(self) -> None:
         secret = find_token(self._token, create=True)
-        self._server, self.address = await listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
+        self._acceptor, self.address = listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
 
     def _drain_now(self, timeout_s: float) -> None:
         self._guarded(self._shell.drain, timeout_s)
 
     def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
         self._shell.close(_LEAVING)
 
     async def _linger(self) -> None:
