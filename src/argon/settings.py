@@ -33,11 +33,12 @@ HEARTBEAT_S: Final = 5.0
 DEAD_AFTER_S: Final = 15.0
 OUT_BUFFER_BYTES: Final = 8 << 20
 OUT_BUFFER_STALL_S: Final = 10.0
+OUT_BUFFERS_BYTES: Final = 1 << 30
 DRAIN_TIMEOUT_S: Final = 30.0
 KILL_AFTER_S: Final = 5.0
 AGE_STEP_S: Final = 1.0
 RECONNECT_MIN_S: Final = 0.1
-RECONNECT_MAX_S: Final = 30.0
+RECONNECT_MAX_S: Final = 4.0  # so that all are back 5 s after a cluster, however long it was away
 
 
 class Priority(IntEnum):

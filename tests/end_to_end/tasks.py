@@ -25,6 +25,13 @@ def work(path: str, seconds: float) -> str:
     return path
 
 
+def work_again(path: str, seconds: float) -> str:
+    """The same for a task that may run twice."""
+    enter_again(path)
+    time.sleep(seconds)
+    return path
+
+
 def hold(path: str, gate: str) -> str:
     """Ends when it is let through."""
     enter(path)
@@ -38,7 +45,7 @@ def hold_line(line: list[str]) -> str:
 
 
 def hold_again(path: str, gate: str) -> str:
-    """The same for a task that may run twice."""
+    """As ``hold``, for a task that may run twice."""
     enter_again(path)
     pass_gate(gate)
     return path

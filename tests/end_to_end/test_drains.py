@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
 
@@ -13,6 +12,7 @@ import argon
 from argon.errors import MayHaveRun, Rejected, RejectReason, TaskLost
 from tests.end_to_end import tasks
 from tests.support.ledger import Ledger
+from tests.support.load import Load
 from tests.support.network import Network, RunningCommand, quiet
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
@@ -35,39 +35,6 @@ def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
         yield client
 
 
-class Load:
-    """A caller who always has some tasks under way, until told to stop."""
-
-    def __init__(self, client: argon.Client, ledger: Ledger, under_way: int = 8) -> None:
-        self.submitted = 0
-        self._client = client
-        self._ledger = ledger
-        self._under_way = under_way
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Load:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(WITHIN_S)
-
-    def go_on(self, tasks: int) -> None:
-        """Waits until so many more tasks have been submitted."""
-        enough = self.submitted + tasks
-        wait_until(lambda: self.submitted >= enough)
-
-    def _run(self) -> None:
-        free = threading.Semaphore(self._under_way)
-        while not self._stop.is_set():
-            if free.acquire(timeout=0.1):
-                future = self._ledger.submit(self._client.submit, tasks.work, 0.002)
-                future.add_done_callback(lambda _: free.release())
-                self.submitted += 1
-
-
 # ---- nodes ---------------------------------------------------------------------------------------------------------
 
 
@@ -79,7 +46,7 @@ def test_nodes_restarted_one_after_the_other_under_load_fail_nothing(
     for node in nodes:
         node.wait_ready()
     successors = []
-    with Load(client, ledger) as load:
+    with Load(client.submit, ledger, tasks.work, 0.002) as load:
         for name, node in zip(("one", "two"), nodes, strict=True):
             load.go_on(30)
             node.signal(signal.SIGTERM)

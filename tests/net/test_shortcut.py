@@ -43,7 +43,7 @@ def dial(host: str, until: socket.AddressFamily) -> None:
     """Listens and connects, until somebody has come in this way; nobody will ever be welcomed."""
 
     async def main() -> None:
-        server, address = await listen(host, 0, Family)
+        server, address = listen(host, 0, Family)
         nothing = {"on_up": lambda *_: None, "on_messages": lambda *_: None, "on_down": lambda *_: None}
         with closing(server):
             dialling = asyncio.create_task(Dialer(address, Role.CLIENT, SECRET, **nothing).connect())
@@ -96,7 +96,7 @@ def test_name_that_is_taken_leaves_the_port_to_tcp(seen: list[socket.AddressFami
         assert listen_beside("127.0.0.1", port, 1) is None
 
         async def main() -> None:
-            server, _ = await listen("127.0.0.1", port, Family)
+            server, _ = listen("127.0.0.1", port, Family)
             with closing(server):
                 reader = await asyncio.open_connection("127.0.0.1", port)
                 await soon(lambda: seen)
@@ -108,7 +108,7 @@ def test_name_that_is_taken_leaves_the_port_to_tcp(seen: list[socket.AddressFami
 
 def test_closed_listener_is_gone_at_once() -> None:
     async def main() -> str:
-        server, address = await listen("127.0.0.1", 0, Family)
+        server, address = listen("127.0.0.1", 0, Family)
         server.close()
         await asyncio.sleep(0)
         return address

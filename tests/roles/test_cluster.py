@@ -33,10 +33,11 @@ from argon.net.channel import Channel
 from argon.net.dialer import Dialer
 from argon.net.security import make_token, parse_token
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Message, Welcome
+from argon.protocol.messages import Message, Submit, Welcome
 from argon.roles import cluster as cluster_module
 from argon.roles.client import Client
 from argon.roles.cluster import Cluster
+from argon.roles.payload import pack_call
 from argon.settings import MAX_PAYLOAD_BYTES, MIN_MAX_PAYLOAD_BYTES, Priority, parse_address
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
@@ -54,6 +55,7 @@ from tests.support.in_process import (
     soon,
     within,
 )
+from tests.support.raw_peers import RawPeer
 
 
 @contextlib.contextmanager
@@ -362,33 +364,51 @@ def test_status_has_the_numbers_that_are_promised(tmp_path: Path) -> None:
 # ---- peers -------------------------------------------------------------------------------------------------------
 
 
-def test_connections_beyond_the_limit_are_closed_and_one_that_leaves_makes_room(
+def test_stranger_longest_without_a_proof_makes_room_for_a_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "MAX_CONNECTIONS", 3)
+    with serving(make_cluster(host="127.0.0.1")) as cluster, contextlib.ExitStack() as stack:
+        strangers = []
+        for count in (1, 2, 3):
+            strangers.append(stack.enter_context(socket.create_connection(parse_address(cluster.address))))
+            eventually(lambda count=count: len(cluster._shell.strangers) == count)
+        stack.enter_context(RawPeer(cluster.address, TOKEN))
+        strangers[0].settimeout(WITHIN_S)
+        with contextlib.suppress(ConnectionResetError):
+            assert strangers[0].recv(1) == b""
+        assert len(cluster._shell.strangers) == 2
+
+
+def test_newcomer_is_closed_where_all_have_proved_the_token_and_one_that_leaves_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster_module, "MAX_CONNECTIONS", 2)
+    with serving(make_cluster(host="127.0.0.1")) as cluster, contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(RawPeer(cluster.address, TOKEN)) for _ in range(2))
+        eventually(lambda: len(cluster._shell.links) == 2)
+        third = stack.enter_context(socket.create_connection(parse_address(cluster.address), WITHIN_S))
+        with contextlib.suppress(ConnectionResetError):
+            assert third.recv(1) == b""
+        assert not second.is_ended()
+        first.sock.close()
+        eventually(lambda: len(cluster._shell.links) == 1)
+        stack.enter_context(RawPeer(cluster.address, TOKEN))
 
-    async def ended(reader: asyncio.StreamReader) -> bool:
-        try:
-            return await reader.read() == b""
-        except ConnectionError:
-            return True
 
-    async def main() -> None:
-        async with make_cluster(host="127.0.0.1") as cluster:
-            address = parse_address(cluster.address)
-            dialer, _ = await greeted(cluster, [])
-            _, silent = await asyncio.open_connection(*address)
-            third, writer = await asyncio.open_connection(*address)
-            assert await ended(third)
-            writer.close()
-            silent.close()
-            await soon(lambda: not cluster._shell.strangers)
-            another, _ = await greeted(cluster, [])
-            for one in (dialer, another):
-                one.close("enough")
-                await one.wait_closed()
-
-    within(main())
+def test_peers_that_do_not_read_are_cut_off_when_too_much_waits_for_all_and_others_are_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster_module, "OUT_BUFFERS_BYTES", 8 << 20)
+    monkeypatch.setattr(cluster_module, "_LOOK_S", 0.05)
+    payload, kind = pack_call(tasks.identity, (bytes(1 << 20),), {})
+    with network() as net, net.client() as client, contextlib.ExitStack() as stack:
+        deaf = [stack.enter_context(RawPeer(net.address, TOKEN)) for _ in range(3)]
+        for peer in deaf:
+            peer.say(*(Submit(id_, 2, False, 0.0, kind, 0, payload) for id_ in range(1, 11)))
+        eventually(lambda: client.status()["clients"] < 1 + len(deaf))
+        assert client.run(tasks.identity, 7) == 7
+        waiting = sum(link.flow()[1] for link in net.cluster._shell.links.values() if isinstance(link, Channel))
+        eventually(lambda: not client.status()["in_flight"])
+        assert waiting <= 8 << 20
 
 
 def test_crowd_of_silent_connections_disturbs_nobody() -> None:

@@ -148,9 +148,9 @@ def test_stranger_that_leaves_is_forgotten() -> None:
         ending = Ending()
         shell = a_shell(ending)
         stranger = a_stranger(shell)
-        shell.strangers.add(stranger)
+        shell.strangers[stranger] = None
         shell.lost(stranger, "it speaks HTTP")
-        assert shell.strangers == set()
+        assert shell.strangers == {}
         assert ending.errors == []
 
     within(main())

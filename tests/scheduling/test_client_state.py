@@ -467,6 +467,37 @@ def test_task_that_was_sent_on_a_lost_connection_is_never_said_not_to_have_run(e
     assert outcome.status != REJECTED, "a rejected task never ran"
 
 
+def test_what_a_cluster_has_not_read_before_it_left_did_not_run_and_is_sent_to_the_next() -> None:
+    client = ClientDriver(credits=3)
+    answered, unread, again = client.submit(), client.submit(), client.submit(idempotent=True)
+    waiting = client.submit()
+    client.answer(answered, credits=2)
+    assert client.say(Drain()) == [Close(CLUSTER, "the cluster is leaving")]
+    assert client.submitted() == [answered, unread, again], "nothing more is sent to it"
+    client.lose()
+    assert set(client.settled()) == {answered}
+    client.connect(peer=2)
+    client.wait(1.0)
+    assert client.submitted()[3:] == [waiting, unread, again]
+    client.lose(peer=2)
+    assert client.settled()[unread].entered == Entered.UNKNOWN, "what holds for one cluster does not for the next"
+
+
+def test_what_a_cluster_has_not_read_before_it_left_is_rejected_where_it_is_not_to_be_tried_again() -> None:
+    client = ClientDriver()
+    once, cancelled, queued_only = client.submit(retries=0), client.submit(), client.submit()
+    client.cancel(cancelled)
+    client.cancel(queued_only, queued_only=True)
+    client.say(Drain())
+    client.lose()
+    ends = {id_: (outcome.status, outcome.entered, outcome.detail) for id_, outcome in client.settled().items()}
+    assert ends == {
+        once: (REJECTED, Entered.NO, Refusal.DRAINING),
+        cancelled: (Status.CANCELLED, Entered.NO, 0),
+        queued_only: (Status.CANCELLED, Entered.NO, 0),
+    }
+
+
 def test_words_of_an_old_connection_are_ignored() -> None:
     client = ClientDriver()
     id_ = client.submit(idempotent=True)
@@ -529,7 +560,7 @@ def test_goodbye_of_the_cluster_closes() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [Assign(1, 1, 2, 0.0, 7, b""), Register("n", 1), Drain(), Welcome(1, 1, 1, 1.0, 1.0), Cancel(1)]
+    "message", [Assign(1, 1, 2, 0.0, 7, b""), Register("n", 1), Welcome(1, 1, 1, 1.0, 1.0), Cancel(1)]
 )
 def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> None:
     client = ClientDriver()

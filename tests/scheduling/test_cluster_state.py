@@ -30,6 +30,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.scheduling.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
+from argon.scheduling.departure import CLIENTS_LEAVE_S
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
 from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
 
@@ -996,15 +997,37 @@ def test_drain_rejects_what_is_new_and_finishes_what_is_here() -> None:
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
     effects = cluster.say(node, completed(cluster.heard(node, Assign)[1], run_s=1.0))
     assert cluster.answers(client)[1].status == Status.COMPLETED
-    assert isinstance(effects[-1], Stop)
-    assert {effect.peer for effect in effects if isinstance(effect, Close)} == {client, node}
+    assert effects[-1] == Send(client, Drain()), "all is answered, and it goes first"
+    assert cluster.say(client, submit(3)) != []
+    assert cluster.answers(client)[3].detail == Refusal.DRAINING
+    assert cluster.lose(client) == [Close(node, "the cluster is shutting down"), Stop()]
 
 
 def test_drain_of_an_idle_cluster_stops_at_once() -> None:
     cluster = ClusterDriver()
     client = cluster.client()
-    assert cluster.drain() == [Close(client, "the cluster is shutting down"), Stop()]
+    assert cluster.drain() == [Send(client, Drain())]
+    assert cluster.lose(client) == [Stop()]
     assert cluster.drain() == []
+    assert ClusterDriver().drain() == [Stop()]
+
+
+def test_drain_does_not_wait_for_a_client_that_stays() -> None:
+    cluster = ClusterDriver()
+    client = cluster.client()
+    cluster.drain(timeout_s=60.0)
+    assert cluster.wait(CLIENTS_LEAVE_S - 0.1) == []
+    assert cluster.wait(0.2) == [Close(client, "the cluster is shutting down"), Stop()]
+
+
+def test_large_task_that_has_not_come_whole_when_the_cluster_leaves_is_rejected() -> None:
+    cluster, client, node = busy_cluster()
+    cluster.say(client, Announced(submit(1), 1 << 20))
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    assert cluster.drain()[-1] == Send(client, Drain())
+    cluster.say(client, submit(1, payload=bytes(1 << 20)))
+    answer = cluster.answers(client)[1]
+    assert (answer.status, answer.entered, answer.detail) == (Status.REJECTED, Entered.NO, Refusal.DRAINING)
 
 
 def test_drain_that_takes_too_long_answers_everybody_and_stops() -> None:
@@ -1021,22 +1044,22 @@ def test_drain_that_takes_too_long_answers_everybody_and_stops() -> None:
         2: (Status.LOST, Entered.NO),
     }
     assert cluster.heard(node, Cancel) == [Cancel(1)]
-    assert isinstance(effects[-1], Stop)
-    said = [effect for effect in effects if isinstance(effect, Send | Close) and effect.peer == client]
-    assert isinstance(said[-1], Close), "everybody is answered before the connection closes"
+    assert effects[-1] == Send(client, Drain()), "everybody is answered before"
+    assert isinstance(cluster.lose(client)[-1], Stop)
 
 
 def test_second_drain_with_no_time_is_now() -> None:
     cluster, client, _ = busy_cluster()
     cluster.drain(timeout_s=30.0)
-    assert isinstance(cluster.drain(timeout_s=0.0)[-1], Stop)
+    assert cluster.drain(timeout_s=0.0)[-1] == Send(client, Drain())
     assert cluster.answers(client)[100].status == Status.LOST
+    assert isinstance(cluster.drain(timeout_s=0.0)[-1], Stop)
 
 
 def test_node_lost_during_a_drain_ends_it() -> None:
     cluster, client, node = busy_cluster()
     cluster.drain()
-    assert isinstance(cluster.lose(node)[-1], Stop)
+    assert cluster.lose(node)[-1] == Send(client, Drain())
     assert cluster.answers(client)[100].status == Status.LOST
 
 

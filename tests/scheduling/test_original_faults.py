@@ -9,11 +9,11 @@ from argon.protocol.codec import HEADER, HEADER_BYTES, decode, encode
 from argon.protocol.messages import (
     Assign,
     Capacity,
+    Drain,
     Entered,
     FailureKind,
     Heartbeat,
     Message,
-    Outcome,
     Refusal,
     Register,
     Status,
@@ -22,7 +22,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Spawn, Stop
+from argon.scheduling.effects import Give, Send, Spawn, Stop
 from tests.support.drivers import ClientDriver, ClusterDriver, NodeDriver, completed, submit
 
 
@@ -116,9 +116,8 @@ def test_5_shutdown_answers_every_pending_task_before_it_hangs_up() -> None:
         2: (Status.LOST, Entered.NO),
         3: (Status.LOST, Entered.NO),
     }
-    assert isinstance(effects[-1], Stop)
-    hung_up = next(place for place, effect in enumerate(effects) if isinstance(effect, Close))
-    assert not any(isinstance(getattr(effect, "message", None), Outcome) for effect in effects[hung_up:])
+    assert effects[-1] == Send(client, Drain()), "it is told so behind every answer, and goes first"
+    assert isinstance(cluster.lose(client)[-1], Stop)
 
     node = NodeDriver()
     node.ready(1)

@@ -129,15 +129,19 @@ class Heeded(Checker):
         super().__init__(world)
         self.credits: dict[str, int] = {}
         self.outstanding: dict[str, dict[int, Errand]] = {}
+        self.drained: set[str] = set()
 
     def welcomed(self, host: HostActor, welcome: Welcome) -> None:
         self.credits[host.name] = welcome.credits
         self.outstanding[host.name] = {}
+        self.drained.discard(host.name)
 
     def heard(self, host: HostActor, said: list[Message]) -> None:
         for message in said:
             if isinstance(message, Heartbeat) and message.credits:
                 self.credits[host.name] = message.credits
+            if isinstance(message, Drain):
+                self.drained.add(host.name)
             if isinstance(message, Outcome) and host.name in self.credits:
                 errand = self.outstanding[host.name].pop(message.id)
                 self.credits[host.name] = message.credits
@@ -147,7 +151,10 @@ class Heeded(Checker):
 
     def lost(self, host: HostActor) -> None:
         for errand in self.outstanding.pop(host.name, {}).values():
-            errand.losses += 1
+            if host.name in self.drained:
+                errand.rejected += 1  # the cluster had answered all that it had read
+            else:
+                errand.losses += 1
 
     def client_sent(self, client: ClientActor, message: Submit) -> None:
         errand = client.errands[message.id]

@@ -111,6 +111,11 @@ class Channel:
         if self._paused:
             self._weigh(transport)
 
+    def flow(self) -> tuple[int, int]:
+        """How many bytes have left for the peer so far, and how many wait."""
+        waiting = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return self._written_bytes - waiting, waiting
+
     def discard_payload(self) -> None:
         """Does not keep the payload that the peer has announced."""
         self._framing.discard()

@@ -1,7 +1,7 @@
 """Dialling: from an address to a connection that has been welcomed, again and again for as long as it is wanted.
 
 In: the cluster's address, a role, the token. Out: an open channel with the cluster's Welcome, each time it succeeds;
-the reason, each time it does not. It must never hammer a cluster that is down: pauses grow to half a minute, with
+the reason, each time it does not. It must never hammer a cluster that is down: pauses grow to four seconds, with
 full jitter.
 """
 

@@ -1,4 +1,4 @@
-"""Listening: from a host and a port to sockets that accept, on loopback only.
+"""Listening: from a host and a port to sockets that are accepted from, on loopback only.
 
 In: host, port, what to make of a connection. Out: a running listener and its address. It must never listen where others
 than this machine can reach it: until the wire is encrypted, that is refused.
@@ -14,15 +14,16 @@ from collections.abc import Callable
 from typing import Final
 
 from argon.errors import ListenRefused
+from argon.net.acceptor import Acceptor
 from argon.net.descriptors import raise_descriptor_limit
 from argon.net.shortcut import listen_beside
 from argon.settings import MAX_CONNECTIONS, format_address
 
-_BACKLOG: Final = 1024
+_BACKLOG: Final = MAX_CONNECTIONS  # all peers may come back at once
 _PORT_TRIES: Final = 5
 
 
-async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[ServerGroup, str]:
+def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Protocol]) -> tuple[Acceptor, str]:
     """Listens, on TCP and beside it on a Unix socket for processes of the same user.
 
     Args:
@@ -31,7 +32,7 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
         make_protocol: called for each connection.
 
     Returns:
-        The running servers and their address, ``host:port``.
+        What accepts there, which the caller closes, and its address, ``host:port``.
 
     Raises:
         ListenRefused: the host is not loopback, does not resolve, or the port is taken. The message says what to do.
@@ -39,40 +40,12 @@ async def listen(host: str, port: int, make_protocol: Callable[[], asyncio.Proto
     raise_descriptor_limit(MAX_CONNECTIONS + 256)
     sockets = _bound_sockets(host, _loopback_addresses(host), port)
     address = format_address(host, sockets[0].getsockname()[1])
-    servers: list[asyncio.Server] = []
-    try:
-        await _serve_all(make_protocol, sockets, servers)
-    except BaseException:
-        ServerGroup(servers).close()
-        for sock in sockets:
-            sock.close()
-        raise
-    return ServerGroup(servers), address
-
-
-async def _serve_all(
-    make_protocol: Callable[[], asyncio.Protocol], sockets: list[socket.socket], servers: list[asyncio.Server]
-) -> None:
-    """Adds to the servers as they start, and to the sockets those beside them."""
-    loop = asyncio.get_running_loop()
     for sock in tuple(sockets):
-        address, bound_port, *_ = sock.getsockname()
-        servers.append(await loop.create_server(make_protocol, sock=sock, backlog=_BACKLOG))
-        beside = listen_beside(address, bound_port, _BACKLOG)
+        bound, bound_port, *_ = sock.getsockname()
+        beside = listen_beside(bound, bound_port, _BACKLOG)
         if beside is not None:
             sockets.append(beside)
-            servers.append(await loop.create_unix_server(make_protocol, sock=beside, backlog=_BACKLOG))
-
-
-class ServerGroup:
-    """The servers of one name's several addresses, and those beside them, closed together."""
-
-    def __init__(self, servers: list[asyncio.Server]) -> None:
-        self._servers = servers
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.close()
+    return Acceptor(sockets, make_protocol), address
 
 
 def _loopback_addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:

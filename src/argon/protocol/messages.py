@@ -219,7 +219,10 @@ class Heartbeat(msgspec.Struct):
 
 
 class Drain(msgspec.Struct):
-    """A node says: no new tasks, please; I finish what I have and leave. The cluster's echo: none will come."""
+    """A node says: no new tasks, please; I finish what I have and leave. The cluster's echo: none will come.
+
+    To a client the cluster says it last: all that was read from you is answered, and nothing more will be read.
+    """
 
 
 class Goodbye(msgspec.Struct):

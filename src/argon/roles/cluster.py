@@ -10,9 +10,11 @@ import asyncio
 import os
 from typing import Final
 
+from argon.net.acceptor import Acceptor
 from argon.net.channel import Channel
-from argon.net.listener import ServerGroup, listen
+from argon.net.listener import listen
 from argon.net.memory import MemoryChannel, join
+from argon.net.outflow import Outflow
 from argon.net.security import find_token
 from argon.protocol.handshake import ClusterHandshake, Role
 from argon.roles.cluster_shell import ClusterShell
@@ -27,6 +29,8 @@ from argon.settings import (
     MAX_CONNECTIONS,
     MAX_PAYLOAD_BYTES,
     MIN_MAX_PAYLOAD_BYTES,
+    OUT_BUFFER_STALL_S,
+    OUT_BUFFERS_BYTES,
     QUEUE_BYTES,
     QUEUE_LIMIT,
     ClusterSettings,
@@ -35,6 +39,7 @@ from argon.settings import (
 )
 
 _LINGER_S: Final = 2.0
+_LOOK_S: Final = 1.0  # between looks at what waits to be sent
 _LEAVING: Final = "the cluster is shutting down"
 
 
@@ -93,7 +98,9 @@ class Cluster(Server):
             raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
-        self._server: ServerGroup | None = None
+        self._acceptor: Acceptor | None = None
+        self._outflow = Outflow(OUT_BUFFERS_BYTES, OUT_BUFFER_STALL_S)
+        self._looking: asyncio.TimerHandle | None = None
         self.address = ""
 
     def running(self) -> bool:
@@ -108,14 +115,17 @@ class Cluster(Server):
 
     async def _open(self) -> None:
         secret = find_token(self._token, create=True)
-        self._server, self.address = await listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
+        self._acceptor, self.address = listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
+        self._cut_off_slow()
 
     def _drain_now(self, timeout_s: float) -> None:
         self._guarded(self._shell.drain, timeout_s)
 
     def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+        if self._looking is not None:
+            self._looking.cancel()
         self._shell.close(_LEAVING)
 
     async def _linger(self) -> None:
@@ -145,7 +155,16 @@ class Cluster(Server):
             hold_back=True,
         )
         strangers = self._shell.strangers
-        strangers.add(channel)
+        strangers[channel] = None
         if len(strangers) + len(self._shell.links) > MAX_CONNECTIONS:
-            channel.abort(f"there are {MAX_CONNECTIONS} connections already")
+            silent = next(iter(strangers))  # who means well proves the token at once, and so has gone from here
+            del strangers[silent]
+            silent.abort(f"there are {MAX_CONNECTIONS} connections, and it was the longest without a proof")
         return channel
+
+    def _cut_off_slow(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(_LOOK_S, self._cut_off_slow)
+        channels = [link for link in self._shell.links.values() if isinstance(link, Channel)]
+        for channel in self._outflow.too_slow(channels, loop.time()):
+            channel.abort("it takes too long to read what waits for it, and too much waits for all")

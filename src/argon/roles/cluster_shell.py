@@ -40,7 +40,7 @@ class ClusterShell:
 
     Attributes:
         state: every decision.
-        strangers: connections that have not proved the token.
+        strangers: connections that have not proved the token, in the order in which they came.
         links: each peer's link, by its number.
         empty: set when the last peer is gone, if somebody waits for that.
     """
@@ -52,7 +52,7 @@ class ClusterShell:
         on_broken: Callable[[Exception], bool],
     ) -> None:
         self.state = ClusterState(settings, random.Random())
-        self.strangers: set[Channel] = set()
+        self.strangers: dict[Channel, None] = {}
         self.links: dict[int, Link] = {}
         self.empty: asyncio.Event | None = None
         self._on_stop = on_stop
@@ -68,7 +68,7 @@ class ClusterShell:
     def opened(self, link: Link) -> None:
         """A peer has proved the token, or is in this process."""
         if isinstance(link, Channel):
-            self.strangers.discard(link)
+            self.strangers.pop(link, None)
         self._last_number += 1
         peer = self._last_number
         self.links[peer] = link
@@ -114,7 +114,7 @@ class ClusterShell:
         peer = self._numbers.pop(link, None)
         if peer is None:
             assert isinstance(link, Channel)
-            self.strangers.discard(link)
+            self.strangers.pop(link, None)
             log.info("x a connection was refused: %s", reason)
             return
         del self.links[peer]

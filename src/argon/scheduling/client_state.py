@@ -24,6 +24,7 @@ from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
 from argon.protocol.messages import (
     Cancel,
+    Drain,
     Entered,
     Goodbye,
     Heartbeat,
@@ -102,6 +103,7 @@ class ClientState:
         self._credits = 0
         self._outstanding = 0
         self._probing = True
+        self._drained = False
         self._sequence = 0
         self._tasks: dict[int, ClientTask] = {}
         self._backlog: list[deque[ClientTask]] = [deque() for _ in range(_LEVELS)]
@@ -123,6 +125,7 @@ class ClientState:
         self._credits = welcome.credits
         self._outstanding = 0
         self._probing = True
+        self._drained = False
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
@@ -200,6 +203,9 @@ class ClientState:
                     if message.credits:
                         self._credits = message.credits
                         self._probing = False
+                case Drain():
+                    self._drained = True
+                    effects.append(Close(peer, "the cluster is leaving"))
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
@@ -211,7 +217,10 @@ class ClientState:
         return effects
 
     def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
-        """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice."""
+        """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice.
+
+        A cluster that has said Drain had answered all that it had read, so of what has no answer it has read nothing.
+        """
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
@@ -223,8 +232,13 @@ class ClientState:
         again: list[ClientTask] = []
         for task in [task for task in self._tasks.values() if task.sent]:
             task.sent = False
-            if task.cancelled:
-                self._settle(task, Outcome(task.id, Status.CANCELLED), effects)
+            if task.cancelled or (self._drained and task.stop_queued):
+                entered = Entered.NO if self._drained else Entered.UNKNOWN
+                self._settle(task, Outcome(task.id, Status.CANCELLED, entered), effects)
+            elif self._drained:
+                self._rejected(
+                    task, Outcome(task.id, Status.REJECTED, Entered.NO, detail=Refusal.DRAINING), now, effects
+                )
             elif task.options.idempotent:
                 task.may_have_run = True
                 again.append(task)
@@ -285,7 +299,7 @@ class ClientState:
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
         cluster = self._cluster
-        if cluster is None:
+        if cluster is None or self._drained:
             return
         limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
         for level in self._backlog:

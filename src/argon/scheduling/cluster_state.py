@@ -40,6 +40,7 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.admission import Door, client_credits, refusal, retry_after_s
 from argon.scheduling.clients import Clients, ClientSession
+from argon.scheduling.departure import Departure
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
 from argon.scheduling.invariants import check_cluster
 from argon.scheduling.ledger import Ledger
@@ -83,8 +84,7 @@ class ClusterState:
         self._ledger = Ledger()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
-        self._drain_until: float | None = None
-        self._stopped = False
+        self._departure = Departure()
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
@@ -154,20 +154,19 @@ class ClusterState:
         effects += [Send(peer, Heartbeat(self._clients.offer(peer, self._credits()))) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
-        if self._drain_until is not None and now >= self._drain_until:
+        if now >= self._departure.next_deadline():
             self._fail_all(now, effects)
         return self._finish(now, effects)
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
-        if self._drain_until is not None and not self._stopped:
-            moment = min(moment, self._drain_until)
+        moment = min(moment, self._departure.next_deadline())
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
-        self._drain_until = now + timeout_s
+        self._departure.begin(now + timeout_s)
         effects: Effects = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
@@ -180,7 +179,8 @@ class ClusterState:
         admitted = client.announced is not None and client.announced.submit.id == m.id
         if admitted:
             self._clients.end_announcement(client)
-        member = None if len(self._queue) or self._drain_until is not None else self._router.choose(m.kind, m.key)
+            admitted = not self._departure.told  # else its client may take it for one that was never read
+        member = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
         if not admitted and (member is None or len(client.tasks) >= client.allowance):
             reason = self._refusal(client, m, size)
             if reason is not None:
@@ -197,7 +197,7 @@ class ClusterState:
 
     def _refusal(self, client: ClientSession, m: Submit, size_bytes: int) -> Refusal | None:
         door = Door(
-            self._drain_until is not None,
+            self._departure.begun,
             self._membership.open,
             self._queue.length + self._clients.announced,
             self._queue.size_bytes + self._clients.announced_bytes,
@@ -340,7 +340,7 @@ class ClusterState:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
         unbegun = entered == Entered.NO
         task.may_have_run = task.may_have_run or not unbegun
-        attempts_max = RETURNS_MAX if unbegun else ATTEMPTS_MAX if task.idempotent and not self._stopped else 0
+        attempts_max = RETURNS_MAX if unbegun else ATTEMPTS_MAX if task.idempotent and not self._departure.over else 0
         if task.attempt >= attempts_max:
             return False
         self._ledger.requeued += 1
@@ -359,8 +359,8 @@ class ClusterState:
             for client, outcome in self._answered:
                 outcome.credits = client.grant(credit)
             self._answered.clear()
-        if self._drain_until is not None:
-            self._stop_when_drained(effects)
+        if self._departure.begun and not len(self._queue) and not self._membership.in_flight:
+            self._depart(now, effects)
         return effects
 
     def _route(self, now: float, effects: Effects) -> None:
@@ -431,16 +431,15 @@ class ClusterState:
                 status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
                 self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
 
-    def _stop_when_drained(self, effects: Effects) -> None:
-        if self._stopped or len(self._queue) or self._membership.in_flight:
-            return
-        self._stopped = True
-        effects += [Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()]
-        effects.append(Stop())
+    def _depart(self, now: float, effects: Effects) -> None:
+        if self._departure.tell(now):
+            effects += [Send(client.peer, Drain()) for client in self._clients.all()]
+        if self._departure.leave(len(self._clients), now):
+            effects += [*(Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()), Stop()]
 
     def snapshot(self, now: float) -> ClusterSnapshot:
         """The numbers of this moment."""
-        counters, draining = self._ledger.counters(), self._drain_until is not None
+        counters, draining = self._ledger.counters(), self._departure.begun
         return cluster_snapshot(
             self._settings, self._queue, self._membership, len(self._clients), counters, draining, now
         )
