@@ -38,7 +38,7 @@ DRAIN_TIMEOUT_S: Final = 30.0
 KILL_AFTER_S: Final = 5.0
 AGE_STEP_S: Final = 1.0
 RECONNECT_MIN_S: Final = 0.1
-RECONNECT_MAX_S: Final = 4.0  # so that all are back 5 s after a cluster, however long it was away
+RECONNECT_MAX_S: Final = 30.0
 
 
 class Priority(IntEnum):

@@ -113,8 +113,9 @@ class Channel:
 
     def flow(self) -> tuple[int, int]:
         """How many bytes have left for the peer so far, and how many wait."""
+        unwritten = 0 if self._behind is None else self._behind.size_bytes
         waiting = 0 if self._transport is None else self._transport.get_write_buffer_size()
-        return self._written_bytes - waiting, waiting
+        return self._written_bytes - waiting, waiting + unwritten
 
     def discard_payload(self) -> None:
         """Does not keep the payload that the peer has announced."""

@@ -1,7 +1,7 @@
 """Dialling: from an address to a connection that has been welcomed, again and again for as long as it is wanted.
 
 In: the cluster's address, a role, the token. Out: an open channel with the cluster's Welcome, each time it succeeds;
-the reason, each time it does not. It must never hammer a cluster that is down: pauses grow to four seconds, with
+the reason, each time it does not. It must never hammer a cluster that is down: pauses grow to half a minute, with
 full jitter.
 """
 
@@ -22,6 +22,7 @@ from argon.protocol.messages import Message, Welcome
 from argon.settings import HELLO_TIMEOUT_S, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
 
 _STABLE_S: Final = 60.0
+_PAUSE_GROWTH: Final = 1.25  # so that a pause is seldom longer than half the time for which the cluster has been away
 
 
 class Dialer:
@@ -189,5 +190,5 @@ def _why(error: OSError | ValueError) -> str:
 
 def _pause_s(failures: int) -> float:
     """Exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015), never quite zero."""
-    ceiling = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2.0 ** min(failures, 16))
+    ceiling = min(RECONNECT_MAX_S, RECONNECT_MIN_S * _PAUSE_GROWTH ** min(failures, 100))
     return random.uniform(RECONNECT_MIN_S / 2, ceiling)
