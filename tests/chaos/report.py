@@ -20,8 +20,8 @@ def lines(report: Report) -> Iterator[str]:
     yield f"seed {plan.seed}, {plan.seconds / 60:g} minutes, {NODES} nodes × {WORKERS} workers, {CLIENTS} clients"
     yield ""
     yield (
-        f"{verdict.tasks:,} tasks submitted; {verdict.entries:,} entries, {verdict.again:,} of them again, of idempotent "
-        f"tasks; at most {verdict.most_at_once} at once on a node; {verdict.untold} ended before they could "
+        f"{verdict.tasks:,} tasks submitted; {verdict.entries:,} entries, {verdict.again:,} of them again, of "
+        f"idempotent tasks; at most {verdict.most_at_once} at once on a node; {verdict.untold} ended before they could "
         "say that they were entered"
     )
     yield ""
