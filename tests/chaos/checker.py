@@ -24,6 +24,9 @@ from tests.chaos.history import Record
 
 # A heartbeat (5 s) and the silence after which a peer is dead (15 s), and a slow machine.
 PROMISED_S = 25.0
+# When a fault is over, those whom it has cut off learn so at once: their connection is closed. A task that was submitted
+# later than this is not lost by it.
+SETTLED_S = 5.0
 ATTEMPTS_MAX = 3
 # A worker notes for its node that it enters a function, and then the function says so itself. Between the two it can be
 # killed: at the deadline, or by a fault.
@@ -47,14 +50,30 @@ class Verdict:
 
 
 @dataclass
+class Entry:
+    """One time that a task was entered.
+
+    Attributes:
+        process: the worker.
+        pid: its node.
+        at: when it entered.
+        left_at: when it left, if it has said so.
+    """
+
+    process: str
+    pid: int
+    at: float
+    left_at: float | None = None
+
+
+@dataclass
 class Story:
     """What happened to one task."""
 
     task: str
     submits: list[Record] = field(default_factory=list)
     answers: list[Record] = field(default_factory=list)
-    entries: list[Record] = field(default_factory=list)
-    leaves: dict[str, Record] = field(default_factory=dict)  # by process
+    entries: list[Entry] = field(default_factory=list)
 
     @property
     def submit(self) -> Record:
@@ -88,10 +107,12 @@ class Checker:
             case "answer":
                 story.answers.append(record)
             case "enter":
-                story.entries.append(record)
+                story.entries.append(Entry(record.process, record.pid, record.at))
                 self._by_process[record.process].append(record)
             case "leave":
-                story.leaves[record.process] = record
+                inside = [entry for entry in story.entries if entry.process == record.process and entry.left_at is None]
+                for entry in inside[-1:]:
+                    entry.left_at = record.at
                 self._by_process[record.process].append(record)
             case "end":
                 self._ended.add(record.client)
@@ -159,8 +180,7 @@ class Checker:
         """The next attempt of an idempotent task begins when the one before is over, unless the one before was cut off
         from those who decide it."""
         for one, other in pairwise(story.entries):
-            leave = story.leaves.get(one.process)
-            if leave is None or one.process == other.process or leave.at <= other.at:
+            if one.left_at is None or one.left_at <= other.at:
                 continue
             concerned = {CLUSTER, story.submit.client, self._nodes.get(one.pid, "")}
             if not self._severed(concerned, one.at, other.at):
@@ -181,7 +201,7 @@ class Checker:
         for answer in story.answers:
             if not answer.is_right:
                 yield f"{story.task}: {answer.outcome}, but not with what the task makes"
-            if answer.outcome in {"completed", "raised"} and not story.leaves:
+            if answer.outcome in {"completed", "raised"} and all(entry.left_at is None for entry in story.entries):
                 yield f"{story.task}: {answer.outcome}, and no worker came to its end"
 
     def _lost_for_a_reason(self, story: Story) -> Iterator[str]:
@@ -226,8 +246,8 @@ class Checker:
         steps: dict[int, list[tuple[float, int]]] = defaultdict(list)
         for story in self._stories.values():
             for entry in story.entries:
-                if leave := story.leaves.get(entry.process):
-                    steps[entry.pid] += [(entry.at, 1), (leave.at, -1)]
+                if entry.left_at is not None:
+                    steps[entry.pid] += [(entry.at, 1), (entry.left_at, -1)]
         for pid, times in steps.items():
             at_once = most = 0
             for _, step in sorted(times):  # a leave goes before an enter of the same moment
@@ -249,11 +269,10 @@ class Checker:
                     yield f"{client}, priority {priority}: {other.task} overtook {one.task}"
 
     def _overlapping(self, begun: float, ended: float) -> list[Record]:
-        return [fault for fault in self._faults if fault.at <= ended and fault.until + PROMISED_S >= begun]
+        return [fault for fault in self._faults if fault.at <= ended and fault.until + SETTLED_S >= begun]
 
     def _severed(self, targets: Collection[str], begun: float, ended: float) -> list[Record]:
-        """Faults that may have lost tasks of one of these in that time. A silence is noticed after it has begun, and
-        what it has led to is told after it is over."""
+        """Faults that may have lost tasks of one of these in that time."""
         return [fault for fault in self._overlapping(begun, ended) if fault.severs and fault.target in targets]
 
 

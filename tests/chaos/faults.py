@@ -29,7 +29,7 @@ CUT_WITHIN_BYTES = 100_000
 FIRES_WITHIN_S = 10.0
 DRAINS_WITHIN_S = 60.0
 STEADY_NODE = "node-1"  # never killed and never restarted, so that its memory tells of leaks
-FIRST_HALF_ONLY = {"kill cluster"}
+FIRST_HALF_ONLY = {"kill cluster", "drain cluster"}
 
 Who = Literal["cluster", "node", "client"]
 Act = Callable[[Stage, str, random.Random], bool]
@@ -45,6 +45,7 @@ class Fault:
         act: does it and undoes it, to the target of that name; returns whether it happened.
         severs: whether tasks of the target may be lost.
         restarts: whether the target is another process afterwards.
+        turns: how often it happens while every other kind happens; what stops everything for long, seldom.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Fault:
     act: Act
     severs: bool
     restarts: bool = False
+    turns: int = 2
 
 
 # ---- processes -------------------------------------------------------------------------------------------------------
@@ -66,8 +68,23 @@ def kill(stage: Stage, target: str, rng: random.Random) -> None:
     stage.pause(rng.uniform(0.0, 2.0))
 
 
+def drain(stage: Stage, target: str) -> None:
+    """Tells the cluster or a node to finish and leave."""
+    command = stage.still_running(target)
+    command.signal(signal.SIGTERM)
+    if status := command.wait(DRAINS_WITHIN_S):
+        stage.complaints.append(f"{target} drained, and ended with {status}")
+    command.end()
+
+
 def kill_cluster(stage: Stage, target: str, rng: random.Random) -> bool:
     kill(stage, target, rng)
+    stage.restart_cluster()
+    return True
+
+
+def drain_cluster(stage: Stage, target: str, rng: random.Random) -> bool:
+    drain(stage, target)
     stage.restart_cluster()
     return True
 
@@ -79,12 +96,7 @@ def kill_node(stage: Stage, target: str, rng: random.Random) -> bool:
 
 
 def drain_node(stage: Stage, target: str, rng: random.Random) -> bool:
-    node = stage.still_running(target)
-    node.signal(signal.SIGTERM)
-    status = node.wait(DRAINS_WITHIN_S)
-    if status:
-        stage.complaints.append(f"{target} drained, and ended with {status}")
-    node.end()
+    drain(stage, target)
     stage.start_node(target)
     return True
 
@@ -211,12 +223,14 @@ FAULTS = {
         Fault("kill node", ("node",), kill_node, severs=True, restarts=True),
         Fault("kill worker", ("node",), kill_worker, severs=False),
         Fault("kill client", ("client",), kill_client, severs=True, restarts=True),
+        # What is submitted while it closes its connections is lost; what it had admitted is not.
+        Fault("drain cluster", ("cluster",), drain_cluster, severs=True, restarts=True),
         Fault("drain node", ("node",), drain_node, severs=False, restarts=True),
         Fault("stop cluster", ("cluster",), _stopping(SHORT_S), severs=False),
         Fault("stop node", ("node",), _stopping(SHORT_S), severs=False),
         Fault("stop worker", ("node",), lambda s, t, r: stop_worker(s, t, r, SHORT_S), severs=False),
         Fault("stop client", ("client",), _stopping(SHORT_S), severs=False),
-        Fault("stop cluster for long", ("cluster",), _stopping(LONG_S), severs=True),
+        Fault("stop cluster for long", ("cluster",), _stopping(LONG_S), severs=True, turns=1),
         Fault("stop node for long", ("node",), _stopping(LONG_S), severs=True),
         Fault("stop worker for long", ("node",), lambda s, t, r: stop_worker(s, t, r, LONG_S), severs=False),
         Fault("stop client for long", ("client",), _stopping(LONG_S), severs=True),
@@ -245,12 +259,13 @@ class Troublemaker:
         self._failures: list[Exception] = []
 
     def run(self, seconds: float) -> None:
-        """Makes trouble for so long. The cluster is killed in the first half only, so that the one which is there at
+        """Makes trouble for so long. The cluster is ended in the first half only, so that the one which is there at
         the end has lived long enough to show leaks."""
         begun = time.monotonic()
         while (now := time.monotonic()) < begun + seconds:
             if not self._bag:
-                self._bag = self._rng.sample(self._kinds, len(self._kinds))
+                turns = [kind for kind in self._kinds for _ in range(FAULTS[kind].turns)]
+                self._bag = self._rng.sample(turns, len(turns))
             kind = FAULTS[self._bag.pop()]
             if kind.name not in FIRST_HALF_ONLY or now < begun + seconds / 2:
                 self._begin(kind)

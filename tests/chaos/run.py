@@ -25,7 +25,6 @@ from tests.support.waiting import Gate
 LEAST_TASKS_PER_S = 5.0
 CALM_TASKS = 50
 GAP_S = 4.0
-TURNS = 1.5  # of every kind, at least
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Plan:
     @property
     def gap_s(self) -> float:
         """The mean time between two faults: every kind has its turn in the half in which it may happen."""
-        return min(GAP_S, self.seconds / 2 / len(self.kinds) / TURNS)
+        return min(GAP_S, self.seconds / 2 / sum(FAULTS[kind].turns for kind in self.kinds))
 
     @property
     def least_tasks(self) -> int:

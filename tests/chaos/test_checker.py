@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checker import PROMISED_S, UNTOLD_S, Verdict, check, shortcomings
+from tests.chaos.checker import PROMISED_S, SETTLED_S, UNTOLD_S, Verdict, check, shortcomings
 from tests.chaos.history import Record
 
 NODE, OTHER = 100, 200  # the process ids of two nodes
@@ -92,6 +92,22 @@ SOUND: dict[str, list[Record]] = {
         leave(5),
         leave(6, "v"),
         answer(7),
+        end(),
+    ],
+    "idempotent, run again in the same worker, after another was in it": [
+        submit(1, idempotent=True),
+        submit(1, "u"),
+        submit(1, "v"),
+        enter(2),
+        leave(3),
+        fault(4, "reset", "c"),
+        enter(4, task="u"),
+        enter(4, "x", "v"),
+        leave(5, task="u"),
+        leave(5, "x", "v"),
+        enter(6),
+        leave(7),
+        *(answer(8, task=name) for name in "tuv"),
         end(),
     ],
     "two workers of a node busy": [
@@ -188,6 +204,10 @@ BROKEN: dict[str, tuple[list[Record], str]] = {
     "lost while nothing happened": (
         [submit(1), answer(3, "lost", "unknown", node="node-1"), end()],
         "t: lost with node 'node-1', and nothing had happened to anybody concerned",
+    ),
+    "lost long after a fault was over": (
+        [fault(1, "reset", "c"), submit(1.5 + SETTLED_S), answer(9, "lost", "unknown"), end()],
+        "t: lost with node '', and nothing had happened to anybody concerned",
     ),
     "lost while another node was killed": (
         [submit(1), fault(2, "kill node", "node-2"), answer(3, "lost", "unknown", node="node-1"), end()],
