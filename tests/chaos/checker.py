@@ -24,8 +24,8 @@ from tests.chaos.history import Record
 
 # A heartbeat (5 s) and the silence after which a peer is dead (15 s), and a slow machine.
 PROMISED_S = 25.0
-# When a fault is over, those whom it has cut off learn so at once: their connection is closed. A task that was submitted
-# later than this is not lost by it.
+# When a fault is over, those whom it has cut off learn so at once: their connection is closed. A task that was
+# submitted later than this is not lost by it.
 SETTLED_S = 5.0
 ATTEMPTS_MAX = 3
 # A worker notes for its node that it enters a function, and then the function says so itself. Between the two it can be

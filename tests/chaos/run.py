@@ -39,8 +39,8 @@ class Plan:
 
     @property
     def gap_s(self) -> float:
-        """The mean time between two faults: every kind has its turn in the half in which it may happen."""
-        return min(GAP_S, self.seconds / 2 / sum(FAULTS[kind].turns for kind in self.kinds))
+        """The mean time between two faults: every kind has its turns in the first half."""
+        return min(GAP_S, self.seconds / 2.5 / sum(FAULTS[kind].turns for kind in self.kinds))
 
     @property
     def least_tasks(self) -> int:
