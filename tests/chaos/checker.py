@@ -88,7 +88,7 @@ class Checker:
         self._workers = workers
         self._stories: dict[str, Story] = {}
         self._by_process: dict[str, list[Record]] = defaultdict(list)
-        self._ended: set[str] = set()
+        self._ended: dict[str, float] = {}
         self._killed: dict[str, float] = {}
         self._clients: set[str] = set()
         self._nodes: dict[int, str] = {}
@@ -115,7 +115,7 @@ class Checker:
                     entry.left_at = record.at
                 self._by_process[record.process].append(record)
             case "end":
-                self._ended.add(record.client)
+                self._ended[record.client] = record.at
             case "started":
                 self._nodes[record.pid] = record.node
             case "calm":
@@ -165,6 +165,8 @@ class Checker:
             yield f"{story.task}: {answers} answers: {', '.join(answer.outcome for answer in story.answers)}"
         if not answers and client not in self._killed:
             yield f"{story.task}: no answer, and its client {client} lived"
+        if answers and story.answers[0].at > self._ended.get(client, inf):
+            yield f"{story.task}: no answer until its client was closed"
 
     def _entered_as_often_as_allowed(self, story: Story) -> Iterator[str]:
         entries = len(story.entries)
@@ -226,7 +228,7 @@ class Checker:
     # ---- everybody ---------------------------------------------------------------------------------------------------
 
     def _clients_that_vanished(self) -> Iterator[str]:
-        for client in sorted(self._clients - self._ended - self._killed.keys()):
+        for client in sorted(self._clients - self._ended.keys() - self._killed.keys()):
             yield f"{client}: ended without saying so, and nobody had killed it"
 
     def _one_task_a_worker(self) -> Iterator[str]:

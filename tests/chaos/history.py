@@ -26,7 +26,7 @@ class Record(msgspec.Struct, omit_defaults=True):
         at: seconds on the monotonic clock.
         process: whose file this is: a process id and when its file began, since ids are used again.
         task: the task's own name.
-        client: the client that submitted it (submit, answer), or that has ended with every answer it could get (end).
+        client: the client that submitted it (submit, answer), or that waits for no more answers and closes (end).
         node: the node's name (answer, started).
         pid: of a node that began (started), of a task's node (enter).
         outcome: how it ended (answer).

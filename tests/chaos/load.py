@@ -146,7 +146,8 @@ class Driver:
             heapq.heappop(self._cancels)[2].cancel()
 
     def wait_answered(self) -> None:
-        """Waits for every answer, and says that it is over; what has none by then will be missed by the checker."""
+        """Waits for every answer, and says that it waits no more. Closing the client would answer the rest, so what
+        comes later is no answer to the checker."""
         with self._changed:
             self._changed.wait_for(lambda: not self._outstanding, ANSWERS_WITHIN_S)
         self._history.write(Record("end", time.monotonic(), client=self._name))

@@ -136,6 +136,10 @@ SOUND: dict[str, list[Record]] = {
 
 BROKEN: dict[str, tuple[list[Record], str]] = {
     "no answer": ([submit(1), enter(2), leave(3), end()], "t: no answer, and its client c lived"),
+    "no answer until its client was closed": (
+        [submit(1), fault(2, "reset", "c"), answer(1001, "lost", "unknown"), end()],
+        "t: no answer until its client was closed",
+    ),
     "two answers": ([submit(1), enter(2), leave(3), answer(4), answer(5), end()], "t: 2 answers: completed, completed"),
     "entered and never submitted": ([enter(2), leave(3)], "t: submitted 0 times"),
     "submitted twice": ([submit(1), submit(2), enter(3), leave(4), answer(5), end()], "t: submitted 2 times"),
