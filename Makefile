@@ -8,6 +8,8 @@
 PYTHON ?= python3
 ARGS ?=
 SEEDS ?= 10000
+MINUTES ?= 3
+SEED ?=
 
 ifeq ($(PYTHON),python3)
 VENV := .venv
@@ -26,7 +28,7 @@ export PIP_BUILD_CONSTRAINT = constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled simulate mutants bench bench-micro bench-peers check format clean
+.PHONY: help demo test test-compiled simulate mutants chaos bench bench-micro bench-peers check format clean
 
 help: ## show this list
 	@awk -F ': ## ' '/^[a-z-]+: ## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +55,10 @@ simulate: $(READY)
 mutants: ## print which simulated world notices each deliberate fault
 mutants: $(READY)
 	@$(BIN)/python -m tests.simulation.mutants
+
+chaos: ## kill, stop and cut off real processes under load for MINUTES (3), and check every answer; SEED=... repeats
+chaos: $(READY)
+	@$(BIN)/python -m tests.chaos $(MINUTES) $(SEED)
 
 bench: ## measure Argon beside a bare relay: a table, build/bench.json and build/bench.png
 bench: $(COMPILED)/.ready

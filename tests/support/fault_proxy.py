@@ -139,12 +139,13 @@ class FaultProxy:
         self.up.recover()
         self.down.recover()
 
-    def reset(self) -> None:
-        """Resets every connection, in both directions."""
+    def reset(self) -> int:
+        """Resets every connection, in both directions; returns how many there were."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
         for pair in pairs:
             _reset(*pair)
+        return len(pairs)
 
     def half_close(self) -> None:
         """Tells the listener that no more will come, on every connection, while the other direction goes on."""
@@ -160,17 +161,32 @@ class FaultProxy:
         while True:
             try:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(self._target, WITHIN_S)
             except OSError:
                 return
+            try:
+                server = socket.create_connection(self._target, WITHIN_S)
+            except OSError:  # nobody listens there just now
+                client.close()
+                continue
             for end in (client, server):
                 end.settimeout(None)
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._pairs.append((client, server))
             self.accepted += 1
-            for ends in ((client, server, self.up), (server, client, self.down)):
-                threading.Thread(target=self._pump, args=ends, daemon=True).start()
+            threading.Thread(target=self._connect, args=(client, server), daemon=True).start()
+
+    def _connect(self, client: socket.socket, server: socket.socket) -> None:
+        """Passes bytes on both ways until both ends have said that no more will come, or one is gone."""
+        back = threading.Thread(target=self._pump, args=(server, client, self.down), daemon=True)
+        back.start()
+        self._pump(client, server, self.up)
+        back.join()
+        with self._lock:
+            if (client, server) in self._pairs:
+                self._pairs.remove((client, server))
+        client.close()
+        server.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, direction: Direction) -> None:
         try:
@@ -182,7 +198,7 @@ class FaultProxy:
                     return
             sink.shutdown(socket.SHUT_WR)
         except (OSError, ValueError):  # a ValueError from select() for a socket that was closed meanwhile
-            pass  # the other end, or the test, has ended it
+            _reset(source, sink)  # the other end, or the test, has ended it
 
 
 def _wait_while(condition: Callable[[], bool]) -> None:
