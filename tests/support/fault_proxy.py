@@ -52,15 +52,15 @@ class Direction:
 
     def read(self, source: socket.socket) -> bytes:
         """The next bytes, once there are some and they may be read."""
-        select.select([source], [], [])
+        _has_bytes(source, None)
         if self.stops_reading:
             self.fired += 1
             _wait_while(lambda: self.stops_reading)
         data = source.recv(READ_BYTES)
         if data and self.gather_s:
             time.sleep(self.gather_s)
-            if select.select([source], [], [], 0)[0]:
-                data += source.recv(READ_BYTES)
+            if _has_bytes(source, 0) and (more := source.recv(READ_BYTES)):
+                data += more
                 self.fired += 1
         return data
 
@@ -197,8 +197,15 @@ class FaultProxy:
                     _reset(source, sink)
                     return
             sink.shutdown(socket.SHUT_WR)
-        except (OSError, ValueError):  # a ValueError from select() for a socket that was closed meanwhile
+        except (OSError, ValueError):  # a ValueError for a socket that was closed meanwhile
             _reset(source, sink)  # the other end, or the test, has ended it
+
+
+def _has_bytes(source: socket.socket, within_ms: int | None) -> bool:
+    """Waits until there is something to read, or the end."""
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    return bool(poll.poll(within_ms))
 
 
 def _wait_while(condition: Callable[[], bool]) -> None:
