@@ -28,7 +28,7 @@ from argon.settings import DEAD_AFTER_S
 from benchmarks.crowd import ROOT, CrowdPlan, crowd
 from benchmarks.report import Report, closing_lines, figure_table, machine
 from benchmarks.rounds import percentile
-from benchmarks.stack import children, rss_bytes
+from benchmarks.stack import children, cpu_s, rss_bytes
 from benchmarks.subject import Figure
 from benchmarks.tasks import noop
 
@@ -310,15 +310,16 @@ async def _useless_crowd() -> list[Figure]:
             with crowd(CrowdPlan(address=here.address, **CROWD), here.token):
                 await asyncio.sleep(15.0)  # until all have asked for what they will not read
                 among = [await trips_us(client) for _ in range(3)]
-                there = rss_bytes(here.cluster.pid)
+                there, begin_s = rss_bytes(here.cluster.pid), cpu_s(here.cluster.pid)
                 await asyncio.sleep(15.0)
-                later = rss_bytes(here.cluster.pid)
+                later, spent_s = rss_bytes(here.cluster.pid), cpu_s(here.cluster.pid) - begin_s
             again = [await trips_us(client) for _ in range(3)]
     p99 = {name: sorted(found)[1] for name, found in (("without", without), ("among", among), ("again", again))}
     count = f"{sum(CROWD.values()):,} connections"
     return [
         Figure("crowd", f"{count}: memory of the cluster more", "MiB", ((there - before) / MIB,)),
         bar("crowd", f"{count}: the same 15 s later, more than then", "MiB", (later - there) / MIB, 32.0),
+        Figure("crowd", f"{count}: the cluster's CPU for them", "% of a core", (spent_s / 15.0 * 100,)),
         Figure("crowd", "round trip of a client without them, p99", "us", tuple(without)),
         Figure("crowd", "among them", "us", tuple(among)),
         Figure("crowd", "without them again", "us", tuple(again)),
