@@ -542,7 +542,7 @@ def test_silent_cluster_is_given_up() -> None:
         client.say(Heartbeat())
     closes = [effect for effect in client.effects if isinstance(effect, Close)]
     assert not closes
-    client.wait(4.1)
+    client.wait(3.1)
     closes = [effect for effect in client.effects if isinstance(effect, Close)]
     assert closes == [Close(CLUSTER, "nothing was heard from the cluster for 3 s")]
 

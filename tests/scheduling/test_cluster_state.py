@@ -1020,6 +1020,15 @@ def test_drain_does_not_wait_for_a_client_that_stays() -> None:
     assert cluster.wait(0.2) == [Close(client, "the cluster is shutting down"), Stop()]
 
 
+def test_client_that_comes_when_the_others_were_told_to_leave_is_told_so_too() -> None:
+    cluster = ClusterDriver()
+    cluster.client()
+    cluster.drain()
+    late = cluster.client()
+    assert cluster.heard(late, Drain) == [Drain()]
+    assert cluster.heard(cluster.node(), Drain) == []
+
+
 def test_large_task_that_has_not_come_whole_when_the_cluster_leaves_is_rejected() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(client, Announced(submit(1), 1 << 20))

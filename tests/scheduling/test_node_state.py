@@ -633,7 +633,7 @@ def test_silent_cluster_is_given_up() -> None:
         node.wait(1.0)
         node.say(Heartbeat())
     assert not node.all(Close)
-    node.wait(4.1)
+    node.wait(3.1)
     assert [close.peer for close in node.all(Close)] == [CLUSTER]
 
 

@@ -97,7 +97,8 @@ class ClusterState:
         else:
             self._newcomers.add(peer)
         s = self._settings
-        return [Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))]
+        welcome = Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
+        return [welcome, Send(peer, Drain())] if self._departure.told and role is Role.CLIENT else [welcome]
 
     def received(self, peer: Peer, messages: list[Message], now: float) -> Effects:
         """A peer has said these things, in this order, all read at once."""
