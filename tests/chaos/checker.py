@@ -47,6 +47,7 @@ class Verdict:
     again: int = 0  # entries of idempotent tasks after the first
     untold: int = 0  # entered by what the answer says, and killed before they could say so
     most_at_once: int = 0  # tasks on one node
+    longest_s: float = 0.0  # from a submit to its answer
 
 
 @dataclass
@@ -155,7 +156,9 @@ class Checker:
         verdict.tasks += 1
         verdict.entries += len(story.entries)
         verdict.again += max(0, len(story.entries) - 1)
-        verdict.outcomes.update(answer.outcome for answer in story.answers)
+        for answer in story.answers:
+            verdict.outcomes[answer.outcome] += 1
+            verdict.longest_s = max(verdict.longest_s, answer.at - story.submit.at)
 
     # ---- one task ----------------------------------------------------------------------------------------------------
 

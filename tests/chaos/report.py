@@ -22,7 +22,7 @@ def lines(report: Report) -> Iterator[str]:
     yield (
         f"{verdict.tasks:,} tasks submitted; {verdict.entries:,} entries, {verdict.again:,} of them again, of "
         f"idempotent tasks; at most {verdict.most_at_once} at once on a node; {verdict.untold} ended before they could "
-        "say that they were entered"
+        f"say that they were entered; the longest wait for an answer was {verdict.longest_s:.1f} s"
     )
     yield ""
     yield from _table(("answer", "tasks"), [(word, f"{count:,}") for word, count in verdict.outcomes.most_common()])

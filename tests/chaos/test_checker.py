@@ -314,7 +314,7 @@ def test_idempotent_task_has_three_attempts_more_for_each_cluster_that_was_kille
 def test_verdict_counts() -> None:
     verdict = check([*started(), *SOUND["two workers of a node busy"]], 2)
     assert (verdict.tasks, verdict.entries, verdict.again, verdict.most_at_once) == (2, 2, 0, 2)
-    assert verdict.outcomes == {"completed": 2}
+    assert (verdict.outcomes, verdict.longest_s) == ({"completed": 2}, 3)
     again = check([*started(), *SOUND["idempotent, run again after its node was killed"]], 2)
     assert (again.again, again.faults) == (1, {"kill node": 1})
     assert check(SOUND["killed between entering and saying so"], 2).untold == 1
