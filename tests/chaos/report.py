@@ -35,7 +35,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"the cluster's counters at the end: {', '.join(f'{name} {count:,}' for name, count in counters.items())}"
         yield f"in its queue: {report.after.numbers['queue_length']}, in flight: {report.after.numbers['in_flight']}"
         yield ""
-    wrong = [*verdict.violations, *report.complaints]
+    wrong = [*report.complaints, *verdict.violations]
     yield f"violations: {len(wrong)}"
     yield from (f"  {line}" for line in wrong[:SHOWN_MAX])
     if len(wrong) > SHOWN_MAX:
