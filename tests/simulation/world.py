@@ -12,11 +12,18 @@ from typing import Any
 
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings
-from tests.simulation.actors import ClientActor, ClusterActor, Connection, HostActor, NodeActor
 from tests.simulation.agenda import Agenda
-from tests.simulation.checkers import CHECKERS, Checker
+from tests.simulation.census import Census
+from tests.simulation.checkers import PROMISES, Checker
+from tests.simulation.client_actor import ClientActor
+from tests.simulation.cluster_actor import ClusterActor
+from tests.simulation.connection import Connection
+from tests.simulation.host_actor import HostActor
+from tests.simulation.hostile_actor import HostileActor
+from tests.simulation.node_actor import NodeActor
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.tasks import Errand, Ledger
+from tests.simulation.troubles import Troubles
 
 HEAL_WITHIN_S = 300.0
 QUIET_S = 12.0
@@ -38,7 +45,7 @@ class World:
         self.healed = False
         self._busy_moments: list[float] = []
         self._trace = trace
-        self.checkers: Sequence[Checker] = [checker(self) for checker in CHECKERS]
+        self.checkers: Sequence[Checker] = [checker(self) for checker in [*PROMISES, Census]]
         settings = ClusterSettings(
             queue_limit=plan.queue_limit,
             queue_bytes=plan.queue_bytes,
@@ -50,6 +57,7 @@ class World:
         self.cluster = ClusterActor(self, settings)
         self.nodes = [NodeActor(self, f"node-{n}", plan.workers, plan.max_requests) for n in range(plan.nodes)]
         self.clients = [ClientActor(self, f"client-{n}") for n in range(plan.clients)]
+        self.hostile = [HostileActor(self, "hostile-0")] if plan.has("hostile client") else []
 
     # ---- what the actors call -----------------------------------------------------------------------------------
 
@@ -79,10 +87,10 @@ class World:
     def live(self) -> None:
         """Begins, works in trouble, heals, works again."""
         self.cluster.start()
-        for actor in [*self.nodes, *self.clients]:
+        for actor in [*self.nodes, *self.clients, *self.hostile]:
             self.agenda.after(self.rng.uniform(0.0, 0.2), actor.start)
         self._plan_work()
-        self._plan_troubles()
+        Troubles(self, self._busy_moments)
         self.agenda.run(self.agenda.now + self.plan.seconds + 1.0)
         self._heal()
         limit = self.agenda.now + HEAL_WITHIN_S
@@ -131,48 +139,6 @@ class World:
         if plan.has("cancels") and rng.random() < 0.3:
             self.agenda.after(rng.uniform(0.0, 3 * plan.run_s), client.cancel, errand, rng.random() < 0.3)
 
-    def _plan_troubles(self) -> None:
-        possible: dict[str, Callable[[], None]] = {
-            "cut": lambda: self._cut(silently=False),
-            "silent cut": lambda: self._cut(silently=True),
-            "node kill": self._kill_node,
-            "node drain": self._drain_node,
-            "client kill": lambda: self.rng.choice(self.clients).kill(),
-            "client end": lambda: self.rng.choice(self.clients).end(),
-            "cluster crash": self._crash_cluster,
-            "cluster drain": self._drain_cluster,
-            "pause": self._pause,
-        }
-        for trouble, strike in possible.items():
-            if self.plan.has(trouble):
-                for _ in range(self.rng.choice([1, 2, 4, 8])):
-                    self.agenda.after(self._bad_moment(), self._strike, trouble, strike)
-
-    def _bad_moment(self) -> float:
-        """Any moment, or one at which much is under way."""
-        if self.rng.random() < 0.4:
-            return self.rng.uniform(0.0, self.plan.seconds)
-        return self.rng.choice(self._busy_moments) + self.rng.choice([0.002, 0.005, 0.2]) * self.rng.random()
-
-    def _strike(self, trouble: str, strike: Callable[[], None]) -> None:
-        if not self.healed:
-            self.saw("trouble", trouble)
-            strike()
-
-    def _cut(self, silently: bool) -> None:
-        alive = [connection for connection in self.connections if connection.open]
-        if alive:
-            self.rng.choice(alive).cut(silently)
-
-    def _kill_node(self) -> None:
-        node = self.rng.choice(self.nodes)
-        if node.up:
-            node.kill()
-            self.comes_back(node)
-
-    def _drain_node(self) -> None:
-        self.rng.choice(self.nodes).drain(self.plan.drain_s)
-
     def comes_back(self, actor: NodeActor | ClusterActor) -> None:
         """Somebody starts a process again after a while."""
         self.agenda.after(self.rng.uniform(0.0, 0.1 * self.plan.seconds), self._start, actor)
@@ -180,19 +146,6 @@ class World:
     def _start(self, actor: NodeActor | ClusterActor) -> None:
         if not actor.up:
             actor.start()
-
-    def _crash_cluster(self) -> None:
-        self.cluster.crash()
-        self.comes_back(self.cluster)
-
-    def _drain_cluster(self) -> None:
-        self.cluster.drain(self.rng.choice([0.0, 0.5, 5.0]))
-        if self.rng.random() < 0.3:
-            self.agenda.after(0.1, self.cluster.drain, 0.0)
-
-    def _pause(self) -> None:
-        actor = self.rng.choice([self.cluster, *self.nodes, *self.clients])
-        actor.pause(self.rng.choice([0.1, 2.0, 10.0]))
 
     def _heal(self) -> None:
         """No more trouble: what is down comes up, what ends for good has ended."""

@@ -1,0 +1,125 @@
+"""What goes wrong in a simulated world, and when: each trouble of a plan strikes a few times, at bad moments.
+
+In: a world. Out: events on its agenda. Everything ends by itself, or when the world is healed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.simulation.connection import Connection
+from tests.simulation.plan import STRIKES
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CLOGS_S = [0.05, 0.5, 2.5, 6.0]
+SLOW_S = [1.0, 5.0, 12.0]
+SIPS_BYTES = [0, 4, 40]
+
+
+class Troubles:
+    """The strikes of one world. ``busy_moments`` are those at which work comes."""
+
+    def __init__(self, world: World, busy_moments: list[float]) -> None:
+        self._world = world
+        self._rng = world.rng
+        self._busy_moments = busy_moments
+        strikes: dict[str, Callable[[], None]] = {
+            "cut": lambda: self._cut(silently=False),
+            "silent cut": lambda: self._cut(silently=True),
+            "reset": self._reset,
+            "clog": self._clog,
+            "one-way loss": self._lose_one_way,
+            "slow client": self._slow_client,
+            "node kill": self._kill_node,
+            "node drain": lambda: self._rng.choice(world.nodes).drain(world.plan.drain_s),
+            "client kill": lambda: self._rng.choice(world.clients).kill(),
+            "client end": lambda: self._rng.choice(world.clients).end(),
+            "cluster crash": self._crash_cluster,
+            "cluster drain": self._drain_cluster,
+            "pause": self._pause,
+        }
+        for trouble in STRIKES:
+            if world.plan.has(trouble):
+                for _ in range(self._rng.choice([1, 2, 4, 8])):
+                    world.agenda.after(self._bad_moment(), self._strike, trouble, strikes[trouble])
+
+    def _bad_moment(self) -> float:
+        """Any moment, or one at which much is under way."""
+        if self._rng.random() < 0.4:
+            return self._rng.uniform(0.0, self._world.plan.seconds)
+        return self._rng.choice(self._busy_moments) + self._rng.choice([0.002, 0.005, 0.2]) * self._rng.random()
+
+    def _strike(self, trouble: str, strike: Callable[[], None]) -> None:
+        if not self._world.healed:
+            self._world.saw("trouble", trouble)
+            strike()
+
+    # ---- the network --------------------------------------------------------------------------------------------
+
+    def _one(self) -> Connection | None:
+        alive = [connection for connection in self._world.connections if connection.open]
+        return self._rng.choice(alive) if alive else None
+
+    def _cut(self, silently: bool) -> None:
+        connection = self._one()
+        if connection is not None:
+            connection.cut(silently)
+
+    def _reset(self) -> None:
+        """The connection ends inside the next thing that is said."""
+        connection = self._one()
+        if connection is not None:
+            self._rng.choice(connection.streams()).break_off(lambda: connection.cut(silently=False))
+
+    def _clog(self) -> None:
+        """One direction stands still; or, now and then, all those of one process, one after the other."""
+        connection = self._one()
+        if connection is None:
+            return
+        if self._rng.random() < 0.7:
+            self._rng.choice(connection.streams()).clog(self._rng.choice(CLOGS_S))
+            return
+        victim = self._rng.choice([connection.host, connection.cluster])
+        clogged = [c for c in self._world.connections if c.open and victim in (c.host, c.cluster)]
+        streams = [stream for c in clogged for stream in c.streams()]
+        self._rng.shuffle(streams)
+        for stream in streams:
+            self._world.agenda.after(self._rng.uniform(0.0, 1.0), stream.clog, self._rng.choice(CLOGS_S))
+
+    def _lose_one_way(self) -> None:
+        """One direction swallows everything until somebody gives the connection up."""
+        connection = self._one()
+        if connection is not None:
+            self._rng.choice(connection.streams()).swallows = True
+
+    def _slow_client(self) -> None:
+        """A client takes nothing for a while, or next to nothing."""
+        connection = self._rng.choice(self._world.clients).connection
+        if connection is not None:
+            connection.to_host.take(self._rng.choice(SIPS_BYTES))
+            self._world.agenda.after(self._rng.choice(SLOW_S), connection.to_host.take, None)
+
+    # ---- processes ----------------------------------------------------------------------------------------------
+
+    def _kill_node(self) -> None:
+        node = self._rng.choice(self._world.nodes)
+        if node.up:
+            node.kill()
+            self._world.comes_back(node)
+
+    def _crash_cluster(self) -> None:
+        self._world.cluster.crash()
+        self._world.comes_back(self._world.cluster)
+
+    def _drain_cluster(self) -> None:
+        cluster = self._world.cluster
+        cluster.drain(self._rng.choice([0.0, 0.5, 5.0]))
+        if self._rng.random() < 0.3:
+            self._world.agenda.after(0.1, cluster.drain, 0.0)
+
+    def _pause(self) -> None:
+        actor = self._rng.choice([self._world.cluster, *self._world.nodes, *self._world.clients])
+        actor.pause(self._rng.choice([0.1, 2.0, 10.0]))
