@@ -17,10 +17,12 @@ from argon.protocol.messages import (
     Cancel,
     Capacity,
     Drain,
+    Goodbye,
     Heartbeat,
     Message,
     Outcome,
     Oversized,
+    Refusal,
     Register,
     Status,
     StatusRequest,
@@ -39,12 +41,15 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Entry:
-    """A task as the cluster must see it. ``on`` is the node that has it; ``ended`` whether that was asked to end
-    it."""
+    """A task as the cluster must see it; its message has no payload as long as that is on the way.
+
+    ``on`` is the node that has it; ``ended`` whether that was asked to end it.
+    """
 
     peer: int
     id: int
     message: Submit
+    size_bytes: int
     came_at: float
     waits_since: float
     attempt: int = 0
@@ -100,6 +105,8 @@ class Census(Checker):
                     self.nodes[peer].workers = message.workers
                 case Drain() if peer in self.nodes:
                     self.nodes[peer].draining = True
+                case Goodbye(reason="the node has drained") if peer in self.nodes and connection.host.left_in_time:
+                    assert not self.nodes[peer].tasks, f"{connection.host.name} leaves while tasks are on their way to it"
                 case Outcome() if peer in self.nodes:
                     entry = self.nodes[peer].tasks.get(message.id)
                     if entry is not None and entry.attempt == message.attempt:
@@ -134,7 +141,9 @@ class Census(Checker):
                 case Send(peer=peer, message=Cancel() as cancel):
                     assert cancel.id in self.nodes[peer].tasks, "a node is asked to cancel what it does not have"
                     self.nodes[peer].tasks[cancel.id].ended = True
-                case Close(peer=peer):
+                case Close(peer=peer, reason=reason):
+                    owed = [e for e in self.entries.values() if e.peer == peer and e.message.payload]
+                    assert not owed or reason != "the cluster is shutting down", "the cluster stops and owes answers"
                     self._peer_gone(peer)
         self._count()
 
@@ -144,17 +153,18 @@ class Census(Checker):
         Nothing more is heard from a client that says what it must not: it is sent away.
         """
         sent = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Outcome)]
-        rejected = deque(outcome.id for outcome in sent if outcome.status == Status.REJECTED)
+        rejected = deque(outcome for outcome in sent if outcome.status == Status.REJECTED)
         asked, self.asked = self.asked, []
         for peer, message in asked:
             match message:
                 case Submit() | Announced() | Oversized():
                     submit = message.submit if isinstance(message, Announced) else message
-                    if rejected and rejected[0] == submit.id:
-                        rejected.popleft()
+                    size_bytes = payload_bytes(message.payload) if isinstance(message, Submit) else message.size_bytes
+                    if rejected and rejected[0].id == submit.id:
+                        self._refused(rejected.popleft(), size_bytes)
                         continue
                     assert isinstance(submit, Submit), "a task that is too large is not rejected"
-                    if self._enter(peer, submit):
+                    if self._enter(peer, submit, size_bytes):
                         continue
                 case Cancel() | StatusRequest() | Heartbeat():
                     continue
@@ -163,13 +173,31 @@ class Census(Checker):
             break
         assert not rejected, f"{rejected} are rejected, and were not submitted just now"
 
-    def _enter(self, peer: int, submit: Submit) -> bool:
+    def _refused(self, outcome: Outcome, size_bytes: int) -> None:
+        """Nobody is rejected for a reason that is not there."""
+        cluster = self.world.cluster
+        held = [entry for entry in self.entries.values() if not entry.attempt]
+        held_bytes = sum(entry.size_bytes for entry in held)
+        match outcome.detail:
+            case Refusal.QUEUE_FULL:
+                assert len(held) >= cluster.settings.queue_limit, f"only {len(held)} tasks wait, and the queue is full"
+            case Refusal.QUEUE_BYTES:
+                room = cluster.settings.queue_bytes - held_bytes
+                assert size_bytes > room, f"there is room for {room} bytes, and {size_bytes} are too many"
+            case Refusal.NO_NODES:
+                assert all(node.draining for node in self.nodes.values()), "there are nodes, and it is said there are none"
+            case Refusal.DRAINING:
+                assert cluster.draining
+            case Refusal.TOO_LARGE:
+                assert size_bytes > cluster.settings.max_payload_bytes
+
+    def _enter(self, peer: int, submit: Submit, size_bytes: int) -> bool:
         """Notes a task, or that its payload is on the way; returns whether its id was free."""
         known = self.entries.get((peer, submit.id))
         if known is not None and known.message.payload:
             return False
         now = self.now()
-        entry = known or Entry(peer, submit.id, submit, now, now)
+        entry = known or Entry(peer, submit.id, submit, size_bytes, now, now)
         entry.message, entry.came_at = submit, now
         self.entries[peer, submit.id] = entry
         if submit.payload:
@@ -187,7 +215,8 @@ class Census(Checker):
 
     def _assigned(self, peer: int, assign: Assign) -> None:
         errand = self.world.ledger.of(assign.payload)
-        entry = self.numbered[assign.id]
+        entry = self.numbered.get(assign.id)
+        assert entry is not None, f"{errand.tag} is assigned by a number that was not given yet"
         assert not entry.gone, f"{errand.tag} is assigned and is not in the cluster"
         assert entry.on is None, f"{errand.tag} is assigned while a node has it"
         assert assign.payload == entry.message.payload
@@ -230,7 +259,7 @@ class Census(Checker):
         waiting = [entry for entry in self.entries.values() if entry.on is None and entry.message.payload]
         fresh = [entry for entry in waiting if not entry.attempt]
         assert len(fresh) <= cluster.settings.queue_limit, "the queue is over its limit"
-        size_bytes = sum(payload_bytes(entry.message.payload) for entry in fresh)
+        size_bytes = sum(entry.size_bytes for entry in fresh)
         assert size_bytes <= cluster.settings.queue_bytes, "the queue is over its bytes"
         in_flight = sum(len(node.tasks) for node in self.nodes.values())
         for node in self.nodes.values():

@@ -141,7 +141,8 @@ class Heeded(Checker):
             if isinstance(message, Heartbeat) and message.credits:
                 self.credits[host.name] = message.credits
             if isinstance(message, Outcome):
-                errand = self.outstanding[host.name].pop(message.id)
+                errand = self.outstanding[host.name].pop(message.id, None)
+                assert errand is not None, f"{host.name} is answered what it has not asked, task {message.id}"
                 self.credits[host.name] = message.credits
                 errand.rejected += message.status == Status.REJECTED
                 ignored = message.status == Status.REJECTED and message.detail == Refusal.CLIENT_LIMIT

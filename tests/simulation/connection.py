@@ -63,6 +63,7 @@ class Connection:
 
     def _cluster_has_written_much(self, full: bool) -> None:
         self.held_back = full
+        self._world.saw("holds_back" if full else "reads_on", self)
         self.to_cluster.take(0 if full else None)
         if full:
             self._expect_progress(self.cluster, self.to_host)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class HostActor(Actor):
-    """A process that dials the cluster. An ``honest`` one says what it should."""
+    """A process that dials the cluster.
+
+    Attributes:
+        honest: whether it says what it should.
+        session: the number of its connection, for its state.
+        left_in_time: whether it drained and left before it had to.
+    """
 
     role = Role.CLIENT
     honest = True
@@ -27,6 +33,7 @@ class HostActor(Actor):
         self.connection: Connection | None = None
         self.session = 0
         self.welcomed = False
+        self.left_in_time = False
         self._dialling = False
 
     def dial(self) -> None:

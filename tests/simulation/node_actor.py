@@ -29,6 +29,7 @@ class NodeActor(HostActor):
         self._count = workers
         self._max_requests = max_requests
         self.incarnation = 0
+        self._leave_until = 0.0
         self.draining = False
         self.workers: dict[int, SimulatedWorker] = {}
 
@@ -50,6 +51,7 @@ class NodeActor(HostActor):
     def drain(self, timeout_s: float) -> None:
         if self.up:
             self.draining = True
+            self._leave_until = self.now() + timeout_s
             self.perform(self.state.drain(self.now(), timeout_s))
 
     def worker_ready(self, number: int) -> None:
@@ -129,6 +131,7 @@ class NodeActor(HostActor):
         return effects
 
     def _stop(self) -> None:
+        self.left_in_time = self.now() < self._leave_until
         self.ends()
         self._end_workers()
         self.world.saw("node_stopped", self)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutants import dead_worker_is_not_replaced
+from tests.simulation.node_mutants import dead_worker_is_not_replaced
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.shrink import ATTEMPTS, LEAST, breaks, load, save, shrink
 from tests.simulation.world import carry_out

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CLOGS_S = [0.05, 0.5, 2.5, 6.0]
 SLOW_S = [1.0, 5.0, 12.0]
 SIPS_BYTES = [0, 4, 40]
+PAUSES_S = [0.1, 2.0, 3.2, 10.0]  # no harm, a heartbeat missed, longer than the silence that is death, far too long
 
 
 class Troubles:
@@ -122,4 +123,4 @@ class Troubles:
 
     def _pause(self) -> None:
         actor = self._rng.choice([self._world.cluster, *self._world.nodes, *self._world.clients])
-        actor.pause(self._rng.choice([0.1, 2.0, 10.0]))
+        actor.pause(self._rng.choice(PAUSES_S))
