@@ -105,8 +105,10 @@ class Census(Checker):
                     self.nodes[peer].workers = message.workers
                 case Drain() if peer in self.nodes:
                     self.nodes[peer].draining = True
-                case Goodbye(reason="the node has drained") if peer in self.nodes and connection.host.left_in_time:
-                    assert not self.nodes[peer].tasks, f"{connection.host.name} leaves while tasks are on their way to it"
+                case Goodbye(reason="drained") if peer in self.nodes and connection.host.left_in_time:
+                    assert not self.nodes[peer].tasks, (
+                        f"{connection.host.name} leaves while tasks are on their way to it"
+                    )
                 case Outcome() if peer in self.nodes:
                     entry = self.nodes[peer].tasks.get(message.id)
                     if entry is not None and entry.attempt == message.attempt:
@@ -185,7 +187,9 @@ class Census(Checker):
                 room = cluster.settings.queue_bytes - held_bytes
                 assert size_bytes > room, f"there is room for {room} bytes, and {size_bytes} are too many"
             case Refusal.NO_NODES:
-                assert all(node.draining for node in self.nodes.values()), "there are nodes, and it is said there are none"
+                assert all(node.draining for node in self.nodes.values()), (
+                    "there are nodes, and it is said there are none"
+                )
             case Refusal.DRAINING:
                 assert cluster.draining
             case Refusal.TOO_LARGE:

@@ -66,7 +66,9 @@ class OneOutcome(Checker):
         if not client.was_paused:
             late_s = self.now() - errand.deadline
             grace_s = 0.0 if self.world.plan.is_peaceful() else ANSWER_GRACE_S
-            assert late_s <= grace_s + self.late_s(errand), f"{errand.tag} is answered {late_s:.2f} s after its deadline"
+            assert late_s <= grace_s + self.late_s(errand), (
+                f"{errand.tag} is answered {late_s:.2f} s after its deadline"
+            )
 
     def refused(self, client: ClientActor, errand: Errand) -> None:
         assert errand.outcome is None, f"{errand.tag} has an answer, and is then said to be running"

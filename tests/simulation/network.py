@@ -18,7 +18,7 @@ from tests.simulation.agenda import Agenda
 
 LATENCY_MIN_S, LATENCY_MAX_S = 0.00005, 0.002
 SIP_EVERY_S = 0.05
-OUT_BUFFER_BYTES = 500  # as `argon.settings` has it, but for tasks of a few dozen bytes
+OUT_BUFFER_BYTES = 200  # as `argon.settings` has it, but for outcomes of a few dozen bytes
 PIECES_MAX, SINGLE_BYTES = 8, 40
 
 

@@ -95,7 +95,9 @@ def timeout_is_ignored_on_the_node(patch: Patch) -> None:
 
 
 def ended_task_is_answered_twice(patch: Patch) -> None:
-    def answer(original: Any, state: NodeState, task: Any, status: Any, entered: Any, reason: str, effects: Any) -> None:
+    def answer(
+        original: Any, state: NodeState, task: Any, status: Any, entered: Any, reason: str, effects: Any
+    ) -> None:
         before = len(effects)
         original(state, task, status, entered, reason, effects)
         effects += effects[before : before + 1]

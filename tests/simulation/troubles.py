@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CLOGS_S = [0.05, 0.5, 2.5, 6.0]
 SLOW_S = [1.0, 5.0, 12.0]
-SIPS_BYTES = [0, 4, 40]
+SIPS_BYTES = [0, 1, 4, 40]
 PAUSES_S = [0.1, 2.0, 3.2, 10.0]  # no harm, a heartbeat missed, longer than the silence that is death, far too long
 
 
@@ -118,8 +118,11 @@ class Troubles:
     def _drain_cluster(self) -> None:
         cluster = self._world.cluster
         cluster.drain(self._rng.choice([0.0, 0.5, 5.0]))
-        if self._rng.random() < 0.3:
+        worse = self._rng.random()
+        if worse < 0.3:
             self._world.agenda.after(0.1, cluster.drain, 0.0)
+        elif worse < 0.6:
+            self._world.agenda.after(self._rng.uniform(0.0, 0.3), self._kill_node)
 
     def _pause(self) -> None:
         actor = self._rng.choice([self._world.cluster, *self._world.nodes, *self._world.clients])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from argon.protocol.messages import Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings
 from tests.simulation.agenda import Agenda
@@ -27,6 +28,7 @@ from tests.simulation.troubles import Troubles
 
 HEAL_WITHIN_S = 300.0
 QUIET_S = 12.0
+LAST_RUN_S, LAST_PLACES, LAST_BYTES = 5.0, 20, 40
 
 
 class PromiseBroken(AssertionError):
@@ -45,6 +47,7 @@ class World:
         self.healed = False
         self._busy_moments: list[float] = []
         self._trace = trace
+        self._looks: dict[str, list[Callable[..., None]]] = {}
         self.checkers: Sequence[Checker] = [checker(self) for checker in [*PROMISES, Census]]
         settings = ClusterSettings(
             queue_limit=plan.queue_limit,
@@ -77,10 +80,11 @@ class World:
         """Tells every checker what has happened."""
         if self._trace is not None:
             self._trace(f"{self.agenda.now:.6f} {event} " + " ".join(map(_readable, details)))
-        for checker in self.checkers:
-            look = getattr(checker, event, None)
-            if look is not None:
-                look(*details)
+        looks = self._looks.get(event)
+        if looks is None:
+            looks = self._looks[event] = [getattr(c, event) for c in self.checkers if hasattr(c, event)]
+        for look in looks:
+            look(*details)
 
     # ---- a life -------------------------------------------------------------------------------------------------
 
@@ -94,7 +98,7 @@ class World:
         self.agenda.run(self.agenda.now + self.plan.seconds + 1.0)
         self._heal()
         limit = self.agenda.now + HEAL_WITHIN_S
-        self.agenda.run(limit, done=lambda: not self._open())
+        self.agenda.run(limit, done=self._is_all_answered)
         assert not self._open(), f"still without an answer: {', '.join(errand.tag for errand in self._open())}"
         self.agenda.run(self.agenda.now + QUIET_S)
         self._last_round()
@@ -103,6 +107,9 @@ class World:
 
     def _open(self) -> list[Errand]:
         return [e for e in self.ledger.errands.values() if e.outcome is None and not e.abandoned]
+
+    def _is_all_answered(self) -> bool:
+        return all(errand.outcome is not None or errand.abandoned for errand in self.ledger.errands.values())
 
     def _plan_work(self) -> None:
         for _ in range(0, self.plan.tasks, self.plan.burst):
@@ -163,7 +170,10 @@ class World:
                 client.cancel(errand, queued_only=False)
 
     def _last_round(self) -> None:
-        """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time."""
+        """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time.
+
+        And behind them as many as the queue holds: if no place in it was lost, none is rejected.
+        """
         capacity = sum(node.state.ready_workers() for node in self.nodes)
         assert capacity == self.plan.nodes * self.plan.workers, "workers are missing though everything is quiet"
         self.plan.failed_starts = 0.0
@@ -172,12 +182,16 @@ class World:
         self.clients.append(client)
         self.agenda.run(self.agenda.now + 1.0)
         begun = self.agenda.now
-        for _ in range(capacity):
-            client.submit(TaskOptions(), kind=99, run_s=5.0, fate="ok", stubborn=False, padding=10)
-        self.agenda.run(begun + 30.0, done=lambda: not self._open())
-        assert not self._open(), "the last round has no answers"
-        took = self.agenda.now - begun
+        once = TaskOptions(retries=0)
+        running = [client.submit(once, 99, LAST_RUN_S, "ok", stubborn=False, padding=10) for _ in range(capacity)]
+        places = min(self.plan.queue_limit, self.plan.queue_bytes // LAST_BYTES, LAST_PLACES)
+        waiting = [client.submit(once, 98, 0.01, "ok", stubborn=False, padding=10) for _ in range(places)]
+        self.agenda.run(begun + 60.0, done=self._is_all_answered)
+        took = max(errand.settled_at for errand in running) - begun
         assert took < 8.0, f"the last round took {took:.1f} s, so tasks waited though workers should be free"
+        for errand in [*running, *waiting]:
+            fine = errand.outcome is not None and errand.outcome.status == Status.COMPLETED
+            assert fine, f"{errand.tag} of the last round ends as {errand.outcome}"
 
 
 def run(seed: int, trace: Callable[[str], None] | None = None) -> World:
