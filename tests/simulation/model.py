@@ -68,7 +68,7 @@ class Model:
         return any(not node.draining and node.workers > len(self.on(peer)) for peer, node in self.nodes.items())
 
     def room(self, peer: int, run_s: float) -> int:
-        """How many tasks a node may have when one of this length is added: those of unknown length wait for a worker."""
+        """How many tasks a node may have for one more of this length: those of unknown length wait for a worker."""
         workers = self.nodes[peer].workers
         if run_s not in self.known_s or run_s > 0.025:
             return workers

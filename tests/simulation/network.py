@@ -19,7 +19,7 @@ from tests.simulation.agenda import Agenda
 LATENCY_MIN_S, LATENCY_MAX_S = 0.00005, 0.002
 SIP_EVERY_S = 0.05
 OUT_BUFFER_BYTES = 200  # as `argon.settings` has it, but for outcomes of a few dozen bytes
-PIECES_MAX, SINGLE_BYTES = 8, 40
+PIECES_MAX, SINGLE_BYTES, PIECES_APART_S = 8, 40, 0.00001
 
 
 class Stream:
@@ -91,7 +91,7 @@ class Stream:
             return
         if self._reset is not None:
             self._broken = True
-            data = data[: self._rng.randrange(1, len(data))]
+            data = data[: self._rng.randrange(1, max(2, len(data)))]
         self.unread_bytes += len(data)
         for piece in self._pieces(data):
             self._plan(piece)
@@ -155,7 +155,8 @@ class Stream:
 
     def _plan(self, data: bytes | None) -> None:
         latency = self._rng.uniform(LATENCY_MIN_S, LATENCY_MAX_S)
-        self._last_arrival = max(self._last_arrival, self._agenda.now + latency)
+        apart_s = PIECES_APART_S if self._splits else 0.0
+        self._last_arrival = max(self._last_arrival + apart_s, self._agenda.now + latency)
         self._under_way.append((self._last_arrival, data))
         self._agenda.at(self._last_arrival, self._deliver)
 

@@ -36,7 +36,7 @@ class Troubles:
             "slow client": self._slow_client,
             "node kill": self._kill_node,
             "node drain": lambda: self._rng.choice(world.nodes).drain(world.plan.drain_s),
-            "client kill": lambda: self._rng.choice(world.clients).kill(),
+            "client kill": self._kill_client,
             "client end": lambda: self._rng.choice(world.clients).end(),
             "cluster crash": self._crash_cluster,
             "cluster drain": self._drain_cluster,
@@ -111,6 +111,12 @@ class Troubles:
             node.kill()
             self._world.comes_back(node)
 
+    def _kill_client(self) -> None:
+        """Another client may come in its place."""
+        self._rng.choice(self._world.clients).kill()
+        if self._rng.random() < 0.5:
+            self._world.agenda.after(self._rng.uniform(0.0, 0.3), self._world.client_comes)
+
     def _crash_cluster(self) -> None:
         self._world.cluster.crash()
         self._world.comes_back(self._world.cluster)
@@ -122,7 +128,7 @@ class Troubles:
         if worse < 0.3:
             self._world.agenda.after(0.1, cluster.drain, 0.0)
         elif worse < 0.6:
-            self._world.agenda.after(self._rng.uniform(0.0, 0.3), self._kill_node)
+            self._world.agenda.after(self._rng.uniform(0.0, 3 * self._world.plan.run_s), self._kill_node)
 
     def _pause(self) -> None:
         actor = self._rng.choice([self._world.cluster, *self._world.nodes, *self._world.clients])

@@ -27,7 +27,7 @@ from tests.simulation.tasks import Errand, Ledger
 from tests.simulation.troubles import Troubles
 
 HEAL_WITHIN_S = 300.0
-QUIET_S = 12.0
+QUIET_S = 15.0
 LAST_RUN_S, LAST_PLACES, LAST_BYTES = 5.0, 20, 40
 
 
@@ -115,11 +115,13 @@ class World:
         for _ in range(0, self.plan.tasks, self.plan.burst):
             moment = self.rng.uniform(0.0, self.plan.seconds)
             self._busy_moments.append(moment)
-            self.agenda.after(moment, self._burst, self.rng.choice(self.clients))
+            self.agenda.after(moment, self._burst)
 
-    def _burst(self, client: ClientActor) -> None:
-        for _ in range(self.plan.burst):
-            if client.up:
+    def _burst(self) -> None:
+        up = [client for client in self.clients if client.up]
+        if up:
+            client = self.rng.choice(up)
+            for _ in range(self.plan.burst):
                 self._submit(client)
 
     def _submit(self, client: ClientActor) -> None:
@@ -145,6 +147,13 @@ class World:
         )
         if plan.has("cancels") and rng.random() < 0.3:
             self.agenda.after(rng.uniform(0.0, 3 * plan.run_s), client.cancel, errand, rng.random() < 0.3)
+
+    def client_comes(self) -> ClientActor:
+        """Another client process begins."""
+        client = ClientActor(self, f"client-{len(self.clients)}")
+        self.clients.append(client)
+        client.start()
+        return client
 
     def comes_back(self, actor: NodeActor | ClusterActor) -> None:
         """Somebody starts a process again after a while."""
@@ -177,10 +186,8 @@ class World:
         capacity = sum(node.state.ready_workers() for node in self.nodes)
         assert capacity == self.plan.nodes * self.plan.workers, "workers are missing though everything is quiet"
         self.plan.failed_starts = 0.0
-        client = ClientActor(self, "client-last")
-        client.start()
-        self.clients.append(client)
-        self.agenda.run(self.agenda.now + 1.0)
+        client = self.client_comes()
+        self.agenda.run(self.agenda.now + 2.5)
         begun = self.agenda.now
         once = TaskOptions(retries=0)
         running = [client.submit(once, 99, LAST_RUN_S, "ok", stubborn=False, padding=10) for _ in range(capacity)]
