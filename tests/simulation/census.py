@@ -105,7 +105,7 @@ class Census(Checker):
                     self.nodes[peer].workers = message.workers
                 case Drain() if peer in self.nodes:
                     self.nodes[peer].draining = True
-                case Goodbye(reason="drained") if peer in self.nodes and connection.host.left_in_time:
+                case Goodbye(reason="drained") if peer in self.nodes and connection.left_in_time:
                     assert not self.nodes[peer].tasks, (
                         f"{connection.host.name} leaves while tasks are on their way to it"
                     )

@@ -20,7 +20,14 @@ OUT_BUFFER_STALL_S = 2.0  # two thirds of the silence that is death, as in `argo
 
 
 class Connection:
-    """One connection; ``peer`` is what the cluster calls it. ``held_back`` is whether the cluster does not read."""
+    """One connection.
+
+    Attributes:
+        peer: what the cluster calls it.
+        open: whether nobody has ended it yet.
+        held_back: whether the cluster does not read from it at present.
+        left_in_time: whether the node behind it drained and left before it had to.
+    """
 
     def __init__(self, world: World, cluster: ClusterActor, host: HostActor, peer: int) -> None:
         limit, splits = cluster.settings.max_payload_bytes, world.plan.has("splits")
@@ -29,6 +36,7 @@ class Connection:
         self.cluster = cluster
         self.open = True
         self.held_back = False
+        self.left_in_time = False
         agenda, rng = world.agenda, world.rng
         self.to_cluster = Stream(
             agenda, rng, limit, lambda data: cluster.hears(self, data), splits, self._host_has_written_much

@@ -22,7 +22,6 @@ class HostActor(Actor):
     Attributes:
         honest: whether it says what it should.
         session: the number of its connection, for its state.
-        left_in_time: whether it drained and left before it had to.
     """
 
     role = Role.CLIENT
@@ -33,7 +32,6 @@ class HostActor(Actor):
         self.connection: Connection | None = None
         self.session = 0
         self.welcomed = False
-        self.left_in_time = False
         self._dialling = False
 
     def dial(self) -> None:

@@ -131,12 +131,12 @@ class NodeActor(HostActor):
         return effects
 
     def _stop(self) -> None:
-        self.left_in_time = self.now() < self._leave_until
         self.ends()
         self._end_workers()
         self.world.saw("node_stopped", self)
         self.world.comes_back(self)
         if self.connection is not None:
+            self.connection.left_in_time = self.now() < self._leave_until
             self.leave(self.connection, "drained")
             self.connection = None
 

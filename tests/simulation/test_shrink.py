@@ -45,7 +45,7 @@ def test_shrinking_ends_although_everything_breaks_and_when_nothing_smaller_does
 @pytest.mark.replaces_parts
 def test_world_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     dead_worker_is_not_replaced(monkeypatch)
-    plan = plan_of(3)
+    plan = plan_of(31)
     least = shrink(plan)
     assert breaks(least)
     assert least.troubles == ["worker deaths"]

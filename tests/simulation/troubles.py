@@ -6,14 +6,16 @@ In: a world. Out: events on its agenda. Everything ends by itself, or when the w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tests.simulation.connection import Connection
 from tests.simulation.plan import STRIKES
 
 if TYPE_CHECKING:
+    from tests.simulation.node_actor import NodeActor
     from tests.simulation.world import World
 
+Strike: TypeAlias = Callable[[], None]
 CLOGS_S = [0.05, 0.5, 2.5, 6.0]
 SLOW_S = [1.0, 5.0, 12.0]
 SIPS_BYTES = [0, 1, 4, 40]
@@ -27,14 +29,16 @@ class Troubles:
         self._world = world
         self._rng = world.rng
         self._busy_moments = busy_moments
-        strikes: dict[str, Callable[[], None]] = {
+        self._begun = 0
+        self._at_begin: dict[int, list[tuple[str, Strike]]] = {}
+        strikes: dict[str, Strike] = {
             "cut": lambda: self._cut(silently=False),
             "silent cut": lambda: self._cut(silently=True),
             "reset": self._reset,
             "clog": self._clog,
             "one-way loss": self._lose_one_way,
             "slow client": self._slow_client,
-            "node kill": self._kill_node,
+            "node kill": lambda: self._kill(self._rng.choice(world.nodes)),
             "node drain": lambda: self._rng.choice(world.nodes).drain(world.plan.drain_s),
             "client kill": self._kill_client,
             "client end": lambda: self._rng.choice(world.clients).end(),
@@ -45,15 +49,27 @@ class Troubles:
         for trouble in STRIKES:
             if world.plan.has(trouble):
                 for _ in range(self._rng.choice([1, 2, 4, 8])):
-                    world.agenda.after(self._bad_moment(), self._strike, trouble, strikes[trouble])
+                    self._plan(trouble, strikes[trouble])
 
-    def _bad_moment(self) -> float:
-        """Any moment, or one at which much is under way."""
-        if self._rng.random() < 0.4:
-            return self._rng.uniform(0.0, self._world.plan.seconds)
-        return self._rng.choice(self._busy_moments) + self._rng.choice([0.002, 0.005, 0.2]) * self._rng.random()
+    def task_begins(self) -> None:
+        """A worker has entered a function: some troubles wait for that."""
+        self._begun += 1
+        for trouble, strike in self._at_begin.pop(self._begun, []):
+            self._world.agenda.after(self._rng.uniform(0.0, self._world.plan.run_s), self._strike, trouble, strike)
 
-    def _strike(self, trouble: str, strike: Callable[[], None]) -> None:
+    def _plan(self, trouble: str, strike: Strike) -> None:
+        """At any moment, or one at which much is under way, or while a task runs."""
+        rng, world = self._rng, self._world
+        when = rng.random()
+        if when < 0.3:
+            world.agenda.after(rng.uniform(0.0, world.plan.seconds), self._strike, trouble, strike)
+        elif when < 0.7:
+            moment = rng.choice(self._busy_moments) + rng.choice([0.002, 0.005, 0.2]) * rng.random()
+            world.agenda.after(moment, self._strike, trouble, strike)
+        else:
+            self._at_begin.setdefault(1 + rng.randrange(world.plan.tasks), []).append((trouble, strike))
+
+    def _strike(self, trouble: str, strike: Strike) -> None:
         if not self._world.healed:
             self._world.saw("trouble", trouble)
             strike()
@@ -105,8 +121,7 @@ class Troubles:
 
     # ---- processes ----------------------------------------------------------------------------------------------
 
-    def _kill_node(self) -> None:
-        node = self._rng.choice(self._world.nodes)
+    def _kill(self, node: NodeActor) -> None:
         if node.up:
             node.kill()
             self._world.comes_back(node)
@@ -122,13 +137,16 @@ class Troubles:
         self._world.comes_back(self._world.cluster)
 
     def _drain_cluster(self) -> None:
+        """Now and then somebody loses patience, or all nodes are lost meanwhile."""
         cluster = self._world.cluster
         cluster.drain(self._rng.choice([0.0, 0.5, 5.0]))
         worse = self._rng.random()
         if worse < 0.3:
             self._world.agenda.after(0.1, cluster.drain, 0.0)
-        elif worse < 0.6:
-            self._world.agenda.after(self._rng.uniform(0.0, 3 * self._world.plan.run_s), self._kill_node)
+        elif worse < 0.7:
+            moment = self._rng.uniform(0.0, self._world.plan.run_s)
+            for node in self._world.nodes:
+                self._world.agenda.after(moment, self._kill, node)
 
     def _pause(self) -> None:
         actor = self._rng.choice([self._world.cluster, *self._world.nodes, *self._world.clients])

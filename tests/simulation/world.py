@@ -74,6 +74,7 @@ class World:
         errand = self.ledger.of(assign.payload)
         errand.entered += 1
         self.saw("entered", errand, node)
+        self._troubles.task_begins()
         return errand
 
     def saw(self, event: str, *details: Any) -> None:
@@ -94,7 +95,7 @@ class World:
         for actor in [*self.nodes, *self.clients, *self.hostile]:
             self.agenda.after(self.rng.uniform(0.0, 0.2), actor.start)
         self._plan_work()
-        Troubles(self, self._busy_moments)
+        self._troubles = Troubles(self, self._busy_moments)
         self.agenda.run(self.agenda.now + self.plan.seconds + 1.0)
         self._heal()
         limit = self.agenda.now + HEAL_WITHIN_S
