@@ -22,6 +22,7 @@ from tests.simulation.mutation import Mutant
 from tests.simulation.world import PromiseBroken, run
 
 SEEDS = range(400)
+SAID_CHARS = 100
 
 # Each with the seed that noticed it last, which is tried first: a matter of speed, not of truth.
 IN_SOME_WORLD: dict[Mutant, int] = {
@@ -126,7 +127,9 @@ def main() -> int:
     with ProcessPoolExecutor() as pool:
         for mutant, (seed, said) in zip(IN_SOME_WORLD, pool.map(first_to_notice, IN_SOME_WORLD), strict=True):
             survivors += seed < 0
-            table.add_row(mutant.__name__, f"seed {seed}" if seed >= 0 else "nobody", said.partition(" (seed")[0])
+            table.add_row(
+                mutant.__name__, f"seed {seed}" if seed >= 0 else "nobody", said.partition(" (seed")[0][:SAID_CHARS]
+            )
     for mutant, test in IN_THE_CORE:
         with pytest.MonkeyPatch.context() as patch:
             mutant(patch)

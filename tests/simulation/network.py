@@ -178,7 +178,8 @@ class Stream:
         self._sips = False
         if self.dead:
             return
-        data, self._served = self._served[: self._appetite], self._served[len(self._served[: self._appetite]) :]
+        data = self._served[: self._appetite]
+        self._served = self._served[len(data) :]
         if self._served and self._appetite:
             self._sips = True
             self._agenda.after(SIP_EVERY_S, self._serve)
