@@ -103,6 +103,7 @@ class World:
         assert not self._open(), f"still without an answer: {', '.join(errand.tag for errand in self._open())}"
         self.agenda.run(self.agenda.now + QUIET_S)
         self._last_round()
+        self.agenda.run(self.agenda.now + 1.0)
         for checker in self.checkers:
             checker.end()
 
