@@ -42,6 +42,13 @@ def test_shrinking_ends_although_everything_breaks_and_when_nothing_smaller_does
     assert shrink(plan_of(3), lambda _: True).tasks == 1
 
 
+def test_living_through_a_plan_leaves_it_as_it_is() -> None:
+    plan = next(plan for plan in map(plan_of, range(100)) if plan.failed_starts)
+    before = replace(plan)
+    carry_out(plan)
+    assert plan == before
+
+
 @pytest.mark.replaces_parts
 def test_world_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     dead_worker_is_not_replaced(monkeypatch)

@@ -31,7 +31,7 @@ class SimulatedWorker:
         self._turn = 0
         self._flushing = False
         rng, agenda = node.world.rng, node.world.agenda
-        if rng.random() < node.world.plan.failed_starts:
+        if rng.random() < node.world.failed_starts:
             agenda.after(rng.uniform(0.01, 0.1), self.die, 0, 1)
         else:
             agenda.after(rng.uniform(0.01, 0.2), self._ready)

@@ -45,6 +45,7 @@ class World:
         self.ledger = Ledger()
         self.connections: list[Connection] = []
         self.healed = False
+        self.failed_starts = plan.failed_starts
         self._busy_moments: list[float] = []
         self._trace = trace
         self._looks: dict[str, list[Callable[..., None]]] = {}
@@ -187,7 +188,7 @@ class World:
         """
         capacity = sum(node.state.ready_workers() for node in self.nodes)
         assert capacity == self.plan.nodes * self.plan.workers, "workers are missing though everything is quiet"
-        self.plan.failed_starts = 0.0
+        self.failed_starts = 0.0
         client = self.client_comes()
         self.agenda.run(self.agenda.now + 2.5)
         begun = self.agenda.now
