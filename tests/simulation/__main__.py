@@ -1,7 +1,7 @@
 """Replays one seed with everything that happens, or tries many on every core.
 
 python -m tests.simulation 17              one life, told line by line
-python -m tests.simulation 0 10000         seeds 0 to 9999; names those that break a promise, and prints the rate
+python -m tests.simulation 0 10000         seeds 0 to 9999: names those that break a promise, prints the rate, shrinks
 python -m tests.simulation shrink 17       the smallest world like it that breaks a promise: told, and kept as a test
 """
 
@@ -18,44 +18,51 @@ from tests.simulation.shrink import breaks, save, shrink
 from tests.simulation.world import PromiseBroken, carry_out, run
 
 BLOCK = 50
+LINE_CHARS = 300
 REGRESS = Path(__file__).parent / "regress"
+
+
+def tell(line: str) -> None:
+    """Prints what happens, the most of it."""
+    print(line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]}…")
 
 
 def replay(seed: int) -> int:
     """Tells one life; returns the exit status."""
     print(plan_of(seed))
-    run(seed, print)
+    run(seed, tell)
     print("every promise was kept")
     return 0
 
 
-def lives(seeds: Iterable[int]) -> tuple[int, list[str]]:
+def lives(seeds: Iterable[int]) -> tuple[int, dict[int, str]]:
     """Runs seeds; returns how many events happened in those that kept every promise, and what the others say."""
     happened = 0
-    broken: list[str] = []
+    broken: dict[int, str] = {}
     for seed in seeds:
         try:
             happened += run(seed).agenda.happened
         except PromiseBroken as promise:
-            broken.append(str(promise))
+            broken[seed] = str(promise)
     return happened, broken
 
 
 def try_all(first: int, last: int) -> int:
     """Runs the seeds from ``first`` to before ``last``; returns the exit status."""
     begun = time.monotonic()
-    happened = failed = 0
+    happened = 0
+    broken: dict[int, str] = {}
     with ProcessPoolExecutor() as pool:
         blocks = [range(start, min(start + BLOCK, last)) for start in range(first, last, BLOCK)]
-        for events, broken in pool.map(lives, blocks):
+        for events, found in pool.map(lives, blocks):
             happened += events
-            failed += len(broken)
-            for line in broken:
-                print(line, flush=True)
+            broken |= found
+            for said in found.values():
+                print(said, flush=True)
     took_s = time.monotonic() - begun
     rate = f"{happened:,} events in {took_s:.0f} s, {happened / took_s:,.0f} a second"
-    print(f"{last - first:,} seeds, {failed} broke a promise; {rate}")
-    return int(failed > 0)
+    print(f"{last - first:,} seeds, {len(broken)} broke a promise; {rate}")
+    return tell_shrunk(min(broken)) if broken else 0
 
 
 def tell_shrunk(seed: int) -> int:
@@ -66,7 +73,7 @@ def tell_shrunk(seed: int) -> int:
         return 0
     least = shrink(plan)
     try:
-        carry_out(least, print)
+        carry_out(least, tell)
     except PromiseBroken as broken:
         print(f"{least}\n{broken}\nkept as {save(least, REGRESS).name}; it is a test from now on")
     return 1

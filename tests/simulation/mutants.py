@@ -1,4 +1,4 @@
-"""The simulation is worth what it catches: each mutant here breaks one behaviour, and some seed must notice.
+"""The simulation is worth what it catches: each mutant breaks one behaviour, and some seed must notice.
 
 `python -m tests.simulation.mutants` (`make mutants`) prints who noticed each, and when; exit status 1 if one survives.
 
@@ -11,335 +11,84 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from math import inf
-from typing import Any, TypeAlias
 
-import msgspec
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from argon.protocol.messages import Entered, Outcome, Status, Submit
-from argon.scheduling import client_state, cluster_state, node_state
-from argon.scheduling.admission import refusal
-from argon.scheduling.client_state import ClientState
-from argon.scheduling.clients import ClientSession
-from argon.scheduling.cluster_state import ClusterState
-from argon.scheduling.liveness import Liveness
-from argon.scheduling.member import Member
-from argon.scheduling.node_state import NodeState
-from argon.scheduling.queue import TaskQueue
-from argon.scheduling.router import Router
-from argon.scheduling.task import TaskState
-from argon.scheduling.workers import Workers
 from tests.scheduling import test_cluster_state as core
+from tests.simulation import client_mutants, cluster_mutants, node_mutants, wire_mutants
+from tests.simulation.mutation import Mutant
 from tests.simulation.world import PromiseBroken, run
-from tests.support.records import replaced
 
 SEEDS = range(400)
-Patch: TypeAlias = pytest.MonkeyPatch
-Mutant: TypeAlias = Callable[[Patch], None]
-
-
-def around(patch: Patch, owner: type, name: str, mutant: Callable[..., Any]) -> None:
-    """Replaces a method; the mutant gets the original first."""
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda self, *a, **k: mutant(original, self, *a, **k))
-
-
-# --- the cluster ------------------------------------------------------------------------------------------------------
-
-
-def queue_takes_one_too_many(patch: Patch) -> None:
-    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
-
-    patch.setattr(cluster_state, "refusal", lenient)
-
-
-def queue_forgets_its_bytes(patch: Patch) -> None:
-    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, replaced(door, queue_bytes=0), *rest)
-
-    patch.setattr(cluster_state, "refusal", lenient)
-
-
-def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
-    patch.setattr(TaskQueue, "_note_deadline", lambda self, task: None)
-
-
-def last_comes_first(patch: Patch) -> None:
-    def push(original: Any, queue: TaskQueue, task: Any) -> None:
-        original(queue, task)
-        queue._levels[task.priority].clients[task.client].tasks.rotate(1)
-
-    around(patch, TaskQueue, "push", push)
-
-
-def husks_come_to_life(patch: Patch) -> None:
-    patch.setattr("argon.scheduling.queue._lives", lambda task: task.state is TaskState.QUEUED)
-
-
-def slot_is_kept_after_a_cancel(patch: Patch) -> None:
-    def release(original: Any, member: Member, task: Any) -> None:
-        if task.state is not TaskState.CANCELLING:
-            original(member, task)
-
-    around(patch, Member, "release", release)
-
-
-def everything_may_run_twice(patch: Patch) -> None:
-    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
-        for task in member.tasks.values():
-            task.idempotent = True
-        original(state, member, *rest)
-
-    around(patch, ClusterState, "_node_gone", node_gone)
-
-
-def payload_is_dropped_when_assigned(patch: Patch) -> None:
-    def assign(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
-        original(state, task, *rest)
-        if not task.idempotent:
-            task.payload = b""
-
-    around(patch, ClusterState, "_assign", assign)
-
-
-def lost_is_said_never_to_have_run(patch: Patch) -> None:
-    def answer(original: Any, state: ClusterState, task: Any, m: Outcome, *rest: Any) -> None:
-        if m.status == Status.LOST:
-            m.entered = Entered.NO
-            task.may_have_run = False
-        original(state, task, m, *rest)
-
-    around(patch, ClusterState, "_answer", answer)
-
-
-def task_that_came_back_is_said_never_to_have_run(patch: Patch) -> None:
-    def answer(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
-        task.may_have_run = False
-        original(state, task, *rest)
-
-    around(patch, ClusterState, "_answer", answer)
-
-
-def worker_idles_now_and_then(patch: Patch) -> None:
-    turns = iter(range(10**9))
-    around(
-        patch,
-        Router,
-        "choose",
-        lambda original, router, *a: original(router, *a) if next(turns) % 3 else None,
-    )
-
-
-def draining_cluster_never_gives_up(patch: Patch) -> None:
-    patch.setattr(ClusterState, "_fail_all", lambda self, now, effects: None)
-
-
-def queued_tasks_of_a_gone_client_stay(patch: Patch) -> None:
-    def client_gone(original: Any, state: ClusterState, client: ClientSession, effects: Any) -> None:
-        kept = {id_: task for id_, task in client.tasks.items() if task.state is TaskState.QUEUED}
-        for id_ in kept:
-            del client.tasks[id_]
-        original(state, client, effects)
-
-    around(patch, ClusterState, "_client_gone", client_gone)
-
-
-def running_tasks_of_a_gone_client_go_on(patch: Patch) -> None:
-    def client_gone(original: Any, state: ClusterState, client: ClientSession, effects: list[Any]) -> None:
-        original(state, client, [])
-
-    around(patch, ClusterState, "_client_gone", client_gone)
-
-
-def silence_is_no_death(patch: Patch) -> None:
-    around(patch, Liveness, "beat", lambda original, self, now: (original(self, now)[0], []))
-
-
-def tasks_are_known_by_their_clients_numbers(patch: Patch) -> None:
-    original = cluster_state.admitted_task
-    patch.setattr(cluster_state, "admitted_task", lambda id_, client, m, *rest: original(m.id, client, m, *rest))
-
-
-def attempts_are_not_compared(patch: Patch) -> None:
-    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
-        if m.id in member.tasks:
-            m.attempt = member.tasks[m.id].attempt
-        original(state, member, m, *rest)
-
-    around(patch, ClusterState, "_outcome", outcome)
-
-
-# --- the node ---------------------------------------------------------------------------------------------------------
-
-
-def tasks_of_a_lost_cluster_go_on(patch: Patch) -> None:
-    def lost(original: Any, state: NodeState, peer: int, now: float) -> Any:
-        state._tasks.clear()
-        state._buffer.clear()
-        for slot in state._workers.all():
-            for task in slot.tasks.values():
-                task.orphan = True
-        return original(state, peer, now)
-
-    around(patch, NodeState, "lost", lost)
-
-
-def dead_workers_task_is_forgotten(patch: Patch) -> None:
-    patch.setattr(NodeState, "_worker_died", lambda self, slot, task, *rest: self._tasks.pop(task.id, None))
-
-
-def dead_worker_is_not_replaced(patch: Patch) -> None:
-    patch.setattr(NodeState, "_replace", lambda self, slot, now, effects: None)
-
-
-def recycled_worker_is_not_replaced(patch: Patch) -> None:
-    def rest(original: Any, state: NodeState, slot: Any, effects: list[Any]) -> None:
-        before = len(effects)
-        original(state, slot, effects)
-        effects[:] = effects[:before] + [e for e in effects[before:] if not isinstance(e, node_state.Spawn)]
-
-    around(patch, NodeState, "_rest", rest)
-
-
-def draining_node_forgets_what_waits(patch: Patch) -> None:
-    def drain(original: Any, state: NodeState, *rest: Any) -> Any:
-        for task in state._buffer.clear():
-            del state._tasks[task.id]
-        return original(state, *rest)
-
-    around(patch, NodeState, "drain", drain)
-
-
-def draining_node_leaves_without_being_heard(patch: Patch) -> None:
-    def stop(original: Any, state: NodeState, effects: list[Any]) -> None:
-        state._drain_heard = True
-        original(state, effects)
-
-    around(patch, NodeState, "_stop_when_drained", stop)
-
-
-def stubborn_worker_is_never_killed_by_force(patch: Patch) -> None:
-    around(patch, Workers, "condemn", lambda original, self, slot, kill_at: original(self, slot, inf))
-
-
-def kill_hits_the_innocent(patch: Patch) -> None:
-    def take_back(original: Any, state: NodeState, slot: Any, unstarted: list[int], effects: Any) -> None:
-        for sequence in unstarted:  # what was not begun is taken for running
-            task = slot.tasks.get(sequence)
-            if task is not None and not task.orphan:
-                state._workers.take(slot, sequence)
-                state._answer(task, Status.FAILED, Entered.YES, "", effects)
-        original(state, slot, [], effects)
-
-    around(patch, NodeState, "_take_back", take_back)
-
-
-def running_task_is_said_not_to_have_begun(patch: Patch) -> None:
-    around(
-        patch,
-        NodeState,
-        "_answer",
-        lambda original, self, task, status, entered, *rest: original(self, task, status, Entered.NO, *rest),
-    )
-
-
-def timeout_is_ignored_on_the_node(patch: Patch) -> None:
-    around(
-        patch,
-        NodeState,
-        "_end_early",
-        lambda original, self, task, status, effects: (
-            None if status is Status.EXPIRED else original(self, task, status, effects)
-        ),
-    )
-
-
-# --- the client -------------------------------------------------------------------------------------------------------
-
-
-def credits_are_ignored(patch: Patch) -> None:
-    def send(original: Any, state: ClientState, *rest: Any) -> None:
-        credits, state._credits = state._credits, 10**6
-        original(state, *rest)
-        state._credits = credits
-
-    around(patch, ClientState, "_send", send)
-
-
-def priority_is_never_sent(patch: Patch) -> None:
-    patch.setattr(client_state, "Submit", lambda id_, priority, *rest: Submit(id_, 2, *rest))
-
-
-def everything_is_sent_again_after_a_loss(patch: Patch) -> None:
-    def lost(original: Any, state: ClientState, *rest: Any) -> Any:
-        for task in state._tasks.values():
-            task.options = msgspec.structs.replace(task.options, idempotent=True)
-        return original(state, *rest)
-
-    around(patch, ClientState, "lost", lost)
-
-
-def outstanding_is_counted_down_twice(patch: Patch) -> None:
-    def lost(original: Any, state: ClientState, peer: int, now: float) -> Any:
-        effects = original(state, peer, now)
-        state._outstanding -= sum(isinstance(effect, client_state.Settle) for effect in effects)
-        return effects
-
-    around(patch, ClientState, "lost", lost)
-
-
-def rejected_task_is_forgotten(patch: Patch) -> None:
-    patch.setattr(ClientState, "_rejected", lambda self, task, m, now, effects: None)
-
-
-def retries_never_end(patch: Patch) -> None:
-    def rejected(original: Any, state: ClientState, task: Any, *rest: Any) -> None:
-        task.rejections = -5
-        original(state, task, *rest)
-
-    around(patch, ClientState, "_rejected", rejected)
-
+SAID_CHARS = 100
 
 # Each with the seed that noticed it last, which is tried first: a matter of speed, not of truth.
-IN_SOME_WORLD = {
-    queue_takes_one_too_many: 0,
-    queue_forgets_its_bytes: 42,
-    deadline_is_ignored_in_the_queue: 9,
-    last_comes_first: 0,
-    husks_come_to_life: 41,
-    slot_is_kept_after_a_cancel: 0,
-    everything_may_run_twice: 37,
-    payload_is_dropped_when_assigned: 113,
-    lost_is_said_never_to_have_run: 37,
-    task_that_came_back_is_said_never_to_have_run: 123,
-    worker_idles_now_and_then: 0,
-    draining_cluster_never_gives_up: 41,
-    queued_tasks_of_a_gone_client_stay: 0,
-    running_tasks_of_a_gone_client_go_on: 0,
-    silence_is_no_death: 6,
-    tasks_are_known_by_their_clients_numbers: 6,
-    tasks_of_a_lost_cluster_go_on: 6,
-    dead_workers_task_is_forgotten: 3,
-    dead_worker_is_not_replaced: 0,
-    recycled_worker_is_not_replaced: 4,
-    draining_node_forgets_what_waits: 27,
-    draining_node_leaves_without_being_heard: 113,
-    stubborn_worker_is_never_killed_by_force: 7,
-    kill_hits_the_innocent: 26,
-    running_task_is_said_not_to_have_begun: 4,
-    timeout_is_ignored_on_the_node: 26,
-    credits_are_ignored: 0,
-    priority_is_never_sent: 0,
-    everything_is_sent_again_after_a_loss: 1,
-    outstanding_is_counted_down_twice: 1,
-    rejected_task_is_forgotten: 0,
-    retries_never_end: 4,
+IN_SOME_WORLD: dict[Mutant, int] = {
+    cluster_mutants.queue_takes_one_too_many: 0,
+    cluster_mutants.queue_forgets_its_bytes: 81,
+    cluster_mutants.deadline_is_ignored_in_the_queue: 2,
+    cluster_mutants.last_comes_first: 0,
+    cluster_mutants.husks_come_to_life: 16,
+    cluster_mutants.slot_is_kept_after_a_cancel: 2,
+    cluster_mutants.everything_may_run_twice: 6,
+    cluster_mutants.payload_is_dropped_when_assigned: 5,
+    cluster_mutants.lost_is_said_never_to_have_run: 6,
+    cluster_mutants.task_that_came_back_is_said_never_to_have_run: 158,
+    cluster_mutants.worker_idles_now_and_then: 0,
+    cluster_mutants.draining_cluster_never_gives_up: 2,
+    cluster_mutants.queued_tasks_of_a_gone_client_stay: 16,
+    cluster_mutants.running_tasks_of_a_gone_client_go_on: 3,
+    cluster_mutants.tasks_are_known_by_their_clients_numbers: 0,
+    cluster_mutants.slot_is_free_as_soon_as_a_cancel_is_sent: 2,
+    cluster_mutants.returned_task_needs_room_in_the_queue: 36,
+    cluster_mutants.queue_keeps_the_bytes_of_what_is_cancelled: 2,
+    cluster_mutants.superseded_nodes_tasks_are_forgotten: 6,
+    cluster_mutants.nobody_ages: 0,
+    cluster_mutants.stopping_cluster_forgets_what_came_back: 236,
+    cluster_mutants.id_in_use_is_admitted_again: 47,
+    cluster_mutants.client_may_say_anything: 5,
+    cluster_mutants.announcement_of_a_gone_client_stays: 4,
+    cluster_mutants.peer_that_is_held_back_counts_as_silent: 66,
+    cluster_mutants.remaining_time_is_assigned_as_a_moment: 3,
+    cluster_mutants.cancelled_task_of_a_lost_node_runs_again: 70,
+    cluster_mutants.cancel_names_another_task: 2,
+    cluster_mutants.attempts_are_not_counted: 2,
+    node_mutants.tasks_of_a_lost_cluster_go_on: 34,
+    node_mutants.dead_workers_task_is_forgotten: 5,
+    node_mutants.dead_worker_is_not_replaced: 2,
+    node_mutants.recycled_worker_is_not_replaced: 0,
+    node_mutants.draining_node_forgets_what_waits: 39,
+    node_mutants.draining_node_leaves_without_being_heard: 20,
+    node_mutants.stubborn_worker_is_never_killed_by_force: 4,
+    node_mutants.kill_hits_the_innocent: 4,
+    node_mutants.running_task_is_said_not_to_have_begun: 3,
+    node_mutants.timeout_is_ignored_on_the_node: 15,
+    node_mutants.ended_task_is_answered_twice: 3,
+    node_mutants.capacity_is_told_only_once: 2,
+    node_mutants.dying_worker_counts_as_ready: 143,
+    node_mutants.deadline_is_a_moment_of_another_clock: 3,
+    node_mutants.what_is_given_back_is_lost: 6,
+    client_mutants.credits_are_ignored: 0,
+    client_mutants.priority_is_never_sent: 0,
+    client_mutants.everything_is_sent_again_after_a_loss: 9,
+    client_mutants.outstanding_is_counted_down_twice: 2,
+    client_mutants.rejected_task_is_forgotten: 0,
+    client_mutants.retries_never_end: 11,
+    client_mutants.remaining_time_is_sent_as_a_moment: 14,
+    client_mutants.cluster_that_says_nothing_is_waited_for: 2,
+    wire_mutants.silence_is_no_death: 2,
+    wire_mutants.own_sleep_counts_as_silence: 193,
+    wire_mutants.what_is_sent_counts_as_heard: 2,
+    wire_mutants.rest_of_a_split_frame_is_forgotten: 0,
+    wire_mutants.refused_payload_is_kept: 4,
+    wire_mutants.frame_over_the_limit_is_taken: 5,
 }
-IN_THE_CORE = [(attempts_are_not_compared, core.test_answer_with_an_old_attempt_is_counted_and_dropped)]
+IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
+    (cluster_mutants.attempts_are_not_compared, core.test_answer_with_an_old_attempt_is_counted_and_dropped),
+    (cluster_mutants.node_may_answer_a_task_of_another, core.test_answer_to_a_task_of_another_node_is_dropped),
+]
 
 
 def promise_broken(seed: int) -> str:
@@ -378,7 +127,9 @@ def main() -> int:
     with ProcessPoolExecutor() as pool:
         for mutant, (seed, said) in zip(IN_SOME_WORLD, pool.map(first_to_notice, IN_SOME_WORLD), strict=True):
             survivors += seed < 0
-            table.add_row(mutant.__name__, f"seed {seed}" if seed >= 0 else "nobody", said.partition(" (seed")[0])
+            table.add_row(
+                mutant.__name__, f"seed {seed}" if seed >= 0 else "nobody", said.partition(" (seed")[0][:SAID_CHARS]
+            )
     for mutant, test in IN_THE_CORE:
         with pytest.MonkeyPatch.context() as patch:
             mutant(patch)

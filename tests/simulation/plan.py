@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+NETWORK = ["cut", "silent cut", "reset", "clog", "one-way loss", "slow client"]
+PROCESSES = ["node kill", "node drain", "client kill", "client end", "cluster crash", "cluster drain", "pause"]
+STRIKES = [*NETWORK, *PROCESSES]  # what happens at moments; the others last
 TROUBLES = [
-    *("cut", "silent cut", "node kill", "node drain", "client kill", "client end", "cluster crash", "cluster drain"),
-    *("pause", "worker deaths", "failed starts", "cancels", "timeouts", "stubborn", "large payloads", "endless"),
+    *STRIKES,
+    *("splits", "skew", "hostile client", "worker deaths", "failed starts"),
+    *("cancels", "timeouts", "stubborn", "large payloads", "endless"),
 ]
-DISRUPTIVE = ["cut", "silent cut", "node kill", "cluster crash", "cluster drain", "pause", "client end"]
+DISRUPTIVE = [*NETWORK, "node kill", "cluster crash", "cluster drain", "pause", "client end"]
 
 
 @dataclass

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.simulation.mutants import IN_SOME_WORLD, IN_THE_CORE, SEEDS, Mutant, Patch, fails, promise_broken
+from tests.simulation.mutants import IN_SOME_WORLD, IN_THE_CORE, SEEDS, fails, promise_broken
+from tests.simulation.mutation import Mutant, Patch
 
 
 @pytest.mark.replaces_parts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutants import dead_worker_is_not_replaced
+from tests.simulation.node_mutants import dead_worker_is_not_replaced
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.shrink import ATTEMPTS, LEAST, breaks, load, save, shrink
 from tests.simulation.world import carry_out
@@ -42,10 +42,17 @@ def test_shrinking_ends_although_everything_breaks_and_when_nothing_smaller_does
     assert shrink(plan_of(3), lambda _: True).tasks == 1
 
 
+def test_living_through_a_plan_leaves_it_as_it_is() -> None:
+    plan = next(plan for plan in map(plan_of, range(100)) if plan.failed_starts)
+    before = replace(plan)
+    carry_out(plan)
+    assert plan == before
+
+
 @pytest.mark.replaces_parts
 def test_world_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     dead_worker_is_not_replaced(monkeypatch)
-    plan = plan_of(3)
+    plan = plan_of(31)
     least = shrink(plan)
     assert breaks(least)
     assert least.troubles == ["worker deaths"]

@@ -10,16 +10,25 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from argon.protocol.messages import Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings
-from tests.simulation.actors import ClientActor, ClusterActor, Connection, HostActor, NodeActor
 from tests.simulation.agenda import Agenda
-from tests.simulation.checkers import CHECKERS, Checker
+from tests.simulation.census import Census
+from tests.simulation.checkers import PROMISES, Checker
+from tests.simulation.client_actor import ClientActor
+from tests.simulation.cluster_actor import ClusterActor
+from tests.simulation.connection import Connection
+from tests.simulation.host_actor import HostActor
+from tests.simulation.hostile_actor import HostileActor
+from tests.simulation.node_actor import NodeActor
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.tasks import Errand, Ledger
+from tests.simulation.troubles import Troubles
 
 HEAL_WITHIN_S = 300.0
-QUIET_S = 12.0
+QUIET_S = 15.0
+LAST_RUN_S, LAST_PLACES, LAST_BYTES = 5.0, 20, 40
 
 
 class PromiseBroken(AssertionError):
@@ -36,9 +45,11 @@ class World:
         self.ledger = Ledger()
         self.connections: list[Connection] = []
         self.healed = False
+        self.failed_starts = plan.failed_starts
         self._busy_moments: list[float] = []
         self._trace = trace
-        self.checkers: Sequence[Checker] = [checker(self) for checker in CHECKERS]
+        self._looks: dict[str, list[Callable[..., None]]] = {}
+        self.checkers: Sequence[Checker] = [checker(self) for checker in [*PROMISES, Census]]
         settings = ClusterSettings(
             queue_limit=plan.queue_limit,
             queue_bytes=plan.queue_bytes,
@@ -50,6 +61,7 @@ class World:
         self.cluster = ClusterActor(self, settings)
         self.nodes = [NodeActor(self, f"node-{n}", plan.workers, plan.max_requests) for n in range(plan.nodes)]
         self.clients = [ClientActor(self, f"client-{n}") for n in range(plan.clients)]
+        self.hostile = [HostileActor(self, "hostile-0")] if plan.has("hostile client") else []
 
     # ---- what the actors call -----------------------------------------------------------------------------------
 
@@ -63,48 +75,56 @@ class World:
         errand = self.ledger.of(assign.payload)
         errand.entered += 1
         self.saw("entered", errand, node)
+        self._troubles.task_begins()
         return errand
 
     def saw(self, event: str, *details: Any) -> None:
         """Tells every checker what has happened."""
         if self._trace is not None:
             self._trace(f"{self.agenda.now:.6f} {event} " + " ".join(map(_readable, details)))
-        for checker in self.checkers:
-            look = getattr(checker, event, None)
-            if look is not None:
-                look(*details)
+        looks = self._looks.get(event)
+        if looks is None:
+            looks = self._looks[event] = [getattr(c, event) for c in self.checkers if hasattr(c, event)]
+        for look in looks:
+            look(*details)
 
     # ---- a life -------------------------------------------------------------------------------------------------
 
     def live(self) -> None:
         """Begins, works in trouble, heals, works again."""
         self.cluster.start()
-        for actor in [*self.nodes, *self.clients]:
+        for actor in [*self.nodes, *self.clients, *self.hostile]:
             self.agenda.after(self.rng.uniform(0.0, 0.2), actor.start)
         self._plan_work()
-        self._plan_troubles()
+        self._troubles = Troubles(self, self._busy_moments)
         self.agenda.run(self.agenda.now + self.plan.seconds + 1.0)
         self._heal()
         limit = self.agenda.now + HEAL_WITHIN_S
-        self.agenda.run(limit, done=lambda: not self._open())
+        self.agenda.run(limit, done=self._is_all_answered)
         assert not self._open(), f"still without an answer: {', '.join(errand.tag for errand in self._open())}"
         self.agenda.run(self.agenda.now + QUIET_S)
         self._last_round()
+        self.agenda.run(self.agenda.now + 1.0)
         for checker in self.checkers:
             checker.end()
 
     def _open(self) -> list[Errand]:
         return [e for e in self.ledger.errands.values() if e.outcome is None and not e.abandoned]
 
+    def _is_all_answered(self) -> bool:
+        return all(errand.outcome is not None or errand.abandoned for errand in self.ledger.errands.values())
+
     def _plan_work(self) -> None:
         for _ in range(0, self.plan.tasks, self.plan.burst):
             moment = self.rng.uniform(0.0, self.plan.seconds)
             self._busy_moments.append(moment)
-            self.agenda.after(moment, self._burst, self.rng.choice(self.clients))
+            self.agenda.after(moment, self._burst)
 
-    def _burst(self, client: ClientActor) -> None:
-        for _ in range(self.plan.burst):
-            if client.up:
+    def _burst(self) -> None:
+        up = [client for client in self.clients if client.up]
+        if up:
+            client = self.rng.choice(up)
+            for _ in range(self.plan.burst):
                 self._submit(client)
 
     def _submit(self, client: ClientActor) -> None:
@@ -131,47 +151,12 @@ class World:
         if plan.has("cancels") and rng.random() < 0.3:
             self.agenda.after(rng.uniform(0.0, 3 * plan.run_s), client.cancel, errand, rng.random() < 0.3)
 
-    def _plan_troubles(self) -> None:
-        possible: dict[str, Callable[[], None]] = {
-            "cut": lambda: self._cut(silently=False),
-            "silent cut": lambda: self._cut(silently=True),
-            "node kill": self._kill_node,
-            "node drain": self._drain_node,
-            "client kill": lambda: self.rng.choice(self.clients).kill(),
-            "client end": lambda: self.rng.choice(self.clients).end(),
-            "cluster crash": self._crash_cluster,
-            "cluster drain": self._drain_cluster,
-            "pause": self._pause,
-        }
-        for trouble, strike in possible.items():
-            if self.plan.has(trouble):
-                for _ in range(self.rng.choice([1, 2, 4, 8])):
-                    self.agenda.after(self._bad_moment(), self._strike, trouble, strike)
-
-    def _bad_moment(self) -> float:
-        """Any moment, or one at which much is under way."""
-        if self.rng.random() < 0.4:
-            return self.rng.uniform(0.0, self.plan.seconds)
-        return self.rng.choice(self._busy_moments) + self.rng.choice([0.002, 0.005, 0.2]) * self.rng.random()
-
-    def _strike(self, trouble: str, strike: Callable[[], None]) -> None:
-        if not self.healed:
-            self.saw("trouble", trouble)
-            strike()
-
-    def _cut(self, silently: bool) -> None:
-        alive = [connection for connection in self.connections if connection.open]
-        if alive:
-            self.rng.choice(alive).cut(silently)
-
-    def _kill_node(self) -> None:
-        node = self.rng.choice(self.nodes)
-        if node.up:
-            node.kill()
-            self.comes_back(node)
-
-    def _drain_node(self) -> None:
-        self.rng.choice(self.nodes).drain(self.plan.drain_s)
+    def client_comes(self) -> ClientActor:
+        """Another client process begins."""
+        client = ClientActor(self, f"client-{len(self.clients)}")
+        self.clients.append(client)
+        client.start()
+        return client
 
     def comes_back(self, actor: NodeActor | ClusterActor) -> None:
         """Somebody starts a process again after a while."""
@@ -180,19 +165,6 @@ class World:
     def _start(self, actor: NodeActor | ClusterActor) -> None:
         if not actor.up:
             actor.start()
-
-    def _crash_cluster(self) -> None:
-        self.cluster.crash()
-        self.comes_back(self.cluster)
-
-    def _drain_cluster(self) -> None:
-        self.cluster.drain(self.rng.choice([0.0, 0.5, 5.0]))
-        if self.rng.random() < 0.3:
-            self.agenda.after(0.1, self.cluster.drain, 0.0)
-
-    def _pause(self) -> None:
-        actor = self.rng.choice([self.cluster, *self.nodes, *self.clients])
-        actor.pause(self.rng.choice([0.1, 2.0, 10.0]))
 
     def _heal(self) -> None:
         """No more trouble: what is down comes up, what ends for good has ended."""
@@ -210,21 +182,26 @@ class World:
                 client.cancel(errand, queued_only=False)
 
     def _last_round(self) -> None:
-        """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time."""
+        """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time.
+
+        And behind them as many as the queue holds: if no place in it was lost, none is rejected.
+        """
         capacity = sum(node.state.ready_workers() for node in self.nodes)
         assert capacity == self.plan.nodes * self.plan.workers, "workers are missing though everything is quiet"
-        self.plan.failed_starts = 0.0
-        client = ClientActor(self, "client-last")
-        client.start()
-        self.clients.append(client)
-        self.agenda.run(self.agenda.now + 1.0)
+        self.failed_starts = 0.0
+        client = self.client_comes()
+        self.agenda.run(self.agenda.now + 2.5)
         begun = self.agenda.now
-        for _ in range(capacity):
-            client.submit(TaskOptions(), kind=99, run_s=5.0, fate="ok", stubborn=False, padding=10)
-        self.agenda.run(begun + 30.0, done=lambda: not self._open())
-        assert not self._open(), "the last round has no answers"
-        took = self.agenda.now - begun
+        once = TaskOptions(retries=0)
+        running = [client.submit(once, 99, LAST_RUN_S, "ok", stubborn=False, padding=10) for _ in range(capacity)]
+        places = min(self.plan.queue_limit, self.plan.queue_bytes // LAST_BYTES, LAST_PLACES)
+        waiting = [client.submit(once, 98, 0.01, "ok", stubborn=False, padding=10) for _ in range(places)]
+        self.agenda.run(begun + 60.0, done=self._is_all_answered)
+        took = max(errand.settled_at for errand in running) - begun
         assert took < 8.0, f"the last round took {took:.1f} s, so tasks waited though workers should be free"
+        for errand in [*running, *waiting]:
+            fine = errand.outcome is not None and errand.outcome.status == Status.COMPLETED
+            assert fine, f"{errand.tag} of the last round ends as {errand.outcome}"
 
 
 def run(seed: int, trace: Callable[[str], None] | None = None) -> World:

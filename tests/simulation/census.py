@@ -1,0 +1,289 @@
+"""What the cluster must hold, counted again from its messages: the checker that knows most.
+
+In: what the cluster hears and decides. Out: AssertionError where a bound, an order, or a count is not as promised.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING
+
+from argon.protocol.handshake import Role
+from argon.protocol.messages import (
+    Announced,
+    Assign,
+    Cancel,
+    Capacity,
+    Drain,
+    Goodbye,
+    Heartbeat,
+    Message,
+    Outcome,
+    Oversized,
+    Refusal,
+    Register,
+    Status,
+    StatusRequest,
+    Submit,
+    payload_bytes,
+)
+from argon.scheduling.effects import Close, Send
+from argon.scheduling.member import AHEAD_MAX_PER_WORKER
+from tests.simulation.checkers import LATE_S, Checker
+
+if TYPE_CHECKING:
+    from tests.simulation.cluster_actor import ClusterActor
+    from tests.simulation.connection import Connection
+    from tests.simulation.world import World
+
+
+@dataclass(eq=False)
+class Entry:
+    """A task as the cluster must see it; its message has no payload as long as that is on the way.
+
+    ``on`` is the node that has it; ``ended`` whether that was asked to end it.
+    """
+
+    peer: int
+    id: int
+    message: Submit
+    size_bytes: int
+    came_at: float
+    waits_since: float
+    attempt: int = 0
+    on: int | None = None
+    gone: bool = False
+    ended: bool = False
+
+
+@dataclass
+class Registered:
+    """A node as the cluster must see it."""
+
+    workers: int = 0
+    draining: bool = False
+    tasks: dict[int, Entry] = field(default_factory=dict)
+
+
+class Census(Checker):
+    """The cluster from outside: bounds, order, work-conservation, one room for each task, one answer to each."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        self.entries: dict[tuple[int, int], Entry] = {}
+        self.asked: list[tuple[int, Message]] = []
+        self.numbered: dict[int, Entry] = {}
+        self.nodes: dict[int, Registered] = {}
+        self.clients: set[int] = set()
+
+    def now(self) -> float:
+        """By the clock of the cluster."""
+        return self.world.cluster.now()
+
+    def cluster_started(self, cluster: ClusterActor) -> None:
+        self._begin_again()
+
+    def cluster_accepted(self, connection: Connection, role: Role) -> None:
+        if role is Role.CLIENT:
+            self.clients.add(connection.peer)
+
+    def cluster_heard(self, connection: Connection, said: list[Message]) -> None:
+        peer = connection.peer
+        if peer in self.clients:
+            self.asked = [(peer, message) for message in said]
+            return
+        for message in said:
+            match message:
+                case Register():
+                    self.nodes[peer] = Registered()
+                case Capacity() if peer in self.nodes:
+                    self.nodes[peer].workers = message.workers
+                case Drain() if peer in self.nodes:
+                    self.nodes[peer].draining = True
+                case Goodbye(reason="drained") if peer in self.nodes and connection.left_in_time:
+                    assert not self.nodes[peer].tasks, (
+                        f"{connection.host.name} leaves while tasks are on their way to it"
+                    )
+                case Outcome() if peer in self.nodes:
+                    entry = self.nodes[peer].tasks.get(message.id)
+                    if entry is not None and entry.attempt == message.attempt:
+                        del self.nodes[peer].tasks[message.id]
+                        self._comes_back(entry)
+
+    def cluster_lost(self, connection: Connection) -> None:
+        self._peer_gone(connection.peer)
+
+    def _peer_gone(self, peer: int) -> None:
+        self.clients.discard(peer)
+        for entry in [entry for entry in self.entries.values() if entry.peer == peer]:
+            entry.gone = True
+            del self.entries[peer, entry.id]
+        node = self.nodes.pop(peer, None)
+        if node is not None:
+            for entry in node.tasks.values():
+                self._comes_back(entry)
+
+    def _comes_back(self, entry: Entry) -> None:
+        entry.on = None
+        entry.waits_since = self.now()
+
+    def cluster_decided(self, effects: list[object]) -> None:
+        self._admit(effects)
+        for effect in effects:
+            match effect:
+                case Send(peer=peer, message=Outcome(status=status) as outcome) if status != Status.REJECTED:
+                    self._answered(peer, outcome)
+                case Send(peer=peer, message=Assign() as assign):
+                    self._assigned(peer, assign)
+                case Send(peer=peer, message=Cancel() as cancel):
+                    assert cancel.id in self.nodes[peer].tasks, "a node is asked to cancel what it does not have"
+                    self.nodes[peer].tasks[cancel.id].ended = True
+                case Close(peer=peer, reason=reason):
+                    owed = [e for e in self.entries.values() if e.peer == peer and e.message.payload]
+                    assert not owed or reason != "the cluster is shutting down", "the cluster stops and owes answers"
+                    self._peer_gone(peer)
+        self._count()
+
+    def _admit(self, effects: list[object]) -> None:
+        """What was asked just now is admitted, in that order, unless it is rejected; nodes know tasks by this order.
+
+        Nothing more is heard from a client that says what it must not: it is sent away.
+        """
+        sent = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Outcome)]
+        rejected = deque(outcome for outcome in sent if outcome.status == Status.REJECTED)
+        asked, self.asked = self.asked, []
+        for peer, message in asked:
+            match message:
+                case Submit() | Announced() | Oversized():
+                    submit = message.submit if isinstance(message, Announced) else message
+                    size_bytes = payload_bytes(message.payload) if isinstance(message, Submit) else message.size_bytes
+                    if rejected and rejected[0].id == submit.id:
+                        self._refused(rejected.popleft(), size_bytes)
+                        continue
+                    assert isinstance(submit, Submit), "a task that is too large is not rejected"
+                    if self._enter(peer, submit, size_bytes):
+                        continue
+                case Cancel() | StatusRequest() | Heartbeat():
+                    continue
+            closed = any(isinstance(effect, Close) and effect.peer == peer for effect in effects)
+            assert closed, f"peer {peer} may go on after {message}"
+            break
+        assert not rejected, f"{rejected} are rejected, and were not submitted just now"
+
+    def _refused(self, outcome: Outcome, size_bytes: int) -> None:
+        """Nobody is rejected for a reason that is not there."""
+        cluster = self.world.cluster
+        held = [entry for entry in self.entries.values() if not entry.attempt]
+        held_bytes = sum(entry.size_bytes for entry in held)
+        match outcome.detail:
+            case Refusal.QUEUE_FULL:
+                assert len(held) >= cluster.settings.queue_limit, f"only {len(held)} tasks wait, and the queue is full"
+            case Refusal.QUEUE_BYTES:
+                room = cluster.settings.queue_bytes - held_bytes
+                assert size_bytes > room, f"there is room for {room} bytes, and {size_bytes} are too many"
+            case Refusal.NO_NODES:
+                assert all(node.draining for node in self.nodes.values()), (
+                    "there are nodes, and it is said there are none"
+                )
+            case Refusal.DRAINING:
+                assert cluster.draining
+            case Refusal.TOO_LARGE:
+                assert size_bytes > cluster.settings.max_payload_bytes
+
+    def _enter(self, peer: int, submit: Submit, size_bytes: int) -> bool:
+        """Notes a task, or that its payload is on the way; returns whether its id was free."""
+        known = self.entries.get((peer, submit.id))
+        if known is not None and known.message.payload:
+            return False
+        now = self.now()
+        entry = known or Entry(peer, submit.id, submit, size_bytes, now, now)
+        entry.message, entry.came_at = submit, now
+        self.entries[peer, submit.id] = entry
+        if submit.payload:
+            self.numbered[len(self.numbered) + 1] = entry
+        return True
+
+    def _answered(self, peer: int, outcome: Outcome) -> None:
+        entry = self.entries.pop((peer, outcome.id), None)
+        assert entry is not None, f"task {outcome.id} of peer {peer} is answered, and it is not there"
+        entry.gone = True
+        assert outcome.credits >= 1
+        assert entry.on is None or self.world.cluster.draining, "a task is answered while a node has it"
+        if outcome.status == Status.COMPLETED:
+            assert self.world.ledger.of(entry.message.payload).tag.encode() in bytes(outcome.payload[:40])
+
+    def _assigned(self, peer: int, assign: Assign) -> None:
+        errand = self.world.ledger.of(assign.payload)
+        entry = self.numbered.get(assign.id)
+        assert entry is not None, f"{errand.tag} is assigned by a number that was not given yet"
+        assert not entry.gone, f"{errand.tag} is assigned and is not in the cluster"
+        assert entry.on is None, f"{errand.tag} is assigned while a node has it"
+        assert assign.payload == entry.message.payload
+        assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
+        if not entry.attempt:
+            self._in_turn(entry, errand.tag)
+        entry.attempt += 1
+        assert assign.priority == entry.message.priority == errand.options.priority
+        if entry.message.timeout_s:
+            left_s = entry.came_at + entry.message.timeout_s - self.now()
+            assert 0.0 < assign.timeout_s <= max(left_s, 0.0) + 1e-3, f"{errand.tag} is assigned after its deadline"
+        else:
+            assert assign.timeout_s == 0.0
+        node = self.nodes[peer]
+        assert not node.draining, f"{errand.tag} is assigned to a node that drains"
+        assert len(node.tasks) < max(1, node.workers) * AHEAD_MAX_PER_WORKER
+        entry.on = peer
+        node.tasks[assign.id] = entry
+
+    def _in_turn(self, entry: Entry, tag: str) -> None:
+        """Returned tasks go first, then the level that is most urgent by age, and a client's tasks as they came."""
+        now, age_step_s = self.now(), self.world.cluster.settings.age_step_s
+        oldest = {entry.message.priority: entry.came_at}
+        first: Entry | None = None
+        for other in self.entries.values():
+            if not other.message.payload or other.on is not None:
+                continue
+            assert not other.attempt, f"{tag} overtakes a task that was assigned before"
+            level = other.message.priority
+            if other.came_at < min(now, oldest.get(level, now)):
+                oldest[level] = other.came_at
+            if first is None and other.peer == entry.peer and level == entry.message.priority:
+                first = other
+        assert first is entry, f"{tag} overtakes an earlier task of the same client and priority"
+        urgency = {level: (level - (now - came_at) // age_step_s, came_at) for level, came_at in oldest.items()}
+        assert urgency[entry.message.priority] == min(urgency.values()), f"{tag} overtakes what is more urgent"
+
+    def _count(self) -> None:
+        cluster, now = self.world.cluster, self.now()
+        waiting = [entry for entry in self.entries.values() if entry.on is None and entry.message.payload]
+        fresh = [entry for entry in waiting if not entry.attempt]
+        assert len(fresh) <= cluster.settings.queue_limit, "the queue is over its limit"
+        size_bytes = sum(entry.size_bytes for entry in fresh)
+        assert size_bytes <= cluster.settings.queue_bytes, "the queue is over its bytes"
+        in_flight = sum(len(node.tasks) for node in self.nodes.values())
+        for node in self.nodes.values():
+            assert not waiting or node.draining or node.workers <= len(node.tasks), "a worker idles while a task waits"
+            for entry in node.tasks.values():
+                assert entry.ended or not entry.gone, "a task goes on though its client is gone"
+        if not cluster.was_paused:
+            for entry in waiting:
+                due = max(entry.waits_since, entry.came_at + (entry.message.timeout_s or inf))
+                assert now <= due + LATE_S, f"{entry.message} waits on, {now - due} s after its deadline"
+        snapshot = cluster.state.snapshot(now)
+        counters = snapshot.counters
+        ends = counters.completed + counters.failed + counters.cancelled + counters.expired + counters.lost
+        assert counters.accepted == ends + snapshot.queue_length + snapshot.in_flight, "tasks are miscounted"
+        if not cluster.draining:
+            assert (snapshot.queue_length, snapshot.in_flight) == (len(waiting), in_flight), "the numbers are not true"
+            assert not counters.stale_answers, "an answer is taken for an old one"
+
+    def end(self) -> None:
+        assert not self.entries
+        assert not any(node.tasks for node in self.nodes.values())
+        snapshot = self.world.cluster.state.snapshot(self.now())
+        assert snapshot.queue_length == snapshot.in_flight == 0

@@ -1,0 +1,73 @@
+"""Mutants of the client: each breaks one behaviour of its corridor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from argon.protocol.messages import Submit
+from argon.scheduling import client_state
+from argon.scheduling.client_state import ClientState
+from tests.simulation.mutation import Patch, around
+
+
+def credits_are_ignored(patch: Patch) -> None:
+    def send(original: Any, state: ClientState, *rest: Any) -> None:
+        credits, state._credits = state._credits, 10**6
+        original(state, *rest)
+        state._credits = credits
+
+    around(patch, ClientState, "_send", send)
+
+
+def priority_is_never_sent(patch: Patch) -> None:
+    patch.setattr(client_state, "Submit", lambda id_, priority, *rest: Submit(id_, 2, *rest))
+
+
+def everything_is_sent_again_after_a_loss(patch: Patch) -> None:
+    def lost(original: Any, state: ClientState, *rest: Any) -> Any:
+        for task in state._tasks.values():
+            task.options = msgspec.structs.replace(task.options, idempotent=True)
+        return original(state, *rest)
+
+    around(patch, ClientState, "lost", lost)
+
+
+def outstanding_is_counted_down_twice(patch: Patch) -> None:
+    def lost(original: Any, state: ClientState, peer: int, now: float) -> Any:
+        effects = original(state, peer, now)
+        state._outstanding -= sum(isinstance(effect, client_state.Settle) for effect in effects)
+        return effects
+
+    around(patch, ClientState, "lost", lost)
+
+
+def rejected_task_is_forgotten(patch: Patch) -> None:
+    patch.setattr(ClientState, "_rejected", lambda self, task, m, now, effects: None)
+
+
+def retries_never_end(patch: Patch) -> None:
+    def rejected(original: Any, state: ClientState, task: Any, *rest: Any) -> None:
+        task.rejections = -5
+        original(state, task, *rest)
+
+    around(patch, ClientState, "_rejected", rejected)
+
+
+def remaining_time_is_sent_as_a_moment(patch: Patch) -> None:
+    def send(original: Any, state: ClientState, now: float, effects: list[Any]) -> None:
+        before = len(effects)
+        original(state, now, effects)
+        for effect in effects[before:]:
+            effect.message.timeout_s += now if effect.message.timeout_s else 0.0
+
+    around(patch, ClientState, "_send", send)
+
+
+def cluster_that_says_nothing_is_waited_for(patch: Patch) -> None:
+    def overdue(original: Any, state: ClientState, task: Any, *rest: Any) -> None:
+        if not task.sent:
+            original(state, task, *rest)
+
+    around(patch, ClientState, "_overdue", overdue)

@@ -1,0 +1,123 @@
+"""The cluster process of a simulation: what `argon.roles.cluster_shell` and `argon.net.channel` do, around the real
+ClusterState.
+
+Bytes to messages to effects, one timer, and nothing else. Bytes that mean nothing end their connection, and must not
+do more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+from typing import TYPE_CHECKING
+
+from argon.protocol.codec import ProtocolViolation
+from argon.protocol.handshake import Role
+from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
+from argon.settings import ClusterSettings
+from tests.simulation.actor import Actor
+from tests.simulation.connection import Connection
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class ClusterActor(Actor):
+    """The cluster process."""
+
+    def __init__(self, world: World, settings: ClusterSettings) -> None:
+        super().__init__(world, "cluster")
+        self.settings = settings
+        self.connections: dict[int, Connection] = {}
+        self.draining = False
+
+    def start(self) -> None:
+        self.wind_clock()
+        self.state = ClusterState(self.settings, Random(self.world.rng.random()))
+        self.up = True
+        self.draining = False
+        self.world.saw("cluster_started", self)
+
+    def crash(self) -> None:
+        """kill -9: everything is forgotten, every connection breaks."""
+        self.ends()
+        connections, self.connections = list(self.connections.values()), {}
+        for connection in connections:
+            connection.cut(silently=False)
+
+    def accept(self, connection: Connection, role: Role) -> None:
+        if not self.soon(self.accept, connection, role):
+            if not self.up:
+                connection.cut(silently=False)
+            return
+        self.connections[connection.peer] = connection
+        self.world.saw("cluster_accepted", connection, role)
+        self.perform(self.state.connected(connection.peer, role, self.now()))
+
+    def hears(self, connection: Connection, data: bytes | None) -> None:
+        if not self.soon(self.hears, connection, data):
+            return
+        if self.connections.get(connection.peer) is not connection:
+            return
+        if data is None:
+            self._lose(connection)
+            return
+        try:
+            said = connection.to_cluster.read(data)
+        except ProtocolViolation as violation:
+            self.world.saw("violated", connection, violation.reason)
+            connection.close_from(connection.to_host, connection.to_cluster, violation.reason)
+            self._lose(connection)
+            return
+        if said:
+            self.world.saw("cluster_heard", connection, said)
+            self.perform(self.state.received(connection.peer, said, self.now()))
+
+    def _lose(self, connection: Connection) -> None:
+        del self.connections[connection.peer]
+        self.world.saw("cluster_lost", connection)
+        self.perform(self.state.lost(connection.peer, self.now()))
+
+    def tick(self) -> None:
+        for peer, connection in self.connections.items():
+            if connection.held_back:
+                self.state.held_back(peer, self.now())
+        self.perform(self.state.tick(self.now()))
+
+    def drain(self, timeout_s: float) -> None:
+        if self.up:
+            self.draining = True
+            self.perform(self.state.drain(self.now(), timeout_s))
+
+    def perform(self, effects: Iterable[object]) -> None:
+        world, effects = self.world, list(effects)
+        world.saw("cluster_decided", effects)
+        self.state.check()
+        touched: dict[int, Connection] = {}
+        stopped = False
+        for effect in effects:
+            match effect:
+                case Send():
+                    connection = self.connections.get(effect.peer)
+                    assert connection is not None, f"{effect.message} is said to nobody"
+                    connection.to_host.say(effect.message)
+                    touched[effect.peer] = connection
+                case Close():
+                    connection = self.connections.pop(effect.peer)
+                    connection.close_from(connection.to_host, connection.to_cluster, effect.reason)
+                case DiscardPayload():
+                    self.connections[effect.peer].to_cluster.framing.discard()
+                case Stop():
+                    world.saw("cluster_stopped")
+                    stopped = True
+                case _:
+                    raise AssertionError(f"a cluster cannot do {effect}")
+        for connection in touched.values():
+            if connection.open:
+                connection.to_host.flush()
+        if stopped:
+            self.crash()
+            world.comes_back(self)
+        else:
+            self.arm(self.state.next_deadline())

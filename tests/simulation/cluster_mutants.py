@@ -1,0 +1,268 @@
+"""Mutants of the cluster: each breaks one behaviour of its corridor or of a room."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from argon.protocol.messages import Assign, Cancel, Entered, Outcome, Register, Status, Submit
+from argon.scheduling import cluster_state
+from argon.scheduling.admission import refusal
+from argon.scheduling.clients import Clients, ClientSession
+from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.effects import Send
+from argon.scheduling.member import Member
+from argon.scheduling.queue import TaskQueue
+from argon.scheduling.router import Router
+from argon.scheduling.task import TaskState
+from tests.simulation.mutation import Patch, around
+from tests.support.records import replaced
+
+
+def queue_takes_one_too_many(patch: Patch) -> None:
+    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
+        return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
+
+    patch.setattr(cluster_state, "refusal", lenient)
+
+
+def queue_forgets_its_bytes(patch: Patch) -> None:
+    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
+        return refusal(limits, replaced(door, queue_bytes=0), *rest)
+
+    patch.setattr(cluster_state, "refusal", lenient)
+
+
+def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
+    patch.setattr(TaskQueue, "_note_deadline", lambda self, task: None)
+
+
+def last_comes_first(patch: Patch) -> None:
+    def push(original: Any, queue: TaskQueue, task: Any) -> None:
+        original(queue, task)
+        queue._levels[task.priority].clients[task.client].tasks.rotate(1)
+
+    around(patch, TaskQueue, "push", push)
+
+
+def husks_come_to_life(patch: Patch) -> None:
+    patch.setattr("argon.scheduling.queue._lives", lambda task: task.state is TaskState.QUEUED)
+
+
+def slot_is_kept_after_a_cancel(patch: Patch) -> None:
+    def release(original: Any, member: Member, task: Any) -> None:
+        if task.state is not TaskState.CANCELLING:
+            original(member, task)
+
+    around(patch, Member, "release", release)
+
+
+def everything_may_run_twice(patch: Patch) -> None:
+    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
+        for task in member.tasks.values():
+            task.idempotent = True
+        original(state, member, *rest)
+
+    around(patch, ClusterState, "_node_gone", node_gone)
+
+
+def payload_is_dropped_when_assigned(patch: Patch) -> None:
+    def assign(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
+        original(state, task, *rest)
+        if not task.idempotent:
+            task.payload = b""
+
+    around(patch, ClusterState, "_assign", assign)
+
+
+def lost_is_said_never_to_have_run(patch: Patch) -> None:
+    def answer(original: Any, state: ClusterState, task: Any, m: Outcome, *rest: Any) -> None:
+        if m.status == Status.LOST:
+            m.entered = Entered.NO
+            task.may_have_run = False
+        original(state, task, m, *rest)
+
+    around(patch, ClusterState, "_answer", answer)
+
+
+def task_that_came_back_is_said_never_to_have_run(patch: Patch) -> None:
+    def answer(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
+        task.may_have_run = False
+        original(state, task, *rest)
+
+    around(patch, ClusterState, "_answer", answer)
+
+
+def worker_idles_now_and_then(patch: Patch) -> None:
+    turns = iter(range(10**9))
+    around(
+        patch,
+        Router,
+        "choose",
+        lambda original, router, *a: original(router, *a) if next(turns) % 3 else None,
+    )
+
+
+def draining_cluster_never_gives_up(patch: Patch) -> None:
+    patch.setattr(ClusterState, "_fail_all", lambda self, now, effects: None)
+
+
+def queued_tasks_of_a_gone_client_stay(patch: Patch) -> None:
+    def client_gone(original: Any, state: ClusterState, client: ClientSession, effects: Any) -> None:
+        kept = {id_: task for id_, task in client.tasks.items() if task.state is TaskState.QUEUED}
+        for id_ in kept:
+            del client.tasks[id_]
+        original(state, client, effects)
+
+    around(patch, ClusterState, "_client_gone", client_gone)
+
+
+def running_tasks_of_a_gone_client_go_on(patch: Patch) -> None:
+    def client_gone(original: Any, state: ClusterState, client: ClientSession, effects: list[Any]) -> None:
+        original(state, client, [])
+
+    around(patch, ClusterState, "_client_gone", client_gone)
+
+
+def tasks_are_known_by_their_clients_numbers(patch: Patch) -> None:
+    original = cluster_state.admitted_task
+    patch.setattr(cluster_state, "admitted_task", lambda id_, client, m, *rest: original(m.id, client, m, *rest))
+
+
+def attempts_are_not_compared(patch: Patch) -> None:
+    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
+        if m.id in member.tasks:
+            m.attempt = member.tasks[m.id].attempt
+        original(state, member, m, *rest)
+
+    around(patch, ClusterState, "_outcome", outcome)
+
+
+def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
+    def cancel_asked(original: Any, state: ClusterState, client: ClientSession, m: Cancel, *rest: Any) -> None:
+        task = client.tasks.get(m.id)
+        original(state, client, m, *rest)
+        if task is not None and task.state is TaskState.CANCELLING:
+            member = state._membership.get(task.node)
+            if member is not None and task.id in member.tasks:
+                state._membership.release(member, task)
+
+    around(patch, ClusterState, "_cancel_asked", cancel_asked)
+
+
+def returned_task_needs_room_in_the_queue(patch: Patch) -> None:
+    def try_again(original: Any, state: ClusterState, *rest: Any) -> bool:
+        return state._queue.length < state._settings.queue_limit and original(state, *rest)
+
+    around(patch, ClusterState, "_try_again", try_again)
+
+
+def queue_keeps_the_bytes_of_what_is_cancelled(patch: Patch) -> None:
+    def remove(original: Any, queue: TaskQueue, task: Any) -> None:
+        size_bytes = queue.size_bytes
+        original(queue, task)
+        queue.size_bytes = size_bytes
+
+    around(patch, TaskQueue, "remove", remove)
+
+
+def superseded_nodes_tasks_are_forgotten(patch: Patch) -> None:
+    def register(original: Any, state: ClusterState, peer: int, m: Register, *rest: Any) -> None:
+        old = state._membership.named(m.name)
+        if old is not None and old.incarnation == m.incarnation:
+            for task in list(old.tasks.values()):
+                state._membership.release(old, task)
+        original(state, peer, m, *rest)
+
+    around(patch, ClusterState, "_register", register)
+
+
+def nobody_ages(patch: Patch) -> None:
+    around(patch, TaskQueue, "__init__", lambda original, queue, age_step_s: original(queue, inf))
+
+
+def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:
+    def stop(original: Any, state: ClusterState, effects: list[Any]) -> None:
+        returned = state._queue._returned
+        state._queue._returned = type(returned)()
+        original(state, effects)
+        state._queue._returned = returned
+
+    around(patch, ClusterState, "_stop_when_drained", stop)
+
+
+def id_in_use_is_admitted_again(patch: Patch) -> None:
+    def from_client(original: Any, state: ClusterState, client: ClientSession, m: Any, now: float, e: Any) -> Any:
+        if isinstance(m, Submit):
+            state._submit(client, m, now, e)
+            return True
+        return original(state, client, m, now, e)
+
+    around(patch, ClusterState, "_from_client", from_client)
+
+
+def client_may_say_anything(patch: Patch) -> None:
+    def drop(original: Any, state: ClusterState, peer: int, reason: str, *rest: Any) -> None:
+        if not reason.startswith("a client may not say"):
+            original(state, peer, reason, *rest)
+
+    around(patch, ClusterState, "_drop", drop)
+
+
+def announcement_of_a_gone_client_stays(patch: Patch) -> None:
+    def remove(original: Any, clients: Clients, session: ClientSession) -> None:
+        session.announced = None
+        original(clients, session)
+
+    around(patch, Clients, "remove", remove)
+
+
+def peer_that_is_held_back_counts_as_silent(patch: Patch) -> None:
+    patch.setattr(ClusterState, "held_back", lambda self, peer, now: None)
+
+
+def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
+    def assign(original: Any, state: ClusterState, task: Any, member: Member, now: float, effects: list[Any]) -> None:
+        original(state, task, member, now, effects)
+        message = effects[-1].message
+        if message.timeout_s:
+            message.timeout_s += now
+
+    around(patch, ClusterState, "_assign", assign)
+
+
+def cancelled_task_of_a_lost_node_runs_again(patch: Patch) -> None:
+    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
+        for task in member.tasks.values():
+            if task.idempotent:
+                task.state = TaskState.ASSIGNED
+        original(state, member, *rest)
+
+    around(patch, ClusterState, "_node_gone", node_gone)
+
+
+def cancel_names_another_task(patch: Patch) -> None:
+    def cancel_asked(original: Any, state: ClusterState, client: ClientSession, m: Cancel, now: float, e: Any) -> None:
+        original(state, client, m, now, e)
+        if e and isinstance(e[-1].message, Cancel):
+            e[-1].message.id += 1
+
+    around(patch, ClusterState, "_cancel_asked", cancel_asked)
+
+
+def attempts_are_not_counted(patch: Patch) -> None:
+    def assign(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
+        effects = rest[-1]
+        original(state, task, *rest)
+        effects[-1] = Send(effects[-1].peer, replaced(effects[-1].message, attempt=1))
+        assert isinstance(effects[-1].message, Assign)
+
+    around(patch, ClusterState, "_assign", assign)
+
+
+def node_may_answer_a_task_of_another(patch: Patch) -> None:
+    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
+        holder = next((other for other in state._membership.all() if m.id in other.tasks), member)
+        original(state, holder, m, *rest)
+
+    around(patch, ClusterState, "_outcome", outcome)

@@ -1,0 +1,174 @@
+"""A process of a simulation that has the token and speaks the protocol wrongly.
+
+In: what the cluster answers, which it hardly heeds. Out: ids in use, floods, cancels of nothing, what only others may
+say, frames that are too large or never end, bytes that mean nothing. Its proper tasks run like anybody's; what it must
+never do is harm the others, or leave anything behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import TYPE_CHECKING
+
+from argon.protocol.codec import HEADER, SUBMIT
+from argon.protocol.messages import (
+    Assign,
+    Cancel,
+    Capacity,
+    Drain,
+    Entered,
+    Message,
+    Outcome,
+    Register,
+    Status,
+    StatusReply,
+    StatusRequest,
+    StillRunning,
+    Submit,
+    Welcome,
+)
+from argon.scheduling.task_options import TaskOptions
+from tests.simulation.host_actor import HostActor
+from tests.simulation.network import Stream
+from tests.simulation.tasks import Errand
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+NOT_FOR_CLIENTS: list[Message] = [
+    Register("node-0", 1),
+    Capacity(3),
+    Drain(),
+    Outcome(1, Status.COMPLETED, Entered.YES, 1),
+    Assign(1, 1, 2, 0.0, 1, b"nobody's", 0),
+    Welcome(1, 1, 1, 1.0, 1.0),
+    StillRunning(1),
+    StatusReply(b"{}"),
+]
+
+
+class HostileActor(HostActor):
+    """A client with bad manners. It never sends a heartbeat: what it does must be enough, or it is dropped."""
+
+    honest = False
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self._submitted = 0
+        self._ids = 0
+        self._open: list[int] = []
+        self._answered: list[int] = []
+        self._mute = False
+        deeds: list[Callable[[Stream], None]] = [
+            *(self._submit, self._submit, self._flood, self._use_an_id_again, self._use_an_id_in_use, self._cancel),
+            *(self._speak_for_others, self._say_too_much, self._never_end, self._babble, self._ask, self._read_nothing),
+        ]
+        self._deeds = [deed for deed in deeds if world.rng.random() < 0.5] or deeds
+
+    def start(self) -> None:
+        self.wind_clock()
+        self.up = True
+        self.dial()
+
+    def dial(self) -> None:
+        if not self.world.healed:
+            super().dial()
+
+    def tick(self) -> None:
+        """It has no timer."""
+
+    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
+        self._open, self._answered, self._mute = [], [], False
+        self.world.agenda.after(self.world.rng.uniform(0.0, 0.1), self._act, peer)
+        return []
+
+    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
+        for message in messages:
+            if isinstance(message, Outcome) and message.id in self._open:
+                self._open.remove(message.id)
+                self._answered.append(message.id)
+        return []
+
+    def lost(self, peer: int, now: float) -> Iterable[object]:
+        return []
+
+    def perform(self, effects: Iterable[object]) -> None:
+        """It decides nothing; it acts."""
+
+    def _act(self, session: int) -> None:
+        if self.connection is None or self.session != session or self._mute or self.world.healed:
+            return
+        self.world.rng.choice(self._deeds)(self.connection.to_cluster)
+        self.flush()
+        self.world.agenda.after(self.world.rng.choice([0.001, 0.05, 0.3]) * self.world.rng.random(), self._act, session)
+
+    # ---- deeds --------------------------------------------------------------------------------------------------
+
+    def _say_submit(self, out: Stream, id_: int) -> None:
+        world = self.world
+        self._submitted += 1
+        tag = f"{self.name}:{self._submitted}"
+        errand = Errand(tag, self.name, id_, TaskOptions(), 50, inf, world.plan.run_s * world.rng.random())
+        errand.abandoned = True
+        world.ledger.errands[tag] = errand
+        self._open.append(id_)
+        timeout_s = world.rng.choice([0.0, 0.0, 1e-9, 0.2])
+        out.say(Submit(id_, errand.options.priority, False, timeout_s, errand.kind, 0, errand.payload()))
+
+    def _new_id(self) -> int:
+        self._ids += 1
+        return self._ids
+
+    def _submit(self, out: Stream) -> None:
+        self._say_submit(out, self._new_id())
+
+    def _flood(self, out: Stream) -> None:
+        """More than its credits allow."""
+        for _ in range(self.world.rng.choice([3, 30])):
+            self._submit(out)
+
+    def _use_an_id_again(self, out: Stream) -> None:
+        """An id whose task is answered: that is no sin."""
+        if self._answered:
+            self._say_submit(out, self._answered.pop())
+
+    def _use_an_id_in_use(self, out: Stream) -> None:
+        """The second is for nobody, and must end the connection before it runs."""
+        id_ = self._new_id()
+        self._say_submit(out, id_)
+        self._say_submit(out, id_)
+
+    def _cancel(self, out: Stream) -> None:
+        """What it has, what it had, and what it never sent."""
+        known = [*self._open[:2], *self._answered[:2], 12345678]
+        out.say(Cancel(self.world.rng.choice(known), self.world.rng.random() < 0.5))
+
+    def _speak_for_others(self, out: Stream) -> None:
+        out.say(self.world.rng.choice(NOT_FOR_CLIENTS))
+
+    def _say_too_much(self, out: Stream) -> None:
+        """A frame over the limit, with all its bytes: they are skipped, and it is answered."""
+        size = self.world.cluster.settings.max_payload_bytes + 1
+        out.say_bytes(self._header(size) + bytes(size))
+
+    def _never_end(self, out: Stream) -> None:
+        """A frame of which only the beginning comes: its place must not be kept for ever."""
+        size = self.world.rng.choice([1_000, 80_000, 1 << 31])
+        out.say_bytes(self._header(size) + bytes(500))
+        self._mute = True
+
+    def _header(self, size: int) -> bytes:
+        return HEADER.pack(size, SUBMIT, 2, 0, self._new_id(), 0.0, 0.0, 50, 0)
+
+    def _babble(self, out: Stream) -> None:
+        out.say_bytes(self.world.rng.randbytes(self.world.rng.choice([1, 40, 3_000])))
+
+    def _ask(self, out: Stream) -> None:
+        """Answers that are much larger than their question."""
+        for _ in range(self.world.rng.choice([1, 20])):
+            out.say(StatusRequest())
+
+    def _read_nothing(self, out: Stream) -> None:
+        assert self.connection is not None
+        self.connection.to_host.take(0)

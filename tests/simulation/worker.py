@@ -1,0 +1,110 @@
+"""A worker process of a simulated node: it takes tasks one after the other, runs them, and answers a little later."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from argon.protocol.messages import Assign, Entered, Outcome, Status
+from tests.simulation.tasks import Errand
+from tests.support.records import replaced
+
+if TYPE_CHECKING:
+    from tests.simulation.node_actor import NodeActor
+
+
+class SimulatedWorker:
+    """A worker process: an inbox of tasks not yet taken, the one that runs, outcomes not yet sent, and outcomes sent
+    that its node has not read yet."""
+
+    def __init__(self, node: NodeActor, number: int) -> None:
+        self.node = node
+        self.number = number
+        self.inbox: deque[Assign] = deque()
+        self.running: Assign | None = None
+        self.entered = 0
+        self.outbox: list[Outcome] = []
+        self.unread: list[Outcome] = []
+        self.alive = True
+        self.retiring = False
+        self.killed = False
+        self._turn = 0
+        self._flushing = False
+        rng, agenda = node.world.rng, node.world.agenda
+        if rng.random() < node.world.failed_starts:
+            agenda.after(rng.uniform(0.01, 0.1), self.die, 0, 1)
+        else:
+            agenda.after(rng.uniform(0.01, 0.2), self._ready)
+
+    def give(self, assign: Assign) -> None:
+        """Puts a task into its inbox, where it lies untouched if the worker is dead and nobody has noticed."""
+        self.inbox.append(assign)
+        self._wake()
+
+    def recall(self) -> tuple[list[int], list[Outcome]]:
+        """What it has not begun, and all that it has finished, sent or not; it may send the same once more."""
+        unstarted, outcomes = [assign.id for assign in self.inbox], [*self.unread, *map(replaced, self.outbox)]
+        self.inbox.clear()
+        self.unread = []
+        if self.node.world.rng.random() < 0.7:
+            self.outbox = []
+        return unstarted, outcomes
+
+    def kill(self, forced: bool) -> None:
+        self.killed = True
+        errand = self.node.world.ledger.of(self.running.payload) if self.running else None
+        if forced or errand is None or not errand.stubborn:
+            self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.01), self.die, 9 if forced else 15, 0)
+
+    def retire(self) -> None:
+        self.retiring = True
+        self._wake()
+
+    def die(self, signal: int, exit_code: int) -> None:
+        if self.alive:
+            self.alive = False
+            self.node.worker_ended(self, signal, exit_code)
+
+    def _ready(self) -> None:
+        if self.alive:
+            self.node.worker_ready(self.number)
+
+    def _wake(self) -> None:
+        self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.0002), self._take)
+
+    def _take(self) -> None:
+        if not self.alive or self.running is not None:
+            return
+        if not self.inbox:
+            if self.retiring:
+                self.die(0, 0)
+            return
+        self.running = self.inbox.popleft()
+        self.entered = self.running.id
+        self._turn += 1
+        errand = self.node.world.entered(self.running, self.node)
+        self.node.world.agenda.after(errand.run_s, self._finish, self._turn, errand)
+
+    def _finish(self, turn: int, errand: Errand) -> None:
+        assign = self.running
+        if not self.alive or assign is None or turn != self._turn:
+            return
+        if errand.fate == "die":
+            self.die(11, 0)
+            return
+        self.running = None
+        status = Status.FAILED if errand.fate == "raise" else Status.COMPLETED
+        payload = f"{errand.tag}={errand.entered}".encode()
+        self.outbox.append(Outcome(assign.id, status, Entered.YES, 0, errand.run_s * self.node.rate, payload=payload))
+        if not self._flushing:
+            self._flushing = True
+            self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.001), self._flush)
+        self._take()
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self.alive and self.outbox:
+            self.unread += self.outbox
+            self.outbox = []
+            latency_s = self.node.world.rng.uniform(0.0, 0.0005)
+            self.node.world.agenda.after(latency_s, self.node.worker_answered, self)
