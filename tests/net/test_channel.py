@@ -160,8 +160,8 @@ def frame(message: Message) -> bytes:
     return header + payload
 
 
-def submit(id_: int, payload: Any = b"p") -> Submit:
-    return Submit(id_, 2, False, 0.0, 0, 0, payload)
+def submit(id_: int, payload: Any = b"p", priority: int = 2) -> Submit:
+    return Submit(id_, priority, False, 0.0, 0, 0, payload)
 
 
 async def rest_of(reader: asyncio.StreamReader, begun: bytes) -> list[Message]:
@@ -417,14 +417,14 @@ def test_large_payload_is_announced_first_and_comes_whole_behind_what_is_small(r
 
     async def main() -> None:
         async with pair() as (ours, theirs):
-            theirs.say(submit(1, payload), submit(2))
+            theirs.say(submit(1, payload), Heartbeat())
             await soon(lambda: len(ours.messages) == 3)
             second, announced, first = ours.messages
             assert isinstance(announced, Announced)
             assert announced.size_bytes == len(payload)
             assert isinstance(first, Submit)
             assert b"".join(first.payload) == payload  # type: ignore[arg-type]
-            assert second == submit(2)
+            assert second == Heartbeat()
 
     run(main())
 
@@ -509,7 +509,7 @@ def test_flush_joins_what_is_small_and_never_copies_what_is_large() -> None:
         transport.written.clear()
         large = bytes(channel_module.LARGE_BYTES)
         chunks = (b"small", memoryview(bytes(channel_module.LARGE_BYTES)), b"end")
-        end.say(submit(1), submit(2, large), submit(3, chunks), submit(4))
+        end.say(submit(1), submit(2, large), submit(3, chunks), submit(4, priority=1))
         assert any(piece is large for piece in transport.written)
         assert any(piece is chunks[1] for piece in transport.written)
         messages = Framing(MAX_PAYLOAD_BYTES).feed(b"".join(transport.written))
@@ -527,7 +527,7 @@ def test_what_is_small_passes_what_is_large_and_goodbye_comes_last() -> None:
         await shaken(end)
         transport.written.clear()
         end.channel.pause_writing()
-        end.say(submit(1, bytes(3 << 20)), submit(2))
+        end.say(submit(1, bytes(3 << 20)), submit(2, priority=1))
         assert end.channel.pending
         assert len(transport.written) == 1, "the transport has asked for no more"
         end.channel.resume_writing()

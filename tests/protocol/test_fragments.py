@@ -32,8 +32,8 @@ FRAGMENT = WHOLE_BYTES
 LARGE = 5 * FRAGMENT + 77
 
 
-def submit(id_: int, payload: Payload = b"p") -> Submit:
-    return Submit(id_, 2, False, 0.0, 0, 0, payload)
+def submit(id_: int, payload: Payload = b"p", priority: int = 2) -> Submit:
+    return Submit(id_, priority, False, 0.0, 0, 0, payload)
 
 
 def waiting(*messages: Message) -> Fragments:
@@ -109,14 +109,15 @@ def test_size_counts_what_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [Heartbeat(), submit(2), Assign(2, 1, 2, 0.0, 0, b""), Outcome(2, 0), StillRunning(2), Cancel(2)]
+    "message",
+    [Heartbeat(), submit(2, priority=3), Assign(2, 1, 2, 0.0, 0, b""), Outcome(2, 0), StillRunning(2), Cancel(2)],
 )
-def test_tasks_answers_and_heartbeats_may_pass(message: Message) -> None:
+def test_answers_heartbeats_and_tasks_of_another_priority_may_pass(message: Message) -> None:
     assert waiting(submit(1, bytes(LARGE)), Drain()).passes(message)
 
 
-@pytest.mark.parametrize("message", [Drain(), Goodbye("enough"), Capacity(1), StatusRequest(), Cancel(1)])
-def test_what_has_its_place_may_not_pass_nor_a_cancel_its_own_task(message: Message) -> None:
+@pytest.mark.parametrize("message", [Drain(), Goodbye("enough"), Capacity(1), StatusRequest(), Cancel(1), submit(2)])
+def test_what_has_its_place_may_not_pass_nor_a_cancel_its_own_task_nor_a_task_its_elder(message: Message) -> None:
     fragments = waiting(submit(1, bytes(LARGE)))
     assert not fragments.passes(message)
     fragments.take()

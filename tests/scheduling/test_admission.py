@@ -43,6 +43,11 @@ def test_payload_over_its_limit_is_refused_whatever_the_queue() -> None:
     assert decide(size_bytes=501, queue_length=10) is Refusal.TOO_LARGE, "trying again cannot help"
 
 
+def test_payload_that_no_queue_has_room_for_is_refused_for_good() -> None:
+    assert refusal(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 101, 0.0, 0.0) is Refusal.TOO_LARGE
+    assert refusal(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 100, 0.0, 0.0) is None
+
+
 @pytest.mark.parametrize(
     ("timeout_s", "run_s", "reason"),
     [

@@ -186,9 +186,10 @@ def test_large_payload_announced_is_admitted_by_its_header_and_books_its_place()
 
 def test_large_payload_refused_is_discarded_before_it_comes() -> None:
     cluster, client, _ = busy_cluster(queue_bytes=1000)
-    effects = cluster.say(client, Announced(submit(1, payload=b""), 1001))
+    cluster.say(client, submit(1, payload=b"x"))
+    effects = cluster.say(client, Announced(submit(2, payload=b""), 1000))
     assert DiscardPayload(client) in effects
-    assert cluster.answers(client)[1].detail == Refusal.QUEUE_BYTES
+    assert cluster.answers(client)[2].detail == Refusal.QUEUE_BYTES
 
 
 def test_large_payload_admitted_is_never_rejected_later() -> None:

@@ -193,7 +193,7 @@ class Census(Checker):
             case Refusal.DRAINING:
                 assert cluster.draining
             case Refusal.TOO_LARGE:
-                assert size_bytes > cluster.settings.max_payload_bytes
+                assert size_bytes > min(cluster.settings.max_payload_bytes, cluster.settings.queue_bytes)
 
     def _enter(self, peer: int, submit: Submit, size_bytes: int) -> bool:
         """Notes a task, or that its payload is on the way; returns whether its id was free."""

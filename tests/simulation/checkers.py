@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from argon.protocol.messages import (
     Assign,
+    Drain,
     Entered,
     Heartbeat,
     Message,

@@ -64,15 +64,15 @@ class ClusterActor(Actor):
             self._lose(connection)
             return
         try:
-            said = connection.to_cluster.read(data)
+            for said in connection.to_cluster.read(data):
+                if self.connections.get(connection.peer) is not connection:
+                    return
+                self.world.saw("cluster_heard", connection, said)
+                self.perform(self.state.received(connection.peer, said, self.now()))
         except ProtocolViolation as violation:
             self.world.saw("violated", connection, violation.reason)
             connection.close_from(connection.to_host, connection.to_cluster, violation.reason)
             self._lose(connection)
-            return
-        if said:
-            self.world.saw("cluster_heard", connection, said)
-            self.perform(self.state.received(connection.peer, said, self.now()))
 
     def _lose(self, connection: Connection) -> None:
         del self.connections[connection.peer]

@@ -66,16 +66,16 @@ class HostActor(Actor):
         if data is None:
             self.hang_up()
             return
-        said = connection.to_host.read(data)
-        if said and not self.welcomed and isinstance(said[0], Welcome):
-            self.welcomed = True
-            self.session += 1
-            welcome = said.pop(0)
-            self.world.saw("welcomed", self, welcome)
-            self.perform(self.connected(self.session, welcome, now))
-        if said and self.connection is connection:
-            self.world.saw("heard", self, said)
-            self.perform(self.received(self.session, said, now))
+        for said in connection.to_host.read(data):
+            if said and not self.welcomed and isinstance(said[0], Welcome):
+                self.welcomed = True
+                self.session += 1
+                welcome = said.pop(0)
+                self.world.saw("welcomed", self, welcome)
+                self.perform(self.connected(self.session, welcome, now))
+            if self.welcomed and self.connection is connection:
+                self.world.saw("heard", self, said)
+                self.perform(self.received(self.session, said, now))
 
     def hang_up(self) -> None:
         """The connection is gone; the state hears of it, and another one is sought."""

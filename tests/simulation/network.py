@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from argon.protocol.codec import encode
-from argon.protocol.framing import Framing
-from argon.protocol.messages import Message
+from argon.protocol.fragments import Fragments
+from argon.protocol.framing import WHOLE_BYTES, Framing
+from argon.protocol.messages import Message, payload_bytes
 from tests.simulation.agenda import Agenda
 
 LATENCY_MIN_S, LATENCY_MAX_S = 0.00005, 0.002
 SIP_EVERY_S = 0.05
 OUT_BUFFER_BYTES = 200  # as `argon.settings` has it, but for outcomes of a few dozen bytes
+FRAGMENT_APART_S = 0.001
 PIECES_MAX, SINGLE_BYTES, PIECES_APART_S = 8, 40, 0.00001
 
 
@@ -64,6 +66,8 @@ class Stream:
         self._under_way: deque[tuple[float, bytes | None]] = deque()
         self._last_arrival = 0.0
         self._unsent: list[bytes] = []
+        self._behind = Fragments(WHOLE_BYTES // 2)
+        self._writing = False
         self._clogged_until = 0.0
         self._broken = False
         self._reset: Callable[[], None] | None = None
@@ -75,18 +79,33 @@ class Stream:
     # ---- the sender ---------------------------------------------------------------------------------------------
 
     def say(self, message: Message) -> None:
-        """Adds a message to what is flushed next."""
+        """Adds a message to what is flushed next; one that is large, or may not pass one, waits behind it."""
         head, payload = encode(message)
-        self._unsent += [head, *(bytes(chunk) for chunk in (payload if isinstance(payload, tuple) else (payload,)))]
+        if payload_bytes(payload) >= WHOLE_BYTES or (self._behind.size_bytes and not self._behind.passes(message)):
+            self._behind.put(message, head, payload)
+        else:
+            self._unsent += [head, *(bytes(chunk) for chunk in (payload if isinstance(payload, tuple) else (payload,)))]
 
     def say_bytes(self, data: bytes) -> None:
         """Adds bytes that may mean nothing."""
         self._unsent.append(data)
 
     def flush(self) -> None:
-        """Sends what was said."""
-        data = b"".join(self._unsent)
-        self._unsent = []
+        """Sends what was said, and begins with what is large."""
+        data, self._unsent = b"".join(self._unsent), []
+        self._send(data)
+        if self._behind.size_bytes and not self._writing:
+            self._write_behind()
+
+    def _write_behind(self) -> None:
+        """Sends a piece of what is large, and the next one a little later."""
+        data = b"".join(self._behind.take())
+        self._send(data)
+        self._writing = bool(data) and not self._broken
+        if self._writing:
+            self._agenda.after(self._rng.uniform(0.0, FRAGMENT_APART_S), self._write_behind)
+
+    def _send(self, data: bytes) -> None:
         if not data or self._broken:
             return
         if self._reset is not None:
@@ -102,8 +121,10 @@ class Stream:
             self._on_full(True)
 
     def end(self) -> None:
-        """Says that nothing more will come."""
+        """Says that nothing more will come, behind all that was said."""
         self.flush()
+        while self._behind.size_bytes:
+            self._send(b"".join(self._behind.take()))
         if not self._broken:
             self._plan(None)
 
@@ -125,14 +146,16 @@ class Stream:
         self._appetite = appetite
         self._agenda.after(0.0, self._serve)
 
-    def read(self, data: bytes) -> list[Message]:
-        """The receiver reads what it was given; raises ProtocolViolation like its framing."""
+    def read(self, data: bytes) -> Iterator[list[Message]]:
+        """The receiver reads what it was given, in steps, as its framing does; raises ProtocolViolation like that."""
         self.unread_bytes -= len(data)
         self.read_bytes += len(data)
         if self.full and self.unread_bytes <= OUT_BUFFER_BYTES // 4:
             self.full = False
             self._on_full(False)
-        return self.framing.feed(data)
+        yield self.framing.feed(data)
+        while self.framing.stopped:
+            yield self.framing.feed(b"")
 
     # ---- the way ------------------------------------------------------------------------------------------------
 

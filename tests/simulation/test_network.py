@@ -31,7 +31,8 @@ class Wire:
             return
         self.pieces.append(data)
         self.moments.append(self.agenda.now)
-        self.messages += self.stream.read(data)
+        for messages in self.stream.read(data):
+            self.messages += messages
 
     def say(self, *messages: Message) -> None:
         for message in messages:

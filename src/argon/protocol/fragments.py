@@ -48,11 +48,14 @@ class Fragments:
     def passes(self, message: Message) -> bool:
         """Whether a message may leave before those that wait here.
 
-        Tasks, outcomes and heartbeats may; a cancel may not pass its own task; of all others the place has a meaning.
+        Outcomes, assignments and heartbeats may; a client's task may not pass one of its own priority, nor a cancel its
+        own task; of all others the place has a meaning.
         """
+        if isinstance(message, Submit):
+            return all(not isinstance(w, Submit) or w.priority != message.priority for w, _, _ in self._waiting)
         if isinstance(message, Cancel):
             return all(getattr(waiting, "id", None) != message.id for waiting, _, _ in self._waiting)
-        return isinstance(message, Heartbeat | Submit | Assign | Outcome | StillRunning)
+        return isinstance(message, Heartbeat | Assign | Outcome | StillRunning)
 
     def put(self, message: Message, header: bytes, payload: Payload) -> None:
         """Adds a message, as ``encode`` has made it."""

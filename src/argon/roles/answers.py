@@ -23,7 +23,7 @@ _REFUSALS: Final = {
     Refusal.NO_NODES: "there is no node to run it",
     Refusal.DRAINING: "the cluster is shutting down",
     Refusal.CLIENT_LIMIT: "this client has more tasks outstanding than it was allowed",
-    Refusal.TOO_LARGE: "its payload is larger than max_payload",
+    Refusal.TOO_LARGE: "its payload is larger than max_payload or queue_bytes",
     Refusal.DEADLINE: "it could not have been answered within its timeout",
 }
 

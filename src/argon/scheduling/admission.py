@@ -55,8 +55,8 @@ def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: flo
     """
     if door.draining:
         return Refusal.DRAINING
-    if size_bytes > limits.max_payload_bytes:
-        return Refusal.TOO_LARGE
+    if size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
+        return Refusal.TOO_LARGE  # there will never be room
     if door.outstanding >= door.allowance:
         return Refusal.CLIENT_LIMIT
     if not door.nodes:
