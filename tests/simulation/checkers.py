@@ -198,8 +198,6 @@ class Awake(Checker):
             self._silent(host, host.connection.to_host)
 
     def _silent(self, listener: Actor, stream: Stream) -> None:
-        if stream.framing.unfinished():
-            return
         settings, now = self.world.cluster.settings, self.now()
         begun = now - settings.dead_after_s / listener.rate
         read = now - UNREAD_BEATS * settings.heartbeat_s / listener.rate

@@ -70,6 +70,8 @@ class ClusterActor(Actor):
                 self.world.saw("cluster_heard", connection, said)
                 self.perform(self.state.received(connection.peer, said, self.now()))
         except ProtocolViolation as violation:
+            if self.connections.get(connection.peer) is not connection:
+                return
             self.world.saw("violated", connection, violation.reason)
             connection.close_from(connection.to_host, connection.to_cluster, violation.reason)
             self._lose(connection)

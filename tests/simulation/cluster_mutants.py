@@ -182,13 +182,15 @@ def nobody_ages(patch: Patch) -> None:
 
 
 def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:
-    def stop(original: Any, state: ClusterState, effects: list[Any]) -> None:
+    def finish(original: Any, state: ClusterState, now: float, effects: list[Any]) -> Any:
         returned = state._queue._returned
-        state._queue._returned = type(returned)()
-        original(state, effects)
+        if state._departure.begun:
+            state._queue._returned = type(returned)()
+        effects = original(state, now, effects)
         state._queue._returned = returned
+        return effects
 
-    around(patch, ClusterState, "_stop_when_drained", stop)
+    around(patch, ClusterState, "_finish", finish)
 
 
 def id_in_use_is_admitted_again(patch: Patch) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
-from argon.protocol.codec import HEADER, SUBMIT
+from argon.protocol.codec import HEADER, SUBMIT, fragment_header, fragmented
+from argon.protocol.framing import WHOLE_BYTES
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -63,6 +64,7 @@ class HostileActor(HostActor):
         deeds: list[Callable[[Stream], None]] = [
             *(self._submit, self._submit, self._flood, self._use_an_id_again, self._use_an_id_in_use, self._cancel),
             *(self._speak_for_others, self._say_too_much, self._never_end, self._babble, self._ask, self._read_nothing),
+            self._fragment_wrongly,
         ]
         self._deeds = [deed for deed in deeds if world.rng.random() < 0.5] or deeds
 
@@ -157,6 +159,17 @@ class HostileActor(HostActor):
         size = self.world.rng.choice([1_000, 80_000, 1 << 31])
         out.say_bytes(self._header(size) + bytes(500))
         self._mute = True
+
+    def _fragment_wrongly(self, out: Stream) -> None:
+        """Fragments of nothing, of more than is missing, of a frame that must come whole, and one frame in another."""
+        opened = fragmented(self._header(WHOLE_BYTES + 1))
+        wrong = [
+            fragment_header(1),
+            fragmented(self._header(WHOLE_BYTES)),
+            opened + fragment_header(WHOLE_BYTES + 2),
+            opened + opened,
+        ]
+        out.say_bytes(self.world.rng.choice(wrong))
 
     def _header(self, size: int) -> bytes:
         return HEADER.pack(size, SUBMIT, 2, 0, self._new_id(), 0.0, 0.0, 50, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-NETWORK = ["cut", "silent cut", "reset", "clog", "one-way loss", "slow client"]
+NETWORK = ["cut", "silent cut", "reset", "clog", "one-way loss", "slow link", "slow client"]
 PROCESSES = ["node kill", "node drain", "client kill", "client end", "cluster crash", "cluster drain", "pause"]
 STRIKES = [*NETWORK, *PROCESSES]  # what happens at moments; the others last
 TROUBLES = [

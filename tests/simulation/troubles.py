@@ -19,6 +19,7 @@ Strike: TypeAlias = Callable[[], None]
 CLOGS_S = [0.05, 0.5, 2.5, 6.0]
 SLOW_S = [1.0, 5.0, 12.0]
 SIPS_BYTES = [0, 1, 4, 40]
+TRICKLES_BYTES = [400, 2000]  # a large payload takes longer than the silence that is death, or almost
 PAUSES_S = [0.1, 2.0, 3.2, 10.0]  # no harm, a heartbeat missed, longer than the silence that is death, far too long
 
 
@@ -37,6 +38,7 @@ class Troubles:
             "reset": self._reset,
             "clog": self._clog,
             "one-way loss": self._lose_one_way,
+            "slow link": self._slow_link,
             "slow client": self._slow_client,
             "node kill": lambda: self._kill(self._rng.choice(world.nodes)),
             "node drain": lambda: self._rng.choice(world.nodes).drain(world.plan.drain_s),
@@ -111,6 +113,14 @@ class Troubles:
         connection = self._one()
         if connection is not None:
             self._rng.choice(connection.streams()).swallows = True
+
+    def _slow_link(self) -> None:
+        """One direction lets little through for a while."""
+        connection = self._one()
+        if connection is not None:
+            stream = self._rng.choice(connection.streams())
+            stream.take(self._rng.choice(TRICKLES_BYTES))
+            self._world.agenda.after(self._rng.choice(SLOW_S), stream.take, None)
 
     def _slow_client(self) -> None:
         """A client takes nothing for a while, or next to nothing."""

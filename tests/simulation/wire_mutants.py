@@ -5,8 +5,12 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from argon.protocol.fragments import Fragments
 from argon.protocol.framing import Framing
+from argon.scheduling.client_state import ClientState
+from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.liveness import Liveness
+from argon.scheduling.node_state import NodeState
 from tests.simulation.mutation import Patch, around
 
 
@@ -39,6 +43,20 @@ def rest_of_a_split_frame_is_forgotten(patch: Patch) -> None:
         return original(framing, data)
 
     around(patch, Framing, "feed", feed)
+
+
+def bytes_of_an_unfinished_frame_are_no_sign_of_life(patch: Patch) -> None:
+    for state in (ClusterState, NodeState, ClientState):
+        around(
+            patch,
+            state,
+            "received",
+            lambda original, self, peer, messages, now: original(self, peer, messages, now) if messages else [],
+        )
+
+
+def everything_passes_what_is_large(patch: Patch) -> None:
+    patch.setattr(Fragments, "passes", lambda self, message: True)
 
 
 def refused_payload_is_kept(patch: Patch) -> None:
