@@ -103,7 +103,7 @@ def drain_node(stage: Stage, target: str, rng: random.Random) -> bool:
 
 def kill_client(stage: Stage, target: str, rng: random.Random) -> bool:
     stage.drivers[target].process.kill()
-    stage.drivers[target].process.wait()
+    stage.drivers[target].process.communicate()
     stage.start_driver(target)
     return True
 

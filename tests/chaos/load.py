@@ -3,8 +3,8 @@
 python -m tests.chaos.load ADDRESS NAME SEED SECONDS
 
 In: where the cluster is, and the seed of everything that is random. Out: its history. It stops by itself after so many
-seconds, or at SIGTERM: it asks no more then, and ends when all that it has asked is answered. Tasks come at random
-times and do not wait for each other, up to a limit; now and then a burst comes.
+seconds, or when its standard input ends: it asks no more then, and ends when all that it has asked is answered. Tasks
+come at random times and do not wait for each other, up to a limit; now and then a burst comes.
 """
 
 from __future__ import annotations
@@ -160,14 +160,15 @@ class Driver:
 
 
 class Told:
-    """Whether somebody has told this process to stop: a plain flag, since a signal's handler may not take a lock."""
+    """Whether this process is to stop: whoever has started it has closed its standard input, or is gone."""
 
     def __init__(self) -> None:
         self.to_stop = False
-        signal.signal(signal.SIGTERM, self._heed)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it, in order
+        threading.Thread(target=self._listen, daemon=True).start()
 
-    def _heed(self, *_: object) -> None:
+    def _listen(self) -> None:
+        sys.stdin.read()
         self.to_stop = True
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -163,7 +162,7 @@ class Stage:
         with (self._errors / f"{name}.stderr").open("ab") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.load", *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stderr=errors,
                 env=self.network.environment,
             )
@@ -172,7 +171,8 @@ class Stage:
     def end_drivers(self) -> None:
         """Tells the clients to ask no more, and waits until they have all their answers."""
         for driver in self.drivers.values():
-            driver.process.send_signal(signal.SIGTERM)
+            assert driver.process.stdin is not None
+            driver.process.stdin.close()
         wait_until(
             lambda: all(driver.process.poll() is not None for driver in self.drivers.values()), DRIVER_ENDS_WITHIN_S
         )
@@ -184,4 +184,4 @@ class Stage:
     def _kill_drivers(self) -> None:
         for driver in self.drivers.values():
             driver.process.kill()
-            driver.process.wait()
+            driver.process.communicate()  # closes its input, too
