@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from argon.cli.child import ready_address, running
+from tests.support.build import IMPORTED_FROM
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -24,7 +25,7 @@ Example = Callable[..., str]
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with pytest.MonkeyPatch.context() as patch:
-        path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+        path = os.pathsep.join(filter(None, [IMPORTED_FROM, os.environ.get("PYTHONPATH", "")]))
         patch.setenv("PYTHONPATH", path)
         patch.setenv("ARGON_TOKEN_FILE", str(tmp_path_factory.mktemp("token") / "token"))
         patch.delenv("ARGON_TOKEN", raising=False)

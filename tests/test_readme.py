@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from argon.cli.child import ready_address, running
+from tests.support.build import IMPORTED_FROM
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -65,7 +66,7 @@ def free_port() -> int:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What every process gets: this working tree, and a token of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+        path = os.pathsep.join(filter(None, [IMPORTED_FROM, os.environ.get("PYTHONPATH", "")]))
         patch.setenv("PYTHONPATH", path)
         patch.setenv("ARGON_TOKEN_FILE", str(tmp_path_factory.mktemp("token") / "token"))
         patch.delenv("ARGON_TOKEN", raising=False)

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.build import IMPORTED_FROM
+
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "ARGON_TEST_MARK"
 
 
 def environment(**more: str) -> dict[str, str]:
     """The environment of a process that imports the package of this working tree."""
-    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    path = os.pathsep.join(filter(None, [IMPORTED_FROM, os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, "PYTHONPATH": path, **more}
 
 

@@ -22,6 +22,7 @@ import pytest
 import argon
 from argon.roles.local import LocalCluster
 from tests.contract import tasks
+from tests.support.build import IMPORTED_FROM
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -436,7 +437,7 @@ if __name__ == "__main__":
     for number in range(3):
         pool.submit(tasks.double, number).add_done_callback(lambda done: print(done.result(), flush=True))
 """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), IMPORTED_FROM])}
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=2 * WITHIN_S, env=environment
     )

@@ -52,7 +52,7 @@ def test_living_through_a_plan_leaves_it_as_it_is() -> None:
 @pytest.mark.replaces_parts
 def test_world_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     dead_worker_is_not_replaced(monkeypatch)
-    plan = plan_of(31)
+    plan = plan_of(5)
     least = shrink(plan)
     assert breaks(least)
     assert least.troubles == ["worker deaths"]

@@ -6,6 +6,7 @@ of work. The checkers look on all the while and raise AssertionError at once whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ from tests.simulation.plan import Plan, plan_of
 from tests.simulation.tasks import Errand, Ledger
 from tests.simulation.troubles import Troubles
 
+_ADDRESS = re.compile("<memory at 0x[0-9a-f]+>")  # no two runs have the same
 HEAL_WITHIN_S = 300.0
 QUIET_S = 15.0
 LAST_RUN_S, LAST_PLACES, LAST_BYTES = 5.0, 20, 40
@@ -226,5 +228,5 @@ def _readable(detail: object) -> str:
     if isinstance(detail, Connection):
         return f"{detail.host.name}#{detail.peer}"
     name = getattr(detail, "name", None)
-    text = name if isinstance(name, str) else repr(detail)
+    text = name if isinstance(name, str) else _ADDRESS.sub("<memory>", repr(detail))
     return text if len(text) < 2000 else f"{text[:2000]}…"

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import argon
+from tests.support.build import IMPORTED_FROM
 from tests.support.waiting import WITHIN_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +123,7 @@ class Network:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ARGON_")}
         self.environment |= {
             "ARGON_TOKEN_FILE": str(self.token_file),
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join([IMPORTED_FROM, str(ROOT)]),
             _NETWORK_MARK: self._mark,
         }
 
