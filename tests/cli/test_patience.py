@@ -1,14 +1,17 @@
-"""Who waits because no node is there is told so, and nobody else."""
+"""Who waits because no node is there is told so, and nobody else; lines are read as they come."""
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from argon.cli.patience import awaited, nobody_works_noted
+from argon.cli.patience import awaited, lines_of, nobody_works_noted
 from argon.errors import ConnectionFailed
 
 
@@ -75,3 +78,25 @@ def test_exception_of_the_future_is_raised() -> None:
     future.set_exception(LookupError("gone"))
     with pytest.raises(LookupError):
         awaited(future)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"1\n", b"1\n2", b"\n\n", b"one\n\ntwo\n", b"x" * 200_000 + b"\n" + b"y" * 70_000, b"\n" * 70_000],
+)
+def test_lines_are_those_of_the_file_however_they_come(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(text)
+    with path.open("rb") as file:
+        assert list(lines_of(file)) == list(io.BytesIO(text))
+
+
+def test_line_is_given_while_the_next_is_waited_for() -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb") as file, open(writing, "wb", buffering=0) as out:
+        lines = lines_of(file)
+        out.write(b"on")
+        out.write(b"e\ntw")
+        assert next(lines) == b"one\n"
+        out.write(b"o\n")
+        assert next(lines) == b"two\n"

@@ -30,7 +30,7 @@ from argon.cli.arguments import (
 )
 from argon.cli.failures import RUN_TIME, task_sentence
 from argon.cli.output import as_json_line
-from argon.cli.patience import nobody_works_noted
+from argon.cli.patience import lines_of, nobody_works_noted
 from argon.errors import TaskError
 
 EXAMPLE = "Example: seq 1 1000 | argon map math:sqrt"
@@ -65,7 +65,7 @@ def command(
 
         printer = ResultPrinter(function, advance, debug)
         with nobody_works_noted(client):
-            map_lines(sys.stdin.buffer, submit, printer)
+            map_lines(lines_of(sys.stdin.buffer), submit, printer)
     if printer.failed_count:
         raise typer.Exit(RUN_TIME)
 

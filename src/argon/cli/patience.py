@@ -6,17 +6,20 @@ delay what it watches.
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from argon.errors import ArgonError
 
 AFTER_S = 2.0
 _LOOK_UP_S = 0.5
+_READ_BYTES = 1 << 16
 
 
 class AsksStatus(Protocol):
@@ -47,6 +50,32 @@ def awaited(future: Future[Any]) -> Any:
     while not future.done():
         wait([future], _LOOK_UP_S)
     return future.result()
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, pipe or terminal, as they come.
+
+    Looks up now and then, for the same reason, unless it has no descriptor.
+    """
+    try:
+        descriptor = file.fileno()
+    except OSError:
+        yield from file
+        return
+    begun: list[bytes] = []
+    while True:
+        while not select.select([descriptor], [], [], _LOOK_UP_S)[0]:
+            pass
+        data = os.read(descriptor, _READ_BYTES)
+        if not data:
+            break
+        first, *others = data.split(b"\n")
+        begun.append(first)
+        for other in others:
+            yield b"".join(begun) + b"\n"
+            begun = [other]
+    if any(begun):
+        yield b"".join(begun)
 
 
 def _note(client: AsksStatus) -> None:
