@@ -686,6 +686,22 @@ def test_close_waits_for_a_deaf_peer_only_so_long(run: Run, monkeypatch: pytest.
     run(main())
 
 
+@pytest.mark.replaces_parts
+def test_deaf_peer_that_has_closed_its_own_side_is_waited_for_only_so_long(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel_module, "_CLOSE_PATIENCE_S", 0.2)
+
+    async def main() -> None:
+        async with listening() as side, deaf(side) as sock:
+            end = await side.end()
+            end.say(*[much()] * 6)  # less than what counts as stuck
+            sock.shutdown(socket.SHUT_WR)
+            await side.lost()
+
+    run(main())
+
+
 def test_close_waits_no_longer_for_a_peer_that_takes_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel_module, "_CLOSE_PATIENCE_S", 0.05)
 

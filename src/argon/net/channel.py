@@ -186,7 +186,9 @@ class Channel:
             self.close(violation.reason)
 
     def eof_received(self) -> None:
-        """Nothing more will come: the transport closes, and says so next."""
+        """Nothing more will come: the transport closes, and says so once what it has is written, or it is too late."""
+        if self._transport is not None:
+            self._watch(_CLOSE_PATIENCE_S, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
