@@ -108,7 +108,7 @@ class Channel:
             transport.write(data)
         if self._behind is not None:
             self._write_behind(transport, self._behind)
-        if self._paused:
+        if self._paused and not transport.is_closing():
             self._weigh(transport)
 
     def flow(self) -> tuple[int, int]:
@@ -238,8 +238,8 @@ class Channel:
         return handshake.rest
 
     def _write_behind(self, transport: asyncio.Transport, behind: Fragments, everything: bool = False) -> None:
-        """Writes what is large until the transport has enough."""
-        while everything or not self._paused:
+        """Writes what is large until the transport has enough, or is found to be broken."""
+        while (everything or not self._paused) and not transport.is_closing():
             pieces = behind.take()
             if not pieces:
                 self._behind = None
