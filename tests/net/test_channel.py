@@ -519,6 +519,23 @@ def test_flush_joins_what_is_small_and_never_copies_what_is_large() -> None:
     asyncio.run(main())
 
 
+def test_connection_that_ends_while_a_large_message_leaves_is_written_to_no_more() -> None:
+    class Ending(FakeTransport):
+        def write(self, data: Any) -> None:
+            super().write(data)
+            self.closing = True
+
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = Ending()
+        end.channel.connection_made(transport)
+        end.say(submit(1, bytes(30 << 20)))
+        assert transport.get_write_buffer_size() < 2 << 20, "asyncio logs a warning for each write that comes too late"
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
 def test_what_is_small_passes_what_is_large_and_goodbye_comes_last() -> None:
     async def main() -> None:
         end = End(ClusterHandshake(TOKEN, bytes(32)))
@@ -682,6 +699,22 @@ def test_close_waits_for_a_deaf_peer_only_so_long(run: Run, monkeypatch: pytest.
             end.say(*[much()] * 20)
             end.channel.close("enough")
             assert await side.lost() == "enough"
+
+    run(main())
+
+
+@pytest.mark.replaces_parts
+def test_deaf_peer_that_has_closed_its_own_side_is_waited_for_only_so_long(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel_module, "_CLOSE_PATIENCE_S", 0.2)
+
+    async def main() -> None:
+        async with listening() as side, deaf(side) as sock:
+            end = await side.end()
+            end.say(*[much()] * 6)  # less than what counts as stuck
+            sock.shutdown(socket.SHUT_WR)
+            await side.lost()
 
     run(main())
 

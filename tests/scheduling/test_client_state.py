@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 import pytest
 
 from argon.protocol.messages import (
@@ -50,6 +52,16 @@ def test_outcome_is_given_to_its_caller_once() -> None:
     assert one not in client.settled()
     client.answer(two, payload=b"again")
     assert len(client.settled()) == 1
+
+
+def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> None:
+    client = ClientDriver()
+    payload = memoryview(b"large")
+    id_, held = client.submit((payload,), timeout_s=3600.0), ref(payload)
+    client.answer(id_)
+    client.effects.clear()
+    del payload
+    assert held() is None
 
 
 def test_submit_before_the_connection_waits_for_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from weakref import ref
 
 import pytest
 
@@ -667,6 +668,16 @@ def test_client_gone_takes_its_queued_tasks_along_and_cancels_its_running_ones()
     assert cluster.counters()["cancelled"] == 3
     assert len(cluster.heard(node, Assign)) == 2
     assert not cluster.heard(client, Outcome)
+
+
+def test_payload_in_the_queue_is_let_go_with_its_client_though_its_deadline_is_far() -> None:
+    cluster, client, _ = busy_cluster()
+    payload = memoryview(b"large")
+    held = ref(payload)
+    cluster.say(client, submit(1, payload=(payload,), timeout_s=3600.0))
+    cluster.lose(client)
+    del payload
+    assert held() is None
 
 
 def test_client_gone_while_its_task_is_being_cancelled_frees_the_slot_once() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 import pytest
 
 from argon.protocol.messages import (
@@ -85,6 +87,17 @@ def test_worker_ready_twice_or_unknown_changes_nothing() -> None:
 
 
 # --- running tasks ----------------------------------------------------------------------------------------------------
+
+
+def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> None:
+    node = ready_node()
+    payload = memoryview(b"large")
+    held = ref(payload)
+    node.say(Assign(1, 1, 2, 3600.0, 7, (payload,)))
+    node.answer(node.all(Give)[0].worker, 1)
+    node.effects.clear()
+    del payload
+    assert held() is None
 
 
 def test_assigned_task_goes_to_a_free_worker_under_the_nodes_own_number() -> None:

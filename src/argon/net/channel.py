@@ -108,7 +108,7 @@ class Channel:
             transport.write(data)
         if self._behind is not None:
             self._write_behind(transport, self._behind)
-        if self._paused:
+        if self._paused and not transport.is_closing():
             self._weigh(transport)
 
     def flow(self) -> tuple[int, int]:
@@ -186,7 +186,9 @@ class Channel:
             self.close(violation.reason)
 
     def eof_received(self) -> None:
-        """Nothing more will come: the transport closes, and says so next."""
+        """Nothing more will come: the transport closes, and says so once what it has is written, or it is too late."""
+        if self._transport is not None:
+            self._watch(_CLOSE_PATIENCE_S, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
@@ -236,8 +238,8 @@ class Channel:
         return handshake.rest
 
     def _write_behind(self, transport: asyncio.Transport, behind: Fragments, everything: bool = False) -> None:
-        """Writes what is large until the transport has enough."""
-        while everything or not self._paused:
+        """Writes what is large until the transport has enough, or is found to be broken."""
+        while (everything or not self._paused) and not transport.is_closing():
             pieces = behind.take()
             if not pieces:
                 self._behind = None

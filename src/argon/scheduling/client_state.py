@@ -422,6 +422,7 @@ class ClientState:
 
     def _settle(self, task: ClientTask, outcome: Outcome, effects: list[ClientEffect]) -> None:
         del self._tasks[task.id]
+        task.payload = b""  # its husk may stay in a heap until its deadline
         if task.sent:
             self._outstanding -= 1
         if task.may_have_run and outcome.entered == _NOT_ENTERED:

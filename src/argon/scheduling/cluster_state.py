@@ -262,7 +262,7 @@ class ClusterState:
         self._clients.remove(client)
         for task in client.tasks.values():
             if task.state == TaskState.QUEUED:
-                task.state = TaskState.SETTLED
+                task.state, task.payload = TaskState.SETTLED, b""
                 self._queue.remove(task)
                 self._ledger.end(Status.CANCELLED)
                 continue

@@ -376,7 +376,7 @@ class NodeState:
 
     def _send(self, task: NodeTask, outcome: Outcome, effects: Effects) -> None:
         assert self._cluster is not None
-        del self._tasks[task.id]
+        self._tasks.pop(task.id).assign.payload = b""  # its husk may stay in a heap until its deadline
         effects.append(Send(self._cluster, outcome))
         if self._draining:
             self._stop_when_drained(effects)
