@@ -64,6 +64,16 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
     assert held() is None
 
 
+def test_task_that_a_leaving_cluster_has_not_read_is_told_when_to_come_back() -> None:
+    client = ClientDriver()
+    id_ = client.submit(retries=0)
+    client.say(Drain())
+    client.lose()
+    outcome = client.settled()[id_]
+    assert (outcome.status, outcome.detail) == (REJECTED, Refusal.DRAINING)
+    assert outcome.wait_s > 0.0, "callers that wait for retry_after would spin"
+
+
 def test_submit_before_the_connection_waits_for_it() -> None:
     client = ClientDriver(credits=None)
     ids = [client.submit() for _ in range(3)]

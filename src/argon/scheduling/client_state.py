@@ -236,9 +236,8 @@ class ClientState:
                 entered = Entered.NO if self._drained else Entered.UNKNOWN
                 self._settle(task, Outcome(task.id, Status.CANCELLED, entered), effects)
             elif self._drained:
-                self._rejected(
-                    task, Outcome(task.id, Status.REJECTED, Entered.NO, detail=Refusal.DRAINING), now, effects
-                )
+                m = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=_BACKOFF_MIN_S, detail=Refusal.DRAINING)
+                self._rejected(task, m, now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
                 again.append(task)

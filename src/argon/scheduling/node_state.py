@@ -35,7 +35,7 @@ from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import ServiceTimes
 from argon.scheduling.node_buffer import NodeBuffer
-from argon.scheduling.node_task import NodeTask
+from argon.scheduling.node_task import ENDED, NodeTask
 from argon.scheduling.workers import Slot, WorkerEnd, Workers
 from argon.settings import NodeSettings
 
@@ -376,7 +376,7 @@ class NodeState:
 
     def _send(self, task: NodeTask, outcome: Outcome, effects: Effects) -> None:
         assert self._cluster is not None
-        self._tasks.pop(task.id).assign.payload = b""  # its husk may stay in a heap until its deadline
+        self._tasks.pop(task.id).assign = ENDED  # lest its husk in a heap keep a payload until its deadline
         effects.append(Send(self._cluster, outcome))
         if self._draining:
             self._stop_when_drained(effects)
