@@ -442,6 +442,20 @@ def test_idempotent_task_is_lost_after_its_last_attempt() -> None:
     assert (outcome.status, outcome.attempt) == (Status.LOST, ATTEMPTS_MAX)
 
 
+def test_returns_of_an_idempotent_task_that_was_not_begun_take_none_of_its_attempts() -> None:
+    cluster = ClusterDriver()
+    client, node = cluster.client(), cluster.node()
+    cluster.say(client, submit(1, idempotent=True))
+    for _ in range(ATTEMPTS_MAX):
+        cluster.say(node, given_back(cluster.heard(node, Assign)[-1]))
+    for _ in range(ATTEMPTS_MAX - 1):
+        cluster.lose(node)
+        assert not cluster.answers(client)
+        node = cluster.node()
+    cluster.lose(node)
+    assert cluster.answers(client)[1].status == Status.LOST
+
+
 def test_idempotent_task_that_came_back_is_never_rejected_and_breaks_no_limit() -> None:
     cluster = ClusterDriver(queue_limit=2)
     client, node = cluster.client(), cluster.node(workers=3)

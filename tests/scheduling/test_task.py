@@ -15,7 +15,7 @@ def test_admitted_task_carries_what_was_submitted() -> None:
     assert (task.id, task.client, task.client_id) == (9, 4, 3)
     assert (task.priority, task.kind, task.key, task.idempotent) == (1, 5, 6, True)
     assert (task.payload, task.size_bytes, task.queued_at) == (b"xyz", 3, 100.0)
-    assert (task.state, task.attempt, task.may_have_run) == (TaskState.QUEUED, 0, False)
+    assert (task.state, task.attempt, task.losses) == (TaskState.QUEUED, 0, 0)
 
 
 @pytest.mark.parametrize(("timeout_s", "deadline"), [(0.0, inf), (2.5, 102.5)])

@@ -79,7 +79,7 @@ def lost_is_said_never_to_have_run(patch: Patch) -> None:
     def answer(original: Any, state: ClusterState, task: Any, m: Outcome, *rest: Any) -> None:
         if m.status == Status.LOST:
             m.entered = Entered.NO
-            task.may_have_run = False
+            task.losses = 0
         original(state, task, m, *rest)
 
     around(patch, ClusterState, "_answer", answer)
@@ -87,7 +87,7 @@ def lost_is_said_never_to_have_run(patch: Patch) -> None:
 
 def task_that_came_back_is_said_never_to_have_run(patch: Patch) -> None:
     def answer(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
-        task.may_have_run = False
+        task.losses = 0
         original(state, task, *rest)
 
     around(patch, ClusterState, "_answer", answer)

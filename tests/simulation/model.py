@@ -28,6 +28,7 @@ class ModelTask:
     run_s: float
     node: int = 0
     attempt: int = 0
+    losses: int = 0
     cancelled: bool = False
     told: bool = False
     wanted: bool = True
@@ -131,7 +132,8 @@ class Model:
         return {key: Status.EXPIRED for key in self.waiting() if self.tasks[key].deadline <= now}
 
     def _comes_back(self, task: ModelTask, entered: Entered) -> bool:
-        if entered != Entered.NO and not (task.idempotent and task.attempt < ATTEMPTS_MAX):
+        task.losses += entered != Entered.NO
+        if entered != Entered.NO and not (task.idempotent and task.losses < ATTEMPTS_MAX):
             return False
         task.node = 0
         return True

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 Effects: TypeAlias = list[ClusterEffect]
 ATTEMPTS_MAX: Final = 3
-RETURNS_MAX: Final = 1000  # of a task that may have run, and of one that nodes give back unbegun
+RETURNS_MAX: Final = 1000  # nodes that give a task back unbegun take none of its attempts
 _REMAINING_MIN_S: Final = 1e-6  # since 0 means that there is no deadline
 _COMPLETED: Final = int(Status.COMPLETED)  # asking an enumeration costs more, and these are asked for every task
 _FAILED: Final = int(Status.FAILED)
@@ -340,9 +340,9 @@ class ClusterState:
     def _try_again(self, task: Task, entered: int, now: float) -> bool:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
         unbegun = entered == Entered.NO
-        task.may_have_run = task.may_have_run or not unbegun
-        attempts_max = RETURNS_MAX if unbegun else ATTEMPTS_MAX if task.idempotent and not self._departure.over else 0
-        if task.attempt >= attempts_max:
+        task.losses += 0 if unbegun else 1
+        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self._departure.over
+        if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
             return False
         self._ledger.requeued += 1
         task.state = TaskState.QUEUED
@@ -405,7 +405,7 @@ class ClusterState:
         if client is None:
             return
         self._clients.end(client, task)
-        if task.may_have_run and m.entered == _NOT_ENTERED:
+        if task.losses and m.entered == _NOT_ENTERED:
             m.entered = Entered.UNKNOWN
         m.id, m.wait_s = task.client_id, task.wait_s
         self._answered.append((client, m))

@@ -39,7 +39,7 @@ class Task:
     ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
     ``deadline`` is a moment on the cluster's monotonic clock, or infinity. ``predicted_s`` is what it was expected to
     take when it was last priced, ``charged_s`` what its client was charged for it when it left the queue.
-    ``may_have_run`` is whether a node that had it was lost.
+    ``attempt`` counts its assignments, ``losses`` those of them that may have run and brought no answer.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class Task:
         "wait_s",
         "predicted_s",
         "charged_s",
-        "may_have_run",
+        "losses",
     )
 
     def __init__(
@@ -96,7 +96,7 @@ class Task:
         self.wait_s = 0.0
         self.predicted_s = 0.0
         self.charged_s = 0.0
-        self.may_have_run = False
+        self.losses = 0
 
 
 def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:
