@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,33 +96,36 @@ def stranger(cluster: Impatient, says: bytes) -> socket.socket:
     return sock
 
 
-def test_strangers_that_prove_nothing_cost_little_and_are_cut_off(
-    cluster: Impatient, client: argon.Client, ledger: Ledger
-) -> None:
+@contextmanager
+def crowd_of_no_use(cluster: Impatient, client: argon.Client, ledger: Ledger) -> Iterator[ExitStack]:
+    """Connections that cost little, disturb nobody, and are cut off."""
     descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
     with ExitStack() as crowd:
-        for says in (b"", MAGIC[:2], MAGIC + bytes([VERSION, Role.CLIENT])):
-            for _ in range(EACH):
-                crowd.enter_context(stranger(cluster, says))
-        wait_until(lambda: cluster.descriptors() == descriptors + 3 * EACH)
+        yield crowd
         ledger.submit_many(client.submit, 100, tasks.mark)
         ledger.close()
         assert cluster.rss_bytes() < rss_bytes + OVERHEAD_BYTES
         wait_until(lambda: cluster.descriptors() == descriptors)
+
+
+def test_strangers_that_prove_nothing_cost_little_and_are_cut_off(
+    cluster: Impatient, client: argon.Client, ledger: Ledger
+) -> None:
+    descriptors = cluster.descriptors()
+    with crowd_of_no_use(cluster, client, ledger) as crowd:
+        for says in (b"", MAGIC[:2], MAGIC + bytes([VERSION, Role.CLIENT])):
+            for _ in range(EACH):
+                crowd.enter_context(stranger(cluster, says))
+        wait_until(lambda: cluster.descriptors() == descriptors + 3 * EACH)
 
 
 def test_silent_clients_and_nodes_are_taken_for_dead(
     network: Network, cluster: Impatient, client: argon.Client, ledger: Ledger
 ) -> None:
-    descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
-    with ExitStack() as crowd:
+    with crowd_of_no_use(cluster, client, ledger) as crowd:
         for role in (Role.CLIENT, Role.NODE):
             for _ in range(EACH):
                 crowd.enter_context(RawPeer(cluster.address, token(network), role))
-        ledger.submit_many(client.submit, 100, tasks.mark)
-        ledger.close()
-        assert cluster.rss_bytes() < rss_bytes + OVERHEAD_BYTES
-        wait_until(lambda: cluster.descriptors() == descriptors)
     assert client.status()["clients"] == 1
 
 
@@ -131,15 +134,10 @@ def test_frames_that_are_begun_and_not_ended_are_not_waited_for_in_vain(
 ) -> None:
     payload, kind = pack_call(light_tasks.identity, (bytes(MIB),), {})
     whole = Submit(1, 2, False, 0.0, kind, 0, payload)
-    descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
-    with ExitStack() as crowd:
+    with crowd_of_no_use(cluster, client, ledger) as crowd:
         for _ in range(EACH):
             peer = crowd.enter_context(RawPeer(cluster.address, token(network)))
             peer.say_part(whole, 1000)
-        ledger.submit_many(client.submit, 100, tasks.mark)
-        ledger.close()
-        assert cluster.rss_bytes() < rss_bytes + OVERHEAD_BYTES
-        wait_until(lambda: cluster.descriptors() == descriptors)
     assert client.status()["clients"] == 1
 
 

@@ -7,36 +7,19 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-import uvloop
 
 from argon.net import acceptor as acceptor_module
 from argon.net.acceptor import Acceptor
-from tests.support.in_process import WITHIN_S, soon, within
+from tests.support.in_process import Run, soon, within
 
-Run = Callable[[Coroutine[Any, Any, None]], None]
 FOR_ONE = (errno.EMFILE, 0, errno.EAGAIN)
 """There is no descriptor for one newcomer, whom the reserve helps to turn away."""
 
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine on this event loop."""
-
-    def on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
-        async def main() -> None:
-            await asyncio.wait_for(coroutine, WITHIN_S)
-
-        factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(main())
-
-    return on_loop
 
 
 class Hello(asyncio.Protocol):

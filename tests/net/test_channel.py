@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvloop
 
 from argon.net import channel as channel_module
 from argon.net.channel import Channel
@@ -20,28 +19,11 @@ from argon.protocol.framing import Framing
 from argon.protocol.handshake import MAGIC, VERSION, ClusterHandshake, PeerHandshake, Role
 from argon.protocol.messages import Announced, Cancel, Drain, Goodbye, Heartbeat, Message, StatusReply, Submit
 from argon.settings import MAX_CONTROL_BYTES
-from tests.support.in_process import WITHIN_S, soon, within
+from tests.support.in_process import Run, soon, within
 
 TOKEN = parse_token(make_token(), "")
 OTHER_TOKEN = parse_token(make_token(), "")
 MAX_PAYLOAD_BYTES = 32 << 20
-
-Run = Callable[[Coroutine[Any, Any, None]], None]
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine on this event loop."""
-
-    def on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
-        async def main() -> None:
-            await asyncio.wait_for(coroutine, WITHIN_S)
-
-        factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(main())
-
-    return on_loop
 
 
 class End:

@@ -7,7 +7,7 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
-from argon.protocol.messages import Message, Submit, Welcome
+from argon.protocol.messages import Submit
 from argon.scheduling.client_state import ClientState
 from argon.scheduling.effects import Close, Refused, Send, Settle
 from argon.scheduling.task_options import TaskOptions
@@ -66,18 +66,6 @@ class ClientActor(HostActor):
         super().kill()
         for errand in self.errands.values():
             errand.abandoned = errand.abandoned or errand.outcome is None
-
-    def tick(self) -> None:
-        self.perform(self.state.tick(self.now()))
-
-    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
-        return self.state.connected(peer, welcome, now)
-
-    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
-        return self.state.received(peer, messages, now)
-
-    def lost(self, peer: int, now: float) -> Iterable[object]:
-        return self.state.lost(peer, now)
 
     def perform(self, effects: Iterable[object]) -> None:
         self.state.check()

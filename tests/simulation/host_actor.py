@@ -13,6 +13,8 @@ from tests.simulation.actor import Actor
 from tests.simulation.connection import Connection
 
 if TYPE_CHECKING:
+    from argon.scheduling.client_state import ClientState
+    from argon.scheduling.node_state import NodeState
     from tests.simulation.world import World
 
 
@@ -26,6 +28,7 @@ class HostActor(Actor):
 
     role = Role.CLIENT
     honest = True
+    state: ClientState | NodeState
 
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, name)
@@ -115,14 +118,19 @@ class HostActor(Actor):
             self.connection.cut(silently=self.world.rng.random() < 0.3)
             self.connection = None
 
-    @abstractmethod
-    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]: ...
+    # ---- what its state hears -----------------------------------------------------------------------------------
 
-    @abstractmethod
-    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]: ...
+    def tick(self) -> None:
+        self.perform(self.state.tick(self.now()))
 
-    @abstractmethod
-    def lost(self, peer: int, now: float) -> Iterable[object]: ...
+    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
+        return self.state.connected(peer, welcome, now)
+
+    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
+        return self.state.received(peer, messages, now)
+
+    def lost(self, peer: int, now: float) -> Iterable[object]:
+        return self.state.lost(peer, now)
 
     @abstractmethod
     def perform(self, effects: Iterable[object]) -> None: ...

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Message, Welcome
 from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.node_state import NodeState
 from argon.scheduling.workers import WorkerEnd
@@ -69,18 +68,6 @@ class NodeActor(HostActor):
             unstarted, outcomes = worker.recall()
             end = WorkerEnd(worker.number, signal, exit_code, False, "it ended", unstarted, worker.entered)
             self.perform(self.state.worker_ended(end, outcomes, self.now()))
-
-    def tick(self) -> None:
-        self.perform(self.state.tick(self.now()))
-
-    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
-        return self.state.connected(peer, welcome, now)
-
-    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
-        return self.state.received(peer, messages, now)
-
-    def lost(self, peer: int, now: float) -> Iterable[object]:
-        return self.state.lost(peer, now)
 
     def perform(self, effects: Iterable[object]) -> None:
         self.state.check()

@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 20.0
 TOKEN = make_token()
 
+Run = Callable[[Coroutine[Any, Any, None]], None]
+"""Runs a coroutine on one event loop or the other."""
+
 S = TypeVar("S", bound=Server)
 T = TypeVar("T")
 
