@@ -66,8 +66,8 @@ class Channel:
         self._timer: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
         self._behind: Fragments | None = None
-        self._paused = False
-        self._stuck = False
+        self._paused = False  # the transport has enough for now
+        self._stuck = False  # so much waits that the peer counts as one that does not read
         self._written_bytes = 0
         self._drained_bytes = -1  # nothing is known yet
         self._reason = ""
