@@ -28,6 +28,7 @@ FLOORS = {
     "scheduling": 2,
     "net": 3,
     "roles": 4,
+    "planning": 5,
     "observe": 5,
     "cli": 6,
 }

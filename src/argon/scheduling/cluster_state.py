@@ -72,15 +72,15 @@ _OVERDUE: Final = Detail("its deadline passed in the queue")
 class ClusterState:
     """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order."""
 
-    def __init__(self, settings: ClusterSettings, rng: Random) -> None:
+    def __init__(self, settings: ClusterSettings, rng: Random, router: Router | None = None) -> None:
         self._settings = settings
         self._rng = rng
         self._clients = Clients()
         self._newcomers: set[Peer] = set()
-        self._fleet = ServiceTimes()
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
-        self._router = Router(self._fleet)
+        self._router = router or Router(ServiceTimes())
+        self._fleet = self._router.fleet
         self._ledger = Ledger()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)

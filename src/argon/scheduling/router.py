@@ -17,6 +17,8 @@ from bisect import bisect_left, insort
 from math import log2
 from typing import Final, TypeAlias
 
+from mypy_extensions import mypyc_attr
+
 from argon.scheduling.load import ServiceTimes, predict_s
 from argon.scheduling.member import Member
 
@@ -24,15 +26,16 @@ _KEYS_MAX: Final = 4096
 _Entry: TypeAlias = tuple[int, float, int, Member]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Router:
-    """Chooses nodes.
+    """Chooses nodes. What compares it with simpler rules gives the cluster a subclass with another ``choose``.
 
     Args:
         fleet: the service times of all nodes together.
     """
 
     def __init__(self, fleet: ServiceTimes) -> None:
-        self._fleet = fleet
+        self.fleet = fleet
         self._free: list[_Entry] = []
         self._ahead: list[_Entry] = []
         self._sequence = 0
@@ -94,7 +97,7 @@ class Router:
 
     def _known_s(self, member: Member, kind: int) -> float | None:
         seconds = member.times.of(kind)
-        return self._fleet.of(kind) if seconds is None else seconds
+        return self.fleet.of(kind) if seconds is None else seconds
 
     def _best_free(self, kind: int) -> Member | None:
         line = self._free
@@ -102,7 +105,7 @@ class Router:
             return line[0][3] if line else None
         best, best_rank = None, (0, 0.0, 0)
         for _, busy, sequence, member in line[:3]:
-            seconds = predict_s(kind, member.times, self._fleet) or 0.0
+            seconds = predict_s(kind, member.times, self.fleet) or 0.0
             trip = member.round_trip.mean_s if member.round_trip else 0.0
             rank = (_octave(seconds + trip), busy, sequence)
             if best is None or rank < best_rank:
