@@ -19,6 +19,7 @@ DEFAULT_ADDRESS: Final = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 
 QUEUE_LIMIT: Final = 128
 QUEUE_BYTES: Final = 256 << 20
+CLIENT_LIMIT: Final = 10_000_000  # none, but for what there is room for
 MAX_PAYLOAD_BYTES: Final = 64 << 20
 MIN_MAX_PAYLOAD_BYTES: Final = 1 << 10  # every failure in words fits into that
 MAX_WORKERS: Final = 4096
@@ -58,6 +59,8 @@ class ClusterSettings(msgspec.Struct, frozen=True):
         queue_limit: most tasks admitted and not yet assigned.
         queue_bytes: most bytes of their payloads.
         max_payload_bytes: most bytes of one payload.
+        queue_target_s: for how long the queue may stand, infinity for ever, None to go by what tasks take.
+        client_limit: most tasks that one client may have outstanding.
         age_step_s: after this long in the queue a task counts as one priority more urgent.
         heartbeat_s, dead_after_s: a heartbeat goes to every peer this often; a peer silent for longer is dead.
     """
@@ -65,6 +68,8 @@ class ClusterSettings(msgspec.Struct, frozen=True):
     queue_limit: int = QUEUE_LIMIT
     queue_bytes: int = QUEUE_BYTES
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    queue_target_s: float | None = None
+    client_limit: int = CLIENT_LIMIT
     age_step_s: float = AGE_STEP_S
     heartbeat_s: float = HEARTBEAT_S
     dead_after_s: float = DEAD_AFTER_S

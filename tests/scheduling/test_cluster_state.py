@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from weakref import ref
 
 import pytest
@@ -160,15 +161,15 @@ def test_task_id_that_was_answered_may_be_used_again() -> None:
 
 
 def test_retry_after_follows_the_predicted_wait_and_is_spread() -> None:
-    cluster, client, node = busy_cluster(queue_limit=10)
+    cluster, client, node = busy_cluster(queue_limit=10, queue_target_s=inf)
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=2.0))
     cluster.say(client, *(submit(id_) for id_ in range(11)))
     late = [cluster.client() for _ in range(50)]
     for peer in late:
         cluster.say(peer, submit(1))
     pauses = [cluster.answers(peer)[1].wait_s for peer in late]
-    assert all(10.0 <= pause <= 30.0 for pause in pauses), "ten tasks of two seconds wait before one worker"
-    assert max(pauses) - min(pauses) > 5.0
+    assert all(2.0 <= pause <= 7.5 for pause in pauses), "one of two seconds runs, and one goes before each"
+    assert max(pauses) - min(pauses) > 4.0
 
 
 # --- large payloads ---------------------------------------------------------------------------------------------------
@@ -240,6 +241,7 @@ def test_credits_are_shared_by_the_clients_that_have_tasks() -> None:
     one, two = cluster.client(), cluster.client()
     cluster.say(one, submit(1), submit(2))
     cluster.say(two, submit(1), submit(2))
+    cluster.wait(0.1)
     first, *_ = cluster.heard(node, Assign)
     cluster.say(node, completed(first))
     assert cluster.answers(one)[1].credits == 52
@@ -263,12 +265,13 @@ def test_client_that_ignores_its_credits_keeps_what_was_admitted_and_gets_no_mor
     cluster.say(client, *(submit(id_) for id_ in range(30)))
     for _ in range(9):  # nine more clients come, and each takes a share
         cluster.say(cluster.client(), submit(1))
+    cluster.wait(0.1)
     for id_ in range(100, 140):
         cluster.say(client, submit(id_))
     answers = cluster.answers(client)
     assert [*answers] == [*range(101, 140)]
     assert answers[139].detail == Refusal.CLIENT_LIMIT
-    assert answers[139].credits == 4
+    assert answers[139].credits == 4 + 9 * 3, "its share, and what nine leave of theirs"
 
 
 def test_client_with_a_million_items_that_heeds_its_credits_is_never_rejected() -> None:
@@ -845,8 +848,8 @@ def test_short_tasks_are_sent_a_little_ahead_and_long_ones_are_not() -> None:
         cluster.say(client, *(submit(id_) for id_ in range(50)))
         return cluster.state.snapshot(cluster.now).in_flight
 
-    assert ahead(0.000199) == 10, "two milliseconds of work"
-    assert ahead(0.02) == 2, "one more for each worker"
+    assert ahead(0.000199) == 11, "one runs, and two milliseconds of work"
+    assert ahead(0.02) == 2, "one more"
     assert ahead(0.1) == 1
 
 
@@ -926,7 +929,7 @@ def test_clients_share_the_workers_whatever_they_queue() -> None:
 
 
 def test_client_of_a_kind_never_measured_gets_no_more_than_its_share() -> None:
-    cluster, known, node = busy_cluster()
+    cluster, known, node = busy_cluster(queue_target_s=inf)
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.1))
     unknown = cluster.client()
     cluster.say(known, *(submit(id_) for id_ in range(40)))

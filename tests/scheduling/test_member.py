@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import exp, log
+
 import pytest
 
 from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member, is_node_name
 from argon.scheduling.task import Task, admitted_task
 from argon.settings import AHEAD_S
-from tests.support.drivers import submit
+from tests.support.drivers import runs_of, submit
 
 
 def member(workers: int = 2) -> Member:
@@ -36,19 +38,19 @@ def test_draining_node_has_no_room() -> None:
 
 def test_room_ahead_is_bounded_by_time() -> None:
     node = member(2)
-    for id_ in range(20):
-        assert node.has_room_ahead(WORK_AHEAD_S / 10.1)
-        node.take(a_task(id_), WORK_AHEAD_S / 10.1)
-    assert not node.has_room_ahead(WORK_AHEAD_S / 10.1)
+    for id_ in range(22):
+        assert node.has_room_ahead(WORK_AHEAD_S / 10)
+        node.take(a_task(id_), WORK_AHEAD_S / 10)
+    assert not node.has_room_ahead(WORK_AHEAD_S / 10), "two run, and a buffer of twenty is 2 ms for two workers"
 
 
-def test_room_ahead_is_one_task_of_some_milliseconds_for_each_worker() -> None:
+def test_room_ahead_is_one_task_of_some_milliseconds() -> None:
     node = member(2)
     assert not node.has_room_ahead(1.01 * AHEAD_S)
-    for id_ in range(4):
-        assert node.has_room_ahead(AHEAD_S)
+    for id_ in range(3):
+        assert node.has_room_ahead(AHEAD_S / 2)
         node.take(a_task(id_), AHEAD_S / 2)
-    assert not node.has_room_ahead(AHEAD_S)
+    assert not node.has_room_ahead(AHEAD_S / 2)
 
 
 def test_there_is_no_room_ahead_behind_long_tasks() -> None:
@@ -119,8 +121,57 @@ def test_runs_are_learnt_by_kind_for_the_node_and_the_fleet() -> None:
         task = a_task(1)
         task.kind = kind
         node.note_run(task, run_s, fleet, 1.0)
-    node.learn(fleet, 1.0)
-    node.learn(fleet, 1.0)
+    assert node.learn(fleet, 1.0)
+    assert not node.learn(fleet, 1.0)
     for times in (node.times, fleet):
         assert times.of(7) == pytest.approx(0.2)
         assert times.of(8) == pytest.approx(1.0)
+
+
+def run(node: Member, fleet: ServiceTimes, run_s: float, kind: int = 7, count: int = 1) -> None:
+    task = a_task(1)
+    task.kind = kind
+    for _ in range(count):
+        node.note_run(task, run_s, fleet, 0.0)
+        node.learn(fleet, 0.0)
+
+
+def test_slowness_is_what_tasks_take_here_by_what_they_take_in_the_fleet() -> None:
+    fast, slow, fleet = member(), member(), ServiceTimes()
+    for _ in range(50):
+        run(fast, fleet, 0.02, count=8)
+        run(slow, fleet, 0.2)
+    assert exp(slow.slowness) == pytest.approx(8.0, rel=0.2), (
+        "a little less than ten, since its runs count in the fleet"
+    )
+    assert exp(fast.slowness) == pytest.approx(0.85, rel=0.2)
+    assert slow.is_slow()
+    assert not fast.is_slow()
+
+
+def test_node_is_not_called_slow_for_running_long_kinds_nor_for_trifles_nor_at_once() -> None:
+    other, node, fleet = member(), member(), ServiceTimes()
+    run(other, fleet, 0.001, kind=1, count=50)
+    run(node, fleet, 10.0, kind=2, count=50)
+    assert not node.is_slow(), "nobody else runs this kind"
+    run(other, fleet, 0.00001, kind=3, count=50)
+    run(node, fleet, 0.0005, kind=3, count=50)
+    assert not node.is_slow(), "half a millisecond is mostly noise"
+    hasty = member()
+    run(hasty, fleet, 10.0, kind=1, count=4)
+    assert not hasty.is_slow()
+
+
+def test_expected_time_falls_back_from_the_kind_here_to_the_fleet_times_how_slow_the_node_is() -> None:
+    node, fleet = member(), ServiceTimes()
+    assert node.expected_s(1, fleet) == 0.0
+    assert node.known_s(1, fleet) is None
+    fleet.add(9, runs_of(4.0), 0.0)
+    assert node.expected_s(1, fleet) == 4.0
+    assert node.known_s(1, fleet) is None, "of this kind nothing is known"
+    fleet.add(1, runs_of(2.0), 0.0)
+    assert node.known_s(1, fleet) == node.expected_s(1, fleet) == 2.0
+    node.slowness = log(3.0)
+    assert node.expected_s(1, fleet) == pytest.approx(6.0)
+    node.times.add(1, runs_of(1.0), 0.0)
+    assert node.expected_s(1, fleet) == 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import inf
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -195,9 +196,9 @@ def test_removed_task_is_gone_from_the_counters_at_once() -> None:
     tasks = [a_task(id_, size_bytes=100 * id_, predicted_s=id_) for id_ in (1, 2, 3)]
     queue = queue_of(*tasks)
     drop(queue, tasks[1])
-    assert (len(queue), queue.size_bytes, queue.work_s) == (2, 400, 4.0)
+    assert (len(queue), queue.size_bytes, queue.ahead_s(4, 0, 0.0)) == (2, 400, 4.0)
     assert order(queue) == [1, 3]
-    assert queue.work_s == 0.0
+    assert queue.ahead_s(4, 0, 0.0) == 0.0
 
 
 def test_removed_returned_task_is_gone() -> None:
@@ -368,6 +369,6 @@ def test_queue_behaves_like_its_model(steps: list[tuple[str, int, int, float]], 
         assert queue.waiting() == [*model.returned, *sorted(model.tasks, key=lambda t: (t.priority, t.id))]
         assert queue.length == len(model.tasks)
         assert queue.size_bytes == sum(t.size_bytes for t in model.tasks)
-        assert abs(queue.work_s - sum(t.predicted_s for t in model.tasks)) < 1e-6
+        assert queue.ahead_s(4, 0, 1e9) == pytest.approx(sum(t.predicted_s for t in model.tasks), abs=1e-6)
     remaining = len(queue)
     assert [take(queue, now) for _ in range(remaining)] == [model.pop(now) for _ in range(remaining)]

@@ -163,7 +163,7 @@ class Census(Checker):
                     submit = message.submit if isinstance(message, Announced) else message
                     size_bytes = payload_bytes(message.payload) if isinstance(message, Submit) else message.size_bytes
                     if rejected and rejected[0].id == submit.id:
-                        self._refused(rejected.popleft(), size_bytes)
+                        self._refused(submit, rejected.popleft(), size_bytes)
                         continue
                     assert isinstance(submit, Submit), "a task that is too large is not rejected"
                     if self._enter(peer, submit, size_bytes):
@@ -175,14 +175,18 @@ class Census(Checker):
             break
         assert not rejected, f"{rejected} are rejected, and were not submitted just now"
 
-    def _refused(self, outcome: Outcome, size_bytes: int) -> None:
+    def _refused(self, submit: Submit, outcome: Outcome, size_bytes: int) -> None:
         """Nobody is rejected for a reason that is not there."""
         cluster = self.world.cluster
         held = [entry for entry in self.entries.values() if not entry.attempt]
         held_bytes = sum(entry.size_bytes for entry in held)
         match outcome.detail:
             case Refusal.QUEUE_FULL:
-                assert len(held) >= cluster.settings.queue_limit, f"only {len(held)} tasks wait, and the queue is full"
+                stands = cluster.settings.queue_target_s != inf and any(
+                    entry.message.priority == submit.priority for entry in held
+                )
+                full = len(held) >= cluster.settings.queue_limit
+                assert stands or full, f"only {len(held)} tasks wait, and the queue is full"
             case Refusal.QUEUE_BYTES:
                 room = cluster.settings.queue_bytes - held_bytes
                 assert size_bytes > room, f"there is room for {room} bytes, and {size_bytes} are too many"

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from argon.protocol.messages import Assign, Cancel, Entered, Outcome, Register, Status, Submit
-from argon.scheduling import cluster_state
+from argon.scheduling import cluster_state, door_state
 from argon.scheduling.admission import refusal
 from argon.scheduling.clients import Clients, ClientSession
 from argon.scheduling.cluster_state import ClusterState
@@ -23,14 +23,14 @@ def queue_takes_one_too_many(patch: Patch) -> None:
     def lenient(limits: Any, door: Any, *rest: Any) -> Any:
         return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
 
-    patch.setattr(cluster_state, "refusal", lenient)
+    patch.setattr(door_state, "refusal", lenient)
 
 
 def queue_forgets_its_bytes(patch: Patch) -> None:
     def lenient(limits: Any, door: Any, *rest: Any) -> Any:
         return refusal(limits, replaced(door, queue_bytes=0), *rest)
 
-    patch.setattr(cluster_state, "refusal", lenient)
+    patch.setattr(door_state, "refusal", lenient)
 
 
 def deadline_is_ignored_in_the_queue(patch: Patch) -> None:

@@ -7,6 +7,7 @@ of it happens all the time never gets deep into anything.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 
 NETWORK = ["cut", "silent cut", "reset", "clog", "one-way loss", "slow link", "slow client"]
@@ -43,6 +44,7 @@ class Plan:
     burst: int
     levels: int
     drain_s: float
+    queue_target_s: float | None = inf
     failed_starts: float = 0.0
     troubles: list[str] = field(default_factory=list)
 
@@ -78,6 +80,7 @@ def plan_of(seed: int) -> Plan:
         burst=rng.choice([1, 1, 5, 20]),
         levels=rng.choice([1, 2, 5]),
         drain_s=rng.choice([0.0, 0.3, 5.0, 5.0]),
+        queue_target_s=rng.choice([inf, None, 0.02]),
         failed_starts=0.3 if "failed starts" in troubles else 0.0,
         troubles=troubles,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ LEAST: dict[str, Any] = {
     "max_requests": None,
     "failed_starts": 0.0,
     "queue_limit": 100,
+    "queue_target_s": inf,
     "queue_bytes": 1 << 28,
     "age_step_s": 1000.0,
 }

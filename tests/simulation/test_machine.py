@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from math import inf
 from random import Random
 from typing import TypeVar
 
@@ -55,7 +56,8 @@ class ClusterMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = ClusterState(ClusterSettings(QUEUE_LIMIT, age_step_s=1.0, dead_after_s=1e9), Random(1))
+        settings = ClusterSettings(QUEUE_LIMIT, queue_target_s=inf, age_step_s=1.0, dead_after_s=1e9)
+        self.state = ClusterState(settings, Random(1))
         self.model = Model(QUEUE_LIMIT)
         self.now = 1000.0
         self.peers = 0
@@ -140,7 +142,8 @@ class ClusterMachine(RuleBasedStateMachine):
                 refusal = effect.message.detail
                 if effect.message.status == Status.REJECTED:
                     del self.model.tasks[key]
-                    assert not must_enter or refusal == Refusal.CLIENT_LIMIT, "a task is rejected while a worker idles"
+                    fair = refusal in (Refusal.CLIENT_LIMIT, Refusal.DEADLINE)
+                    assert not must_enter or fair, "a task is rejected while a worker idles"
                     assert refusal != Refusal.QUEUE_FULL or full
                     assert refusal != Refusal.NO_NODES or nobody
                     assert refusal != Refusal.DEADLINE or timeout_s

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from math import inf
 from random import Random
 from typing import Any
 
@@ -55,6 +56,7 @@ class World:
         settings = ClusterSettings(
             queue_limit=plan.queue_limit,
             queue_bytes=plan.queue_bytes,
+            queue_target_s=plan.queue_target_s,
             max_payload_bytes=100_000,
             age_step_s=plan.age_step_s,
             heartbeat_s=1.0,
@@ -186,7 +188,7 @@ class World:
     def _last_round(self) -> None:
         """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time.
 
-        And behind them as many as the queue holds: if no place in it was lost, none is rejected.
+        And behind them as many as the queue holds, where that is a number: if no place was lost, none is rejected.
         """
         capacity = sum(node.state.ready_workers() for node in self.nodes)
         assert capacity == self.plan.nodes * self.plan.workers, "workers are missing though everything is quiet"
@@ -197,6 +199,8 @@ class World:
         once = TaskOptions(retries=0)
         running = [client.submit(once, 99, LAST_RUN_S, "ok", stubborn=False, padding=10) for _ in range(capacity)]
         places = min(self.plan.queue_limit, self.plan.queue_bytes // LAST_BYTES, LAST_PLACES)
+        if self.plan.queue_target_s != inf:
+            places = 0
         waiting = [client.submit(once, 98, 0.01, "ok", stubborn=False, padding=10) for _ in range(places)]
         self.agenda.run(begun + 60.0, done=self._is_all_answered)
         took = max(errand.settled_at for errand in running) - begun

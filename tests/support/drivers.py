@@ -27,6 +27,7 @@ from argon.protocol.messages import (
 from argon.scheduling.client_state import ClientState
 from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.effects import Close, Give, Send, Settle
+from argon.scheduling.load import Runs
 from argon.scheduling.node_state import NodeState
 from argon.scheduling.task_options import TaskOptions
 from argon.scheduling.workers import WorkerEnd
@@ -41,6 +42,14 @@ def submit(id_: int, priority: int = 2, payload: Payload = b"work", **options: o
     """A Submit with the usual fields filled in."""
     fields: dict[str, object] = {"idempotent": False, "timeout_s": 0.0, "kind": KIND, "key": 0, **options}
     return Submit(id_, priority, payload=payload, **fields)  # type: ignore[arg-type]
+
+
+def runs_of(*seconds: float) -> Runs:
+    """What tasks took that took this."""
+    runs = Runs()
+    for run_s in seconds:
+        runs.note(run_s)
+    return runs
 
 
 def completed(assign: Assign, run_s: float = 0.001, payload: Payload = b"done") -> Outcome:

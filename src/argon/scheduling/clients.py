@@ -1,7 +1,11 @@
 """The clients of a cluster: what each has outstanding, and what it may.
 
 In: that a client's task is admitted or answered, that a large payload is announced or has come. Out: counters that are
-always right. It must never decide about a task.
+always right, and each client's share. It must never decide about a task.
+
+What the cluster has room for is shared by demand: each may have an equal share, and what those leave who did not want
+it of late is shared by those who mostly use all of theirs (max-min fairness, one step of it). So one that fills the
+cluster has all but what the others use now and then.
 
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
@@ -12,20 +16,32 @@ expect for long; those only raise the allowance.
 
 from __future__ import annotations
 
+from typing import Final
+
 from argon.protocol.messages import Announced
 from argon.scheduling.task import Task
 
+_SHARED_EVERY_S: Final = 0.05
+_SHARING_S: Final = 20e-6  # for each client: so sharing never takes more than a few per cent of the time
+_DEMAND_HALF_S: Final = 0.5
+_GREEDY_USE: Final = 0.75
+
 
 class ClientSession:
-    """One client's connection: its unanswered tasks by its own numbers, and the payload it has announced, if any."""
+    """One client's connection: its unanswered tasks by its own numbers, and the payload it has announced, if any.
 
-    __slots__ = ("peer", "allowance", "tasks", "announced")
+    ``demand`` is the most that it had outstanding of late, ``use`` how many it had on average.
+    """
+
+    __slots__ = ("peer", "allowance", "tasks", "announced", "demand", "use")
 
     def __init__(self, peer: int, allowance: int) -> None:
         self.peer = peer
         self.allowance = allowance
         self.tasks: dict[int, Task] = {}
         self.announced: Announced | None = None
+        self.demand = 0.0
+        self.use = 0.0
 
     def outstanding(self) -> int:
         """How many tasks it has here, one whose payload is on the way included."""
@@ -38,31 +54,42 @@ class ClientSession:
 
 
 class Clients:
-    """All clients. ``active`` have unanswered tasks; ``announced`` payloads, ``announced_bytes`` large, are on the
-    way."""
+    """All clients. ``announced`` payloads, ``announced_bytes`` large, are on the way.
 
-    def __init__(self) -> None:
+    Args:
+        limit: most tasks that one client may have outstanding, whatever its share.
+    """
+
+    def __init__(self, limit: int) -> None:
         self._sessions: dict[int, ClientSession] = {}
-        self.active = 0
+        self._limit = limit
+        self._active = 0
+        self._share = 0.0
+        self._extra = 0.0
+        self._shared_at = 0.0
+        self._new_demand = False
         self.announced = 0
         self.announced_bytes = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def add(self, peer: int, allowance: int) -> None:
-        """A client has come."""
-        self._sessions[peer] = ClientSession(peer, allowance)
+    def add(self, peer: int, room: int) -> int:
+        """A client has come; returns its first credits."""
+        session = self._sessions[peer] = ClientSession(peer, 0)
+        session.allowance = self.credit(session, room)
+        return session.allowance
 
     def get(self, peer: int | None) -> ClientSession | None:
         """The client behind this peer, if it is still there."""
         return None if peer is None else self._sessions.get(peer)
 
-    def offer(self, peer: int, credit: int) -> int:
+    def offer(self, peer: int, room: int) -> int:
         """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client."""
         session = self._sessions.get(peer)
         if session is None:
             return 0
+        credit = self.credit(session, room)
         session.allowance = max(credit, session.allowance)
         return credit
 
@@ -74,19 +101,52 @@ class Clients:
         """A client is gone."""
         del self._sessions[session.peer]
         self.end_announcement(session)
-        self.active -= bool(session.tasks)
+        self._new_demand = True
 
     def begin(self, session: ClientSession, task: Task) -> None:
         """A task of this client was admitted."""
-        if not session.tasks:
-            self.active += 1
         session.tasks[task.client_id] = task
+        if len(session.tasks) > session.demand:
+            session.demand = len(session.tasks)
+            self._new_demand = True
 
     def end(self, session: ClientSession, task: Task) -> None:
         """A task of this client is answered."""
         del session.tasks[task.client_id]
-        if not session.tasks:
-            self.active -= 1
+
+    def share(self, room: int, now: float) -> None:
+        """Shares room for so many tasks between the clients that want some."""
+        past_s = now - self._shared_at
+        if past_s < (len(self._sessions) * _SHARING_S if self._new_demand else _SHARED_EVERY_S):
+            return
+        self._shared_at, self._new_demand = now, False
+        kept: float = 0.5 ** (past_s / _DEMAND_HALF_S)
+        self._active = 0
+        for session in self._sessions.values():
+            outstanding = float(len(session.tasks))
+            session.demand = max(outstanding, session.demand * kept)
+            session.use += (1.0 - kept) * (outstanding - session.use)
+            self._active += session.demand >= 0.5
+        self._share = room / max(1, self._active)
+        left, greedy = 0.0, 0
+        for session in self._sessions.values():
+            if self._is_greedy(session):
+                greedy += 1
+            elif session.demand >= 0.5:
+                left += max(0.0, self._share - session.demand)
+        self._extra = left / greedy if greedy else 0.0
+
+    def credit(self, session: ClientSession, room: int) -> int:
+        """How many tasks this client may have outstanding, of room for so many."""
+        newcomer = session.demand < 0.5
+        share = room / max(1, self._active + newcomer)
+        if self._is_greedy(session):
+            share += self._extra
+        return min(self._limit, max(1, int(share)))
+
+    def _is_greedy(self, session: ClientSession) -> bool:
+        """Whether it mostly has all that an equal share allows."""
+        return session.use >= _GREEDY_USE * max(1.0, self._share - 1.0)
 
     def announce(self, session: ClientSession, announced: Announced) -> None:
         """A payload was admitted by its header; its bytes are booked before they come."""

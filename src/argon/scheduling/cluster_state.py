@@ -38,9 +38,9 @@ from argon.protocol.messages import (
     Welcome,
     payload_bytes,
 )
-from argon.scheduling.admission import Door, client_credits, refusal, retry_after_s
 from argon.scheduling.clients import Clients, ClientSession
 from argon.scheduling.departure import Departure
+from argon.scheduling.door_state import DoorState
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
 from argon.scheduling.invariants import check_cluster
 from argon.scheduling.ledger import Ledger
@@ -67,6 +67,7 @@ _REJECTED: Final = int(Status.REJECTED)
 _LOST: Final = int(Status.LOST)
 _NOT_ENTERED: Final = int(Entered.NO)
 _OVERDUE: Final = Detail("its deadline passed in the queue")
+_TOO_LATE: Final = Detail("what its wait in the queue has left of its time is too short for it")
 
 
 class ClusterState:
@@ -74,13 +75,13 @@ class ClusterState:
 
     def __init__(self, settings: ClusterSettings, rng: Random, router: Router | None = None) -> None:
         self._settings = settings
-        self._rng = rng
-        self._clients = Clients()
+        self._clients = Clients(settings.client_limit)
         self._newcomers: set[Peer] = set()
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
         self._router = router or Router(ServiceTimes())
         self._fleet = self._router.fleet
+        self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
         self._ledger = Ledger()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
@@ -91,9 +92,9 @@ class ClusterState:
     def connected(self, peer: Peer, role: Role, now: float) -> Effects:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
-        credit = self._credits(newcomers=1)
+        credit = 0
         if role is Role.CLIENT:
-            self._clients.add(peer, credit)
+            credit = self._clients.add(peer, self._shared_room(now))
         else:
             self._newcomers.add(peer)
         s = self._settings
@@ -122,7 +123,8 @@ class ClusterState:
                 else:
                     return self._finish(now, effects)
             if member is not None:
-                member.learn(self._fleet, now)
+                if member.learn(self._fleet, now):
+                    self._membership.judge(member, now)
                 self._router.update(member)
         return self._finish(now, effects)
 
@@ -152,7 +154,9 @@ class ClusterState:
         for task in self._queue.expire(now):
             self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
-        effects += [Send(peer, Heartbeat(self._clients.offer(peer, self._credits()))) for peer in alive]
+        if alive:
+            room = self._shared_room(now)
+            effects += [Send(peer, Heartbeat(self._clients.offer(peer, room))) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
         if now >= self._departure.next_deadline():
@@ -168,6 +172,7 @@ class ClusterState:
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
         self._departure.begin(now + timeout_s)
+        self._door.shut = True
         effects: Effects = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
@@ -182,10 +187,10 @@ class ClusterState:
             self._clients.end_announcement(client)
             admitted = not self._departure.told  # else its client may take it for one that was never read
         member = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
-        if not admitted and (member is None or len(client.tasks) >= client.allowance):
-            reason = self._refusal(client, m, size)
+        if not admitted and (member is None or len(client.tasks) >= client.allowance or m.timeout_s):
+            reason = self._door.refusal(client, m, size, member is not None, now)
             if reason is not None:
-                self._reject(client, m.id, reason, effects)
+                self._reject(client, m, reason, now, effects)
                 return
         self._ledger.accepted += 1
         task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
@@ -193,27 +198,14 @@ class ClusterState:
         if member is not None:
             self._assign(task, member, now, effects)
         else:
-            task.predicted_s = self._fleet.of(m.kind) or (self._fleet.overall.mean_s if self._fleet.overall else 0.0)
+            task.predicted_s = self._door.expected_s(m.kind)
             self._queue.push(task)
 
-    def _refusal(self, client: ClientSession, m: Submit, size_bytes: int) -> Refusal | None:
-        door = Door(
-            self._departure.begun,
-            self._membership.open,
-            self._queue.length + self._clients.announced,
-            self._queue.size_bytes + self._clients.announced_bytes,
-            client.outstanding(),
-            client.allowance,
-            self._wait_s(),
-        )
-        return refusal(self._settings, door, size_bytes, m.timeout_s, self._fleet.of(m.kind) or 0.0)
+    def _reject(self, client: ClientSession, m: Submit, reason: Refusal, now: float, effects: Effects) -> None:
+        self._refuse(client, m.id, reason, self._door.retry_after_s(client, m, reason, now), effects)
 
-    def _wait_s(self) -> float:
-        return self._queue.work_s / max(1, self._membership.workers)
-
-    def _reject(self, client: ClientSession, id_: int, reason: Refusal, effects: Effects) -> None:
+    def _refuse(self, client: ClientSession, id_: int, reason: Refusal, after_s: float, effects: Effects) -> None:
         self._ledger.end(_REJECTED)
-        after_s = retry_after_s(reason, self._wait_s(), self._rng)
         outcome = Outcome(id_, _REJECTED, _NOT_ENTERED, wait_s=after_s, detail=reason)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
@@ -223,9 +215,9 @@ class ClusterState:
             case Submit():
                 self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
             case Announced():
-                self._announce(client, m, effects)
+                self._announce(client, m, now, effects)
             case Oversized():
-                self._reject(client, m.id, Refusal.TOO_LARGE, effects)
+                self._refuse(client, m.id, Refusal.TOO_LARGE, 0.0, effects)
             case Cancel():
                 self._cancel_asked(client, m, now, effects)
             case StatusRequest():
@@ -238,12 +230,12 @@ class ClusterState:
                 self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
         return self._clients.get(client.peer) is client
 
-    def _announce(self, client: ClientSession, m: Announced, effects: Effects) -> None:
-        reason = self._refusal(client, m.submit, m.size_bytes)
+    def _announce(self, client: ClientSession, m: Announced, now: float, effects: Effects) -> None:
+        reason = self._door.refusal(client, m.submit, m.size_bytes, False, now)
         if reason is None:
             self._clients.announce(client, m)
         else:
-            self._reject(client, m.submit.id, reason, effects)
+            self._reject(client, m.submit, reason, now, effects)
             effects.append(DiscardPayload(client.peer))
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
@@ -354,11 +346,13 @@ class ClusterState:
 
     def _finish(self, now: float, effects: Effects) -> Effects:
         """Ends every event: tasks go where room is now, and only then answers get their credits."""
+        for member in self._membership.rested(now):
+            self._router.update(member)
         self._route(now, effects)
         if self._answered:
-            credit = self._credits()
+            room = self._shared_room(now)
             for client, outcome in self._answered:
-                outcome.credits = client.grant(credit)
+                outcome.credits = client.grant(self._clients.credit(client, room))
             self._answered.clear()
         if self._departure.begun and not len(self._queue) and not self._membership.in_flight:
             self._depart(now, effects)
@@ -367,8 +361,9 @@ class ClusterState:
     def _route(self, now: float, effects: Effects) -> None:
         queue = self._queue
         while (task := queue.peek(now)) is not None:
-            if task.deadline <= now:
-                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
+            left_s = task.deadline - now
+            if left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
+                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
                 continue
             member = self._router.choose(task.kind, task.key)
             if member is None:
@@ -381,8 +376,7 @@ class ClusterState:
         task.node = member.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
-        seconds = member.times.of(task.kind)
-        self._membership.take(member, task, self._fleet.of(task.kind) if seconds is None else seconds)
+        self._membership.take(member, task, member.known_s(task.kind, self._fleet))
         self._router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
@@ -411,9 +405,10 @@ class ClusterState:
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
 
-    def _credits(self, newcomers: int = 0) -> int:
-        workers, active = self._membership.workers, self._clients.active + newcomers
-        return client_credits(self._settings.queue_limit, workers, self._membership.in_flight, active)
+    def _shared_room(self, now: float) -> int:
+        room = self._door.room()
+        self._clients.share(room, now)
+        return room
 
     # ---- life and death -----------------------------------------------------------------------------------------
 

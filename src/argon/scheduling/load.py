@@ -1,20 +1,29 @@
-"""What tasks take: the measurements by which nodes are compared.
+"""What tasks take: the measurements by which nodes are compared, and waits and deadlines predicted.
 
 In: how long a task of some kind ran on some node. Out: how long the next one is expected to run there. It must never
 choose: that is the router's. A kind is a number that stands for the task's function.
 
 Each average is exponential and decays with time as well as with count: a sample's weight is ``0.1 + 0.9·gap ÷ (gap +
-30 s)``, so that after a quiet half minute the newest sample counts for more than half.
+30 s)``, so that after a quiet half minute the newest sample counts for more than half; the first ten count alike.
+
+Of each kind two numbers are kept. Work is added up by the *mean*. Whether one task will be done in time is asked of the
+*typical* time, the geometric mean: where most are short and a few very long, as they are (Harchol-Balter and Downey
+1997), the mean would refuse most of those that would have been in time.
 """
 
 from __future__ import annotations
 
+from math import exp, log
 from typing import Final
 
 from argon.record import Record
 
 _KINDS_MAX: Final = 1024
 _HALF_GAP_S: Final = 30.0
+_OVERALL_KEPT: Final = 0.98  # of kinds that take turns, ten samples would be chance
+_LEAST_S: Final = 1e-6
+_BELIEVED_FROM: Final = 5
+TRIED_EVERY_S: Final = 5.0
 
 
 class Average(Record):
@@ -36,6 +45,49 @@ class Average(Record):
         self.at = now
 
 
+class Runs(Record):
+    """What tasks that ran one after the other took together: how many, the sum, and the sum of the logarithms."""
+
+    __slots__ = ("count", "total_s", "logs")
+
+    def __init__(self, count: int = 0, total_s: float = 0.0, logs: float = 0.0) -> None:
+        self.count = count
+        self.total_s = total_s
+        self.logs = logs
+
+    def note(self, run_s: float) -> None:
+        """One more."""
+        self.count += 1
+        self.total_s += run_s
+        self.logs += log(run_s + _LEAST_S)
+
+
+class KindTime(Record):
+    """What tasks of one kind take, decayed. ``tried_at`` is when one was last let in against it."""
+
+    __slots__ = ("mean_s", "typical_log", "at", "count", "tried_at")
+
+    def __init__(self, runs: Runs, at: float) -> None:
+        self.mean_s = runs.total_s / runs.count
+        self.typical_log = runs.logs / runs.count
+        self.at = at
+        self.count = runs.count
+        self.tried_at = at
+
+    def add(self, runs: Runs, now: float, kept_each: float = 0.9) -> None:
+        """Adds samples taken at ``now``."""
+        kept: float = kept_each**runs.count
+        kept = min(kept, self.count / (self.count + runs.count)) * _HALF_GAP_S / (now - self.at + _HALF_GAP_S)
+        self.mean_s += (1.0 - kept) * (runs.total_s / runs.count - self.mean_s)
+        self.typical_log += (1.0 - kept) * (runs.logs / runs.count - self.typical_log)
+        self.count += runs.count
+        self.at = now
+
+    def typical_s(self) -> float:
+        """The geometric mean."""
+        return exp(self.typical_log)
+
+
 class ServiceTimes:
     """How long tasks run, by kind, for one node or for the whole fleet. Bounded: the kind unused for longest is
     forgotten."""
@@ -43,40 +95,47 @@ class ServiceTimes:
     __slots__ = ("_kinds", "overall")
 
     def __init__(self) -> None:
-        self._kinds: dict[int, Average] = {}
-        self.overall: Average | None = None
+        self._kinds: dict[int, KindTime] = {}
+        self.overall: KindTime | None = None
 
-    def add(self, kind: int, run_s: float, now: float, count: int = 1) -> None:
-        """Records that ``count`` tasks of this kind ran for ``run_s`` on average."""
-        average = self._kinds.get(kind)
-        if average is not None:
-            average.add(run_s, now, count)
+    def add(self, kind: int, runs: Runs, now: float) -> None:
+        """Records what tasks of this kind took."""
+        known = self._kinds.get(kind)
+        if known is not None:
+            known.add(runs, now)
         else:
             if len(self._kinds) >= _KINDS_MAX:
                 del self._kinds[min(self._kinds, key=lambda k: self._kinds[k].at)]
-            self._kinds[kind] = Average(run_s, now)
+            self._kinds[kind] = KindTime(runs, now)
         if self.overall is None:
-            self.overall = Average(run_s, now)
+            self.overall = KindTime(runs, now)
         else:
-            self.overall.add(run_s, now, count)
+            self.overall.add(runs, now, _OVERALL_KEPT)
 
     def of(self, kind: int) -> float | None:
         """The expected seconds of a task of this kind, or None if none has been seen."""
-        average = self._kinds.get(kind)
-        return None if average is None else average.mean_s
+        known = self._kinds.get(kind)
+        return None if known is None else known.mean_s
 
+    def typical_log(self, kind: int) -> float | None:
+        """The logarithm of what a task of this kind typically takes, or None if none has been seen."""
+        known = self._kinds.get(kind)
+        return None if known is None else known.typical_log
 
-def predict_s(kind: int, node: ServiceTimes, fleet: ServiceTimes) -> float | None:
-    """The expected seconds of one more task of this kind on this node, or None when nothing like it has been measured.
+    def mean_s(self) -> float:
+        """The expected seconds of a task of any kind, 0 if none has been seen."""
+        return self.overall.mean_s if self.overall is not None else 0.0
 
-    Falls back from this kind on this node, to this kind anywhere, to whatever this node runs, to whatever the fleet
-    runs.
-    """
-    seconds = node.of(kind)
-    if seconds is None:
-        seconds = fleet.of(kind)
-    if seconds is None and node.overall is not None:
-        seconds = node.overall.mean_s
-    if seconds is None and fleet.overall is not None:
-        seconds = fleet.overall.mean_s
-    return seconds
+    def too_long(self, kind: int, left_s: float, now: float) -> bool:
+        """Whether a task of this kind would most likely not be done in the time that is left.
+
+        Now and then one may try all the same: what was measured once would be believed for ever where it lets nothing
+        in that could correct it.
+        """
+        known = self._kinds.get(kind)
+        if known is None or known.count < _BELIEVED_FROM or known.typical_s() <= left_s:
+            return False
+        if now < known.tried_at + TRIED_EVERY_S:
+            return True
+        known.tried_at = now
+        return False

@@ -1,21 +1,32 @@
 """The record of one registered node, and what room it has.
 
-Room is one task for each ready worker, and a little work ahead: as much as the node's workers are predicted to finish
-within ``WORK_AHEAD_S``, or one task of up to ``AHEAD_S`` for each, so that they never wait for the network and no task
-waits long behind another while a different node is free. Of a kind that was never measured nothing is sent ahead, nor
+Room is one task for each ready worker, and a little work ahead, so that workers never wait for the network and no task
+waits long behind another while a different node is free: of tasks predicted to take up to ``AHEAD_S`` one, or as many
+as are predicted to find a worker within ``WORK_AHEAD_S``. Of a kind that was never measured nothing is sent ahead, nor
 to a node that has just given a task back because its workers take longer than predicted.
+
+A node is *grey* when the same kinds of task take ``GREY_RATIO`` times what they take in the fleet: it answers, so
+nobody calls it dead, but what is sent there is late. It is then on probation: it has room for one task at a time, and
+rests for ``REST_S`` after each. It is trusted again when that ratio has fallen below ``TRUSTED_RATIO``.
 """
 
 from __future__ import annotations
 
+from math import exp, log
 from typing import Final
 
-from argon.scheduling.load import Average, ServiceTimes
+from argon.scheduling.load import Average, Runs, ServiceTimes
 from argon.scheduling.task import Task
 from argon.settings import AHEAD_S, MAX_NAME_CHARS
 
 WORK_AHEAD_S: Final = 0.002
 AHEAD_MAX_PER_WORKER: Final = 128
+GREY_RATIO: Final = 6.0
+TRUSTED_RATIO: Final = 3.0
+REST_S: Final = 1.0
+_GREY_FROM: Final = 5
+_SLOWNESS_KEPT: Final = 0.9
+_TRIFLE_S: Final = 0.001  # less is mostly noise, and no reason to call a node slow
 _UNKNOWN_WORK_S: Final = 1.0
 _NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
 
@@ -29,7 +40,8 @@ class Member:
     """One registration of a node.
 
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
-    a task back until it ends one.
+    a task back until it ends one. A grey one has no room until ``rests_until``, 0 when it does not rest. ``slowness``
+    is the logarithm of what tasks take here by what they take in the fleet.
     """
 
     __slots__ = (
@@ -39,12 +51,15 @@ class Member:
         "workers",
         "draining",
         "held_up",
+        "grey",
+        "rests_until",
+        "slowness",
+        "_compared",
         "work_s",
         "tasks",
         "times",
         "_run_kind",
-        "_run_count",
-        "_run_total_s",
+        "_runs",
         "round_trip",
         "place",
     )
@@ -56,26 +71,51 @@ class Member:
         self.workers = workers
         self.draining = False
         self.held_up = False
+        self.grey = False
+        self.rests_until = 0.0
+        self.slowness = 0.0
+        self._compared = 0
         self.work_s = 0.0
         self.tasks: dict[int, Task] = {}
         self.times: ServiceTimes = ServiceTimes()
         self._run_kind = -1
-        self._run_count = 0
-        self._run_total_s = 0.0
+        self._runs = Runs()
         self.round_trip: Average | None = None
         self.place: tuple[int, float, int, object] | None = None
 
+    def capacity(self) -> int:
+        """How many tasks it is trusted to run at a time."""
+        if self.draining:
+            return 0
+        return min(1, self.workers) if self.grey else self.workers
+
     def free(self) -> int:
-        """Ready workers without a task."""
-        return 0 if self.draining else max(0, self.workers - len(self.tasks))
+        """How many more tasks would find a worker at once."""
+        return 0 if self.rests_until else max(0, self.capacity() - len(self.tasks))
 
     def has_room_ahead(self, seconds: float) -> bool:
         """Whether one more task of ``seconds`` may be sent although no worker is free."""
-        if self.draining or self.held_up:
+        workers, tasks = self.workers, len(self.tasks)
+        if self.draining or self.held_up or self.grey or tasks >= AHEAD_MAX_PER_WORKER * workers:
             return False
-        if self.work_s + seconds <= WORK_AHEAD_S * self.workers:
-            return len(self.tasks) < AHEAD_MAX_PER_WORKER * self.workers
-        return seconds <= AHEAD_S and self.work_s <= AHEAD_S * self.workers and len(self.tasks) < 2 * self.workers
+        if seconds > AHEAD_S or self.work_s > AHEAD_S * workers:
+            return False
+        ahead = tasks - workers
+        return ahead < 1 or self.work_s * ahead / tasks + seconds <= WORK_AHEAD_S * workers
+
+    def known_s(self, kind: int, fleet: ServiceTimes) -> float | None:
+        """The expected seconds of one more task of this kind here, or None if none was ever measured anywhere."""
+        seconds = self.times.of(kind)
+        if seconds is None:
+            seconds = fleet.of(kind)
+            if seconds is not None:
+                seconds *= exp(self.slowness)
+        return seconds
+
+    def expected_s(self, kind: int, fleet: ServiceTimes) -> float:
+        """The same, guessed from whatever the fleet runs where this kind was never measured; 0 if nothing was."""
+        seconds = self.known_s(kind, fleet)
+        return fleet.mean_s() * exp(self.slowness) if seconds is None else seconds
 
     def take(self, task: Task, predicted_s: float | None) -> None:
         """Books a task on this node."""
@@ -93,8 +133,7 @@ class Member:
         if task.kind != self._run_kind:
             self.learn(fleet, now)
             self._run_kind = task.kind
-        self._run_count += 1
-        self._run_total_s += run_s
+        self._runs.note(run_s)
         if self.tasks:
             return
         trip_s = max(0.0, now - task.assigned_at - run_s)
@@ -103,11 +142,30 @@ class Member:
         else:
             self.round_trip.add(trip_s, now)
 
-    def learn(self, fleet: ServiceTimes, now: float) -> None:
-        """Takes the runs noted since, all of one kind, into this node's times and the fleet's."""
-        if self._run_count:
-            mean_s = self._run_total_s / self._run_count
-            self.times.add(self._run_kind, mean_s, now, self._run_count)
-            fleet.add(self._run_kind, mean_s, now, self._run_count)
-            self._run_count = 0
-            self._run_total_s = 0.0
+    def learn(self, fleet: ServiceTimes, now: float) -> bool:
+        """Takes the runs noted since, all of one kind, into this node's times and the fleet's, if there are any."""
+        runs = self._runs
+        if not runs.count:
+            return False
+        usual = fleet.typical_log(self._run_kind)
+        if usual is not None:
+            self._compare(runs, usual)
+        self.times.add(self._run_kind, runs, now)
+        fleet.add(self._run_kind, runs, now)
+        self._runs = Runs()
+        return True
+
+    def _compare(self, runs: Runs, usual_log: float) -> None:
+        """Compares runs with what such tasks usually take in the fleet, this node's included, by logarithms.
+
+        A slow node runs few, so they count for little there.
+        """
+        ratio = exp(runs.logs / runs.count) + _TRIFLE_S
+        kept: float = _SLOWNESS_KEPT**runs.count
+        self.slowness += (1.0 - kept) * (log(ratio / (exp(usual_log) + _TRIFLE_S)) - self.slowness)
+        self._compared += runs.count
+
+    def is_slow(self) -> bool:
+        """Whether it deserves no more trust than a try at a time: whoever is grey must come closer to the fleet."""
+        limit = TRUSTED_RATIO if self.grey else GREY_RATIO
+        return self._compared >= _GREY_FROM and self.slowness > log(limit)

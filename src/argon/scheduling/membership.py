@@ -6,16 +6,20 @@ scanned per task. It must never choose between nodes.
 
 from __future__ import annotations
 
-from argon.scheduling.member import Member
+from collections import deque
+
+from argon.scheduling.member import REST_S, Member
 from argon.scheduling.task import Task
 
 
 class Membership:
-    """The registered nodes, by peer and by name, with sums: ``workers`` and ``open`` of those that are not draining."""
+    """The registered nodes, by peer and by name, with sums: the tasks they have (``in_flight``), and the capacity
+    (``workers``) and number (``open``) of those that are not draining."""
 
     def __init__(self) -> None:
         self._members: dict[int, Member] = {}
         self._by_name: dict[str, Member] = {}
+        self._resting: deque[Member] = deque()
         self.workers = 0
         self.open = 0
         self.in_flight = 0
@@ -40,7 +44,7 @@ class Membership:
         assert member.name not in self._by_name
         self._members[member.peer] = member
         self._by_name[member.name] = member
-        self.workers += member.workers
+        self.workers += member.capacity()
         self.open += 1
 
     def remove(self, member: Member) -> None:
@@ -48,9 +52,8 @@ class Membership:
         del self._members[member.peer]
         del self._by_name[member.name]
         self.in_flight -= len(member.tasks)
-        if not member.draining:
-            self.workers -= member.workers
-            self.open -= 1
+        self.workers -= member.capacity()
+        self.open -= not member.draining
 
     def take(self, member: Member, task: Task, predicted_s: float | None) -> None:
         """Books a task on a node."""
@@ -65,13 +68,34 @@ class Membership:
 
     def set_workers(self, member: Member, workers: int) -> None:
         """Records how many workers of a node are ready."""
-        if not member.draining:
-            self.workers += workers - member.workers
+        before = member.capacity()
         member.workers = workers
+        self.workers += member.capacity() - before
+
+    def judge(self, member: Member, now: float) -> None:
+        """Puts a node that has become slow on probation, unless it is all there is, and takes a good one off it."""
+        slow = member.is_slow() and self.workers > member.capacity()
+        if slow != member.grey:
+            before = member.capacity()
+            member.grey = slow
+            self.workers += member.capacity() - before
+        if slow and not member.rests_until:
+            member.rests_until = now + REST_S
+            self._resting.append(member)
+
+    def rested(self, now: float) -> list[Member]:
+        """The nodes on probation that may be tried again."""
+        found = []
+        while self._resting and self._resting[0].rests_until <= now:
+            member = self._resting.popleft()
+            member.rests_until = 0.0
+            if self._members.get(member.peer) is member:
+                found.append(member)
+        return found
 
     def drain(self, member: Member) -> None:
         """Records that a node takes nothing new."""
         if not member.draining:
-            member.draining = True
-            self.workers -= member.workers
+            self.workers -= member.capacity()
             self.open -= 1
+            member.draining = True

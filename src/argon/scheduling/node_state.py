@@ -33,7 +33,7 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
-from argon.scheduling.load import ServiceTimes
+from argon.scheduling.load import Runs, ServiceTimes
 from argon.scheduling.node_buffer import NodeBuffer
 from argon.scheduling.node_task import ENDED, NodeTask
 from argon.scheduling.workers import Slot, WorkerEnd, Workers
@@ -315,7 +315,7 @@ class NodeState:
         effects.append(_recall(slot))
 
     def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
-        kind, count, total_s = -1, 0, 0.0
+        kind, runs = -1, Runs()
         for outcome in outcomes:
             task = self._workers.take(slot, outcome.id)
             if task is None:
@@ -323,19 +323,18 @@ class NodeState:
             slot.served += 1
             if outcome.status == _COMPLETED:
                 if task.assign.kind != kind:
-                    self._learn(kind, count, total_s, now)
-                    kind, count, total_s = task.assign.kind, 0, 0.0
-                count += 1
-                total_s += outcome.run_s
+                    self._learn(kind, runs, now)
+                    kind, runs = task.assign.kind, Runs()
+                runs.note(outcome.run_s)
             if not task.orphan:
                 outcome.id, outcome.attempt = task.id, task.attempt
                 self._send(task, outcome, effects)
-        self._learn(kind, count, total_s, now)
+        self._learn(kind, runs, now)
 
-    def _learn(self, kind: int, count: int, total_s: float, now: float) -> None:
+    def _learn(self, kind: int, runs: Runs, now: float) -> None:
         """Takes what tasks of one kind, answered one after the other, took together."""
-        if count:
-            self._times.add(kind, total_s / count, now, count)
+        if runs.count:
+            self._times.add(kind, runs, now)
             self._crashes = 0
 
     def _take_back(self, slot: Slot, unstarted: list[int], effects: Effects) -> None:

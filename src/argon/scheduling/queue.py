@@ -30,14 +30,19 @@ def _lives(task: Task) -> bool:
     return task.state == TaskState.QUEUED and not task.attempt
 
 
+def _cost_s(task: Task) -> float:
+    return task.predicted_s or _UNKNOWN_COST_S
+
+
 class _Lane:
     """A first-in, first-out line of tasks in which husks are skipped."""
 
-    __slots__ = ("husks", "tasks")
+    __slots__ = ("husks", "tasks", "work_s")
 
     def __init__(self) -> None:
         self.tasks: deque[Task] = deque()
         self.husks = 0
+        self.work_s = 0.0
 
     def head(self) -> Task | None:
         tasks = self.tasks
@@ -100,7 +105,6 @@ class TaskQueue:
         self._next_at = 0.0
         self.length = 0
         self.size_bytes = 0
-        self.work_s = 0.0
 
     def __len__(self) -> int:
         """How many tasks wait, those that came back from a lost node included."""
@@ -124,12 +128,37 @@ class TaskQueue:
                 level.list_turn(self._used_s[first], first)
         lane.tasks.append(task)
         level.arrivals.tasks.append(task)
+        work_s = _cost_s(task)
+        lane.work_s += work_s
+        level.arrivals.work_s += work_s
         self.length += 1
         self.size_bytes += task.size_bytes
-        self.work_s += task.predicted_s or _UNKNOWN_COST_S
         if task.deadline != inf:
             self._note_deadline(task)
         self._next = None
+
+    def ahead_s(self, priority: int, client: int, seconds: float) -> float:
+        """The predicted work that would go before one more task of ``seconds``, given where it would stand now.
+
+        That is what is more urgent, and of its own level no more for each client than its own has there with it.
+        """
+        ahead_s = 0.0
+        for busy in self._busy_levels:
+            if busy > priority:
+                break
+            level = self._levels[busy]
+            if busy < priority:
+                ahead_s += level.arrivals.work_s
+                continue
+            lane = level.clients.get(client)
+            own_s = lane.work_s if lane is not None else 0.0
+            others = len(level.clients) - (lane is not None)
+            ahead_s += own_s + min(level.arrivals.work_s - own_s, others * (own_s + seconds))
+        return ahead_s
+
+    def has_waiting(self, priority: int) -> bool:
+        """Whether a task of this priority waits."""
+        return bool(self._levels[priority].clients)
 
     def push_returned(self, task: Task) -> None:
         """Adds a task that was admitted and assigned before; it goes first and does not count against the limit."""
@@ -166,7 +195,7 @@ class TaskQueue:
         else:
             level.arrivals.leave_husk()
         self._level_s = self._used_s[client]
-        task.charged_s = task.predicted_s or _UNKNOWN_COST_S
+        task.charged_s = _cost_s(task)
         self.charge(client, task.charged_s)
         self._forget(task, level, client)
         return task
@@ -257,8 +286,11 @@ class TaskQueue:
     def _forget(self, task: Task, level: _Level, client: int) -> None:
         self.length -= 1
         self.size_bytes -= task.size_bytes
-        self.work_s = self.work_s - (task.predicted_s or _UNKNOWN_COST_S) if self.length else 0.0
-        if level.clients[client].head() is None:
+        lane = level.clients[client]
+        work_s = _cost_s(task)
+        level.arrivals.work_s -= work_s
+        lane.work_s -= work_s
+        if lane.head() is None:
             del level.clients[client]
             if not level.clients:
                 self._levels[task.priority] = _Level()

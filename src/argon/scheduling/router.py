@@ -14,12 +14,12 @@ ahead to the node of its key although another has a free worker.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from math import log2
+from math import exp, log2
 from typing import Final, TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from argon.scheduling.load import ServiceTimes, predict_s
+from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import Member
 
 _KEYS_MAX: Final = 4096
@@ -81,9 +81,7 @@ class Router:
         self._take_out(member)
         self._sequence += 1
         if member.free():
-            overall = member.times.overall
-            load = _octave(overall.mean_s if overall else 0.0)
-            member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
+            member.place = (_octave(exp(member.slowness)), len(member.tasks) / member.workers, self._sequence, member)
             insort(self._free, member.place)
         elif member.workers and member.has_room_ahead(0.0):
             member.place = (0, member.work_s / member.workers, self._sequence, member)
@@ -92,12 +90,8 @@ class Router:
     def _fits(self, member: Member, kind: int) -> bool:
         if member.free():
             return True
-        seconds = self._known_s(member, kind)
+        seconds = member.known_s(kind, self.fleet)
         return seconds is not None and member.has_room_ahead(seconds)
-
-    def _known_s(self, member: Member, kind: int) -> float | None:
-        seconds = member.times.of(kind)
-        return self.fleet.of(kind) if seconds is None else seconds
 
     def _best_free(self, kind: int) -> Member | None:
         line = self._free
@@ -105,7 +99,7 @@ class Router:
             return line[0][3] if line else None
         best, best_rank = None, (0, 0.0, 0)
         for _, busy, sequence, member in line[:3]:
-            seconds = predict_s(kind, member.times, self.fleet) or 0.0
+            seconds = member.expected_s(kind, self.fleet)
             trip = member.round_trip.mean_s if member.round_trip else 0.0
             rank = (_octave(seconds + trip), busy, sequence)
             if best is None or rank < best_rank:

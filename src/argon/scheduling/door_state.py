@@ -1,0 +1,102 @@
+"""The door of the corridor: reads off the rooms what admission decides by, for a task that has come.
+
+In: a Submit and who says it. Out: whether it may enter, when it may come back, how many tasks a client may have. It
+must never change a room: the corridor does.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from argon.protocol.messages import Refusal, Submit
+from argon.scheduling.admission import BURST, Door, Returns, queue_target_s, refusal
+from argon.scheduling.clients import Clients, ClientSession
+from argon.scheduling.load import ServiceTimes
+from argon.scheduling.membership import Membership
+from argon.scheduling.queue import TaskQueue
+from argon.scheduling.standing import Standing
+from argon.settings import ClusterSettings
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class DoorState:
+    """One cluster's. ``shut`` is whether nothing more may enter."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        rng: Random,
+        clients: Clients,
+        queue: TaskQueue,
+        membership: Membership,
+        fleet: ServiceTimes,
+    ) -> None:
+        self._settings = settings
+        self._clients = clients
+        self._queue = queue
+        self._membership = membership
+        self._fleet = fleet
+        self._standing = Standing()
+        self._returns = Returns(rng)
+        self.shut = False
+
+    def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Refusal | None:
+        """Why this task may not enter, or None. ``free`` is whether a worker is free for it."""
+        queue, wait_s, may_wait_s = self._queue, 0.0, inf
+        if not free:
+            wait_s = self.wait_s(client, m)
+            may_wait_s = self._may_wait_s(now)
+        door = Door(
+            self.shut,
+            free,
+            self._membership.open,
+            queue.length + self._clients.announced,
+            queue.size_bytes + self._clients.announced_bytes,
+            client.outstanding(),
+            client.allowance,
+            wait_s,
+            may_wait_s,
+            not queue.has_waiting(m.priority),
+        )
+        reason = refusal(self._settings, door, size_bytes, m.timeout_s)
+        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now):
+            return Refusal.DEADLINE
+        return reason
+
+    def retry_after_s(self, client: ClientSession, m: Submit, reason: Refusal, now: float) -> float:
+        """When a task that was refused may come back."""
+        work_s = self.expected_s(m.kind) / max(1, self._membership.workers)
+        return self._returns.retry_after_s(reason, self.wait_s(client, m), work_s, now)
+
+    def expected_s(self, kind: int) -> float:
+        """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
+        return self._fleet.of(kind) or self._fleet.mean_s()
+
+    def wait_s(self, client: ClientSession, m: Submit) -> float:
+        """How long a task is predicted to wait: what would go before it, what nodes have ahead, and the rest of what
+        the first worker to become free is running, by the workers."""
+        workers = self._membership.workers
+        ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
+        begun = self._membership.in_flight - workers
+        if begun >= 0:
+            ahead_s += (begun + 1) * self._fleet.mean_s()
+        return ahead_s / max(1, workers)
+
+    def room(self) -> int:
+        """How many tasks all clients may have here together."""
+        workers, mean_s = self._membership.workers, self._fleet.mean_s()
+        waiting = self._settings.queue_limit
+        target_s = queue_target_s(self._settings, mean_s)
+        if mean_s and workers and target_s != inf:
+            waiting = min(waiting, int(target_s * workers / mean_s))
+        return waiting + max(workers, self._membership.in_flight)
+
+    def _may_wait_s(self, now: float) -> float:
+        target_s = queue_target_s(self._settings, self._fleet.mean_s())
+        if target_s == inf or not self._membership.workers:
+            return inf
+        stands = self._standing.look(self._queue.oldest(now), target_s, now)
+        return target_s if stands else BURST * target_s

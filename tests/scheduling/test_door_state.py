@@ -1,0 +1,150 @@
+"""The door of a cluster: what the rooms say, gathered for one task. Seen through the corridor, as peers see it."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from argon.protocol.messages import Assign, Entered, Refusal, Status, Welcome
+from tests.support.drivers import ClusterDriver, completed, detail, submit
+
+RUN_S = 0.02
+
+
+def known_cluster(workers: int = 8, run_s: float = RUN_S, **settings: float) -> tuple[ClusterDriver, int]:
+    """A cluster that knows what its tasks take, and its node, whose workers are busy, with one task more sent ahead."""
+    cluster = ClusterDriver(**settings)
+    node, client = cluster.node(workers=workers), cluster.client()
+    for id_ in range(20):
+        cluster.say(client, submit(id_))
+        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=run_s))
+    cluster.say(client, *(submit(1000 + id_) for id_ in range(workers + 1)))
+    return cluster, node
+
+
+def waiting(cluster: ClusterDriver) -> int:
+    return cluster.state.snapshot(cluster.now).queue_length
+
+
+def flood(cluster: ClusterDriver, *clients: int, count: int = 1, **options: object) -> int:
+    """Clients send so many tasks each, whatever they may; returns how many more wait then."""
+    before = waiting(cluster)
+    for client in clients:
+        first = 1_000_000 + len(cluster.effects)
+        cluster.say(client, *(submit(first + id_, **options) for id_ in range(count)))
+    return waiting(cluster) - before
+
+
+def crowd(cluster: ClusterDriver, count: int = 50) -> list[int]:
+    return [cluster.client() for _ in range(count)]
+
+
+def test_burst_may_wait_for_twice_the_target() -> None:
+    cluster, _ = known_cluster()
+    assert flood(cluster, *crowd(cluster)) == 31, "with one ahead and one that ends, 80 ms for eight workers"
+
+
+def test_standing_queue_is_kept_at_the_target() -> None:
+    cluster, node = known_cluster()
+    clients = crowd(cluster)
+    for turn in range(400):  # 1 s: eight workers, one done every 2.5 ms
+        flood(cluster, *clients[turn % 40 : turn % 40 + 10])
+        cluster.now += RUN_S / 8
+        cluster.say(node, completed(cluster.heard(node, Assign)[-9], run_s=RUN_S))
+        assert turn < 200 or 12 <= waiting(cluster) <= 15, "40 ms for eight workers"
+
+
+def test_queue_target_that_is_set_is_kept_and_one_that_is_off_is_not() -> None:
+    def held(**settings: float) -> int:
+        cluster, _ = known_cluster(**settings)
+        return flood(cluster, *crowd(cluster, 200))
+
+    assert held(queue_target_s=0.02) < held() < held(queue_target_s=0.1) < held(queue_target_s=inf)
+    assert held(queue_target_s=inf) == 128
+
+
+def test_nothing_is_shed_before_anything_was_measured() -> None:
+    cluster = ClusterDriver()
+    cluster.node(workers=1)
+    client = cluster.client()
+    cluster.say(client, *(submit(id_) for id_ in range(129)))
+    assert waiting(cluster) == 128
+
+
+def test_modest_client_enters_where_a_greedy_one_is_refused() -> None:
+    cluster, _ = known_cluster()
+    one, other, modest = crowd(cluster, 3)
+    flood(cluster, one, other, count=100)
+    assert flood(cluster, one, count=1) == flood(cluster, other, count=1) == 0
+    assert flood(cluster, modest, count=1) == 1
+
+
+def test_urgent_task_enters_where_a_less_urgent_one_is_refused() -> None:
+    cluster, _ = known_cluster()
+    flood(cluster, *crowd(cluster), priority=3)
+    assert flood(cluster, cluster.client(), priority=3) == 0
+    assert flood(cluster, cluster.client(), priority=1) == 1
+
+
+def test_first_of_a_priority_enters_a_queue_full_of_more_urgent_work_and_the_second_does_not() -> None:
+    cluster, _ = known_cluster()
+    flood(cluster, *crowd(cluster), priority=0)
+    assert [flood(cluster, cluster.client(), priority=4) for _ in range(3)] == [1, 0, 0]
+
+
+def test_client_limit_is_kept_even_while_workers_are_free() -> None:
+    cluster = ClusterDriver(client_limit=3)
+    cluster.node(workers=8)
+    client, other = cluster.client(), cluster.client()
+    assert cluster.heard(client, Welcome)[0].credits == 3
+    cluster.say(client, *(submit(id_) for id_ in range(5)))
+    cluster.say(other, submit(1))
+    assert {id_: answer.detail for id_, answer in cluster.answers(client).items()} == {
+        3: Refusal.CLIENT_LIMIT,
+        4: Refusal.CLIENT_LIMIT,
+    }
+    assert not cluster.answers(other)
+
+
+@pytest.mark.parametrize(("timeout_s", "refused"), [(0.05, True), (0.2, False), (0.0, False)])
+def test_task_that_would_be_late_is_refused_at_the_door(timeout_s: float, refused: bool) -> None:
+    cluster, _ = known_cluster()
+    flood(cluster, *crowd(cluster, 20))
+    client = cluster.client()
+    cluster.say(client, submit(1, timeout_s=timeout_s))
+    assert (1 in cluster.answers(client)) is refused
+    if refused:
+        assert cluster.answers(client)[1].detail == Refusal.DEADLINE
+
+
+def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free() -> None:
+    cluster = ClusterDriver()
+    node, client = cluster.node(workers=8), cluster.client()
+    for id_ in range(20):
+        cluster.say(client, submit(id_))
+        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
+    cluster.say(client, submit(100, timeout_s=0.5), submit(101, timeout_s=2.0))
+    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert 101 not in cluster.answers(client)
+
+
+def test_task_whose_wait_has_left_too_little_time_expires_unbegun() -> None:
+    cluster, node = known_cluster(workers=1, run_s=1.0)
+    client = cluster.client()
+    cluster.say(client, submit(1, timeout_s=3.2))
+    assert waiting(cluster) == 2, "a second until what runs is done, one for the other that waits, and one for itself"
+    cluster.now += 2.5
+    cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
+    answer = cluster.answers(client)[1]
+    assert (answer.status, answer.entered) == (Status.EXPIRED, Entered.NO)
+    assert detail(answer).reason == "what its wait in the queue has left of its time is too short for it"
+
+
+def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
+    cluster, _ = known_cluster()
+    cluster.now += 1.0
+    assert cluster.heard(cluster.client(), Welcome)[0].credits == (16 + 9) // 2, "40 ms for eight workers, and nine"
+    unknown = ClusterDriver(queue_limit=10)
+    unknown.node(workers=2)
+    assert unknown.heard(unknown.client(), Welcome)[0].credits == 12
