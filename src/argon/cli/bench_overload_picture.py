@@ -50,7 +50,7 @@ def draw(library: Any, measured: Overloaded, file: Path) -> None:
     pyplot = library.pyplot
     factors = measured.factors
     with pyplot.style.context(STYLE):
-        picture, panels = pyplot.subplots(1, 3, figsize=SIZE_INCHES, layout="constrained")
+        picture, panels = pyplot.subplots(1, 3, figsize=SIZE_INCHES, layout="constrained", gridspec_kw={"wspace": 0.1})
         try:
             draw_goodput(panels[0], factors, measured.plan.slo_ms)
             draw_latency(panels[1], factors, measured.plan.slo_ms)
@@ -82,7 +82,7 @@ def draw_goodput(axes: Any, factors: tuple[FactorFigures, ...], slo_ms: int) -> 
     axes.bar(places, [figures.throughput for figures in factors], BAR_WIDTH, color=LATE, label="answered later")
     axes.bar(places, [figures.goodput for figures in factors], BAR_WIDTH, color=GOOD, label=f"within {slo_ms} ms")
     for place, figures in enumerate(factors):
-        note(axes, place, figures.throughput, f"{figures.goodput:.1%}")
+        note(axes, place, figures.goodput / 2, f"{figures.goodput:.1%}", "white")
     axes.axhline(1, color=INK, linewidth=1)
     axes.set_ylim(0, 1.3)
     axes.set_title("Answers in the spike, share of capacity", loc="left", fontsize=11, weight="bold")
@@ -90,19 +90,31 @@ def draw_goodput(axes: Any, factors: tuple[FactorFigures, ...], slo_ms: int) -> 
 
 
 def draw_latency(axes: Any, factors: tuple[FactorFigures, ...], slo_ms: int) -> None:
-    shown = (("calm p99", LATE), ("spike p50", GOOD), ("spike p99", INK), ("a reject, p99", REJECTED))
-    for place, figures in enumerate(factors):
-        values = (figures.calm.p99_ms, figures.spike.p50_ms, figures.spike.p99_ms, figures.reject_p99_ms)
-        for column, (value, (label, colour)) in enumerate(zip(values, shown, strict=True)):
-            if value is not None:
-                beside = place + (column - 1.5) * BAR_WIDTH / 3
-                axes.plot(beside, value, "o", color=colour, markersize=8, label=label if place == 0 else None)
-                note(axes, beside, value, f"{value:,.0f}" if value >= 10 else f"{value:.1f}")
+    shown = (("calm p99", LATE), ("spike p50", GOOD), ("spike p99", INK), ("a reject, p99", EXPIRED))
+    seen = [float(slo_ms)]
+    for column, (label, colour) in enumerate(shown):
+        beside = (column - 1.5) * BAR_WIDTH / 2.4
+        points = [(place + beside, value) for place, value in enumerate(latencies_ms(factors, column)) if value]
+        if points:
+            axes.plot(*zip(*points, strict=True), "o", color=colour, markersize=8, label=label)
+        for x, value in points:
+            note(axes, x, value, f"{value:,.0f}" if value >= 10 else f"{value:.1f}")
+            seen.append(value)
     axes.axhline(slo_ms, color=LOST, linewidth=1, linestyle="--")
     axes.set_yscale("log")
-    axes.set_title("Answer times, ms (dashed: what counts as good)", loc="left", fontsize=11, weight="bold")
-    axes.margins(y=0.2)
-    axes.legend(loc="lower right")
+    axes.set_yticks([10.0**power for power in range(-1, 6)], ["0.1", "1", "10", "100", "1,000", "10,000", "100,000"])
+    axes.minorticks_off()
+    axes.set_ylim(min(seen) / 3, max(seen) * 8)
+    axes.set_title("Answer times, ms (dashed: the SLO)", loc="left", fontsize=11, weight="bold")
+    axes.legend(loc="upper right", ncols=2)
+
+
+def latencies_ms(factors: tuple[FactorFigures, ...], column: int) -> list[float | None]:
+    """One of the four kinds, of each factor."""
+    return [
+        (figures.calm.p99_ms, figures.spike.p50_ms, figures.spike.p99_ms, figures.reject_p99_ms)[column]
+        for figures in factors
+    ]
 
 
 def draw_endings(axes: Any, factors: tuple[FactorFigures, ...]) -> None:
@@ -124,8 +136,8 @@ def draw_endings(axes: Any, factors: tuple[FactorFigures, ...]) -> None:
     axes.legend(loc="upper right", ncols=2)
 
 
-def note(axes: Any, x: float, y: float, text: str) -> None:
-    axes.annotate(text, (x, y), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8.5)
+def note(axes: Any, x: float, y: float, text: str, colour: str = INK) -> None:
+    axes.annotate(text, (x, y), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8.5, color=colour)
 
 
 def finish(axes: Any) -> None:
