@@ -7,13 +7,17 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from argon.cli import bench_rounds, child
+from argon.cli import bench_overload, bench_overload_picture, bench_rounds, child
+from argon.cli.bench_overload import Overloaded, OverloadPlan
 from argon.cli.bench_rounds import Measured, Plan, Tally
+from argon.cli.bench_task_times import Distribution
 from argon.errors import TaskLost
 from tests.cli.conftest import Run
+from tests.cli.overload_figures import MEASURED
 from tests.cli.processes import marked, wait_until
 
 
@@ -24,6 +28,7 @@ class Bench:
     started: list[list[str]]
     running: list[str]
     measured: list[tuple[str, Plan]]
+    overloaded: list[tuple[str, OverloadPlan]]
 
 
 @dataclass
@@ -33,7 +38,7 @@ class FakeChild:
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    seen = Bench([], [], [])
+    seen = Bench([], [], [], [])
 
     @contextmanager
     def running(arguments: Sequence[str]) -> Iterator[FakeChild]:
@@ -49,7 +54,13 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         seen.measured.append((address, plan))
         return Measured(plan, 2, 123456, 50, 90, Tally(3 * plan.tasks, 0, 0))
 
+    def measure_overload(address: str, plan: OverloadPlan) -> Overloaded:
+        assert seen.running == ([] if address == "given:1" else ["cluster", "node"])
+        seen.overloaded.append((address, plan))
+        return MEASURED
+
     monkeypatch.setattr(child, "running", running)
+    monkeypatch.setattr(bench_overload, "measure", measure_overload)
     monkeypatch.setattr(bench_rounds, "measure", measure)
     return seen
 
@@ -153,6 +164,90 @@ def test_value_out_of_range_is_a_usage_error(argon: Run, bench: Bench, arguments
     assert bench.started == []
 
 
+# --- overload ---------------------------------------------------------------------------------------------------------
+
+
+def test_overload_has_a_node_of_eight_workers_of_its_own(argon: Run, bench: Bench) -> None:
+    ran = argon("bench", "--overload")
+    assert (ran.status, ran.err) == (0, "")
+    assert bench.started[1][-2:] == ["--workers", "8"]
+    assert bench.running == []
+    assert bench.overloaded == [("localhost:4321", OverloadPlan())]
+    assert "goodput" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "plan"),
+    [
+        (["10"], OverloadPlan(factors=(10,))),
+        (["2", "2.5"], OverloadPlan(factors=(2, 2.5))),
+        (["--sleep-ms", "5"], OverloadPlan(sleep_ms=5)),
+        (["--clients", "3"], OverloadPlan(clients=3)),
+        (["--size", "100"], OverloadPlan(size_bytes=100)),
+        (["--calm-s", "1"], OverloadPlan(calm_s=1)),
+        (["--spike-s", "1"], OverloadPlan(spike_s=1)),
+        (["--slo-ms", "100"], OverloadPlan(slo_ms=100)),
+        (["--timeout-ms", "100"], OverloadPlan(timeout_ms=100)),
+        (["--distribution", "pareto"], OverloadPlan(distribution=Distribution.PARETO)),
+    ],
+)
+def test_option_is_in_the_plan_of_the_overload(
+    argon: Run, bench: Bench, arguments: list[str], plan: OverloadPlan
+) -> None:
+    assert argon("bench", "--overload", *arguments).status == 0
+    assert bench.overloaded[0][1] == plan
+
+
+def test_overload_of_a_given_cluster_or_with_other_workers(argon: Run, bench: Bench) -> None:
+    argon("bench", "--overload", "--cluster", "given:1")
+    assert (bench.started, bench.overloaded[0][0]) == ([], "given:1")
+    argon("bench", "--overload", "--workers", "3")
+    assert bench.started[1][-2:] == ["--workers", "3"]
+
+
+def test_overload_as_json_is_one_object(argon: Run, bench: Bench) -> None:
+    found = json.loads(argon("bench", "--overload", "--json").out)
+    assert [figures["factor"] for figures in found["factors"]] == [2, 10]
+
+
+def test_overload_is_drawn_where_asked(
+    argon: Run, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[Path] = []
+    monkeypatch.setattr(bench_overload_picture, "drawing_library", lambda: None)
+    monkeypatch.setattr(bench_overload_picture, "draw", lambda library, measured, file: drawn.append(file))
+    argon("bench", "--overload", "--plot", str(tmp_path / "x.png"))
+    assert drawn == [tmp_path / "x.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--tasks", "10"],
+        ["--sleep-ms", "0"],
+        ["--calm-s", "0"],
+        ["--spike-s", "x"],
+        ["--slo-ms", "0"],
+        ["--timeout-ms", "0"],
+        ["--distribution", "normal"],
+        ["--plot", "x.svg"],
+    ],
+)
+def test_overload_option_that_makes_no_sense_is_a_usage_error(argon: Run, bench: Bench, arguments: list[str]) -> None:
+    ran = argon("bench", "--overload", *arguments)
+    assert ran.status == 2
+    assert arguments[0] in ran.err
+    assert bench.started == []
+
+
+@pytest.mark.parametrize("arguments", [["2"], ["--spike-s", "3"], ["--distribution", "pareto"]])
+def test_overload_option_without_overload_is_a_usage_error(argon: Run, bench: Bench, arguments: list[str]) -> None:
+    ran = argon("bench", *arguments)
+    assert ran.status == 2
+    assert "--overload only" in ran.err
+    assert bench.started == []
+
+
 # --- with real processes ----------------------------------------------------------------------------------------------
 
 
@@ -179,6 +274,20 @@ def test_live_tasks_that_sleep_or_carry_a_payload_complete(live_address: str, ar
     assert (found["completed"], found["workers"]) == (150, 2)
     if "--sleep-ms" in arguments:
         assert 0.2 < found["efficiency"] <= 1.05
+
+
+def test_live_overload_refuses_what_is_too_much_and_recovers(live_address: str) -> None:
+    options = ["--sleep-ms", "5", "--calm-s", "0.5", "--spike-s", "1.5", "--cluster", live_address]
+    with marked("bench", "--json", "--overload", "3", *options) as process:
+        out, err = process.communicate(timeout=50)
+    assert (process.returncode, err) == (0, "")
+    found = json.loads(out)
+    (figures,) = found["factors"]
+    assert (found["workers"], found["capacity_per_s"]) == (2, 400)
+    assert figures["spike"]["offered"] == 1800
+    assert figures["spike"]["completed"] > 0
+    assert figures["spike"]["rejected"] + figures["spike"]["refused_here"] > 0
+    assert figures["spike"]["unanswered"] == figures["after"]["unanswered"] == 0
 
 
 def test_live_bench_that_is_killed_leaves_nothing_behind() -> None:

@@ -4,7 +4,8 @@ In: what each task should be like, and a cluster or nothing. Out: a few numbers,
 cluster, one is started on this machine for the measurement, as real processes, and stopped whatever happens.
 
 The method is that of the project's reference relay: one client process keeps tasks outstanding by submitting them in
-parts of a thousand, and the median of three rounds counts.
+parts of a thousand, and the median of three rounds counts. With `--overload` tasks are submitted when they are due,
+more than the workers can do, and what counts is what becomes of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from argon.cli.arguments import DebugOption, address_option, whole_number
+from argon.cli.bench_overload_options import (
+    OVERLOAD_WORKERS,
+    CalmOption,
+    DistributionOption,
+    FactorsArgument,
+    GivenOverload,
+    OverloadOption,
+    PlotOption,
+    SloOption,
+    SpikeOption,
+    TimeoutMsOption,
+)
 from argon.cli.failures import sentence
 from argon.cli.node import WorkersOption
 from argon.cli.status import JsonOption
@@ -26,11 +39,14 @@ from argon.settings import MAX_PAYLOAD_BYTES
 if TYPE_CHECKING:
     from argon.cli.bench_rounds import Measured
 
+TASKS = 30_000
 EXAMPLE = """\b
 Examples:
   argon bench
   argon bench --workers 4 --sleep-ms 1 --tasks 4000
   argon bench --cluster localhost:8000 --size 65536 --json
+  argon bench --overload
+  argon bench --overload 2 20 --timeout-ms 200 --distribution lognormal --plot overload.png
 """
 
 ClusterOption = Annotated[
@@ -44,8 +60,13 @@ ClusterOption = Annotated[
     ),
 ]
 TasksOption = Annotated[
-    int,
-    typer.Option("--tasks", metavar="N", parser=whole_number("--tasks", 1), help="How many tasks are in each round."),
+    int | None,
+    typer.Option(
+        "--tasks",
+        metavar="N",
+        parser=whole_number("--tasks", 1),
+        help=f"How many tasks are in each round; without it {TASKS:,}.",
+    ),
 ]
 ClientsOption = Annotated[
     int,
@@ -57,9 +78,12 @@ ClientsOption = Annotated[
     ),
 ]
 SleepOption = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--sleep-ms", metavar="MS", parser=whole_number("--sleep-ms", 0, 60_000), help="How long each task sleeps."
+        "--sleep-ms",
+        metavar="MS",
+        parser=whole_number("--sleep-ms", 0, 60_000),
+        help="How long each task sleeps; without it not at all, or 20 ms on average with --overload.",
     ),
 ]
 SizeOption = Annotated[
@@ -74,22 +98,62 @@ SizeOption = Annotated[
 
 
 def command(
+    factors: FactorsArgument = None,
+    overload: OverloadOption = False,
     cluster: ClusterOption = None,
-    tasks: TasksOption = 30_000,
+    tasks: TasksOption = None,
     clients: ClientsOption = 1,
     workers: WorkersOption = None,
-    sleep_ms: SleepOption = 0,
+    sleep_ms: SleepOption = None,
     size: SizeOption = 0,
+    calm_s: CalmOption = None,
+    spike_s: SpikeOption = None,
+    slo_ms: SloOption = None,
+    timeout_ms: TimeoutMsOption = None,
+    distribution: DistributionOption = None,
+    plot: PlotOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Measure tasks a second and round trips.
+    """Measure tasks a second and round trips; or, with --overload, what too much work does.
 
     Throughput is measured with many tasks outstanding, in three rounds of which the median counts; the round trip with
     one task at a time.
+
+    With --overload, tasks are submitted when they are due, whether or not earlier ones are answered: at half of what
+    the workers can do, then for a while at FACTOR times of it, then at half again until all is well. About 20 seconds
+    for each FACTOR.
     """
     if cluster is not None and workers is not None:
         raise typer.BadParameter("the cluster has its own; leave out --workers or --cluster", param_hint="--workers")
+    given = GivenOverload(factors, calm_s, spike_s, slo_ms, timeout_ms, distribution, plot)
+    if not overload:
+        given.refuse()
+        rounds(cluster, tasks or TASKS, clients, workers, sleep_ms or 0, size, json_output)
+        return
+    if tasks is not None:
+        raise typer.BadParameter("the rates and times say how many; leave it out with --overload", param_hint="--tasks")
+    if sleep_ms == 0:
+        raise typer.BadParameter("want tasks that take 1 ms or more with --overload, got 0", param_hint="--sleep-ms")
+    from argon.cli.bench_overload import measure
+    from argon.cli.bench_overload_tables import show as show_overload
+    from argon.cli.child import ended_by_exceptions
+
+    plan = given.plan(sleep_ms=sleep_ms, clients=clients, size_bytes=size or None)
+    picture = given.picture()
+    with ended_by_exceptions(), measured_cluster(cluster, workers or OVERLOAD_WORKERS) as address:
+        measured = measure(address, plan)
+    if json_output:
+        print(json.dumps(measured.as_dict()), flush=True)
+    else:
+        show_overload(measured)
+    picture(measured)
+
+
+def rounds(
+    cluster: str | None, tasks: int, clients: int, workers: int | None, sleep_ms: int, size: int, json_output: bool
+) -> None:
+    """Throughput and round trips."""
     from argon.cli.bench_rounds import Plan, measure
     from argon.cli.child import ended_by_exceptions
 
