@@ -34,13 +34,13 @@ class Crew:
         assign = Assign(self._sequence, 1, 2, 0.0, kind, payload)
         return NodeTask(self._sequence, 1, self._sequence, assign, inf, predicted_s=PREDICTED_S[kind])
 
-    def give(self, kind: int = LONG, payload: Payload = b"") -> int | None:
+    def give(self, kind: int = LONG, payload: Payload = b"", now: float = 0.0) -> int | None:
         """Gives a task to whom it goes; returns the worker."""
         task = self.task(kind, payload)
         slot = self.workers.next_for(task)
         if slot is None:
             return None
-        self.workers.give(slot, task, 0.0)
+        self.workers.give(slot, task, now)
         return slot.worker
 
     def finish(self, worker: int) -> bool:
@@ -95,6 +95,12 @@ def test_one_task_of_some_milliseconds_is_given_ahead() -> None:
     assert [crew.give(MIDDLING) for _ in range(5)] == [1, 2, 1, 2, None]
     crew.finish(1)
     assert crew.give(MIDDLING) == 1
+
+
+def test_task_of_some_milliseconds_is_given_to_the_worker_that_will_be_done_first() -> None:
+    crew = Crew(3)
+    assert [crew.give(MIDDLING, now=now) for now in (3.0, 1.0, 2.0)] == [1, 2, 3]
+    assert [crew.give(MIDDLING) for _ in range(4)] == [2, 3, 1, None]
 
 
 def test_worker_is_laden_while_a_task_waits_behind_a_long_one_and_another_is_free() -> None:

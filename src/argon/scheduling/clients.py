@@ -107,7 +107,7 @@ class Clients:
         """A task of this client was admitted."""
         session.tasks[task.client_id] = task
         if len(session.tasks) > session.demand:
-            session.demand = len(session.tasks)
+            session.demand = float(len(session.tasks))
             self._new_demand = True
 
     def end(self, session: ClientSession, task: Task) -> None:

@@ -64,11 +64,15 @@ class Slot:
         """Whether it is up and staying."""
         return self.ready and not self.dying and not self.leaving
 
+    def ends_at(self) -> float:
+        """When it is predicted to be done with all it has."""
+        return self.progress_at + self.work_s
+
     def recall_at(self) -> float:
         """When its silence becomes a reason to take back what it was given ahead."""
         if len(self.tasks) < 2 or self.recalled:
             return inf
-        return self.progress_at + self.work_s + RECALL_AFTER_S
+        return self.ends_at() + RECALL_AFTER_S
 
 
 class WorkerEnd(Record):
@@ -205,21 +209,24 @@ class Workers:
         return sum(bool(slot.tasks) for slot in self._slots.values() if slot.serves())
 
     def _ahead(self, task: NodeTask) -> Slot | None:
-        """A busy worker, in turn, that should soon be done with all it has, or with the one task it has."""
+        """A busy worker that should soon be done: with all it has, in turn, or the first to end the one task it has."""
         seconds = task.predicted_s
         if not 0.0 < seconds <= AHEAD_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
             return None
-        turns = self._turns
+        turns, soonest = self._turns, None
         for _ in range(len(turns)):
             slot = turns[0]
             turns.rotate(-1)
             given = len(slot.tasks)
             if (
-                0 < given < GIVE_AHEAD_MAX
-                and (slot.work_s + seconds <= GIVE_AHEAD_S or (given == 1 and slot.work_s <= AHEAD_S))
-                and not slot.recalled
-                and slot.serves()
-                and (self._max_requests is None or slot.served + given < self._max_requests)
+                not 0 < given < GIVE_AHEAD_MAX
+                or slot.recalled
+                or not slot.serves()
+                or (self._max_requests is not None and slot.served + given >= self._max_requests)
             ):
+                continue
+            if slot.work_s + seconds <= GIVE_AHEAD_S:
                 return slot
-        return None
+            if given == 1 and slot.work_s <= AHEAD_S and (soonest is None or slot.ends_at() < soonest.ends_at()):
+                soonest = slot
+        return soonest
