@@ -7,6 +7,7 @@ the environment or a file.
 from __future__ import annotations
 
 from enum import IntEnum
+from math import inf
 from typing import Final
 
 import msgspec
@@ -124,6 +125,18 @@ def parse_address(text: str) -> tuple[str, int]:
 def format_address(host: str, port: int) -> str:
     """Joins a host and a port so that ``parse_address`` splits them again."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_queue_target(value: float | str) -> float | None:
+    """Turns ``queue_target_ms`` into seconds: infinity for ``"off"``, None for ``"auto"``; raises ``ValueError`` for
+    what is neither, nor a positive number."""
+    if value == "auto":
+        return None
+    if value == "off":
+        return inf
+    if isinstance(value, str) or type(value) not in (int, float) or not 0 < value <= 1000.0 * MAX_TIMEOUT_S:
+        raise ValueError(f'queue_target_ms is "auto", "off" or a positive number of milliseconds, not {value!r}')
+    return float(value) / 1000.0
 
 
 def check_count(name: str, value: int, low: int, high: int) -> int:

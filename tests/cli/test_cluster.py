@@ -17,7 +17,13 @@ from tests.cli.processes import marked
 def test_defaults_are_those_of_the_manual(argon: Run, fake_cluster: type[FakeServer]) -> None:
     ran = argon("cluster")
     assert (ran.status, ran.out) == (0, "argon cluster ready at localhost:8000\n")
-    assert fake_cluster.made[0].options == {"host": "localhost", "port": 8000, "queue_limit": 128}
+    assert fake_cluster.made[0].options == {
+        "host": "localhost",
+        "port": 8000,
+        "queue_limit": 128,
+        "queue_target_ms": "auto",
+        "client_limit": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,9 @@ def test_defaults_are_those_of_the_manual(argon: Run, fake_cluster: type[FakeSer
         (["--host", "127.0.0.1"], "host", "127.0.0.1"),
         (["--port", "9000"], "port", 9000),
         (["--queue-limit", "7"], "queue_limit", 7),
+        (["--queue-target-ms", "7.5"], "queue_target_ms", 7.5),
+        (["--queue-target-ms", "off"], "queue_target_ms", "off"),
+        (["--client-limit", "7"], "client_limit", 7),
     ],
 )
 def test_option_reaches_the_cluster(
@@ -45,6 +54,17 @@ def test_queue_limit_out_of_range_is_a_usage_error(argon: Run, fake_cluster: typ
     assert ran.status == 2
     assert "--queue-limit" in ran.err
     assert "from 1 to 10000000" in ran.err
+    assert repr(value) in ran.err
+    assert not fake_cluster.made
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "fast", "inf", ""])
+def test_queue_target_that_is_neither_milliseconds_nor_a_word_is_a_usage_error(
+    argon: Run, fake_cluster: type[FakeServer], value: str
+) -> None:
+    ran = argon("cluster", "--queue-target-ms", value)
+    assert ran.status == 2
+    assert "--queue-target-ms" in ran.err
     assert repr(value) in ran.err
     assert not fake_cluster.made
 

@@ -9,7 +9,9 @@ import os
 import pickle
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import wait
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,37 @@ def test_queue_limit_bounds_what_waits(tmp_path: Path) -> None:
         assert client.status()["queue_limit"] == 2
         gate.open()
         assert all(future.result() for future in waiting)
+
+
+def test_queue_target_bounds_how_long_the_queue_may_stand(tmp_path: Path) -> None:
+    def waiting(target: float | str) -> int:
+        folder = tmp_path / str(target)
+        folder.mkdir()
+        with network(queue_target_ms=target) as net, net.client() as client:
+            for _ in range(3):
+                client.run(time.sleep, 0.02)  # so that it is known what such a task takes
+            gate = Gate(folder)
+            client.submit(*gate.call)
+            gate.wait()
+            with contextlib.ExitStack() as stack:
+                others = [stack.enter_context(net.client()).with_options(retries=0) for _ in range(4)]
+                futures = [other.submit(time.sleep, 0.02) for other in others for _ in range(5)]
+                eventually(lambda: client.status()["queue_length"] + sum(f.done() for f in futures) == len(futures))
+                length: int = client.status()["queue_length"]
+                gate.open()
+                wait(futures)
+            return length
+
+    assert waiting(30.0) < waiting(300.0) <= waiting("off") == 20
+
+
+def test_client_limit_bounds_what_one_client_has(tmp_path: Path) -> None:
+    with held(tmp_path, client_limit=3) as (_, client, gate):
+        tasks = [client.submit(os.getpid) for _ in range(2)]
+        with pytest.raises(Rejected, match="this client has 3 tasks"):
+            client.with_options(retries=0).run(os.getpid)
+        gate.open()
+        wait(tasks)
 
 
 def test_queue_bytes_bounds_the_payloads_that_wait(tmp_path: Path) -> None:
@@ -325,6 +358,8 @@ def test_unusable_token_is_told_when_it_starts() -> None:
         ("port", [-1, 65536, "8000", 1.0, True, None]),
         ("queue_limit", [0, -1, 10_000_001, "128", 1.5, True]),
         ("queue_bytes", [0, -1, 2.0]),
+        ("queue_target_ms", [0, -1, nan, inf, "fast", None, True]),
+        ("client_limit", [0, -1, 1.5, "3", True]),
         ("max_payload", [0, -1, 1023, (1 << 31) + 1]),
         ("drain_timeout", [-1, nan, inf, "30"]),
         ("age_step", [0, -1, nan, inf, "1"]),

@@ -21,6 +21,7 @@ from argon.roles.cluster_shell import ClusterShell
 from argon.roles.server import Server
 from argon.settings import (
     AGE_STEP_S,
+    CLIENT_LIMIT,
     DEAD_AFTER_S,
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -35,6 +36,7 @@ from argon.settings import (
     QUEUE_LIMIT,
     ClusterSettings,
     check_count,
+    check_queue_target,
     check_seconds,
 )
 
@@ -51,6 +53,9 @@ class Cluster(Server):
         port: 0 lets the system choose; see ``address``.
         queue_limit: most tasks admitted and not yet assigned; what comes beyond is rejected.
         queue_bytes: most bytes of their payloads.
+        queue_target_ms: for how many milliseconds the queue may stand before what would only wait is rejected;
+            ``"auto"`` for twice what a task takes on average, 25 ms at least, ``"off"`` for ever.
+        client_limit: most tasks that one client may have here, None for its share of what there is room for.
         max_payload: most bytes of one task's or one result's payload.
         drain_timeout: seconds that SIGTERM leaves for what is here to finish.
         age_step: seconds after which a waiting task counts as one priority more urgent.
@@ -75,6 +80,8 @@ class Cluster(Server):
         queue_limit: int = QUEUE_LIMIT,
         *,
         queue_bytes: int = QUEUE_BYTES,
+        queue_target_ms: float | str = "auto",
+        client_limit: int | None = None,
         max_payload: int = MAX_PAYLOAD_BYTES,
         drain_timeout: float = DRAIN_TIMEOUT_S,
         age_step: float = AGE_STEP_S,
@@ -89,6 +96,10 @@ class Cluster(Server):
         settings = ClusterSettings(
             queue_limit=check_count("queue_limit", queue_limit, 1, 10_000_000),
             queue_bytes=check_count("queue_bytes", queue_bytes, 1, 1 << 50),
+            queue_target_s=check_queue_target(queue_target_ms),
+            client_limit=check_count(
+                "client_limit", CLIENT_LIMIT if client_limit is None else client_limit, 1, 1 << 30
+            ),
             max_payload_bytes=check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31),
             age_step_s=check_seconds("age_step", age_step),
             heartbeat_s=check_seconds("heartbeat", heartbeat),
