@@ -24,6 +24,12 @@ def spin(seconds: float) -> float:
     return seconds
 
 
+def nap(seconds: float) -> float:
+    """Keeps its worker busy, and no core."""
+    time.sleep(seconds)
+    return seconds
+
+
 def echo(x: T) -> T:
     """Sends a payload back."""
     return x

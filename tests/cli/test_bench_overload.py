@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -34,22 +35,15 @@ class RecordingClient:
     def __init__(self, calls: list[tuple[RecordingClient, Any]] | None = None, **options: Any) -> None:
         self.calls = [] if calls is None else calls
         self.options = options
-        self.under_way = self.most_under_way = 0
 
     def with_options(self, **options: Any) -> RecordingClient:
         return RecordingClient(self.calls, **options)
 
     def submit(self, *call: Any) -> asyncio.Future[Any]:
         self.calls.append((self, call))
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(self._settle, future)
+        asyncio.get_running_loop().call_soon(future.set_result, None)
         return future
-
-    def _settle(self, future: asyncio.Future[Any]) -> None:
-        self.under_way -= 1
-        future.set_result(None)
 
 
 def submitted(plan: OverloadPlan, clients: list[RecordingClient], count: int) -> list[tuple[RecordingClient, Any]]:
@@ -205,18 +199,16 @@ def test_calm_goes_on_until_all_is_well() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_calm_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_overload, "RECOVERY_LIMIT_S", 0.3)
-    figures = run_factor(lambda sample: sample.end(Ending.REJECTED))
+def test_calm_that_never_comes_is_given_up() -> None:
+    figures = run_factor(lambda sample: sample.end(Ending.REJECTED), plan=replace(PLAN, recovery_limit_s=0.3))
     assert not figures.recovered
     assert figures.reject_p99_ms is not None
 
 
 @pytest.mark.usefixtures("quick")
 def test_tasks_without_an_answer_are_counted_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_overload, "RECOVERY_LIMIT_S", 0.3)
     monkeypatch.setattr(bench_overload, "LAST_ANSWERS_S", 0.01)
-    figures = run_factor(lambda sample: None)
+    figures = run_factor(lambda sample: None, plan=replace(PLAN, recovery_limit_s=0.3))
     assert figures.spike.unanswered == figures.spike.offered
     assert not figures.recovered
 
@@ -224,13 +216,21 @@ def test_tasks_without_an_answer_are_counted_at_the_end(monkeypatch: pytest.Monk
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 
-def test_warm_up_keeps_two_tasks_for_each_worker_under_way() -> None:
-    client = RecordingClient()
-    plan = OverloadPlan(sleep_ms=250)
-    asyncio.run(warm_up(cast(Any, client), 2, plan))
-    assert len(client.calls) == 8
-    assert client.most_under_way == 4
-    assert {call for _, call in client.calls} == {(nap, 0.25, b"")}
+def test_warm_up_keeps_two_tasks_for_each_worker_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_overload, "WARM_UP_S", 0.1)
+    samples: list[Sample] = []
+    under_way: list[int] = []
+
+    def submit(sample: Sample) -> None:
+        samples.append(sample)
+        under_way.append(sum(other.ending is Ending.UNANSWERED for other in samples))
+        complete(sample)
+
+    share = asyncio.run(warm_up(submit, 2, PLAN))
+    assert max(under_way) == 4
+    assert {sample.task_s for sample in samples} == {PLAN.task_s}
+    assert all(sample.ending is Ending.COMPLETED for sample in samples)
+    assert 0 < share <= 2  # the pretended workers did four at once
 
 
 def test_dictionary_is_json_and_says_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
