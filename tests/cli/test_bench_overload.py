@@ -17,6 +17,7 @@ from argon.cli.bench_overload import (
     FactorFigures,
     Overloaded,
     OverloadPlan,
+    measured_by_clients,
     measured_factor,
     note_answer,
     submitter,
@@ -211,6 +212,57 @@ def test_tasks_without_an_answer_are_counted_at_the_end(monkeypatch: pytest.Monk
     figures = run_factor(lambda sample: None, plan=replace(PLAN, recovery_limit_s=0.3))
     assert figures.spike.unanswered == figures.spike.offered
     assert not figures.recovered
+
+
+# --- the clients ------------------------------------------------------------------------------------------------------
+
+
+class ConnectedClient(RecordingClient):
+    """One of the clients of a cluster with so many workers."""
+
+    opened = 0
+    workers = 2
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+    async def __aenter__(self) -> ConnectedClient:
+        ConnectedClient.opened += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def status(self) -> dict[str, Any]:
+        return {"nodes": [{"workers": self.workers}] if self.workers else []}
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> type[ConnectedClient]:
+    monkeypatch.setattr(ConnectedClient, "opened", 0)
+    monkeypatch.setattr(bench_overload, "AsyncClient", ConnectedClient)
+    monkeypatch.setattr(bench_overload, "WARM_UP_S", 0.01)
+    return ConnectedClient
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_factor_is_measured_with_as_many_clients_as_asked_for(connected: type[ConnectedClient]) -> None:
+    advanced: list[int] = []
+    plan = replace(PLAN, factors=(2.0, 3.0), clients=3)
+    measured = asyncio.run(measured_by_clients("here:1", plan, advanced.append))
+    assert connected.opened == 3
+    assert [figures.factor for figures in measured.factors] == [2.0, 3.0]
+    assert (measured.workers, measured.capacity_per_s) == (2, 200)
+    assert advanced == [1, 1]
+
+
+def test_cluster_without_workers_is_told_how_to_get_some(
+    connected: type[ConnectedClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConnectedClient, "workers", 0)
+    with pytest.raises(ValueError, match="argon node --manager here:1"):
+        asyncio.run(measured_by_clients("here:1", PLAN, lambda count: None))
 
 
 # --- all of it --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from itertools import cycle
@@ -134,13 +134,13 @@ class Overloaded:
         }
 
 
-def measure(address: str, plan: OverloadPlan) -> Overloaded:
-    """Runs the whole measurement, on the event loop that the roles run on."""
-    measured: Overloaded = run_on_own_loop(measured_by_clients(address, plan))
+def measure(address: str, plan: OverloadPlan, advance: Callable[[int], None]) -> Overloaded:
+    """Runs the whole measurement, on the event loop that the roles run on; advances by one for each factor."""
+    measured: Overloaded = run_on_own_loop(measured_by_clients(address, plan, advance))
     return measured
 
 
-async def measured_by_clients(address: str, plan: OverloadPlan) -> Overloaded:
+async def measured_by_clients(address: str, plan: OverloadPlan, advance: Callable[[int], None]) -> Overloaded:
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(AsyncClient(address)) for _ in range(plan.clients)]
         workers = sum(node["workers"] for node in (await clients[0].status())["nodes"])
@@ -148,7 +148,10 @@ async def measured_by_clients(address: str, plan: OverloadPlan) -> Overloaded:
             raise ValueError(f"the cluster at {address} has no workers; start a node: argon node --manager {address}")
         submit = submitter(clients, plan)
         efficiency = await warm_up(submit, workers, plan)
-        factors = [await measured_factor(submit, workers, factor, plan) for factor in plan.factors]
+        factors = []
+        for factor in plan.factors:
+            factors.append(await measured_factor(submit, workers, factor, plan))
+            advance(1)
     return Overloaded(plan, workers, efficiency, tuple(factors))
 
 
