@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import fmean
 from typing import Any
 
 from argon import AsyncClient
@@ -71,6 +72,7 @@ def row(samples: Sequence[Sample], **first: Cell) -> Row:
         **first,
         "offered": figures.offered,
         "completed": figures.completed,
+        "mean_ms": round(fmean(answers_s) * 1000, 1) if answers_s else None,
         "p50_ms": figures.p50_ms,
         "p99_ms": figures.p99_ms,
         "most_ms": percentile_ms(answers_s, 100),

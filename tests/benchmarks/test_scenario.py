@@ -32,6 +32,7 @@ def test_row_tells_how_a_stream_fared() -> None:
     found = row(samples, client="one")
     assert found["client"] == "one"
     assert (found["offered"], found["completed"], found["rejected"], found["expired"]) == (5, 1, 2, 1)
+    assert (found["mean_ms"], found["p50_ms"]) == (pytest.approx(20), pytest.approx(20))
     assert found["most_ms"] == pytest.approx(20)
     assert found["lag_p99_ms"] == pytest.approx(1)
 
