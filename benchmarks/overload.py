@@ -54,10 +54,16 @@ class Result:
     figures: FactorFigures
 
 
+class Found(msgspec.Struct):
+    """What is read again of a run."""
+
+    systems: list[Result]
+
+
 def main(arguments: Sequence[str]) -> int:
     chosen = command_line(arguments)
     progress = Console(stderr=True, highlight=False)
-    results: list[Result] = []
+    results = [result for file in chosen.earlier for result in read(file)]
     failed: dict[str, str] = {}
     begin_s = time.monotonic()
     for name in chosen.peers:
@@ -72,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
             except (RuntimeError, msgspec.MsgspecError) as error:
                 failed[f"{name} at {factor:g}"] = sentence(error)
     console = Console(highlight=False, width=120)
-    for factor in chosen.factors:
+    for factor in sorted({result.figures.factor for result in results}):
         console.print(factor_table(factor, [result for result in results if result.figures.factor == factor]))
     for what, reason in failed.items():
         console.print(f"{what}: {reason}")
@@ -91,6 +97,9 @@ def command_line(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--peers", nargs="*", choices=list(SYSTEMS), metavar="NAME", help=f"of {', '.join(SYSTEMS)}")
     parser.add_argument("--factors", nargs="+", type=float, default=list(FACTORS), metavar="FACTOR")
+    parser.add_argument(
+        "--earlier", nargs="+", type=Path, default=[], metavar="FILE", help="JSON of earlier runs, to be shown beside"
+    )
     parser.add_argument("--quick", action="store_true", help="short phases: whether it runs")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="needs matplotlib")
@@ -136,6 +145,11 @@ def factor_table(factor: float, results: Sequence[Result]) -> Table:
 def as_json(results: Sequence[Result], failed: dict[str, str]) -> str:
     found = {"machine": machine(), "systems": [asdict(result) for result in results], "failed": failed}
     return json.dumps(found, indent=1) + "\n"
+
+
+def read(file: Path) -> list[Result]:
+    """The results of an earlier run."""
+    return msgspec.json.decode(file.read_bytes(), type=Found).systems
 
 
 if __name__ == "__main__":

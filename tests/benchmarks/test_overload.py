@@ -12,7 +12,7 @@ import pytest
 from argon.cli.bench_open_loop import Ending, Sample
 from argon.cli.bench_overload import OverloadPlan
 from benchmarks import overload
-from benchmarks.overload import Result, as_json, command_line, factor_table, main, measured, plan_of
+from benchmarks.overload import Result, as_json, command_line, factor_table, main, measured, plan_of, read
 from benchmarks.overload_system import SYSTEMS, submits
 from benchmarks.peers.driven import Done, Driven
 from benchmarks.tasks import nap
@@ -98,6 +98,17 @@ def test_system_that_fails_does_not_cost_the_others(
     assert "ppe at 10: it broke" in out
     assert "Argon" in out
     assert [system["system"] for system in json.loads(file.read_text())["systems"]] == ["Argon"]
+
+
+def test_results_of_earlier_runs_are_shown_beside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [tmp_path / "one.json", tmp_path / "two.json", tmp_path / "both.json"]
+    files[0].write_text(as_json([Result("Argon", 0.98, DOUBLE)], {}))
+    files[1].write_text(as_json([Result("another", 0.97, DOUBLE), Result("another", 0.97, TENFOLD)], {}))
+    assert main(["--earlier", str(files[0]), str(files[1]), "--peers", "--json", str(files[2])]) == 0
+    out = capsys.readouterr().out
+    assert "another" in out
+    assert "10 × capacity" in out
+    assert [result.system for result in read(files[2])] == ["Argon", "another", "another"]
 
 
 @pytest.mark.parametrize("name", ["argon", "ppe"])
