@@ -1,39 +1,45 @@
 """A cluster that chooses nodes by another rule: `python -m benchmarks.routed_cluster RULE`.
 
-In: the name of a rule. Out: one line when it listens; then it is a cluster like any other. The rule is a `Router` of
-`argon.planning.rules`; "argon" is the cluster's own.
+In: the name of a rule. Out: one line when it listens; then it is a cluster like any other. The rules are those of
+`argon.planning.rules`, with which the simulator compares the cluster's own.
 """
 
 from __future__ import annotations
 
-import inspect
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from random import Random
 
 from argon import Cluster
+from argon.scheduling.load import ServiceTimes
 from argon.scheduling.router import Router
 
 OWN = "argon"
 RULES_MODULE = "argon.planning.rules"
 
 
-def rules() -> dict[str, type[Router]]:
-    """Every rule that there is, by its name."""
-    found: dict[str, type[Router]] = {OWN: Router}
+def rules() -> dict[str, Callable[[], Router]]:
+    """What makes a router of each rule that there is."""
+    own: dict[str, Callable[[], Router]] = {OWN: lambda: Router(ServiceTimes())}
     try:
         module = import_module(RULES_MODULE)
     except ModuleNotFoundError:
-        return found
-    kinds = inspect.getmembers(module, inspect.isclass)
-    return found | {name: kind for name, kind in kinds if issubclass(kind, Router) and kind.__module__ == RULES_MODULE}
+        return own
+    return own | {
+        "round robin": module.RoundRobin,
+        "random": lambda: module.AnyNode(Random()),
+        "two choices": lambda: module.TwoChoices(Random()),
+        "least loaded": module.LeastLoaded,
+        "original": module.Original,
+    }
 
 
 def routed_cluster(rule: str) -> Cluster:
     """A cluster that does not listen yet, and chooses by this rule."""
     cluster = Cluster(port=0)
-    if rule != OWN:
-        state = cluster._shell.state
-        state._router = rules()[rule](state._fleet)
+    state, router = cluster._shell.state, rules()[rule]()
+    state._router, state._fleet = router, router.fleet
     return cluster
 
 

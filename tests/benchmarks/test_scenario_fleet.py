@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from argon.scheduling.load import ServiceTimes
 from argon.scheduling.router import Router
 from benchmarks import fleet_tasks, scenario_fleet
 from benchmarks.routed_cluster import OWN, RULES_MODULE, routed_cluster, rules
@@ -35,22 +36,29 @@ def test_task_sleeps_at_the_pace_of_its_node(monkeypatch: pytest.MonkeyPatch, tm
     assert slept == [0.5, 2.0, 20.0]
 
 
-def test_every_rule_of_the_module_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    class FirstOfAll(Router):
-        pass
+class FirstOfAll(Router):
+    """A rule of the pretended module."""
 
+    def __init__(self, *rng: object) -> None:
+        super().__init__(ServiceTimes())
+
+
+def test_rules_of_the_simulator_are_compared_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType(RULES_MODULE)
-    FirstOfAll.__module__ = RULES_MODULE
-    module.__dict__.update(FirstOfAll=FirstOfAll, Router=Router)
+    module.__dict__.update(
+        dict.fromkeys(("RoundRobin", "AnyNode", "TwoChoices", "LeastLoaded", "Original"), FirstOfAll)
+    )
     monkeypatch.setitem(sys.modules, RULES_MODULE, module)
-    assert rules() == {OWN: Router, "FirstOfAll": FirstOfAll}
-    state = routed_cluster("FirstOfAll")._shell.state
-    assert type(state._router) is FirstOfAll
-    assert state._router.fleet is state._fleet
+    assert list(rules()) == [OWN, "round robin", "random", "two choices", "least loaded", "original"]
+    for rule in rules():
+        state = routed_cluster(rule)._shell.state
+        assert type(state._router) is (Router if rule == OWN else FirstOfAll)
+        assert state._router.fleet is state._fleet
 
 
-def test_own_rule_is_the_clusters() -> None:
-    assert type(routed_cluster(OWN)._shell.state._router) is Router
+def test_without_the_simulator_there_is_the_clusters_own_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, RULES_MODULE, None)
+    assert list(rules()) == [OWN]
 
 
 def test_every_rule_is_measured_on_a_fleet_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
