@@ -13,7 +13,7 @@ from argon.cli.bench_open_loop import Ending, Sample
 from argon.cli.bench_overload import OverloadPlan
 from benchmarks import overload
 from benchmarks.overload import Result, as_json, command_line, factor_table, main, measured, plan_of, read
-from benchmarks.overload_system import SYSTEMS, submits
+from benchmarks.overload_system import SYSTEMS, lacking, submits
 from benchmarks.peers.driven import Done, Driven
 from benchmarks.tasks import nap
 from tests.cli.overload_figures import DOUBLE, TENFOLD
@@ -111,10 +111,14 @@ def test_results_of_earlier_runs_are_shown_beside(capsys: pytest.CaptureFixture[
     assert [result.system for result in read(files[2])] == ["Argon", "another", "another"]
 
 
-@pytest.mark.parametrize("name", ["argon", "ppe"])
+@pytest.mark.parametrize("name", ["argon", "ppe", "gearmand-maxqueue"])
 def test_live_system_is_measured_in_a_process_of_its_own(name: str) -> None:
+    if reason := lacking(name):
+        pytest.skip(reason)
     result = measured(name, TINY)
     assert result.system == SYSTEMS[name].title
     assert result.figures.factor == 3
     assert result.figures.spike.offered == 600
     assert result.figures.calm.completed > 0
+    refused = result.figures.spike.rejected + result.figures.spike.refused_here
+    assert (refused > 0) == (name != "ppe")  # it has no bound
