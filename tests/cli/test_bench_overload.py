@@ -25,7 +25,7 @@ from argon.cli.bench_overload import (
 )
 from argon.cli.bench_task_times import Distribution
 from argon.cli.bench_tasks import nap
-from argon.errors import Rejected, RejectReason, TaskExpired, TaskLost
+from argon.errors import MayHaveRun, Rejected, RejectReason, TaskExpired, TaskLost
 
 PLAN = OverloadPlan(sleep_ms=10, calm_s=0.1, spike_s=0.2)
 
@@ -114,7 +114,8 @@ def test_clients_take_turns() -> None:
     ("error", "ending", "reason"),
     [
         (Rejected("full", reason=RejectReason.QUEUE_FULL), Ending.REJECTED, "QUEUE_FULL"),
-        (TaskExpired("late"), Ending.EXPIRED, ""),
+        (TaskExpired("late", may_have_run=MayHaveRun.NO), Ending.EXPIRED, "expired, may have run: no"),
+        (TaskExpired("late", may_have_run=MayHaveRun.YES), Ending.EXPIRED, "expired, may have run: yes"),
         (TaskLost("gone"), Ending.FAILED, "TaskLost"),
         (ValueError("odd"), Ending.FAILED, "ValueError"),
     ],

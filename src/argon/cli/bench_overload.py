@@ -198,7 +198,7 @@ def end_by(future: asyncio.Future[Any], sample: Sample, if_rejected: Ending) -> 
     if isinstance(error, Rejected):
         sample.end(if_rejected, str(error.reason))
     elif isinstance(error, TaskExpired):
-        sample.end(Ending.EXPIRED)
+        sample.end(Ending.EXPIRED, f"expired, may have run: {error.may_have_run}")
     elif error is not None or future.cancelled():
         sample.end(Ending.FAILED, type(error).__name__ if error is not None else "cancelled")
     else:
