@@ -24,6 +24,17 @@ def spin(seconds: float) -> float:
     return seconds
 
 
+def nap(seconds: float) -> float:
+    """Keeps its worker busy, and no core."""
+    time.sleep(seconds)
+    return seconds
+
+
+def long_nap(seconds: float) -> float:
+    """The same under another name, since it is by their names that tasks are told apart."""
+    return nap(seconds)
+
+
 def echo(x: T) -> T:
     """Sends a payload back."""
     return x

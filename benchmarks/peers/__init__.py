@@ -51,14 +51,14 @@ def path_of(program: str) -> str:
     return shutil.which(program, path=path) or ""
 
 
-def _maker(home: str) -> Callable[[], Subject]:
+def _maker(home: str) -> Callable[..., Subject]:
     module, _, name = home.rpartition(".")
 
-    def make() -> Subject:
-        subject: Subject = getattr(import_module(f"benchmarks.peers.{module}"), name)()
+    def make(**options: int) -> Subject:
+        subject: Subject = getattr(import_module(f"benchmarks.peers.{module}"), name)(**options)
         return subject
 
     return make
 
 
-PEERS: dict[str, Callable[[], Subject]] = {name: _maker(peer.home) for name, peer in _KNOWN.items()}
+PEERS: dict[str, Callable[..., Subject]] = {name: _maker(peer.home) for name, peer in _KNOWN.items()}

@@ -47,7 +47,7 @@ class Child:
             env={**os.environ, "PYTHONPATH": path, **(environment or {})},
         )
 
-    def line(self) -> str:
+    def line(self, within_s: float = _START_TIMEOUT_S) -> str:
         """The next line that it prints.
 
         Raises:
@@ -55,10 +55,10 @@ class Child:
         """
         output = self._keeper.stdout
         assert output is not None
-        ready, _, _ = select.select([output], [], [], _START_TIMEOUT_S)
+        ready, _, _ = select.select([output], [], [], within_s)
         line = output.readline().decode() if ready else ""
         if not line:
-            raise RuntimeError(f"{' '.join(self.command)!r} did not get ready; see above")
+            raise RuntimeError(f"{' '.join(self.command)!r} ended, or said nothing for {within_s:g} s; see above")
         return line.rstrip()
 
     def has_ended(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.tasks import echo, noop, spin
 
 WORKERS = 2
+Done = Callable[[BaseException | None], None]
 _FIRST_TASKS = 200
 _MEGABYTE = 1 << 20  # as in benchmarks.subject, which the processes of a system need not import
 
@@ -25,7 +26,8 @@ class Driven(ABC):
 
     name: str
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = WORKERS) -> None:
+        self.workers = workers
         self._ends = ExitStack()
 
     @abstractmethod
@@ -51,6 +53,14 @@ class Driven(ABC):
             seconds.append(time.perf_counter() - begun_s)
         return results, seconds
 
+    def hand_over(self, function: Callable[[Any], Any], argument: Any, done: Done) -> None:
+        """Submits one task and does not wait; `done` is called with its error or None, from whichever thread.
+
+        Raises:
+            NotImplementedError: nobody drives this system in an open loop.
+        """
+        raise NotImplementedError(f"{self.name} is driven by waiting for its answers only")
+
     def cpu_s(self) -> dict[str, float]:
         return {}
 
@@ -71,7 +81,7 @@ class Driven(ABC):
         return seconds
 
     def efficiency(self, task_s: float, count: int) -> float:
-        return task_s * count / WORKERS / self._timed_many(spin, [task_s] * count)
+        return task_s * count / self.workers / self._timed_many(spin, [task_s] * count)
 
     def echo(self, size_bytes: int, count: int) -> float:
         payload = os.urandom(size_bytes)

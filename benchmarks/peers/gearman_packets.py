@@ -41,6 +41,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._unread = bytearray()
         self.send = self._socket.sendall
+        self.shut_down = lambda: self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in `receive`
         self.close = self._socket.close
 
     def receive(self) -> list[tuple[int, bytes]]:

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from benchmarks.peers.child import process_cpu_s
-from benchmarks.peers.driven import WORKERS, Driven
+from benchmarks.peers.driven import Done, Driven
 
 
 def _end_with_owner() -> None:
@@ -33,15 +33,16 @@ def _end_with_owner() -> None:
 
 
 class ProcessPoolSubject(Driven):
-    """A pool of two workers."""
+    """A pool of workers."""
 
     name = "ProcessPoolExecutor"
 
     def open(self, ends: ExitStack) -> None:
         before = set(multiprocessing.active_children())
         fork = multiprocessing.get_context("fork")
-        pool = ProcessPoolExecutor(WORKERS, fork, initializer=_end_with_owner)
+        pool = ProcessPoolExecutor(self.workers, fork, initializer=_end_with_owner)
         self._pool = ends.enter_context(pool)
+        ends.callback(pool.shutdown, cancel_futures=True)
         self._pool.submit(abs, 0).result()
         self._workers = [child.pid for child in multiprocessing.active_children() if child not in before]
 
@@ -52,6 +53,10 @@ class ProcessPoolSubject(Driven):
 
     def one(self, function: Callable[[Any], Any], argument: Any) -> Any:
         return self._pool.submit(function, argument).result()
+
+    def hand_over(self, function: Callable[[Any], Any], argument: Any, done: Done) -> None:
+        future = self._pool.submit(function, argument)
+        future.add_done_callback(lambda ended: done(None if ended.cancelled() else ended.exception()))
 
     def cpu_s(self) -> dict[str, float]:
         workers = [pid for pid in self._workers if pid is not None]

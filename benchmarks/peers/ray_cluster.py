@@ -14,7 +14,7 @@ from importlib import import_module
 from itertools import cycle
 from typing import Any, TypeAlias
 
-from benchmarks.peers.driven import WORKERS, Driven
+from benchmarks.peers.driven import Done, Driven
 from benchmarks.tasks import echo, noop, spin
 
 Call: TypeAlias = Callable[[Any], Any]
@@ -22,12 +22,12 @@ Call: TypeAlias = Callable[[Any], Any]
 ray: Any = import_module("ray")  # where it is not installed, this still has a type
 
 
-def _start_ray(ends: ExitStack) -> None:
+def _start_ray(ends: ExitStack, workers: int) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
     ends.callback(ray.shutdown)
     ray.init(
-        num_cpus=WORKERS,
+        num_cpus=workers,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
@@ -36,12 +36,12 @@ def _start_ray(ends: ExitStack) -> None:
 
 
 class RayTasksSubject(Driven):
-    """Remote functions on two CPUs."""
+    """Remote functions, one CPU each."""
 
     name = "Ray tasks"
 
     def open(self, ends: ExitStack) -> None:
-        _start_ray(ends)
+        _start_ray(ends, self.workers)
         self._remote: dict[Call, Any] = {}
 
     def many(self, function: Call, arguments: Sequence[Any]) -> list[Any]:
@@ -51,6 +51,10 @@ class RayTasksSubject(Driven):
 
     def one(self, function: Call, argument: Any) -> Any:
         return ray.get(self._remote_of(function).remote(argument))
+
+    def hand_over(self, function: Call, argument: Any, done: Done) -> None:
+        future = self._remote_of(function).remote(argument).future()
+        future.add_done_callback(lambda ended: done(ended.exception()))
 
     def _remote_of(self, function: Call) -> Any:
         """Ray exports a function once; making it anew for each call would export it each time."""
@@ -73,14 +77,14 @@ class _Actor:
 
 
 class RayActorsSubject(Driven):
-    """Two actors, which take the calls in turn."""
+    """Actors, which take the calls in turn."""
 
     name = "Ray actors"
 
     def open(self, ends: ExitStack) -> None:
-        _start_ray(ends)
+        _start_ray(ends, self.workers)
         actor = ray.remote(num_cpus=1)(_Actor)
-        self._actors = cycle([actor.remote() for _ in range(WORKERS)])
+        self._actors = cycle([actor.remote() for _ in range(self.workers)])
 
     def many(self, function: Call, arguments: Sequence[Any]) -> list[Any]:
         results: list[Any] = ray.get([self._submit(function, argument) for argument in arguments])

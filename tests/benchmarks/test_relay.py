@@ -155,7 +155,7 @@ def test_a_child_ends_with_an_owner_that_is_killed() -> None:
 
 
 def test_a_child_that_does_not_get_ready_is_an_error() -> None:
-    with Child(["true"]) as child, pytest.raises(RuntimeError, match="'true' did not get ready"):
+    with Child(["true"]) as child, pytest.raises(RuntimeError, match="'true' ended, or said nothing"):
         child.line()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         seen.measured.append((address, plan))
         return Measured(plan, 2, 123456, 50, 90, Tally(3 * plan.tasks, 0, 0))
 
-    def measure_overload(address: str, plan: OverloadPlan) -> Overloaded:
+    def measure_overload(address: str, plan: OverloadPlan, advance: Callable[[int], None]) -> Overloaded:
         assert seen.running == ([] if address == "given:1" else ["cluster", "node"])
         seen.overloaded.append((address, plan))
         return MEASURED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from argon.cli.bench_overload import (
     FactorFigures,
     Overloaded,
     OverloadPlan,
+    measured_by_clients,
     measured_factor,
     note_answer,
     submitter,
@@ -23,7 +25,7 @@ from argon.cli.bench_overload import (
 )
 from argon.cli.bench_task_times import Distribution
 from argon.cli.bench_tasks import nap
-from argon.errors import Rejected, RejectReason, TaskExpired, TaskLost
+from argon.errors import MayHaveRun, Rejected, RejectReason, TaskExpired, TaskLost
 
 PLAN = OverloadPlan(sleep_ms=10, calm_s=0.1, spike_s=0.2)
 
@@ -34,22 +36,15 @@ class RecordingClient:
     def __init__(self, calls: list[tuple[RecordingClient, Any]] | None = None, **options: Any) -> None:
         self.calls = [] if calls is None else calls
         self.options = options
-        self.under_way = self.most_under_way = 0
 
     def with_options(self, **options: Any) -> RecordingClient:
         return RecordingClient(self.calls, **options)
 
     def submit(self, *call: Any) -> asyncio.Future[Any]:
         self.calls.append((self, call))
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(self._settle, future)
+        asyncio.get_running_loop().call_soon(future.set_result, None)
         return future
-
-    def _settle(self, future: asyncio.Future[Any]) -> None:
-        self.under_way -= 1
-        future.set_result(None)
 
 
 def submitted(plan: OverloadPlan, clients: list[RecordingClient], count: int) -> list[tuple[RecordingClient, Any]]:
@@ -119,7 +114,8 @@ def test_clients_take_turns() -> None:
     ("error", "ending", "reason"),
     [
         (Rejected("full", reason=RejectReason.QUEUE_FULL), Ending.REJECTED, "QUEUE_FULL"),
-        (TaskExpired("late"), Ending.EXPIRED, ""),
+        (TaskExpired("late", may_have_run=MayHaveRun.NO), Ending.EXPIRED, "expired, may have run: no"),
+        (TaskExpired("late", may_have_run=MayHaveRun.YES), Ending.EXPIRED, "expired, may have run: yes"),
         (TaskLost("gone"), Ending.FAILED, "TaskLost"),
         (ValueError("odd"), Ending.FAILED, "ValueError"),
     ],
@@ -205,32 +201,89 @@ def test_calm_goes_on_until_all_is_well() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_calm_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_overload, "RECOVERY_LIMIT_S", 0.3)
-    figures = run_factor(lambda sample: sample.end(Ending.REJECTED))
+def test_calm_that_never_comes_is_given_up() -> None:
+    figures = run_factor(lambda sample: sample.end(Ending.REJECTED), plan=replace(PLAN, recovery_limit_s=0.3))
     assert not figures.recovered
     assert figures.reject_p99_ms is not None
 
 
 @pytest.mark.usefixtures("quick")
 def test_tasks_without_an_answer_are_counted_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_overload, "RECOVERY_LIMIT_S", 0.3)
     monkeypatch.setattr(bench_overload, "LAST_ANSWERS_S", 0.01)
-    figures = run_factor(lambda sample: None)
+    figures = run_factor(lambda sample: None, plan=replace(PLAN, recovery_limit_s=0.3))
     assert figures.spike.unanswered == figures.spike.offered
     assert not figures.recovered
+
+
+# --- the clients ------------------------------------------------------------------------------------------------------
+
+
+class ConnectedClient(RecordingClient):
+    """One of the clients of a cluster with so many workers."""
+
+    opened = 0
+    workers = 2
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+    async def __aenter__(self) -> ConnectedClient:
+        ConnectedClient.opened += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def status(self) -> dict[str, Any]:
+        return {"nodes": [{"workers": self.workers}] if self.workers else []}
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> type[ConnectedClient]:
+    monkeypatch.setattr(ConnectedClient, "opened", 0)
+    monkeypatch.setattr(bench_overload, "AsyncClient", ConnectedClient)
+    monkeypatch.setattr(bench_overload, "WARM_UP_S", 0.01)
+    return ConnectedClient
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_factor_is_measured_with_as_many_clients_as_asked_for(connected: type[ConnectedClient]) -> None:
+    advanced: list[int] = []
+    plan = replace(PLAN, factors=(2.0, 3.0), clients=3)
+    measured = asyncio.run(measured_by_clients("here:1", plan, advanced.append))
+    assert connected.opened == 3
+    assert [figures.factor for figures in measured.factors] == [2.0, 3.0]
+    assert (measured.workers, measured.capacity_per_s) == (2, 200)
+    assert advanced == [1, 1]
+
+
+def test_cluster_without_workers_is_told_how_to_get_some(
+    connected: type[ConnectedClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConnectedClient, "workers", 0)
+    with pytest.raises(ValueError, match="argon node --manager here:1"):
+        asyncio.run(measured_by_clients("here:1", PLAN, lambda count: None))
 
 
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 
-def test_warm_up_keeps_two_tasks_for_each_worker_under_way() -> None:
-    client = RecordingClient()
-    plan = OverloadPlan(sleep_ms=250)
-    asyncio.run(warm_up(cast(Any, client), 2, plan))
-    assert len(client.calls) == 8
-    assert client.most_under_way == 4
-    assert {call for _, call in client.calls} == {(nap, 0.25, b"")}
+def test_warm_up_keeps_two_tasks_for_each_worker_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_overload, "WARM_UP_S", 0.1)
+    samples: list[Sample] = []
+    under_way: list[int] = []
+
+    def submit(sample: Sample) -> None:
+        samples.append(sample)
+        under_way.append(sum(other.ending is Ending.UNANSWERED for other in samples))
+        complete(sample)
+
+    share = asyncio.run(warm_up(submit, 2, PLAN))
+    assert max(under_way) == 4
+    assert {sample.task_s for sample in samples} == {PLAN.task_s}
+    assert all(sample.ending is Ending.COMPLETED for sample in samples)
+    assert 0 < share <= 2  # the pretended workers did four at once
 
 
 def test_dictionary_is_json_and_says_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

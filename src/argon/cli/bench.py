@@ -32,9 +32,8 @@ from argon.cli.bench_overload_options import (
     TimeoutMsOption,
 )
 from argon.cli.failures import sentence
-from argon.cli.node import WorkersOption
 from argon.cli.status import JsonOption
-from argon.settings import MAX_PAYLOAD_BYTES
+from argon.settings import MAX_PAYLOAD_BYTES, MAX_WORKERS
 
 if TYPE_CHECKING:
     from argon.cli.bench_rounds import Measured
@@ -75,6 +74,16 @@ ClientsOption = Annotated[
         metavar="N",
         parser=whole_number("--clients", 1, 1000),
         help="How many connections submit them, all from this process.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        parser=whole_number("--workers", 1, MAX_WORKERS),
+        help="How many workers the cluster that is started here has; without it one for each CPU, or "
+        f"{OVERLOAD_WORKERS} with --overload.",
     ),
 ]
 SleepOption = Annotated[
@@ -138,11 +147,16 @@ def command(
     from argon.cli.bench_overload import measure
     from argon.cli.bench_overload_tables import show as show_overload
     from argon.cli.child import ended_by_exceptions
+    from argon.cli.progress import progress_on_terminal
 
     plan = given.plan(sleep_ms=sleep_ms, clients=clients, size_bytes=size or None)
     picture = given.picture()
-    with ended_by_exceptions(), measured_cluster(cluster, workers or OVERLOAD_WORKERS) as address:
-        measured = measure(address, plan)
+    with (
+        ended_by_exceptions(),
+        measured_cluster(cluster, workers or OVERLOAD_WORKERS) as address,
+        progress_on_terminal("spikes") as advance,
+    ):
+        measured = measure(address, plan, advance)
     if json_output:
         print(json.dumps(measured.as_dict()), flush=True)
     else:

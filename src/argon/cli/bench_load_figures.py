@@ -36,7 +36,7 @@ class PhaseFigures:
     """How the tasks that were submitted in a phase ended.
 
     Attributes:
-        reasons: of the rejects and failures, with how many there were of each.
+        reasons: of whatever did not complete, with how many there were of each.
         p50_ms, p99_ms: the answer times of those that completed.
     """
 

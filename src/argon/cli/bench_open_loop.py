@@ -34,7 +34,7 @@ class Sample:
     Attributes:
         due_s, sent_s, answered_s: moments of the monotonic clock; 0.0 until they have come.
         task_s: how long it sleeps in its worker.
-        reason: of a reject, or what kind of failure it was.
+        reason: of a reject; of an expired task, whether it ran; what kind of failure it was.
     """
 
     __slots__ = ("due_s", "task_s", "sent_s", "answered_s", "ending", "reason")

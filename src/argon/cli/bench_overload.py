@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from itertools import cycle
@@ -27,7 +26,7 @@ from argon.cli.bench_load_figures import (
     phase_figures,
     recovery,
 )
-from argon.cli.bench_open_loop import Ending, Sample, Submit, answered, drive, schedule
+from argon.cli.bench_open_loop import TICK_S, Ending, Sample, Submit, answered, drive, schedule
 from argon.cli.bench_task_times import Distribution, task_times
 from argon.cli.bench_tasks import nap
 from argon.errors import Rejected, TaskExpired
@@ -35,7 +34,6 @@ from argon.roles.async_client import AsyncClient
 from argon.roles.server import run_on_own_loop
 
 CALM_FACTOR = 0.5
-RECOVERY_LIMIT_S = 30.0
 LAST_ANSWERS_S = 5.0
 """How long the last answers are waited for."""
 SLICE_S = 0.5
@@ -43,6 +41,7 @@ SLICE_S = 0.5
 LEAD_S = 0.05
 WARM_UP_S = 1.0
 WARM_UP_AHEAD = 2
+"""So many tasks for each worker are under way while it warms up."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ class OverloadPlan:
         sleep_ms: how long a task sleeps on average.
         slo_ms: an answer after that is worth nothing.
         timeout_ms: the tasks' own; None for none.
+        recovery_limit_s: how long after the spike it may take until all is well.
     """
 
     factors: tuple[float, ...] = (2.0, 5.0, 10.0)
@@ -65,6 +65,7 @@ class OverloadPlan:
     clients: int = 1
     size_bytes: int = 0
     distribution: Distribution = Distribution.CONSTANT
+    recovery_limit_s: float = 30.0
 
     @property
     def task_s(self) -> float:
@@ -133,35 +134,42 @@ class Overloaded:
         }
 
 
-def measure(address: str, plan: OverloadPlan) -> Overloaded:
-    """Runs the whole measurement, on the event loop that the roles run on."""
-    measured: Overloaded = run_on_own_loop(measured_by_clients(address, plan))
+def measure(address: str, plan: OverloadPlan, advance: Callable[[int], None]) -> Overloaded:
+    """Runs the whole measurement, on the event loop that the roles run on; advances by one for each factor."""
+    measured: Overloaded = run_on_own_loop(measured_by_clients(address, plan, advance))
     return measured
 
 
-async def measured_by_clients(address: str, plan: OverloadPlan) -> Overloaded:
+async def measured_by_clients(address: str, plan: OverloadPlan, advance: Callable[[int], None]) -> Overloaded:
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(AsyncClient(address)) for _ in range(plan.clients)]
         workers = sum(node["workers"] for node in (await clients[0].status())["nodes"])
         if not workers:
             raise ValueError(f"the cluster at {address} has no workers; start a node: argon node --manager {address}")
-        efficiency = await warm_up(clients[0], workers, plan)
         submit = submitter(clients, plan)
-        factors = [await measured_factor(submit, workers, factor, plan) for factor in plan.factors]
+        efficiency = await warm_up(submit, workers, plan)
+        factors = []
+        for factor in plan.factors:
+            factors.append(await measured_factor(submit, workers, factor, plan))
+            advance(1)
     return Overloaded(plan, workers, efficiency, tuple(factors))
 
 
-async def warm_up(client: AsyncClient, workers: int, plan: OverloadPlan) -> float:
+async def warm_up(submit: Submit, workers: int, plan: OverloadPlan) -> float:
     """Keeps all workers busy for about a second with tasks of the mean length; returns the share that they slept."""
-    count = max(4 * workers, round(plan.capacity_per_s(workers) * WARM_UP_S))
-    under_way: deque[asyncio.Future[Any]] = deque()
     begin_s = monotonic()
-    for _ in range(count):
-        if len(under_way) == WARM_UP_AHEAD * workers:
-            await under_way.popleft()
-        under_way.append(client.submit(nap, plan.task_s, b""))
-    await asyncio.gather(*under_way)
-    return count * plan.task_s / workers / (monotonic() - begin_s)
+    completed = 0
+    under_way: list[Sample] = []
+    stop_s = begin_s + WARM_UP_S
+    while monotonic() < stop_s or (under_way and monotonic() < stop_s + WARM_UP_AHEAD * plan.task_s + LAST_ANSWERS_S):
+        completed += sum(sample.ending is Ending.COMPLETED for sample in under_way)
+        under_way = [sample for sample in under_way if sample.ending is Ending.UNANSWERED]
+        if monotonic() < stop_s:
+            more = [Sample(monotonic(), plan.task_s) for _ in range(WARM_UP_AHEAD * workers - len(under_way))]
+            await drive(more, submit)
+            under_way += more
+        await asyncio.sleep(TICK_S)
+    return completed * plan.task_s / workers / (monotonic() - begin_s)
 
 
 def submitter(clients: Sequence[AsyncClient], plan: OverloadPlan) -> Submit:
@@ -190,7 +198,7 @@ def end_by(future: asyncio.Future[Any], sample: Sample, if_rejected: Ending) -> 
     if isinstance(error, Rejected):
         sample.end(if_rejected, str(error.reason))
     elif isinstance(error, TaskExpired):
-        sample.end(Ending.EXPIRED)
+        sample.end(Ending.EXPIRED, f"expired, may have run: {error.may_have_run}")
     elif error is not None or future.cancelled():
         sample.end(Ending.FAILED, type(error).__name__ if error is not None else "cancelled")
     else:
@@ -215,7 +223,7 @@ async def measured_factor(submit: Submit, workers: int, factor: float, plan: Ove
         late_s = late_after_s(calm, plan.task_s)
         after: list[Sample] = []
         recovered = Recovery(0.0, False)
-        while not recovered.over and monotonic() < spike_end_s + RECOVERY_LIMIT_S:
+        while not recovered.over and monotonic() < spike_end_s + plan.recovery_limit_s:
             part = schedule(spike_end_s + len(after) / calm_per_s, calm_per_s, SLICE_S, times)
             after += part
             await drive(part, submit)

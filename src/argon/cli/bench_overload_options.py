@@ -42,7 +42,7 @@ def picture_file(value: object) -> Path:
 FactorsArgument = Annotated[
     list[float] | None,
     typer.Argument(
-        metavar="[FACTOR]...",
+        metavar="FACTOR",
         parser=number("FACTOR", 0.1, MOST_FACTOR),
         help="With --overload: the spikes, as multiples of what the workers can do; without it 2, 5 and 10.",
     ),

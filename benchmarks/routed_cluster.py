@@ -1,0 +1,52 @@
+"""A cluster that chooses nodes by another rule: `python -m benchmarks.routed_cluster RULE`.
+
+In: the name of a rule. Out: one line when it listens; then it is a cluster like any other. The rules are those of
+`argon.planning.rules`, with which the simulator compares the cluster's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from random import Random
+
+from argon import Cluster
+from argon.scheduling.load import ServiceTimes
+from argon.scheduling.router import Router
+
+OWN = "argon"
+RULES_MODULE = "argon.planning.rules"
+
+
+def rules() -> dict[str, Callable[[], Router]]:
+    """What makes a router of each rule that there is."""
+    own: dict[str, Callable[[], Router]] = {OWN: lambda: Router(ServiceTimes())}
+    try:
+        module = import_module(RULES_MODULE)
+    except ModuleNotFoundError:
+        return own
+    return own | {
+        "round robin": module.RoundRobin,
+        "random": lambda: module.AnyNode(Random()),
+        "two choices": lambda: module.TwoChoices(Random()),
+        "least loaded": module.LeastLoaded,
+        "original": module.Original,
+    }
+
+
+def routed_cluster(rule: str) -> Cluster:
+    """A cluster that does not listen yet, and chooses by this rule."""
+    cluster = Cluster(port=0)
+    state, router = cluster._shell.state, rules()[rule]()
+    state._router, state._fleet = router, router.fleet
+    return cluster
+
+
+def main(rule: str) -> None:
+    cluster = routed_cluster(rule)
+    cluster.start(on_ready=lambda: print(f"cluster ready at {cluster.address}", flush=True))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
