@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from argon import __version__
-from argon.cli import bench, cluster, demo, map, node, run, status
+from argon.cli import bench, cluster, demo, map, node, run, simulate, status
 from argon.cli.arguments import Verbosity
 from argon.cli.failures import INTERRUPTED, RUN_TIME, USAGE, sentence
 from argon.errors import ArgonError
@@ -39,6 +39,7 @@ for name, module in {
     "map": map,
     "status": status,
     "bench": bench,
+    "simulate": simulate,
     "demo": demo,
 }.items():
     app.command(name, epilog=module.EXAMPLE)(module.command)

@@ -1,0 +1,98 @@
+"""The numbers of `argon simulate`, as a table for people or as JSON for programs; a column for each rule that was run.
+
+In: the fleet, the workload and the summaries. Out: text on stdout, or a dictionary.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argon.planning.fleet import NodePlan
+    from argon.planning.result import Percentiles, Summary
+    from argon.planning.workload import Workload
+
+PLAIN_WIDTH = 120
+"""Where there is no terminal whose width the table should have."""
+
+Cell = Callable[["Summary"], str]
+
+
+def as_dict(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Mapping[str, Summary]) -> dict[str, Any]:
+    """What JSON says: times in seconds, as everywhere in Argon."""
+    return {
+        "nodes": len(fleet),
+        "workers": sum(plan.workers for plan in fleet),
+        "tasks": len(work),
+        "clients": work.clients,
+        "offered_per_s": offered_per_s(work),
+        "mean_service_s": sum(work.service_s) / len(work),
+        "seed": seed,
+        "rules": {name: summary.as_dict() for name, summary in summaries.items()},
+    }
+
+
+def show(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Mapping[str, Summary]) -> None:
+    """Prints the table."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    workers = sum(plan.workers for plan in fleet)
+    mean_ms = 1000 * sum(work.service_s) / len(work)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console.print(
+        f"{len(fleet):,} nodes, {workers:,} workers; {len(work):,} tasks of {mean_ms:.3g} ms on average, "
+        f"{offered_per_s(work):,.0f} a second, from {work.clients:,} clients; seed {seed}"
+    )
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for name in summaries:
+        table.add_column(name, justify="right")
+    for title, cell in rows(work).items():
+        table.add_row(title, *(cell(summary) for summary in summaries.values()))
+    console.print(table)
+
+
+def rows(work: Workload) -> dict[str, Cell]:
+    """The rows by title. What cannot happen in this workload has none."""
+    shown: dict[str, Cell] = {
+        "goodput, tasks a second": lambda s: f"{s.goodput_per_s:,.0f}",
+        "wait, mean ms": lambda s: _ms(s.wait, "mean"),
+        "wait, p50": lambda s: _ms(s.wait, "p50"),
+        "wait, p99": lambda s: _ms(s.wait, "p99"),
+        "wait, p99.9": lambda s: _ms(s.wait, "p999"),
+        "total, mean ms": lambda s: _ms(s.total, "mean"),
+        "total, p50": lambda s: _ms(s.total, "p50"),
+        "total, p99": lambda s: _ms(s.total, "p99"),
+        "total, p99.9": lambda s: _ms(s.total, "p999"),
+        "completed": lambda s: f"{s.completed:,}",
+        "rejected": lambda s: f"{s.rejected:,}",
+        "expired": lambda s: f"{s.expired:,}",
+        "utilisation": lambda s: f"{s.utilisation:.1%}",
+    }
+    if work.spike is not None:
+        shown["recovery after the burst, s"] = _recovery
+    if work.flood is not None:
+        shown["of the greedy client: completed"] = lambda s: f"{s.flood[0]:,}" if s.flood else "–"
+        shown["of the greedy client: last answer, s"] = lambda s: f"{s.flood[1]:.3g}" if s.flood else "–"
+    return shown
+
+
+def offered_per_s(work: Workload) -> float:
+    """The mean rate at which tasks come; all of them in a second, where they come at once."""
+    return len(work) / (work.at_s[-1] or 1.0)
+
+
+def _ms(of: Percentiles | None, name: str) -> str:
+    return "–" if of is None else f"{1000 * getattr(of, name):,.3g}"
+
+
+def _recovery(summary: Summary) -> str:
+    seconds = summary.recovery_s
+    if seconds is None:
+        return "–"
+    return "not within the run" if seconds == inf else f"{seconds:.3g}"

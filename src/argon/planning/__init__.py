@@ -1,0 +1,1 @@
+"""Capacity planning: the scheduling code in virtual time, without processes or connections."""

@@ -1,0 +1,189 @@
+"""The event loop of virtual time: production's cluster, nodes and clients, talking over a network without faults.
+
+In: a fleet, a workload, a router and a few circumstances. Out: the course of every task. It decides nothing itself:
+what is admitted, queued, assigned, given ahead and retried is decided by `ClusterState`, `NodeState` and `ClientState`.
+
+Each way takes the same time, so nothing overtakes. The cluster reads one message after the other, each for
+``cluster_s``: where more come than it can read, they wait before it, as at a real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from argon.errors import ArgonError
+from argon.planning.agenda import Agenda, Timer
+from argon.planning.callers import VirtualClient
+from argon.planning.fleet import Course, NodePlan, VirtualNode, node_name
+from argon.planning.rules import Oracle, make_router
+from argon.planning.workload import Workload
+from argon.protocol.handshake import Role
+from argon.protocol.messages import Message, Welcome
+from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.effects import ClusterEffect, Send
+from argon.scheduling.router import Router
+from argon.scheduling.task_options import TaskOptions
+from argon.settings import HEARTBEAT_S, QUEUE_LIMIT, ClusterSettings
+
+LATENCY_S: Final = 100e-6
+OVERHEAD_S: Final = 70e-6
+CLUSTER_S: Final = 2e-6
+_STALLED_S: Final = 1000.0
+
+
+class SimulationStalled(ArgonError):
+    """Tasks wait and nothing more is answered. That is a bug of Argon's scheduling: report it with the command line."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a cluster and its network are like.
+
+    Attributes:
+        latency_s: one way, between the cluster and anybody.
+        overhead_s: how long a task occupies its worker beyond its own run time.
+        cluster_s: how long the cluster takes for each message that it reads.
+        queue_limit: as of a real cluster.
+        timeout_s: of each task, None for none.
+        retries: of each task, None for ever.
+    """
+
+    latency_s: float = LATENCY_S
+    overhead_s: float = OVERHEAD_S
+    cluster_s: float = CLUSTER_S
+    queue_limit: int = QUEUE_LIMIT
+    timeout_s: float | None = None
+    retries: int | None = None
+
+
+class Simulation:
+    """One run, from a cluster at rest until every task is answered."""
+
+    def __init__(
+        self, fleet: Sequence[NodePlan], work: Workload, router: Router, circumstances: Circumstances, rng: Random
+    ) -> None:
+        self._work = work
+        self._circumstances = circumstances
+        self._agenda = Agenda()
+        self._course = Course(len(work))
+        self._router = router
+        self._state = ClusterState(ClusterSettings(queue_limit=circumstances.queue_limit), rng, router)
+        self._timer = Timer(self._agenda, self._state.next_deadline, self._ring)
+        self._read_until_s = 0.0
+        self._peers: dict[int, VirtualNode | VirtualClient] = {}
+        self._clients: list[VirtualClient] = []
+        self._options: dict[int, TaskOptions] = {}
+        slowest = min(min(plan.speed, plan.later_speed) for plan in fleet)
+        self._stalled_s = _STALLED_S + 2 * max(work.service_s) / slowest
+        for plan in fleet:
+            self._add_node(plan, rng)
+        for _ in range(work.clients):
+            self._add_client(rng)
+
+    def run(self) -> Course:
+        """Lets every task come, and goes on until each has its answer."""
+        total = len(self._work)
+        self._agenda.at(self._work.at_s[0], self._arrive, 0)
+        self._agenda.at(self._stalled_s, self._look_for_progress, 0)
+        self._agenda.run(lambda: self._course.answered < total)
+        return self._course
+
+    # ---- the beginning ------------------------------------------------------------------------------------------
+
+    def _add_node(self, plan: NodePlan, rng: Random) -> None:
+        peer = len(self._peers) + 1
+        node = VirtualNode(
+            peer,
+            plan,
+            self._work.service_s,
+            self._circumstances.overhead_s,
+            self._course,
+            self._agenda,
+            self._say_to_cluster,
+        )
+        self._peers[peer] = node
+        first = node.start(self._welcome(peer, Role.NODE), _came_at(rng))
+        self._perform(self._state.received(peer, first, 0.0))
+        if isinstance(self._router, Oracle):
+            self._agenda.at(plan.turns_at_s, self._router.turned, node_name(peer), plan.later_speed)
+
+    def _add_client(self, rng: Random) -> None:
+        peer = len(self._peers) + 1
+        client = VirtualClient(peer, self._course, self._agenda, Random(rng.random()), self._say_to_cluster)
+        self._peers[peer] = client
+        self._clients.append(client)
+        client.start(self._welcome(peer, Role.CLIENT), _came_at(rng))
+
+    def _welcome(self, peer: int, role: Role) -> Welcome:
+        (effect,) = self._state.connected(peer, role, 0.0)
+        assert isinstance(effect, Send)
+        assert isinstance(effect.message, Welcome)
+        return effect.message
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    def _arrive(self, task: int) -> None:
+        """A caller submits a task; the next one is planned."""
+        work = self._work
+        if task + 1 < len(work):
+            self._agenda.at(work.at_s[task + 1], self._arrive, task + 1)
+        key = task + 1 if isinstance(self._router, Oracle) else 0
+        priority = work.priority[task]
+        options = self._options.get(priority)
+        if options is None or key:
+            given = self._circumstances
+            options = TaskOptions(priority, given.timeout_s, given.retries, key=key)
+            self._options[priority] = options
+        self._clients[work.client[task]].submit(task, work.kind[task], options)
+
+    def _say_to_cluster(self, peer: int, messages: list[Message]) -> None:
+        """Messages travel, wait until the cluster has read what came before, and are read."""
+        begins_s = max(self._agenda.now + self._circumstances.latency_s, self._read_until_s)
+        self._read_until_s = begins_s + self._circumstances.cluster_s * len(messages)
+        self._agenda.at(self._read_until_s, self._cluster_hears, peer, messages)
+
+    def _cluster_hears(self, peer: int, messages: list[Message]) -> None:
+        self._perform(self._state.received(peer, messages, self._agenda.now))
+
+    def _ring(self) -> None:
+        self._perform(self._state.tick(self._agenda.now))
+
+    def _perform(self, effects: list[ClusterEffect]) -> None:
+        said: dict[int, list[Message]] = {}
+        for effect in effects:
+            if not isinstance(effect, Send):
+                raise AssertionError(f"without faults a cluster never does {effect}")
+            told = said.get(effect.peer)
+            if told is None:
+                said[effect.peer] = [effect.message]
+            else:
+                told.append(effect.message)
+        arrives_s = self._agenda.now + self._circumstances.latency_s
+        for peer, messages in said.items():
+            self._agenda.at(arrives_s, self._peers[peer].hears, messages)
+        self._timer.set()
+
+    def _look_for_progress(self, answered: int) -> None:
+        now = self._course.answered
+        arriving = self._agenda.now <= self._work.at_s[-1]
+        if now == answered and not arriving:
+            missing = len(self._work) - now
+            raise SimulationStalled(f"{missing:,} tasks wait, and none was answered for {self._stalled_s:g} s")
+        self._agenda.at(self._agenda.now + self._stalled_s, self._look_for_progress, now)
+
+
+def simulate(
+    rule: str, fleet: Sequence[NodePlan], work: Workload, circumstances: Circumstances, seed: int = 0
+) -> Course:
+    """Lives through a workload under one of the RULES; the same seed gives the same course."""
+    rng = Random(seed)
+    router = make_router(rule, fleet, work, Random(rng.random()))
+    return Simulation(fleet, work, router, circumstances, rng).run()
+
+
+def _came_at(rng: Random) -> float:
+    """When a peer came, before the first task: not all at once, since their heartbeats would come at once for ever."""
+    return -HEARTBEAT_S * rng.random()

@@ -1,0 +1,207 @@
+"""The routing rules that Argon's own is compared with.
+
+In: what a router is told. Out: the chosen node. All of them take the same part in everything else: a task stays in the
+cluster's queue until a node has a free worker, or room for a little work ahead; only among such nodes a rule chooses.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from bisect import bisect_right, insort
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final, TypeAlias
+
+from argon.planning.fleet import NodePlan, node_name
+from argon.planning.workload import Workload
+from argon.scheduling.load import ServiceTimes
+from argon.scheduling.member import Member
+from argon.scheduling.router import Router
+
+_TRIED_AHEAD: Final = 3
+"""Of the nodes without a free worker, how many are looked at for room ahead: as many as Argon's own rule looks at."""
+
+_Place: TypeAlias = tuple[float, int, Member]
+
+
+class ComparedRule(Router):
+    """A rule among nodes with room. They stand in two lines, in the order of ``rank``; ``pick`` says where to look."""
+
+    def __init__(self) -> None:
+        super().__init__(ServiceTimes())
+        self.numbers: dict[Member, int] = {}
+        self.idle: list[_Place] = []
+        self.loaded: list[_Place] = []
+        self.places: dict[Member, tuple[list[_Place], _Place]] = {}
+
+    @abstractmethod
+    def rank(self, member: Member) -> tuple[float, int]:
+        """Where a node stands in its line. No two nodes may have the same."""
+
+    @abstractmethod
+    def pick(self, line: Sequence[_Place]) -> int:
+        """Which place of a line is taken."""
+
+    def seconds(self, member: Member, kind: int, key: int) -> float | None:
+        """What a task is expected to take on a node, None if that is unknown."""
+        known = member.times.of(kind)
+        return self.fleet.of(kind) if known is None else known
+
+    def update(self, member: Member) -> None:
+        self.numbers.setdefault(member, len(self.numbers))
+        self._leave(member)
+        if member.free():
+            self._enter(self.idle, member)
+        elif member.workers and member.has_room_ahead(0.0):
+            self._enter(self.loaded, member)
+
+    def remove(self, member: Member) -> None:
+        self._leave(member)
+        self.numbers.pop(member, None)
+
+    def choose(self, kind: int, key: int) -> Member | None:
+        if self.idle:
+            return self.idle[self.pick(self.idle)][2]
+        first = self.pick(self.loaded) if self.loaded else 0
+        for further in range(min(_TRIED_AHEAD, len(self.loaded))):
+            member = self.loaded[(first + further) % len(self.loaded)][2]
+            seconds = self.seconds(member, kind, key)
+            if seconds is not None and member.has_room_ahead(seconds):
+                return member
+        return None
+
+    def _enter(self, line: list[_Place], member: Member) -> None:
+        place = (*self.rank(member), member)
+        insort(line, place)
+        self.places[member] = line, place
+
+    def _leave(self, member: Member) -> None:
+        standing = self.places.pop(member, None)
+        if standing is not None:
+            line, place = standing
+            del line[bisect_right(line, place) - 1]
+
+
+class RoundRobin(ComparedRule):
+    """One after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = -1
+
+    def rank(self, member: Member) -> tuple[float, int]:
+        return 0.0, self.numbers[member]
+
+    def pick(self, line: Sequence[_Place]) -> int:
+        place = bisect_right(line, self.last, key=lambda place: place[1]) % len(line)
+        self.last = line[place][1]
+        return place
+
+
+class AnyNode(ComparedRule):
+    """At random."""
+
+    def __init__(self, rng: Random) -> None:
+        super().__init__()
+        self.rng = rng
+
+    def rank(self, member: Member) -> tuple[float, int]:
+        return 0.0, self.numbers[member]
+
+    def pick(self, line: Sequence[_Place]) -> int:
+        return self.rng.randrange(len(line))
+
+
+class TwoChoices(AnyNode):
+    """Of two at random, the one with fewer tasks for each worker."""
+
+    def pick(self, line: Sequence[_Place]) -> int:
+        one, other = self.rng.randrange(len(line)), self.rng.randrange(len(line))
+        return one if _share(line[one][2]) <= _share(line[other][2]) else other
+
+
+class LeastLoaded(ComparedRule):
+    """The one with the fewest tasks for each worker; of equals, the one that has changed least recently."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+
+    def rank(self, member: Member) -> tuple[float, int]:
+        self.changes += 1
+        return _share(member), self.changes
+
+    def pick(self, line: Sequence[_Place]) -> int:
+        return 0
+
+
+class Original(ComparedRule):
+    """The rule of the first Argon: the least average run time, whatever its load; a new node's average is 0."""
+
+    def rank(self, member: Member) -> tuple[float, int]:
+        overall = member.times.overall
+        return overall.mean_s if overall else 0.0, self.numbers[member]
+
+    def pick(self, line: Sequence[_Place]) -> int:
+        return 0
+
+
+class Oracle(ComparedRule):
+    """Knows how long each task takes, and how fast each node is at present: takes the one that finishes it first.
+
+    It is no cleverer than that: like the others it lets no task wait while a worker is free. A task's ``key`` must be
+    its number + 1.
+    """
+
+    def __init__(self, service_s: array[float], speeds: Mapping[str, float]) -> None:
+        super().__init__()
+        self.service_s = service_s
+        self.speeds = dict(speeds)
+        self.changes = 0
+
+    def turned(self, name: str, speed: float) -> None:
+        """A node has changed its speed."""
+        self.speeds[name] = speed
+        for member in list(self.places):
+            if member.name == name:
+                self.update(member)
+
+    def rank(self, member: Member) -> tuple[float, int]:
+        self.changes += 1
+        return -self.speeds[member.name], self.changes
+
+    def pick(self, line: Sequence[_Place]) -> int:
+        return 0
+
+    def seconds(self, member: Member, kind: int, key: int) -> float | None:
+        return self.service_s[key - 1] / self.speeds[member.name]
+
+
+def _share(member: Member) -> float:
+    return len(member.tasks) / member.workers
+
+
+ARGON: Final = "argon"
+RULES: Final = ("round robin", "random", "two choices", "least loaded", "original", "oracle", ARGON)
+
+
+def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Random) -> Router:
+    """The router that follows a rule, for a fleet whose nodes are the peers from 1 on."""
+    match rule:
+        case "round robin":
+            return RoundRobin()
+        case "random":
+            return AnyNode(rng)
+        case "two choices":
+            return TwoChoices(rng)
+        case "least loaded":
+            return LeastLoaded()
+        case "original":
+            return Original()
+        case "oracle":
+            speeds = {node_name(peer): plan.speed_at(0.0) for peer, plan in enumerate(fleet, 1)}
+            return Oracle(work.service_s, speeds)
+        case "argon":
+            return Router(ServiceTimes())
+    raise ValueError(f"a rule is one of {', '.join(RULES)}, not {rule!r}")
