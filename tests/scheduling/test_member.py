@@ -138,7 +138,7 @@ def run(node: Member, fleet: ServiceTimes, run_s: float, kind: int = 7, count: i
 
 def test_slowness_is_what_tasks_take_here_by_what_they_take_in_the_fleet() -> None:
     fast, slow, fleet = member(), member(), ServiceTimes()
-    for _ in range(50):
+    for _ in range(200):
         run(fast, fleet, 0.02, count=8)
         run(slow, fleet, 0.2)
     assert exp(slow.slowness) == pytest.approx(8.0, rel=0.2), (

@@ -29,7 +29,7 @@ def fleet_of(*slowness: float, workers: int = 4) -> tuple[Membership, list[Membe
     members = [seasoned(Member(peer, f"node-{peer}", 1, workers)) for peer, _ in enumerate(slowness)]
     for member, slow in zip(members, slowness, strict=True):
         nodes.add(member)
-        member.slowness = slow
+        member.lately = slow
     return nodes, members
 
 
@@ -67,7 +67,7 @@ def test_counters_are_right_after_any_history() -> None:
                 nodes.drain(rng.choice(members))
             case 4 if members:
                 member = rng.choice(members)
-                member.slowness = rng.choice([0.0, 5.0])
+                member.lately = rng.choice([0.0, 5.0])
                 nodes.judge(member, 1.0)
         open_ = [member for member in nodes.all() if not member.draining]
         assert nodes.workers == sum(min(1, m.workers) if m.grey else m.workers for m in open_)
@@ -97,11 +97,11 @@ def test_node_on_probation_is_trusted_again_only_when_it_has_come_close_to_the_f
     nodes, (slow, _) = fleet_of(log(GREY_RATIO) + 1.0, 0.0)
     nodes.judge(slow, 0.0)
     nodes.rested(REST_S)
-    slow.slowness = log(TRUSTED_RATIO) + 0.01
+    slow.lately = log(TRUSTED_RATIO) + 0.01
     nodes.judge(slow, 2.0)
     assert slow.grey, "half-way is not enough"
     nodes.rested(2.0 + REST_S)
-    slow.slowness = log(TRUSTED_RATIO) - 0.01
+    slow.lately = log(TRUSTED_RATIO) - 0.01
     nodes.judge(slow, 4.0)
     assert not slow.grey
     assert (nodes.workers, slow.free()) == (8, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from random import Random
 
 from argon.scheduling.load import Average, ServiceTimes
@@ -114,6 +115,37 @@ def test_round_trip_counts_as_well() -> None:
         fleet.knows(member, 0.001)
     far.round_trip, near.round_trip = Average(0.1, 0.0), Average(0.0001, 0.0)
     assert fleet.chosen(1) == [2]
+
+
+def slow_beside_fast(run_s: float, times_slower: float) -> Fleet:
+    """A node of eight workers, all busy, and a free one that is so much slower."""
+    fleet = Fleet(8, 8)
+    fast, slow = fleet.members
+    fleet.knows(fast, run_s)
+    assert fleet.chosen(8) == [1, 2, 1, 2, 1, 2, 1, 2]
+    for member in fleet.members:
+        for task in list(member.tasks.values()):
+            fleet.end(member, task)
+    slow.slowness = log(times_slower)
+    slow.times.add(KIND, runs_of(run_s * times_slower), 0.0)
+    for member in fleet.members:
+        fleet.router.update(member)
+    assert fleet.chosen(8) == [1] * 8
+    return fleet
+
+
+def test_task_waits_a_moment_for_a_fast_node_where_a_slow_one_would_take_much_longer() -> None:
+    fleet = slow_beside_fast(run_s=0.02, times_slower=4.0)
+    chosen = fleet.chosen(8)
+    assert chosen == [1, 1, 1, 1, 2, 2, 2, 2], "no longer than ten milliseconds: four tasks of 20 ms for eight workers"
+
+
+def test_task_does_not_wait_for_a_node_that_is_hardly_faster() -> None:
+    assert slow_beside_fast(run_s=0.02, times_slower=1.4).chosen(4) == [2] * 4
+
+
+def test_task_does_not_wait_behind_long_ones_for_a_fast_node() -> None:
+    assert slow_beside_fast(run_s=0.2, times_slower=4.0).chosen(4) == [2] * 4
 
 
 def test_busy_nodes_are_sent_ahead_what_is_short_the_least_loaded_first() -> None:

@@ -25,7 +25,8 @@ GREY_RATIO: Final = 6.0
 TRUSTED_RATIO: Final = 3.0
 REST_S: Final = 1.0
 _GREY_FROM: Final = 5
-_SLOWNESS_KEPT: Final = 0.9
+_SLOWNESS_KEPT: Final = 0.97
+_LATELY_KEPT: Final = 0.9
 _TRIFLE_S: Final = 0.001  # less is mostly noise, and no reason to call a node slow
 _UNKNOWN_WORK_S: Final = 1.0
 _NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
@@ -41,7 +42,8 @@ class Member:
 
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
     a task back until it ends one. A grey one has no room until ``rests_until``, 0 when it does not rest. ``slowness``
-    is the logarithm of what tasks take here by what they take in the fleet.
+    is the logarithm of what tasks take here by what they take in the fleet, over some fifty of them; ``lately`` is the
+    same over some fifteen.
     """
 
     __slots__ = (
@@ -54,6 +56,7 @@ class Member:
         "grey",
         "rests_until",
         "slowness",
+        "lately",
         "_compared",
         "work_s",
         "tasks",
@@ -74,6 +77,7 @@ class Member:
         self.grey = False
         self.rests_until = 0.0
         self.slowness = 0.0
+        self.lately = 0.0
         self._compared = 0
         self.work_s = 0.0
         self.tasks: dict[int, Task] = {}
@@ -93,15 +97,20 @@ class Member:
         """How many more tasks would find a worker at once."""
         return 0 if self.rests_until else max(0, self.capacity() - len(self.tasks))
 
-    def has_room_ahead(self, seconds: float) -> bool:
-        """Whether one more task of ``seconds`` may be sent although no worker is free."""
+    def has_room_ahead(self, seconds: float, wait_s: float = WORK_AHEAD_S) -> bool:
+        """Whether one more task of ``seconds`` may be sent although no worker is free, to wait no longer than that."""
         workers, tasks = self.workers, len(self.tasks)
         if self.draining or self.held_up or self.grey or tasks >= AHEAD_MAX_PER_WORKER * workers:
             return False
         if seconds > AHEAD_S or self.work_s > AHEAD_S * workers:
             return False
         ahead = tasks - workers
-        return ahead < 1 or self.work_s * ahead / tasks + seconds <= WORK_AHEAD_S * workers
+        return ahead < 1 or self.work_s * ahead / tasks + seconds <= wait_s * workers
+
+    def wait_s(self) -> float:
+        """How long one more task is expected to wait here for a worker, with workers that end one after the other."""
+        ahead = len(self.tasks) - self.workers
+        return 0.0 if ahead < 0 else (ahead + 1) * self.work_s / (len(self.tasks) * self.workers)
 
     def known_s(self, kind: int, fleet: ServiceTimes) -> float | None:
         """The expected seconds of one more task of this kind here, or None if none was ever measured anywhere."""
@@ -160,12 +169,12 @@ class Member:
 
         A slow node runs few, so they count for little there.
         """
-        ratio = exp(runs.logs / runs.count) + _TRIFLE_S
-        kept: float = _SLOWNESS_KEPT**runs.count
-        self.slowness += (1.0 - kept) * (log(ratio / (exp(usual_log) + _TRIFLE_S)) - self.slowness)
+        ratio = log((exp(runs.logs / runs.count) + _TRIFLE_S) / (exp(usual_log) + _TRIFLE_S))
+        self.slowness += (1.0 - float(_SLOWNESS_KEPT**runs.count)) * (ratio - self.slowness)
+        self.lately += (1.0 - float(_LATELY_KEPT**runs.count)) * (ratio - self.lately)
         self._compared += runs.count
 
     def is_slow(self) -> bool:
         """Whether it deserves no more trust than a try at a time: whoever is grey must come closer to the fleet."""
         limit = TRUSTED_RATIO if self.grey else GREY_RATIO
-        return self._compared >= _GREY_FROM and self.slowness > log(limit)
+        return self._compared >= _GREY_FROM and self.lately > log(limit)

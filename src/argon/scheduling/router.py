@@ -14,15 +14,18 @@ ahead to the node of its key although another has a free worker.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from math import exp, log2
+from math import exp, log, log2
 from typing import Final, TypeAlias
 
 from mypy_extensions import mypyc_attr
 
 from argon.scheduling.load import ServiceTimes
-from argon.scheduling.member import Member
+from argon.scheduling.member import WORK_AHEAD_S, Member
 
 _KEYS_MAX: Final = 4096
+_SLOW: Final = log(1.5)
+WAIT_FOR_FASTER_S: Final = 0.01
+WORTH_WAITING: Final = 1.5
 _Entry: TypeAlias = tuple[int, float, int, Member]
 
 
@@ -70,7 +73,13 @@ class Router:
         kept = self._keys.get(key) if key else None
         if kept is not None and self._fits(kept, kind):
             return kept
-        best = self._best_free(kind) or self._best_ahead(kind)
+        best = self._best_free(kind)
+        if best is None:
+            best = self._best_ahead(kind)
+        elif best.slowness > _SLOW:
+            faster = self._best_ahead(kind, WAIT_FOR_FASTER_S)
+            if faster is not None and WORTH_WAITING * self._done_s(faster, kind) < self._done_s(best, kind):
+                best = faster
         if key and best is not None and key not in self._keys:
             if len(self._keys) >= _KEYS_MAX:
                 del self._keys[next(iter(self._keys))]
@@ -83,15 +92,20 @@ class Router:
         if member.free():
             member.place = (_octave(exp(member.slowness)), len(member.tasks) / member.workers, self._sequence, member)
             insort(self._free, member.place)
-        elif member.workers and member.has_room_ahead(0.0):
+        elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S):
             member.place = (0, member.work_s / member.workers, self._sequence, member)
             insort(self._ahead, member.place)
 
-    def _fits(self, member: Member, kind: int) -> bool:
+    def _fits(self, member: Member, kind: int, wait_s: float = WORK_AHEAD_S) -> bool:
         if member.free():
             return True
         seconds = member.known_s(kind, self.fleet)
-        return seconds is not None and member.has_room_ahead(seconds)
+        return seconds is not None and member.has_room_ahead(seconds, wait_s)
+
+    def _done_s(self, member: Member, kind: int) -> float:
+        """When one more task of this kind is expected to be done there."""
+        trip = member.round_trip.mean_s if member.round_trip else 0.0
+        return member.wait_s() + member.expected_s(kind, self.fleet) + trip
 
     def _best_free(self, kind: int) -> Member | None:
         line = self._free
@@ -106,9 +120,9 @@ class Router:
                 best, best_rank = member, rank
         return best
 
-    def _best_ahead(self, kind: int) -> Member | None:
+    def _best_ahead(self, kind: int, wait_s: float = WORK_AHEAD_S) -> Member | None:
         for *_, member in self._ahead[:3]:
-            if self._fits(member, kind):
+            if self._fits(member, kind, wait_s):
                 return member
         return None
 
