@@ -31,6 +31,7 @@ def as_dict(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Map
         "clients": work.clients,
         "offered_per_s": offered_per_s(work),
         "mean_service_s": sum(work.service_s) / len(work),
+        "burst": work.spike,
         "seed": seed,
         "rules": {name: summary.as_dict() for name, summary in summaries.items()},
     }

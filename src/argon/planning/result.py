@@ -19,6 +19,7 @@ from argon.protocol.messages import Status
 from argon.settings import Priority
 
 KINDS_SHOWN: Final = 8
+_INSTANT_S: Final = 1e-9
 SLICES_PER_BURST: Final = 50
 """Recovery is looked for in slices of time, so many to a burst."""
 
@@ -73,7 +74,7 @@ def summarise(fleet: Sequence[NodePlan], work: Workload, course: Course) -> Summ
         counts[Status(course.status[task])] += 1
     done = [task for task in watched if course.status[task] == Status.COMPLETED]
     every = sum(status == Status.COMPLETED for status in course.status)
-    lasted_s = max(course.ended_s) - work.at_s[0]
+    lasted_s = max(max(course.ended_s) - work.at_s[0], _INSTANT_S)
     workers = sum(plan.workers for plan in fleet)
     return Summary(
         tasks=len(watched),
