@@ -21,6 +21,8 @@ from argon.cli.simulate_input import (
     DEFAULT_WORKERS,
 )
 from argon.cli.status import JsonOption
+from argon.planning.node_plan import MAX_NODES
+from argon.planning.workload import MAX_CLIENTS, MAX_TASKS
 from argon.settings import MAX_WORKERS, QUEUE_LIMIT
 
 EXAMPLE = """\b
@@ -30,8 +32,6 @@ Examples:
   argon simulate --burst 3 --burst-s 1 --timeout-ms 500 --tasks 100000 --json
   argon simulate --trace yesterday.csv --nodes 4 --workers 16
 """
-
-MOST_TASKS, MOST_CLIENTS, MOST_NODES = 10_000_000, 10_000, 100_000
 
 NodeOption = Annotated[
     list[str] | None,
@@ -47,7 +47,7 @@ NodesOption = Annotated[
     typer.Option(
         "--nodes",
         metavar="N",
-        parser=whole_number("--nodes", 1, MOST_NODES),
+        parser=whole_number("--nodes", 1, MAX_NODES),
         help=f"How many equal nodes there are, {DEFAULT_NODES} by default.",
     ),
 ]
@@ -74,7 +74,7 @@ TasksOption = Annotated[
     typer.Option(
         "--tasks",
         metavar="N",
-        parser=whole_number("--tasks", 1, MOST_TASKS),
+        parser=whole_number("--tasks", 1, MAX_TASKS),
         help=f"How many tasks come, {DEFAULT_TASKS:,} by default.",
     ),
 ]
@@ -133,14 +133,14 @@ ServiceMsOption = Annotated[
 ]
 ClientsOption = Annotated[
     int | None,
-    typer.Option("--clients", metavar="N", parser=whole_number("--clients", 1, MOST_CLIENTS), help="How many clients."),
+    typer.Option("--clients", metavar="N", parser=whole_number("--clients", 1, MAX_CLIENTS), help="How many clients."),
 ]
 GreedyOption = Annotated[
     int | None,
     typer.Option(
         "--greedy",
         metavar="TASKS",
-        parser=whole_number("--greedy", 1, MOST_TASKS),
+        parser=whole_number("--greedy", 1, MAX_TASKS),
         help="One more client hands over so many tasks at once at the start.",
     ),
 ]
@@ -153,7 +153,7 @@ QueueLimitOption = Annotated[
     typer.Option(
         "--queue-limit",
         metavar="N",
-        parser=whole_number("--queue-limit", 0),
+        parser=whole_number("--queue-limit", 1, 10_000_000),
         help=f"As of `argon cluster`, {QUEUE_LIMIT} by default.",
     ),
 ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from argon.cli.arguments import bad_value, parse_priority
 
 if TYPE_CHECKING:
-    from argon.planning.fleet import NodePlan
+    from argon.planning.node_plan import NodePlan
     from argon.planning.workload import Workload
     from argon.settings import Priority
 
@@ -51,7 +51,7 @@ def chosen_rules(rule: str | None, compare: bool) -> Sequence[str]:
 
 def given_fleet(node: Sequence[str] | None, nodes: int | None, workers: int | None) -> list[NodePlan]:
     """The nodes that were described one by one, or that are all equal."""
-    from argon.planning.fleet import MAX_NODES, NodePlan, parse_nodes
+    from argon.planning.node_plan import MAX_NODES, NodePlan, parse_nodes
 
     fleet = [plan for text in node or () for plan in parse_nodes(text)]
     if len(fleet) > MAX_NODES:
@@ -74,7 +74,7 @@ def workload(asked: Demand, trace: Path | None, fleet: Sequence[NodePlan], overh
     """The tasks of the trace, or random ones at a rate that is given or follows from the load."""
     from random import Random
 
-    from argon.planning.fleet import capacity_per_s
+    from argon.planning.node_plan import capacity_per_s
     from argon.planning.service import parse_service
     from argon.planning.trace import read_trace
     from argon.planning.workload import Burst, Mix, random_workload, traced_workload

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from argon.planning.fleet import NodePlan
+    from argon.planning.node_plan import NodePlan
     from argon.planning.result import Percentiles, Summary
     from argon.planning.workload import Workload
 
@@ -30,6 +31,7 @@ def as_dict(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Map
         "clients": work.clients,
         "offered_per_s": offered_per_s(work),
         "mean_service_s": sum(work.service_s) / len(work),
+        "burst": work.spike,
         "seed": seed,
         "rules": {name: summary.as_dict() for name, summary in summaries.items()},
     }
@@ -40,26 +42,30 @@ def show(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Mappin
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     workers = sum(plan.workers for plan in fleet)
     mean_ms = 1000 * sum(work.service_s) / len(work)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(
         f"{len(fleet):,} nodes, {workers:,} workers; {len(work):,} tasks of {mean_ms:.3g} ms on average, "
-        f"{offered_per_s(work):,.0f} a second, from {work.clients:,} clients; seed {seed}"
+        f"{offered_per_s(work):,.0f} a second; clients: {work.clients:,}; seed: {seed}"
     )
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
     for name in summaries:
         table.add_column(name, justify="right")
-    for title, cell in rows(work).items():
-        table.add_row(title, *(cell(summary) for summary in summaries.values()))
+    for title, cell in rows(
+        work, list(dict.fromkeys(name for summary in summaries.values() for name in summary.groups))
+    ).items():
+        table.add_row(Text(title), *(cell(summary) for summary in summaries.values()))
     console.print(table)
 
 
-def rows(work: Workload) -> dict[str, Cell]:
+def rows(work: Workload, groups: Sequence[str]) -> dict[str, Cell]:
     """The rows by title. What cannot happen in this workload has none."""
     shown: dict[str, Cell] = {
+        "lasted, s": lambda s: f"{s.lasted_s:,.3g}",
         "goodput, tasks a second": lambda s: f"{s.goodput_per_s:,.0f}",
         "wait, mean ms": lambda s: _ms(s.wait, "mean"),
         "wait, p50": lambda s: _ms(s.wait, "p50"),
@@ -74,6 +80,9 @@ def rows(work: Workload) -> dict[str, Cell]:
         "expired": lambda s: f"{s.expired:,}",
         "utilisation": lambda s: f"{s.utilisation:.1%}",
     }
+    for name in groups:
+        shown[f"total of {name}, p50"] = partial(_group_ms, name, "p50")
+        shown[f"total of {name}, p99"] = partial(_group_ms, name, "p99")
     if work.spike is not None:
         shown["recovery after the burst, s"] = _recovery
     if work.flood is not None:
@@ -89,6 +98,10 @@ def offered_per_s(work: Workload) -> float:
 
 def _ms(of: Percentiles | None, name: str) -> str:
     return "–" if of is None else f"{1000 * getattr(of, name):,.3g}"
+
+
+def _group_ms(group: str, name: str, summary: Summary) -> str:
+    return _ms(summary.groups.get(group), name)
 
 
 def _recovery(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from argon.planning.agenda import Agenda, Timer
-from argon.planning.fleet import Course
+from argon.planning.course import Course
 from argon.protocol.messages import Message, Welcome
 from argon.scheduling.client_state import ClientState
 from argon.scheduling.effects import ClientEffect, Send, Settle

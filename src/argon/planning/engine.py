@@ -17,7 +17,9 @@ from typing import Final
 from argon.errors import ArgonError
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.callers import VirtualClient
-from argon.planning.fleet import Course, NodePlan, VirtualNode, node_name
+from argon.planning.course import Course
+from argon.planning.fleet import VirtualNode, node_name
+from argon.planning.node_plan import NodePlan
 from argon.planning.rules import Oracle, make_router
 from argon.planning.workload import Workload
 from argon.protocol.handshake import Role

@@ -7,109 +7,29 @@ unpacking and answering. Nothing here fails: only a task that overruns its deadl
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from math import inf
+from collections.abc import Callable
 from typing import Final
 
 from argon.planning.agenda import Agenda, Timer
+from argon.planning.course import Course
+from argon.planning.node_plan import NodePlan
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.effects import Give, Kill, NodeEffect, Recall, Send, Spawn
 from argon.scheduling.node_state import NodeState
 from argon.scheduling.workers import WorkerEnd
-from argon.settings import MAX_WORKERS, NodeSettings
+from argon.settings import NodeSettings
 
-MAX_NODES: Final = 100_000
 WORKER_START_S: Final = 0.1
 """How long a worker takes from its start until it is ready, where another was killed."""
 
-_SPEED_MIN, _SPEED_MAX = 1e-3, 1e3
 _SIGTERM: Final = 15
-_NODE_TEXT: Final = re.compile(
-    r"(?:(?P<count>\d{1,6})x)?(?P<workers>\d{1,4})(?:@(?P<speed>[\d.]{1,12})(?::(?P<later>[\d.]{1,12})@(?P<at>[\d.]{1,12}))?)?"
-)
-
-
-@dataclass(frozen=True)
-class NodePlan:
-    """One node: its workers, how fast they are, and from when on they are otherwise."""
-
-    workers: int
-    speed: float = 1.0
-    later_speed: float = 1.0
-    turns_at_s: float = inf
-
-    def speed_at(self, moment: float) -> float:
-        """How many seconds of service time a worker does in one second."""
-        return self.speed if moment < self.turns_at_s else self.later_speed
-
-
-def capacity_per_s(fleet: Sequence[NodePlan], mean_s: float, overhead_s: float) -> float:
-    """How many tasks of this mean service time a fleet can finish in a second, as long as no node turns."""
-    return sum(plan.workers / (mean_s / plan.speed + overhead_s) for plan in fleet)
-
-
-def parse_nodes(text: str) -> list[NodePlan]:
-    """Reads ``[COUNTx]WORKERS[@SPEED[:LATER@SECONDS]]``.
-
-    >>> parse_nodes("2x8@0.5") == [NodePlan(8, 0.5), NodePlan(8, 0.5)]
-    True
-    """
-    found = _NODE_TEXT.fullmatch(text)
-    if found is None:
-        raise ValueError(
-            "want [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]], such as 8, 100x8@0.5, or 8@1:0.1@30 for a node that is ten "
-            f"times slower from second 30 on; got {text!r}"
-        )
-    count, workers = int(found["count"] or 1), int(found["workers"])
-    if not 1 <= count <= MAX_NODES or not 1 <= workers <= MAX_WORKERS:
-        raise ValueError(f"there are 1 to {MAX_NODES:,} nodes of 1 to {MAX_WORKERS:,} workers, not {text!r}")
-    plan = NodePlan(workers, _speed(found["speed"], text))
-    if found["at"]:
-        plan = replace(plan, later_speed=_speed(found["later"], text), turns_at_s=_number(found["at"], text))
-    return [plan] * count
 
 
 def node_name(peer: int) -> str:
     """What the node behind this peer calls itself."""
     return f"node-{peer}"
-
-
-def _speed(text: str | None, whole: str) -> float:
-    speed = 1.0 if text is None else _number(text, whole)
-    if not _SPEED_MIN <= speed <= _SPEED_MAX:
-        raise ValueError(f"a speed is a number from {_SPEED_MIN:g} to {_SPEED_MAX:g}, not {text} in {whole!r}")
-    return speed
-
-
-def _number(text: str, whole: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} in {whole!r} is no number") from None
-
-
-class Course:
-    """What happens to each task of a workload: when a worker began it, when its caller was answered, and how.
-
-    ``busy_s`` is the time of all workers together.
-    """
-
-    def __init__(self, tasks: int) -> None:
-        self.began_s = array("d", [inf]) * tasks
-        self.ended_s = array("d", [inf]) * tasks
-        self.status = array("b", [-1]) * tasks
-        self.answered = 0
-        self.busy_s = 0.0
-
-    def answer(self, task: int, status: int, now: float) -> None:
-        """The caller has its answer."""
-        self.ended_s[task] = now
-        self.status[task] = status
-        self.answered += 1
 
 
 class _VirtualWorker:
@@ -229,8 +149,9 @@ class VirtualNode:
     def _die(self, number: int) -> None:
         worker = self._workers.pop(number, None)
         if worker is not None:
-            self._course.busy_s += self._agenda.now - worker.began_s
-            worker.running = None
+            if worker.running is not None:
+                self._course.busy_s += self._agenda.now - worker.began_s
+                worker.running = None
             end = WorkerEnd(number, _SIGTERM, 0, False, "it was killed", [], worker.entered)
             self._perform(self.state.worker_ended(end, [], self._agenda.now))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from argon.planning.fleet import NodePlan
+from argon.planning.node_plan import NodePlan
 
 
 def measured_fleet(numbers: Mapping[str, Any]) -> tuple[list[NodePlan], float]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from argon.errors import ArgonError
-from argon.planning.fleet import Course
+from argon.planning.course import Course
 from argon.planning.result import mean_waits
 from argon.planning.workload import Workload
 from argon.protocol.messages import Status

@@ -11,10 +11,15 @@ from dataclasses import asdict, dataclass
 from math import ceil, inf
 from typing import Any, Final
 
-from argon.planning.fleet import Course, NodePlan
+from argon.planning.course import Course
+from argon.planning.node_plan import NodePlan
+from argon.planning.service import FIRST_KIND
 from argon.planning.workload import Workload
 from argon.protocol.messages import Status
+from argon.settings import Priority
 
+KINDS_SHOWN: Final = 8
+_INSTANT_S: Final = 1e-9
 SLICES_PER_BURST: Final = 50
 """Recovery is looked for in slices of time, so many to a burst."""
 
@@ -39,6 +44,7 @@ class Summary:
         wait: from submission until a worker begins; total: until its caller has the answer.
         utilisation: the share of that time for which the workers were occupied.
         recovery_s: from the end of the burst until waits are what they were before it; infinity if never.
+        groups: the total of the tasks of each priority and of each kind, where there are several.
         flood: how many tasks of the greedy client completed, and in how many seconds from its submission.
     """
 
@@ -53,6 +59,7 @@ class Summary:
     utilisation: float
     recovery_s: float | None
     flood: tuple[int, float] | None
+    groups: dict[str, Percentiles]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it, which knows no infinity."""
@@ -67,7 +74,7 @@ def summarise(fleet: Sequence[NodePlan], work: Workload, course: Course) -> Summ
         counts[Status(course.status[task])] += 1
     done = [task for task in watched if course.status[task] == Status.COMPLETED]
     every = sum(status == Status.COMPLETED for status in course.status)
-    lasted_s = max(course.ended_s) - work.at_s[0]
+    lasted_s = max(max(course.ended_s) - work.at_s[0], _INSTANT_S)
     workers = sum(plan.workers for plan in fleet)
     return Summary(
         tasks=len(watched),
@@ -81,6 +88,7 @@ def summarise(fleet: Sequence[NodePlan], work: Workload, course: Course) -> Summ
         utilisation=course.busy_s / (workers * lasted_s),
         recovery_s=recovery(work, course),
         flood=_flood(work, course),
+        groups=_groups(work, course, done),
     )
 
 
@@ -122,6 +130,21 @@ def mean_waits(work: Workload, course: Course, begin_s: float, end_s: float, sli
             counts[number] += 1
             sums[number] += course.began_s[task] - work.at_s[task]
     return [total / count if count else 0.0 for total, count in zip(sums, counts, strict=True)]
+
+
+def _groups(work: Workload, course: Course, done: Sequence[int]) -> dict[str, Percentiles]:
+    totals: dict[str, list[float]] = {}
+    priorities, kinds = sorted(set(work.priority)), range(FIRST_KIND, FIRST_KIND + len(work.kinds))
+    for column, values, names in (
+        (work.priority, priorities, [f"priority {Priority(priority).name}" for priority in priorities]),
+        (work.kind, kinds[:KINDS_SHOWN], [f"kind {name}" for name in work.kinds]),
+    ):
+        if len(values) > 1:
+            group = {value: totals.setdefault(name, []) for value, name in zip(values, names, strict=False)}
+            for task in done:
+                if column[task] in group:
+                    group[column[task]].append(course.ended_s[task] - work.at_s[task])
+    return {name: found for name, seconds in totals.items() if (found := percentiles(seconds))}
 
 
 def _flood(work: Workload, course: Course) -> tuple[int, float] | None:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final, TypeAlias
 
-from argon.planning.fleet import NodePlan, node_name
+from argon.planning.fleet import node_name
+from argon.planning.node_plan import NodePlan
 from argon.planning.workload import Workload
 from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import Member

@@ -20,9 +20,11 @@ class ServiceTime(ABC):
 
     Attributes:
         mean_s: its mean.
+        kinds: the names of the kinds of tasks that it makes, from FIRST_KIND on.
     """
 
     mean_s: float
+    kinds: tuple[str, ...] = ("",)
 
     @abstractmethod
     def sample(self, rng: Random) -> tuple[float, int]:
@@ -78,6 +80,8 @@ class Pareto(ServiceTime):
 
 class Bimodal(ServiceTime):
     """Two kinds of tasks: short ones, and a share of long ones."""
+
+    kinds = ("short", "long")
 
     def __init__(self, short_s: float, long_s: float, long_share: float) -> None:
         if not 0 <= long_share <= 1:

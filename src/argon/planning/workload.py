@@ -33,6 +33,7 @@ class Burst:
 class Workload:
     """Tasks by number, in the order in which they come. ``service_s`` is on a worker of speed 1.
 
+    ``kinds`` are the names of the kinds, from FIRST_KIND on;
     ``flood`` is the client that hands over its tasks all at once, or None; ``spike`` is when the burst began and ended.
     """
 
@@ -44,6 +45,7 @@ class Workload:
     priority: array[int] = field(default_factory=lambda: array("b"))
     flood: int | None = None
     spike: tuple[float, float] | None = None
+    kinds: Sequence[str] = ("",)
 
     def __len__(self) -> int:
         return len(self.at_s)
@@ -81,7 +83,7 @@ class Mix:
 
 def random_workload(tasks: int, rate_per_s: float, mix: Mix, rng: Random, burst: Burst | None = None) -> Workload:
     """Tasks that come independently of each other (a Poisson process), in calm, or in calm, burst and calm."""
-    work = Workload(clients=mix.clients + (mix.flood > 0))
+    work = Workload(clients=mix.clients + (mix.flood > 0), kinds=mix.service.kinds)
     levels = [priority for priority, _ in mix.priorities]
     weights = [weight for _, weight in mix.priorities]
 
@@ -146,7 +148,7 @@ def traced_workload(arrivals: Iterable[Arrival]) -> Workload:
         client = clients.setdefault(one.client, len(clients))
         kind = kinds.setdefault(one.kind, FIRST_KIND + len(kinds))
         work.add(one.at_s - ordered[0].at_s, one.service_s, kind, client, one.priority)
-    work.clients = len(clients)
+    work.clients, work.kinds = len(clients), list(kinds)
     if work.clients > MAX_CLIENTS:
         raise ValueError(f"the trace has {work.clients:,} clients, more than {MAX_CLIENTS:,}")
     return work
