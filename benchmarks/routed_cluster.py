@@ -12,7 +12,6 @@ from importlib import import_module
 from random import Random
 
 from argon import Cluster
-from argon.scheduling.load import ServiceTimes
 from argon.scheduling.router import Router
 
 OWN = "argon"
@@ -21,7 +20,7 @@ RULES_MODULE = "argon.planning.rules"
 
 def rules() -> dict[str, Callable[[], Router]]:
     """What makes a router of each rule that there is."""
-    own: dict[str, Callable[[], Router]] = {OWN: lambda: Router(ServiceTimes())}
+    own: dict[str, Callable[[], Router]] = {OWN: Router}
     try:
         module = import_module(RULES_MODULE)
     except ModuleNotFoundError:

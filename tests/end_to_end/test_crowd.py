@@ -31,7 +31,7 @@ IMPATIENT = f"""
 import argon
 from argon.roles import cluster as module
 module.OUT_BUFFERS_BYTES, module._LOOK_S = {FOR_ALL_BYTES}, 0.05
-cluster = argon.Cluster(port=0, heartbeat=0.3, dead_after=1.5)
+cluster = argon.Cluster(port=0, heartbeat=0.3, dead_after=1.5, queue_target_ms="off")
 cluster.start(lambda: print(cluster.address, flush=True))
 """
 EACH = 100

@@ -33,7 +33,7 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
 
 @pytest.fixture(scope="module")
 def cluster(lasting: Network) -> RunningCommand:
-    return lasting.cluster()
+    return lasting.cluster("--queue-target-ms", "off")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 from argon.planning.fleet import node_name
 from argon.planning.node_plan import NodePlan
 from argon.planning.workload import Workload
-from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import Member
 from argon.scheduling.router import Router
 
@@ -30,7 +29,7 @@ class ComparedRule(Router):
     """A rule among nodes with room. They stand in two lines, in the order of ``rank``; ``pick`` says where to look."""
 
     def __init__(self) -> None:
-        super().__init__(ServiceTimes())
+        super().__init__()
         self.numbers: dict[Member, int] = {}
         self.idle: list[_Place] = []
         self.loaded: list[_Place] = []
@@ -204,5 +203,5 @@ def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Rando
             speeds = {node_name(peer): plan.speed_at(0.0) for peer, plan in enumerate(fleet, 1)}
             return Oracle(work.service_s, speeds)
         case "argon":
-            return Router(ServiceTimes())
+            return Router()
     raise ValueError(f"a rule is one of {', '.join(RULES)}, not {rule!r}")

@@ -45,7 +45,6 @@ from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer,
 from argon.scheduling.invariants import check_cluster
 from argon.scheduling.ledger import Ledger
 from argon.scheduling.liveness import Liveness
-from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import Member, is_node_name
 from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
@@ -79,7 +78,7 @@ class ClusterState:
         self._newcomers: set[Peer] = set()
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
-        self._router = router or Router(ServiceTimes())
+        self._router = router or Router()
         self._fleet = self._router.fleet
         self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
         self._ledger = Ledger()

@@ -3,8 +3,10 @@
 In: how long a task of some kind ran on some node. Out: how long the next one is expected to run there. It must never
 choose: that is the router's. A kind is a number that stands for the task's function.
 
-Each average is exponential and decays with time as well as with count: a sample's weight is ``0.1 + 0.9·gap ÷ (gap +
-30 s)``, so that after a quiet half minute the newest sample counts for more than half; the first ten count alike.
+Each average is exponential and decays with time as well as with count: after a quiet half minute the newest sample
+counts for half and more. Of a node's times it counts for a tenth at least, since a node may change; of the fleet's for
+a fiftieth, since waits are added up from them, and ten samples of what varies much would be chance. The first ones
+count alike.
 
 Of each kind two numbers are kept. Work is added up by the *mean*. Whether one task will be done in time is asked of the
 *typical* time, the geometric mean: where most are short and a few very long, as they are (Harchol-Balter and Downey
@@ -20,7 +22,8 @@ from argon.record import Record
 
 _KINDS_MAX: Final = 1024
 _HALF_GAP_S: Final = 30.0
-_OVERALL_KEPT: Final = 0.98  # of kinds that take turns, ten samples would be chance
+NODE_KEPT: Final = 0.9
+FLEET_KEPT: Final = 0.98
 _LEAST_S: Final = 1e-6
 _BELIEVED_FROM: Final = 5
 TRIED_EVERY_S: Final = 5.0
@@ -74,7 +77,7 @@ class KindTime(Record):
         self.count = runs.count
         self.tried_at = at
 
-    def add(self, runs: Runs, now: float, kept_each: float = 0.9) -> None:
+    def add(self, runs: Runs, now: float, kept_each: float) -> None:
         """Adds samples taken at ``now``."""
         kept: float = kept_each**runs.count
         kept = min(kept, self.count / (self.count + runs.count)) * _HALF_GAP_S / (now - self.at + _HALF_GAP_S)
@@ -90,19 +93,24 @@ class KindTime(Record):
 
 class ServiceTimes:
     """How long tasks run, by kind, for one node or for the whole fleet. Bounded: the kind unused for longest is
-    forgotten."""
+    forgotten.
 
-    __slots__ = ("_kinds", "overall")
+    Args:
+        kept_each: how much of what was known is kept with each sample.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_kinds", "_kept_each", "overall")
+
+    def __init__(self, kept_each: float = NODE_KEPT) -> None:
         self._kinds: dict[int, KindTime] = {}
+        self._kept_each = kept_each
         self.overall: KindTime | None = None
 
     def add(self, kind: int, runs: Runs, now: float) -> None:
         """Records what tasks of this kind took."""
         known = self._kinds.get(kind)
         if known is not None:
-            known.add(runs, now)
+            known.add(runs, now, self._kept_each)
         else:
             if len(self._kinds) >= _KINDS_MAX:
                 del self._kinds[min(self._kinds, key=lambda k: self._kinds[k].at)]
@@ -110,7 +118,7 @@ class ServiceTimes:
         if self.overall is None:
             self.overall = KindTime(runs, now)
         else:
-            self.overall.add(runs, now, _OVERALL_KEPT)
+            self.overall.add(runs, now, FLEET_KEPT)
 
     def of(self, kind: int) -> float | None:
         """The expected seconds of a task of this kind, or None if none has been seen."""

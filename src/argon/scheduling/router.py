@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from argon.scheduling.load import ServiceTimes
+from argon.scheduling.load import FLEET_KEPT, ServiceTimes
 from argon.scheduling.member import WORK_AHEAD_S, Member
 
 _KEYS_MAX: Final = 4096
@@ -33,12 +33,11 @@ _Entry: TypeAlias = tuple[int, float, int, Member]
 class Router:
     """Chooses nodes. What compares it with simpler rules gives the cluster a subclass with another ``choose``.
 
-    Args:
-        fleet: the service times of all nodes together.
+    ``fleet`` are the service times of all nodes together.
     """
 
-    def __init__(self, fleet: ServiceTimes) -> None:
-        self.fleet = fleet
+    def __init__(self) -> None:
+        self.fleet = ServiceTimes(FLEET_KEPT)
         self._free: list[_Entry] = []
         self._ahead: list[_Entry] = []
         self._sequence = 0
