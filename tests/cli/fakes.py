@@ -14,7 +14,10 @@ STATUS: dict[str, Any] = {
     "role": "cluster",
     "queue_length": 3,
     "queue_limit": 128,
-    "nodes": [{"name": "node-a", "workers": 2, "in_flight": 1}, {"name": "node-b", "workers": 4, "in_flight": 4}],
+    "nodes": [
+        {"name": "node-a", "workers": 2, "in_flight": 1, "pressure": 0.617},
+        {"name": "node-b", "workers": 4, "in_flight": 4},
+    ],
     "clients": 5,
     "counters": {
         "accepted": 12345,

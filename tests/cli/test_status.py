@@ -21,8 +21,8 @@ def test_table_has_the_queue_every_node_and_every_counter(argon: Run, fake_clien
     assert ran.status == 0
     assert "3 of 128" in ran.out
     rows = [line.split() for line in ran.out.splitlines()]
-    assert ["node-a", "2", "1"] in rows
-    assert ["node-b", "4", "4"] in rows
+    assert ["node-a", "2", "1", "62%"] in rows
+    assert ["node-b", "4", "4", "0%"] in rows
     assert ["accepted", "12,345"] in rows
     assert ["lost", "0"] in rows
 

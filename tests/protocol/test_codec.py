@@ -63,6 +63,7 @@ MESSAGES: list[Message] = [
     Welcome(1, 128, 64 << 20, 5.0, 15.0),
     Register("node-1", U64),
     Capacity(4),
+    Capacity(4, 0.25),
     Heartbeat(),
     Heartbeat(credits=7),
     Drain(),

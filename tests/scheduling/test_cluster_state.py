@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf, nan
 from weakref import ref
 
 import pytest
@@ -728,7 +729,10 @@ def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -
 
 @pytest.mark.parametrize(
     "message",
-    [submit(1), Cancel(1), StatusRequest(), Register("again", 1), Capacity(-1), Capacity(10**9), StillRunning(1)],
+    [
+        *[submit(1), Cancel(1), StatusRequest(), Register("again", 1), StillRunning(1)],
+        *[Capacity(-1), Capacity(10**9), *(Capacity(1, pressure) for pressure in (-0.1, 1.1, inf, nan))],
+    ],
 )
 def test_node_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
     cluster, client, node = busy_cluster()
@@ -811,7 +815,15 @@ def test_status_is_answered_at_once_even_when_the_queue_is_full() -> None:
     (reply,) = cluster.heard(client, StatusReply)
     numbers = json.loads(reply.text)
     assert (numbers["queue_length"], numbers["queue_limit"]) == (1, 1)
-    assert numbers["nodes"] == [{"name": "node-1", "workers": 1, "in_flight": 1, "draining": False, "mean_run_s": 0.0}]
+    (node,) = numbers["nodes"]
+    assert node == {
+        "name": "node-1",
+        "workers": 1,
+        "in_flight": 1,
+        "draining": False,
+        "mean_run_s": 0.0,
+        "pressure": 0.0,
+    }
     assert numbers["counters"]["accepted"] == 2
     assert numbers["counters"]["rejected"] == 1
 
@@ -824,6 +836,18 @@ def test_capacity_that_grows_takes_what_waits() -> None:
     cluster.say(client, submit(1), submit(2))
     cluster.say(node, Capacity(3))
     assert len(cluster.heard(node, Assign)) == 3
+
+
+def test_node_that_says_its_machine_is_busy_gets_less() -> None:
+    cluster = ClusterDriver()
+    busy, calm, client = cluster.node(), cluster.node(), cluster.client()
+    for id_, node in ((1, busy), (2, calm)):  # both are known to be equally quick
+        cluster.say(client, submit(id_))
+        cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster.say(busy, Capacity(1, 0.9))
+    cluster.say(client, submit(3))
+    assert (len(cluster.heard(busy, Assign)), len(cluster.heard(calm, Assign))) == (1, 2)
+    assert [node.pressure for node in cluster.state.snapshot(cluster.now).nodes] == [0.9, 0.0]
 
 
 def test_capacity_that_falls_below_what_runs_gets_nothing_more_until_there_is_room() -> None:

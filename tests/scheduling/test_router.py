@@ -117,6 +117,44 @@ def test_round_trip_counts_as_well() -> None:
     assert fleet.chosen(1) == [2]
 
 
+def test_node_whose_machine_is_busy_counts_as_slower() -> None:
+    fleet = Fleet(1, 1)
+    busy, calm = fleet.members
+    fleet.knows(busy, 1.0)
+    fleet.knows(calm, 1.3)
+    assert fleet.router.choose(KIND, 0) is busy
+    busy.pressure = 0.9
+    fleet.router.update(busy)
+    assert fleet.router.choose(KIND, 0) is calm
+
+
+def test_node_whose_machine_is_a_little_busy_is_a_tie() -> None:
+    fleet = Fleet(1, 1)
+    for member in fleet.members:
+        fleet.knows(member, 1.0)
+    fleet.members[0].pressure = 0.1
+    assert fleet.chosen(1) == [1]
+
+
+def test_quick_nodes_are_found_behind_those_whose_machines_are_busy() -> None:
+    fleet = Fleet(1, 1, 1, 1)
+    for member in fleet.members:
+        fleet.knows(member, 1.0)
+    for member in fleet.members[:3]:
+        member.pressure = 1.0
+        fleet.router.update(member)
+    assert fleet.chosen(1) == [4], "only three are compared, and it is one of them"
+
+
+def test_busy_machine_is_sent_less_ahead_than_a_calm_one() -> None:
+    fleet = Fleet(1, 1)
+    for member in fleet.members:
+        fleet.knows(member, 0.0004)
+    fleet.members[0].pressure = 1.0
+    chosen = fleet.chosen(6)
+    assert (chosen.count(1), chosen.count(2)) == (2, 4)
+
+
 def test_busy_nodes_are_sent_ahead_what_is_short_the_least_loaded_first() -> None:
     fleet = Fleet(1, 1)
     for member in fleet.members:

@@ -53,10 +53,12 @@ def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
     nodes = Table("node", box=box.SIMPLE_HEAD, title="nodes", title_justify="left")
     nodes.add_column("workers", justify="right")
     nodes.add_column("in flight", justify="right")
+    nodes.add_column("pressure", justify="right")
     for node in numbers["nodes"]:
-        nodes.add_row(Text(str(node["name"])), str(node["workers"]), str(node["in_flight"]))
+        pressure = f"{100 * node.get('pressure', 0.0):.0f}%"
+        nodes.add_row(Text(str(node["name"])), str(node["workers"]), str(node["in_flight"]), pressure)
     if not numbers["nodes"]:
-        nodes.add_row("none: start one with argon node --manager HOST:PORT", "", "")
+        nodes.add_row("none: start one with argon node --manager HOST:PORT", "", "", "")
     counters = Table("tasks", box=box.SIMPLE_HEAD, title="since the start", title_justify="left")
     counters.add_column("number", justify="right")
     for name, count in numbers["counters"].items():

@@ -204,9 +204,13 @@ class Register(msgspec.Struct):
 
 
 class Capacity(msgspec.Struct):
-    """How many of a node's workers are alive and ready for tasks, from now on."""
+    """How many of a node's workers are alive and ready for tasks, and how busy its machine is, from now on.
+
+    ``pressure`` is from 0, nothing on the machine waits for a CPU, to 1, something always does.
+    """
 
     workers: int
+    pressure: float = 0.0
 
 
 class Heartbeat(msgspec.Struct):

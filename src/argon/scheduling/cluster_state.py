@@ -284,8 +284,9 @@ class ClusterState:
                 self._register(peer, m, now, effects)
             case Heartbeat():
                 pass
-            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS:
+            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
                 self._membership.set_workers(member, m.workers)
+                member.pressure = m.pressure
             case Drain() if member is not None:
                 self._membership.drain(member)
                 effects.append(Send(peer, Drain()))

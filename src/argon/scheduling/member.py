@@ -29,7 +29,7 @@ class Member:
     """One registration of a node.
 
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
-    a task back until it ends one.
+    a task back until it ends one. ``pressure`` is how busy it says that its machine is, from 0 to 1.
     """
 
     __slots__ = (
@@ -39,6 +39,7 @@ class Member:
         "workers",
         "draining",
         "held_up",
+        "pressure",
         "work_s",
         "tasks",
         "times",
@@ -56,6 +57,7 @@ class Member:
         self.workers = workers
         self.draining = False
         self.held_up = False
+        self.pressure = 0.0
         self.work_s = 0.0
         self.tasks: dict[int, Task] = {}
         self.times: ServiceTimes = ServiceTimes()

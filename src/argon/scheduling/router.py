@@ -9,6 +9,8 @@ A line is ordered by the node's own numbers; the first three are then compared b
 them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the node with the
 smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be sent
 ahead to the node of its key although another has a free worker.
+
+A node whose machine is busy counts as slower: its predicted seconds are taken ``1 + pressure`` times.
 """
 
 from __future__ import annotations
@@ -82,11 +84,11 @@ class Router:
         self._sequence += 1
         if member.free():
             overall = member.times.overall
-            load = _octave(overall.mean_s if overall else 0.0)
+            load = _octave((overall.mean_s if overall else 0.0) * (1.0 + member.pressure))
             member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
             insort(self._free, member.place)
         elif member.workers and member.has_room_ahead(0.0):
-            member.place = (0, member.work_s / member.workers, self._sequence, member)
+            member.place = (0, member.work_s * (1.0 + member.pressure) / member.workers, self._sequence, member)
             insort(self._ahead, member.place)
 
     def _fits(self, member: Member, kind: int) -> bool:
@@ -107,7 +109,7 @@ class Router:
         for _, busy, sequence, member in line[:3]:
             seconds = predict_s(kind, member.times, self.fleet) or 0.0
             trip = member.round_trip.mean_s if member.round_trip else 0.0
-            rank = (_octave(seconds + trip), busy, sequence)
+            rank = (_octave((seconds + trip) * (1.0 + member.pressure)), busy, sequence)
             if best is None or rank < best_rank:
                 best, best_rank = member, rank
         return best

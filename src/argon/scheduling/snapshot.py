@@ -19,6 +19,7 @@ class NodeNumbers(msgspec.Struct):
     in_flight: int
     draining: bool
     mean_run_s: float
+    pressure: float
 
 
 class ClusterSnapshot(msgspec.Struct):
@@ -64,4 +65,6 @@ def cluster_snapshot(
 
 def _node_numbers(member: Member) -> NodeNumbers:
     mean_run_s = member.times.overall.mean_s if member.times.overall else 0.0
-    return NodeNumbers(member.name, member.workers, len(member.tasks), member.draining, mean_run_s)
+    return NodeNumbers(
+        member.name, member.workers, len(member.tasks), member.draining, mean_run_s, round(member.pressure, 3)
+    )
