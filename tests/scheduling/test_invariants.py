@@ -9,6 +9,7 @@ import pytest
 from argon.protocol.messages import Status, Submit
 from argon.scheduling.clients import Clients
 from argon.scheduling.invariants import check_cluster
+from argon.scheduling.journal import Journal
 from argon.scheduling.ledger import Ledger
 from argon.scheduling.member import Member
 from argon.scheduling.membership import Membership
@@ -42,9 +43,10 @@ class Rooms:
         self.membership.take(self.member, self.running, 1.0)
         self.ledger = Ledger()
         self.ledger.accepted = 3
+        self.journal = Journal()
 
     def check(self) -> None:
-        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger)
+        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger, self.journal)
 
 
 def test_sound_rooms_are_found_sound() -> None:

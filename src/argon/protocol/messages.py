@@ -3,8 +3,8 @@
 In: fields. Out: fields. A payload is bytes that only the worker and the client understand: nothing in this package
 looks inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
 
-Who says what: a client says Submit, Cancel, StatusRequest; the cluster says Outcome, StillRunning, StatusReply to
-clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and
+Who says what: a client says Submit, Cancel, StatusRequest, ExplainRequest; the cluster says Outcome, StillRunning,
+StatusReply, ExplainReply to clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and
 Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one Outcome.
 """
 
@@ -245,6 +245,19 @@ class StatusReply(msgspec.Struct):
     text: bytes
 
 
+class ExplainRequest(msgspec.Struct):
+    """A client asks what became of a task, its own or another's: the session of its client, and its number there."""
+
+    session: int
+    sequence: int
+
+
+class ExplainReply(msgspec.Struct):
+    """What is known of the task, as JSON text."""
+
+    text: bytes
+
+
 Message: TypeAlias = (
     Submit
     | Assign
@@ -261,4 +274,6 @@ Message: TypeAlias = (
     | Goodbye
     | StatusRequest
     | StatusReply
+    | ExplainRequest
+    | ExplainReply
 )

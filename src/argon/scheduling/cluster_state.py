@@ -22,6 +22,8 @@ from argon.protocol.messages import (
     Capacity,
     Drain,
     Entered,
+    ExplainReply,
+    ExplainRequest,
     FailureKind,
     Goodbye,
     Heartbeat,
@@ -42,7 +44,9 @@ from argon.scheduling.admission import Door, client_credits, refusal, retry_afte
 from argon.scheduling.clients import Clients, ClientSession
 from argon.scheduling.departure import Departure
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
+from argon.scheduling.explanation import Explanation, explanation
 from argon.scheduling.invariants import check_cluster
+from argon.scheduling.journal import Journal, Rejection
 from argon.scheduling.ledger import Ledger
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import ServiceTimes
@@ -51,7 +55,7 @@ from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
 from argon.scheduling.router import Router
 from argon.scheduling.snapshot import ClusterSnapshot, cluster_snapshot
-from argon.scheduling.task import Task, TaskState, admitted_task
+from argon.scheduling.task import Admission, Task, TaskState, admitted_task
 from argon.settings import MAX_NAME_CHARS, MAX_WORKERS, ClusterSettings
 
 if TYPE_CHECKING:
@@ -82,6 +86,7 @@ class ClusterState:
         self._router = router or Router(ServiceTimes())
         self._fleet = self._router.fleet
         self._ledger = Ledger()
+        self._journal = Journal()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
         self._departure = Departure()
@@ -185,7 +190,7 @@ class ClusterState:
         if not admitted and (member is None or len(client.tasks) >= client.allowance):
             reason = self._refusal(client, m, size)
             if reason is not None:
-                self._reject(client, m.id, reason, effects)
+                self._reject(client, m.id, reason, size, effects, m)
                 return
         self._ledger.accepted += 1
         task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
@@ -194,6 +199,7 @@ class ClusterState:
             self._assign(task, member, now, effects)
         else:
             task.predicted_s = self._fleet.of(m.kind) or (self._fleet.overall.mean_s if self._fleet.overall else 0.0)
+            task.admission = Admission(len(self._queue), self._queue.work_s, self._membership.workers)
             self._queue.push(task)
 
     def _refusal(self, client: ClientSession, m: Submit, size_bytes: int) -> Refusal | None:
@@ -211,9 +217,28 @@ class ClusterState:
     def _wait_s(self) -> float:
         return self._queue.work_s / max(1, self._membership.workers)
 
-    def _reject(self, client: ClientSession, id_: int, reason: Refusal, effects: Effects) -> None:
+    def _reject(
+        self, client: ClientSession, id_: int, reason: Refusal, size: int, effects: Effects, m: Submit | None = None
+    ) -> None:
         self._ledger.end(_REJECTED)
         after_s = retry_after_s(reason, self._wait_s(), self._rng)
+        rejection = Rejection(
+            client.peer,
+            id_,
+            reason,
+            after_s,
+            size,
+            m.timeout_s if m is not None else 0.0,
+            self._fleet.of(m.kind) or 0.0 if m is not None and m.timeout_s else 0.0,
+            self._queue.length + self._clients.announced,
+            self._queue.size_bytes + self._clients.announced_bytes,
+            self._queue.work_s,
+            self._membership.workers,
+            self._membership.open,
+            client.outstanding(),
+            client.allowance,
+        )
+        self._journal.refuse(rejection)
         outcome = Outcome(id_, _REJECTED, _NOT_ENTERED, wait_s=after_s, detail=reason)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
@@ -225,11 +250,13 @@ class ClusterState:
             case Announced():
                 self._announce(client, m, effects)
             case Oversized():
-                self._reject(client, m.id, Refusal.TOO_LARGE, effects)
+                self._reject(client, m.id, Refusal.TOO_LARGE, m.size_bytes, effects)
             case Cancel():
                 self._cancel_asked(client, m, now, effects)
             case StatusRequest():
                 effects.append(Send(client.peer, StatusReply(msgspec.json.encode(self.snapshot(now)))))
+            case ExplainRequest():
+                effects.append(Send(client.peer, ExplainReply(msgspec.json.encode(self._explained(m, now)))))
             case Heartbeat():
                 pass
             case Goodbye():
@@ -243,7 +270,7 @@ class ClusterState:
         if reason is None:
             self._clients.announce(client, m)
         else:
-            self._reject(client, m.submit.id, reason, effects)
+            self._reject(client, m.submit.id, reason, m.size_bytes, effects, m.submit)
             effects.append(DiscardPayload(client.peer))
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
@@ -261,8 +288,9 @@ class ClusterState:
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
         self._clients.remove(client)
         for task in client.tasks.values():
+            self._journal.keep(task)
             if task.state == TaskState.QUEUED:
-                task.state, task.payload = TaskState.SETTLED, b""
+                task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
                 self._queue.remove(task)
                 self._ledger.end(Status.CANCELLED)
                 continue
@@ -326,7 +354,7 @@ class ClusterState:
             status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
         ):
             m.status = Status.CANCELLED
-        self._answer(task, m, effects)
+        self._answer(task, m, now, effects)
 
     def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
         self._membership.remove(member)
@@ -346,6 +374,7 @@ class ClusterState:
         if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
             return False
         self._ledger.requeued += 1
+        self._journal.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
         task.state = TaskState.QUEUED
         task.queued_at = now
         self._queue.push_returned(task)
@@ -382,9 +411,12 @@ class ClusterState:
         task.node = member.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
-        seconds = member.times.of(task.kind)
-        self._membership.take(member, task, self._fleet.of(task.kind) if seconds is None else seconds)
-        self._router.update(member)
+        seconds, router = member.times.of(task.kind), self._router
+        fleet_s = self._fleet.of(task.kind) if seconds is None else seconds
+        sent = self._journal.send(task, member, router.choice, router.free_nodes, seconds, fleet_s)
+        sent.next_node, sent.next_s = router.next_node, router.next_s
+        self._membership.take(member, task, fleet_s)
+        router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
         effects.append(Send(member.peer, assign))
@@ -396,18 +428,19 @@ class ClusterState:
             self._queue.remove(task)
             task.wait_s += now - task.queued_at
         outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(why))
-        self._answer(task, outcome, effects)
+        self._answer(task, outcome, now, effects)
 
-    def _answer(self, task: Task, m: Outcome, effects: Effects) -> None:
+    def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
         self._ledger.end(m.status)
+        if task.losses and m.entered == _NOT_ENTERED:
+            m.entered = Entered.UNKNOWN
+        self._journal.end(task, m.status, m.entered, m.run_s, now)
         client = self._clients.get(task.client)
         if client is None:
             return
         self._clients.end(client, task)
-        if task.losses and m.entered == _NOT_ENTERED:
-            m.entered = Entered.UNKNOWN
         m.id, m.wait_s = task.client_id, task.wait_s
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
@@ -441,11 +474,18 @@ class ClusterState:
 
     def snapshot(self, now: float) -> ClusterSnapshot:
         """The numbers of this moment."""
-        counters, draining = self._ledger.counters(), self._departure.begun
+        counters, decisions, draining = self._ledger.counters(), self._journal.decisions, self._departure.begun
         return cluster_snapshot(
-            self._settings, self._queue, self._membership, len(self._clients), counters, draining, now
+            self._settings, self._queue, self._membership, len(self._clients), counters, decisions, draining, now
         )
+
+    def _explained(self, m: ExplainRequest, now: float) -> Explanation:
+        client = self._clients.get(m.session)
+        task = client.tasks.get(m.sequence) if client is not None else None
+        if task is None:
+            task = self._journal.task(m.session, m.sequence)
+        return explanation(m, task, self._journal.rejections(m.session, m.sequence), self._queue, now)
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        check_cluster(self._settings, self._queue, self._membership, self._clients, self._ledger)
+        check_cluster(self._settings, self._queue, self._membership, self._clients, self._ledger, self._journal)

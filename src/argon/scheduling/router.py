@@ -23,6 +23,7 @@ from mypy_extensions import mypyc_attr
 
 from argon.scheduling.load import ServiceTimes, predict_s
 from argon.scheduling.member import Member
+from argon.scheduling.task import Choice
 
 _KEYS_MAX: Final = 4096
 _Entry: TypeAlias = tuple[int, float, int, Member]
@@ -34,10 +35,17 @@ class Router:
 
     Args:
         fleet: the service times of all nodes together.
+
+    Attributes:
+        choice, free_nodes, next_node, next_s: why the last choice was made, for the journal: see ``Attempt``.
     """
 
     def __init__(self, fleet: ServiceTimes) -> None:
         self.fleet = fleet
+        self.choice: int = Choice.FREE
+        self.free_nodes = 0
+        self.next_node = ""
+        self.next_s = 0.0
         self._free: list[_Entry] = []
         self._ahead: list[_Entry] = []
         self._sequence = 0
@@ -63,15 +71,22 @@ class Router:
 
     def choose(self, kind: int, key: int) -> Member | None:
         """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
+        self.choice = Choice.FREE
+        self.free_nodes = 0
+        self.next_node = ""
         if len(self._known) == 1:
             (only,) = self._known
             return only if self._fits(only, kind) else None
         for member in self._changed:
             self._place(member)
         self._changed.clear()
+        self.free_nodes = len(self._free)
         kept = self._keys.get(key) if key else None
-        if kept is not None and self._fits(kept, kind):
-            return kept
+        if kept is not None:
+            self.choice = Choice.KEY
+            if self._fits(kept, kind):
+                return kept
+            self.choice = Choice.SPILLED
         best = self._best_free(kind) or self._best_ahead(kind)
         if key and best is not None and key not in self._keys:
             if len(self._keys) >= _KEYS_MAX:
@@ -105,13 +120,18 @@ class Router:
         line = self._free
         if len(line) < 2:
             return line[0][3] if line else None
-        best, best_rank = None, (0, 0.0, 0)
+        best, best_rank, best_s = None, (0, 0.0, 0), 0.0
         for _, busy, sequence, member in line[:3]:
             seconds = predict_s(kind, member.times, self.fleet) or 0.0
             trip = member.round_trip.mean_s if member.round_trip else 0.0
-            rank = (_octave((seconds + trip) * (1.0 + member.pressure)), busy, sequence)
+            all_s = (seconds + trip) * (1.0 + member.pressure)
+            rank = (_octave(all_s), busy, sequence)
             if best is None or rank < best_rank:
-                best, best_rank = member, rank
+                if best is not None:
+                    self.next_node, self.next_s = best.name, best_s
+                best, best_rank, best_s = member, rank, all_s
+            elif not self.next_node or all_s < self.next_s:
+                self.next_node, self.next_s = member.name, all_s
         return best
 
     def _best_ahead(self, kind: int) -> Member | None:

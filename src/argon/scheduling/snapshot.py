@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from argon.scheduling.journal import Decisions
 from argon.scheduling.ledger import TaskCounters
 from argon.scheduling.member import Member
 from argon.scheduling.membership import Membership
@@ -36,6 +37,8 @@ class ClusterSnapshot(msgspec.Struct):
     clients: int
     nodes: list[NodeNumbers]
     counters: TaskCounters
+    decisions: dict[str, int]
+    refusals: dict[str, int]
 
 
 def cluster_snapshot(
@@ -44,6 +47,7 @@ def cluster_snapshot(
     membership: Membership,
     clients: int,
     counters: TaskCounters,
+    decisions: Decisions,
     draining: bool,
     now: float,
 ) -> ClusterSnapshot:
@@ -60,6 +64,8 @@ def cluster_snapshot(
         clients=clients,
         nodes=[_node_numbers(member) for member in membership.all()],
         counters=counters,
+        decisions=decisions.numbers(),
+        refusals=decisions.refused(),
     )
 
 
