@@ -4,8 +4,9 @@ In: fields. Out: fields. A payload is bytes that only the worker and the client 
 looks inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
 
 Who says what: a client says Submit, Cancel, StatusRequest, ExplainRequest; the cluster says Outcome, StillRunning,
-StatusReply, ExplainReply to clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and
-Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one Outcome.
+StatusReply, ExplainReply to clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody
+says Heartbeat, Drain and Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one
+Outcome.
 """
 
 from __future__ import annotations

@@ -288,7 +288,7 @@ class ClusterState:
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
         self._clients.remove(client)
         for task in client.tasks.values():
-            self._journal.keep(task)
+            self._journal.leave(task)
             if task.state == TaskState.QUEUED:
                 task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
                 self._queue.remove(task)

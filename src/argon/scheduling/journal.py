@@ -3,6 +3,9 @@
 In: tasks when they are sent, come back and end; rejections. Out: the records of one task, if they are still here, and
 counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
 records that exist anyway in rings of fixed length. Who asks for one task pays for looking through them.
+
+Tasks that ended as they should, and soon, have a ring of their own, and a shorter one: thousands of them in a second
+must neither drive out the one that somebody will ask about, nor the cluster's data from the processor's cache.
 """
 
 from __future__ import annotations
@@ -11,14 +14,17 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from argon.protocol.messages import Refusal
+from argon.protocol.messages import Refusal, Status
 from argon.record import Record
 from argon.scheduling.member import Member
 from argon.scheduling.task import Attempt, Choice, Task
 
-ENDED_KEPT: Final = 4096
+ORDINARY_KEPT: Final = 1024
+REMARKABLE_KEPT: Final = 4096
+REMARKABLE_S: Final = 0.1
 REJECTIONS_KEPT: Final = 4096
 RETURNS_KEPT: Final = 8
+_COMPLETED: Final = int(Status.COMPLETED)
 _DECISIONS: Final = ("to_free_worker", "sent_ahead", "to_node_of_key", "key_spilled_over")  # as numbered by Choice
 
 
@@ -96,13 +102,32 @@ class Decisions:
         return {refusal.name: count for refusal, count in zip(Refusal, self.refusals, strict=True)}
 
 
+class _Ended:
+    """The last tasks of some sort that ended."""
+
+    __slots__ = ("_at", "_kept", "tasks")
+
+    def __init__(self, kept: int) -> None:
+        self.tasks: list[Task | None] = [None] * kept
+        self._kept = kept
+        self._at = 0
+
+    def add(self, task: Task) -> None:
+        at = self._at
+        self.tasks[at] = task
+        self._at = at + 1 if at + 1 < self._kept else 0
+
+
 class Journal:
-    """The tasks that ended last, the last rejections, and the counts."""
+    """The tasks that ended last, the last rejections, and the counts.
+
+    A task is remarkable that did not complete, came back from a node, or took ``REMARKABLE_S`` or longer.
+    """
 
     def __init__(self) -> None:
         self.decisions = Decisions()
-        self._ended: list[Task | None] = [None] * ENDED_KEPT
-        self._ended_at = 0
+        self._ordinary = _Ended(ORDINARY_KEPT)
+        self._remarkable = _Ended(REMARKABLE_KEPT)
         self._rejections: list[Rejection | None] = [None] * REJECTIONS_KEPT
         self._rejections_at = 0
 
@@ -153,14 +178,16 @@ class Journal:
         task.entered = entered
         task.run_s = run_s
         task.ended_at = now
-        if task.client is not None:
-            self.keep(task)
+        if task.client is None:
+            return  # it was kept when its client left
+        if status == _COMPLETED and task.wait_s + run_s < REMARKABLE_S and task.returned is None:
+            self._ordinary.add(task)
+        else:
+            self._remarkable.add(task)
 
-    def keep(self, task: Task) -> None:
-        """Its client knows this task no more."""
-        at = self._ended_at
-        self._ended[at] = task
-        self._ended_at = at + 1 if at + 1 < ENDED_KEPT else 0
+    def leave(self, task: Task) -> None:
+        """The client of a task that has not ended is gone."""
+        self._remarkable.add(task)
 
     def refuse(self, rejection: Rejection) -> None:
         """A task was not admitted."""
@@ -172,8 +199,10 @@ class Journal:
     def task(self, session: int, sequence: int) -> Task | None:
         """The task of this number that was here last, if it is still remembered."""
         found: Task | None = None
-        for task in self._ended:
-            if task is not None and task.client_id == sequence and task.session == session:
+        for ring in (self._ordinary, self._remarkable):
+            for task in ring.tasks:
+                if task is None or task.client_id != sequence or task.session != session:
+                    continue
                 if found is None or task.id > found.id:
                     found = task
         return found
