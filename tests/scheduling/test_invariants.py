@@ -106,6 +106,10 @@ def miscounted_answer(rooms: Rooms) -> None:
     rooms.ledger.end(Status.COMPLETED)
 
 
+def miscounted_rejection(rooms: Rooms) -> None:
+    rooms.ledger.end(Status.REJECTED)
+
+
 def client_over_its_allowance(rooms: Rooms) -> None:
     rooms.session.allowance = 2
 
@@ -120,7 +124,7 @@ def settled_task_in_the_queue(rooms: Rooms) -> None:
     [
         *(more_tasks, more_bytes, lost_count, lost_bytes, task_in_two_rooms, task_on_the_wrong_node),
         *(settled_task_on_a_node, idle_worker, client_over_its_allowance, settled_task_in_the_queue),
-        *(lost_worker, miscounted_assignment, miscounted_client, miscounted_answer),
+        *(lost_worker, miscounted_assignment, miscounted_client, miscounted_answer, miscounted_rejection),
     ],
 )
 def test_broken_invariant_is_seen(breakage: Callable[[Rooms], None]) -> None:

@@ -7,7 +7,7 @@ from random import Random
 from argon.scheduling.load import Average, ServiceTimes
 from argon.scheduling.member import Member
 from argon.scheduling.router import Router
-from argon.scheduling.task import Task, admitted_task
+from argon.scheduling.task import Choice, Task, admitted_task
 from tests.support.drivers import KIND, submit
 
 
@@ -185,6 +185,34 @@ def test_key_stays_with_its_node_while_it_has_room_and_spills_over_when_not() ->
     home = fleet.chosen(1, key=5)[0]
     assert fleet.chosen(2, key=5)[0] == home
     assert fleet.chosen(2, key=5).count(home) == 0
+
+
+def test_why_a_node_was_chosen_is_noted() -> None:
+    fleet = Fleet(1, 1, 1)
+    for member, seconds in zip(fleet.members, (1.0, 2.0, 4.0), strict=True):
+        fleet.knows(member, seconds)
+    router, whys = fleet.router, []
+    for key in (0, 5, 5):
+        fleet.assign(key=key)
+        whys.append((router.choice, router.free_nodes, router.next_node, router.next_s if router.next_node else None))
+    assert whys == [
+        (Choice.FREE, 3, "node-2", 2.0),
+        (Choice.FREE, 2, "node-3", 4.0),
+        (Choice.SPILLED, 1, "", None),
+    ]
+    fleet.members[1].tasks.clear()
+    fleet.router.update(fleet.members[1])
+    fleet.assign(key=5)
+    assert (router.choice, router.next_node) == (Choice.KEY, "")
+
+
+def test_lone_node_is_chosen_without_a_second_best() -> None:
+    fleet = Fleet(2, 2)
+    fleet.assign()
+    assert fleet.router.next_node
+    fleet.router.remove(fleet.members[1])
+    fleet.assign()
+    assert fleet.router.next_node == ""
 
 
 def test_key_comes_home_after_it_spilled_over() -> None:

@@ -41,7 +41,7 @@ def command(
 
 
 def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
-    """The numbers of what listens at the address, as a headline and two tables."""
+    """The numbers of what listens at the address, as a headline and tables."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -63,4 +63,9 @@ def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
     counters.add_column("number", justify="right")
     for name, count in numbers["counters"].items():
         counters.add_row(Text(str(name)), f"{count:,}")
-    return [headline, nodes, counters]
+    decisions = Table("decisions", box=box.SIMPLE_HEAD, title="why tasks went where they did", title_justify="left")
+    decisions.add_column("number", justify="right")
+    refusals = {f"rejected {reason}": count for reason, count in numbers.get("refusals", {}).items() if count}
+    for name, count in {**numbers.get("decisions", {}), **refusals}.items():
+        decisions.add_row(Text(str(name)), f"{count:,}")
+    return [headline, nodes, counters, decisions]

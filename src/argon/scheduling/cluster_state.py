@@ -199,7 +199,8 @@ class ClusterState:
             self._assign(task, member, now, effects)
         else:
             task.predicted_s = self._fleet.of(m.kind) or (self._fleet.overall.mean_s if self._fleet.overall else 0.0)
-            task.admission = Admission(len(self._queue), self._queue.work_s, self._membership.workers)
+            queue, members = self._queue, self._membership
+            task.admission = Admission(len(queue), queue.work_s, members.in_flight, members.workers)
             self._queue.push(task)
 
     def _refusal(self, client: ClientSession, m: Submit, size_bytes: int) -> Refusal | None:

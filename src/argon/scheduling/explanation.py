@@ -28,10 +28,12 @@ _CHOICES: Final = {
 
 
 class ExplainedAdmission(msgspec.Struct):
-    """What was ahead of it when it entered the queue; ``wait_s`` is what that was predicted to take."""
+    """What was ahead of it when it entered the queue; ``wait_s`` is what the queue was predicted to take, beside what
+    was with the nodes already."""
 
     queue_length: int
     work_s: float
+    in_flight: int
     workers: int
     wait_s: float | None
 
@@ -72,8 +74,8 @@ class ExplainedRejection(msgspec.Struct):
 class Explanation(msgspec.Struct):
     """One task. ``state`` is unknown, queued, assigned, cancelling, or how it ended.
 
-    ``waiting_now`` counts, for a task that is queued, those that wait, itself included, by priority;
-    ``own_waiting_now`` are those of its own client.
+    ``waited_s`` and ``answered_after_s`` are None where its client was gone before. ``waiting_now`` counts, for a task
+    that is queued, those that wait, itself included, by priority; ``own_waiting_now`` are those of its own client.
     """
 
     task: str
@@ -116,14 +118,16 @@ def explanation(
     )
     told.timeout_s = None if task.deadline == inf else task.deadline - task.submitted_at
     told.submitted_s_ago = now - task.submitted_at
-    told.waited_s = task.wait_s + (now - task.queued_at if task.state == TaskState.QUEUED else 0.0)
+    if task.status < 0 or task.ended_at:
+        told.waited_s = task.wait_s + (now - task.queued_at if task.state == TaskState.QUEUED else 0.0)
     told.admission = _admission(task.admission)
     told.attempt = task.attempt
     told.attempts = [_attempt(attempt) for attempt in [*(task.returned or []), task.sent] if attempt is not None]
     if task.status >= 0:
         told.run_s = task.run_s
         told.may_have_run = Entered(task.entered).name.lower()
-        told.answered_after_s = task.ended_at - task.submitted_at if task.ended_at else None
+        if task.ended_at and task.client is not None:
+            told.answered_after_s = task.ended_at - task.submitted_at
     if task.state == TaskState.QUEUED and len(queue) <= LISTED_MAX:
         waiting = queue.waiting()
         told.waiting_now = {p.name: n for p in Priority if (n := sum(other.priority == p for other in waiting))}
@@ -135,7 +139,7 @@ def _admission(admission: Admission | None) -> ExplainedAdmission | None:
     if admission is None:
         return None
     wait_s = admission.work_s / admission.workers if admission.workers else None
-    return ExplainedAdmission(admission.queue_length, admission.work_s, admission.workers, wait_s)
+    return ExplainedAdmission(admission.queue_length, admission.work_s, admission.in_flight, admission.workers, wait_s)
 
 
 def _attempt(attempt: Attempt) -> ExplainedAttempt:

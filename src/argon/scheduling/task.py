@@ -44,13 +44,17 @@ class Choice:
 
 @mypyc_attr(acyclic=True)
 class Admission(Record):
-    """What was ahead of a task when it entered the queue, and the ready workers that were to do it."""
+    """What was ahead of a task when it entered the queue and on the nodes, and the ready workers that were to do it.
 
-    __slots__ = ("queue_length", "work_s", "workers")
+    ``work_s`` is predicted, and only of what was queued.
+    """
 
-    def __init__(self, queue_length: int, work_s: float, workers: int) -> None:
+    __slots__ = ("queue_length", "work_s", "in_flight", "workers")
+
+    def __init__(self, queue_length: int, work_s: float, in_flight: int, workers: int) -> None:
         self.queue_length = queue_length
         self.work_s = work_s
+        self.in_flight = in_flight
         self.workers = workers
 
 
