@@ -705,6 +705,38 @@ def test_status_has_the_clusters_numbers(net: Network, client: Client) -> None:
     assert numbers["queue_limit"] == 128
 
 
+def test_explain_tells_what_became_of_a_task(net: Network, client: Client, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    running, queued = client.submit(*gate.call), client.submit(tasks.identity, 1)
+    gate.wait()
+    told = [client.explain(future.task_id) for future in (running, queued)]
+    assert [one["state"] for one in told] == ["assigned", "queued"]
+    assert told[0]["attempts"][0]["node"] == net.node.name
+    gate.open()
+    assert (running.result(), queued.result()) == ("held", 1)
+    with net.client() as other:
+        told = [other.explain(future.task_id) for future in (running, queued)]
+    assert [one["state"] for one in told] == ["completed", "completed"]
+    assert [one["task"] for one in told] == [running.task_id, queued.task_id]
+
+
+def test_explain_of_what_is_no_id_or_nobodys(client: Client) -> None:
+    assert client.explain("999999.1")["state"] == "unknown"
+    with pytest.raises(ValueError, match=r"SESSION\.SEQUENCE"):
+        client.explain("seventeen")
+
+
+@pytest.mark.parametrize("face", ["run", "submit"])
+def test_error_of_a_task_says_under_which_id_it_is_explained(client: Client, face: str) -> None:
+    with pytest.raises(WorkerDied) as caught:
+        if face == "run":
+            client.run(tasks.leave, 3)
+        else:
+            client.submit(tasks.leave, 3).result()
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert client.explain(error.task_id)["state"] == "failed"
+
+
 def test_status_without_a_connection_says_so() -> None:
     with serving(make_cluster(host="127.0.0.1")) as cluster:
         client = Client(cluster.address, token=TOKEN)

@@ -841,10 +841,16 @@ def test_every_decision_is_counted_by_its_reason() -> None:
     cluster.say(client, submit(4))
     snapshot = cluster.state.snapshot(cluster.now)
     assert snapshot.decisions == {
-        **{"to_free_worker": 2, "sent_ahead": 1, "to_node_of_key": 0, "key_spilled_over": 0},
-        **{"kind_unmeasured_there": 1},
+        "to_free_worker": 2,
+        "sent_ahead": 1,
+        "to_node_of_key": 0,
+        "key_spilled_over": 0,
+        "kind_unmeasured_there": 1,
     }
-    assert {reason: count for reason, count in snapshot.refusals.items() if count} == {"QUEUE_FULL": 1, "TOO_LARGE": 1}
+    assert {reason: count for reason, count in snapshot.refusals.items() if count} == {
+        "CLIENT_LIMIT": 1,
+        "TOO_LARGE": 1,
+    }
 
 
 def test_key_and_where_it_spilled_over_are_counted() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from argon.protocol.messages import Assign, Cancel, Capacity, ExplainReply, ExplainRequest, Oversized, Outcome
+from argon.protocol.messages import Assign, Cancel, Capacity, ExplainReply, ExplainRequest, Outcome, Oversized
 from argon.scheduling.explanation import Explanation
 from tests.support.drivers import ClusterDriver, completed, given_back, submit
 

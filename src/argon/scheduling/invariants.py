@@ -33,7 +33,7 @@ def check_cluster(
     assert membership.workers == sum(m.workers for m in members if not m.draining), "workers are off"
     assert clients.active == sum(bool(s.tasks) for s in clients.all()), "active clients are off"
     assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
-    assert sum(journal.decisions.refusals) == ledger.counters().rejected, "rejections are not the sum of their reasons"
+    assert sum(journal.decisions.refusals) == ledger.rejected(), "rejections are not the sum of their reasons"
     waiting = queue.waiting()
     assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
     assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"
