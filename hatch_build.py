@@ -26,7 +26,7 @@ COMPILED = [
     *(f"roles/{name}.py" for name in ("cluster_shell", "node_shell", "client_shell")),
 ]
 # Nothing in them is called for every task; and a class with keywords loses them when it is compiled.
-LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "detail.py", "task_options.py"}
+LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "detail.py", "task_options.py"}
 
 
 class CompileHook(BuildHookInterface[Any]):

@@ -145,7 +145,9 @@ def blind_rooms(sources: Sources) -> list[str]:
     found = []
     known = {module_of(path) for path in sources}
     for path, source in sources.items():
-        if room(path) != "scheduling" or path.endswith(("_state.py", "/invariants.py", "/snapshot.py")):
+        if room(path) != "scheduling" or path.endswith(
+            ("_state.py", "/invariants.py", "/snapshot.py", "/explanation.py")
+        ):
             continue
         for node, target in imports(path, ast.parse(source), known):
             parts = target.split(".")

@@ -101,6 +101,7 @@ class TaskError(ArgonError):
         may_have_run: whether a worker entered the function.
         queued_s: seconds it waited in the cluster's queue.
         run_s: seconds it ran.
+        task_id: what ``argon explain`` and ``Client.explain`` know it by; empty when it has none.
     """
 
     may_have_run: MayHaveRun = MayHaveRun.UNKNOWN
@@ -122,6 +123,7 @@ class TaskError(ArgonError):
         self.attempt: int
         self.queued_s: float
         self.run_s: float
+        self.task_id: str = ""
 
 
 class Rejected(TaskError):

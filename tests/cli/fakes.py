@@ -14,7 +14,10 @@ STATUS: dict[str, Any] = {
     "role": "cluster",
     "queue_length": 3,
     "queue_limit": 128,
-    "nodes": [{"name": "node-a", "workers": 2, "in_flight": 1}, {"name": "node-b", "workers": 4, "in_flight": 4}],
+    "nodes": [
+        {"name": "node-a", "workers": 2, "in_flight": 1, "pressure": 0.617},
+        {"name": "node-b", "workers": 4, "in_flight": 4},
+    ],
     "clients": 5,
     "counters": {
         "accepted": 12345,
@@ -25,6 +28,52 @@ STATUS: dict[str, Any] = {
         "expired": 1,
         "lost": 0,
     },
+    "decisions": {"to_free_worker": 11000, "sent_ahead": 1345},
+    "refusals": {"QUEUE_FULL": 7, "DEADLINE": 0},
+}
+EXPLANATION: dict[str, Any] = {
+    "task": "3.17",
+    "state": "completed",
+    "priority": "NORMAL",
+    "kind": 7,
+    "keyed": False,
+    "idempotent": True,
+    "size_bytes": 45,
+    "timeout_s": 9.0,
+    "submitted_s_ago": 2.5,
+    "waited_s": 0.603,
+    "run_s": 0.31,
+    "answered_after_s": 0.92,
+    "may_have_run": "yes",
+    "attempt": 2,
+    "admission": {"queue_length": 1, "work_s": 0.3, "in_flight": 4, "workers": 2, "wait_s": 0.15},
+    "attempts": [
+        {
+            "node": "node-a",
+            "reason": "sent ahead",
+            "free_nodes": 0,
+            "predicted_run_s": None,
+            "measured_there": False,
+            "predicted_wait_s": 0.02,
+            "next_node": None,
+            "next_predicted_s": None,
+            "end": "it was given back unbegun",
+        },
+        {
+            "node": "node-b",
+            "reason": "free worker",
+            "free_nodes": 3,
+            "predicted_run_s": 0.3,
+            "measured_there": True,
+            "predicted_wait_s": 0.0,
+            "next_node": "node-c",
+            "next_predicted_s": 0.4,
+            "end": None,
+        },
+    ],
+    "rejection": None,
+    "waiting_now": None,
+    "own_waiting_now": None,
 }
 
 
@@ -60,6 +109,7 @@ class FakeClient:
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
+        future.task_id = "3.17"  # type: ignore[attr-defined]  # as a TaskFuture has
         try:
             future.set_result(self.run(function, *args, **kwargs))
         except Exception as error:  # noqa: BLE001 - as a task would
@@ -71,6 +121,9 @@ class FakeClient:
 
     def status(self) -> dict[str, Any]:
         return STATUS
+
+    def explain(self, task_id: str) -> dict[str, Any]:
+        return EXPLANATION
 
 
 class FakeServer:

@@ -16,7 +16,7 @@ from argon.scheduling import cluster_state
 from tests.cli.conftest import Run
 from tests.cli.processes import environment
 
-COMMANDS = ["cluster", "node", "run", "map", "status", "bench", "simulate", "demo"]
+COMMANDS = ["cluster", "node", "run", "map", "status", "explain", "bench", "simulate", "demo"]
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
     assert argon(*JOIN).status == 0
     node = fake_node.made[0]
     assert node.args == ("localhost:8000", None, None)
-    assert node.options == {"include": [], "name": None, "port": None}
+    assert node.options == {"include": [], "name": None, "port": None, "report_load": True}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
         (["--manager", "elsewhere:1"], 0, "elsewhere:1"),
         (["--cluster", "elsewhere:1"], 0, "elsewhere:1"),
         (["--name", "ada"], "name", "ada"),
+        (["--no-report-load"], "report_load", False),
     ],
 )
 def test_option_reaches_the_node(

@@ -31,6 +31,17 @@ def test_result_is_printed(argon: Run, fake_client: type[FakeClient], arguments:
     assert (ran.status, ran.out, ran.err) == (0, printed + "\n", "")
 
 
+def test_task_id_is_printed_beside_the_result_when_asked_for(argon: Run, fake_client: type[FakeClient]) -> None:
+    ran = argon("run", "--task-id", "math:sqrt", "4")
+    assert (ran.status, ran.out, ran.err) == (0, "2.0\n", "argon: task 3.17\n")
+
+
+def test_task_id_of_a_task_that_fails_is_printed_too(argon: Run, fake_client: type[FakeClient]) -> None:
+    ran = argon("run", "--task-id", "math:sqrt", "--", "-4")
+    assert ran.status == 1
+    assert ran.err.startswith("argon: task 3.17\nargon: math:sqrt raised ValueError")
+
+
 def test_cluster_is_the_default_without_a_word(argon: Run, fake_client: type[FakeClient]) -> None:
     argon("run", "math:sqrt", "4")
     assert fake_client.made[0].address == "localhost:8000"

@@ -21,10 +21,20 @@ def test_table_has_the_queue_every_node_and_every_counter(argon: Run, fake_clien
     assert ran.status == 0
     assert "3 of 128" in ran.out
     rows = [line.split() for line in ran.out.splitlines()]
-    assert ["node-a", "2", "1"] in rows
-    assert ["node-b", "4", "4"] in rows
+    assert ["node-a", "2", "1", "62%"] in rows
+    assert ["node-b", "4", "4", "0%"] in rows
     assert ["accepted", "12,345"] in rows
     assert ["lost", "0"] in rows
+
+
+def test_table_has_every_decision_and_the_reasons_of_rejections_that_there_were(
+    argon: Run, fake_client: type[FakeClient]
+) -> None:
+    rows = [line.split() for line in argon("status").out.splitlines()]
+    assert ["to_free_worker", "11,000"] in rows
+    assert ["sent_ahead", "1,345"] in rows
+    assert ["rejected", "QUEUE_FULL", "7"] in rows
+    assert not any("DEADLINE" in row for row in rows)
 
 
 def test_table_without_nodes_says_how_to_start_one(
@@ -64,7 +74,7 @@ def test_live_numbers_are_all_there(argon_process: Run, live_address: str) -> No
     ran = argon_process("status", "--json", "--cluster", live_address)
     assert ran.status == 0
     numbers = json.loads(ran.out)
-    assert {"role", "queue_length", "queue_limit", "nodes", "clients", "counters"} <= set(numbers)
+    assert set(STATUS) <= set(numbers)
     assert [(node["name"], node["workers"]) for node in numbers["nodes"]] == [("live", 2)]
     assert set(STATUS["counters"]) <= set(numbers["counters"])
 

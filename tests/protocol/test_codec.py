@@ -29,6 +29,8 @@ from argon.protocol.messages import (
     Capacity,
     Drain,
     Entered,
+    ExplainReply,
+    ExplainRequest,
     Goodbye,
     Heartbeat,
     Message,
@@ -45,7 +47,7 @@ from argon.protocol.messages import (
 from tests.support.records import replaced
 
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1
-CONTROL_TYPES = range(16, 24)
+CONTROL_TYPES = range(16, 26)
 Fields: TypeAlias = tuple[int, int, int, int, float, float, int, int]  # of a header, but for the length
 NO_TIMES = [(-1.0, 0.0), (0.0, -1.0), (nan, 0.0), (0.0, nan), (inf, 0.0), (0.0, inf)]
 
@@ -63,12 +65,15 @@ MESSAGES: list[Message] = [
     Welcome(1, 128, 64 << 20, 5.0, 15.0),
     Register("node-1", U64),
     Capacity(4),
+    Capacity(4, 0.25),
     Heartbeat(),
     Heartbeat(credits=7),
     Drain(),
     Goodbye("that is all – bye"),
     StatusRequest(),
     StatusReply(b'{"queue_length": 0}'),
+    ExplainRequest(3, U64),
+    ExplainReply(b'{"task": "3.17"}'),
 ]
 
 

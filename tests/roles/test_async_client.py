@@ -238,6 +238,27 @@ def test_timeout_retries_and_idempotent_do_what_they_say(tmp_path: Path, net: Ne
     within(main())
 
 
+def test_explain_tells_what_became_of_a_task_by_its_future_and_by_its_error(
+    play: Callable[[Scenario], None],
+) -> None:
+    async def scenario(client: AsyncClient) -> None:
+        done, failed = client.submit(tasks.identity, 1), client.submit(tasks.leave, 3)
+        assert done.task_id != failed.task_id
+        assert await done == 1
+        assert (await client.explain(done.task_id))["state"] == "completed"
+        error = await failure(failed)
+        assert isinstance(error, WorkerDied)
+        assert error.task_id == failed.task_id
+        assert (await client.explain(error.task_id))["state"] == "failed"
+
+    play(scenario)
+
+
+def test_explain_without_a_connection_says_so(net: Network) -> None:
+    with pytest.raises(ConnectionFailed, match="not connected"):
+        within(AsyncClient(net.address, token=TOKEN).explain("1.1"))
+
+
 def test_options_are_a_view_that_shares_the_connection(play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
         hasty = client.with_options(timeout=0.05, key="a")

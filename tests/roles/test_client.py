@@ -705,6 +705,35 @@ def test_status_has_the_clusters_numbers(net: Network, client: Client) -> None:
     assert numbers["queue_limit"] == 128
 
 
+def test_explain_tells_what_became_of_a_task(net: Network, client: Client, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    future = client.submit(*gate.call)
+    gate.wait()
+    told = client.explain(future.task_id)
+    assert (told["task"], told["state"]) == (future.task_id, "assigned")
+    assert told["attempts"][0]["node"] == net.node.name
+    gate.open()
+    assert future.result() == "held"
+    with net.client() as other:
+        assert other.explain(future.task_id)["state"] == "completed"
+
+
+def test_explain_of_what_is_no_id_or_nobodys(client: Client) -> None:
+    assert client.explain("999999.1")["state"] == "unknown"
+    with pytest.raises(ValueError, match=r"SESSION\.SEQUENCE"):
+        client.explain("seventeen")
+
+
+@pytest.mark.parametrize(
+    "face", [Client.run, lambda client, *call: client.submit(*call).result()], ids=["run", "submit"]
+)
+def test_error_of_a_task_says_under_which_id_it_is_explained(client: Client, face: Callable[..., Any]) -> None:
+    with pytest.raises(WorkerDied) as caught:
+        face(client, tasks.leave, 3)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert client.explain(error.task_id)["state"] == "failed"
+
+
 def test_status_without_a_connection_says_so() -> None:
     with serving(make_cluster(host="127.0.0.1")) as cluster:
         client = Client(cluster.address, token=TOKEN)

@@ -16,6 +16,8 @@ from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.security import make_token, parse_token
 from argon.protocol.messages import (
     Cancel,
+    ExplainReply,
+    ExplainRequest,
     Goodbye,
     Heartbeat,
     Outcome,
@@ -256,6 +258,30 @@ def test_numbers_reach_those_who_asked_in_their_order() -> None:
             cluster.say(StatusReply(msgspec.json.encode({"n": 2})))
             assert await asyncio.gather(*asked) == [{"n": 1}, {"n": 2}]
             assert watched.statuses == {"one": Status.COMPLETED}
+
+    within(main())
+
+
+def test_replies_of_both_kinds_reach_those_who_asked() -> None:
+    async def main() -> None:
+        async with connected() as (cluster, watched):
+            asked = [
+                asyncio.create_task(asking)
+                for asking in (watched.connection.status(), watched.connection.explain("3.17"))
+            ]
+            await soon(lambda: ExplainRequest(3, 17) in cluster.heard)
+            assert cluster.heard[-2:] == [StatusRequest(), ExplainRequest(3, 17)]
+            cluster.say(StatusReply(b'{"n": 1}'), ExplainReply(b'{"task": "3.17"}'))
+            assert await asyncio.gather(*asked) == [{"n": 1}, {"task": "3.17"}]
+
+    within(main())
+
+
+def test_reply_that_nobody_asked_for_ends_the_connection() -> None:
+    async def main() -> None:
+        async with connected() as (cluster, _):
+            cluster.say(ExplainReply(b"{}"))
+            await soon(lambda: any(isinstance(message, Goodbye) for message in cluster.heard))
 
     within(main())
 

@@ -147,6 +147,26 @@ def test_kill_after_leaves_a_task_its_time(tmp_path: Path) -> None:
     assert pid_ended(pid)
 
 
+@pytest.mark.parametrize("report_load", [True, False])
+def test_report_load_is_whether_the_cluster_hears_how_busy_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch, report_load: bool
+) -> None:
+    looks = []
+    monkeypatch.setattr("argon.roles.node.cpu_pressure", lambda: looks.append(1) or 0.7)  # type: ignore[func-returns-value]
+    with network(node={"report_load": report_load}) as net, net.client() as client:
+        (node,) = client.status()["nodes"]
+        assert node["pressure"] == (0.7 if report_load else 0.0)
+        assert bool(looks) == report_load
+
+
+def test_machine_is_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressures = iter([0.0, 0.5, *[0.9] * 10_000])
+    monkeypatch.setattr("argon.roles.node._LOOK_S", 0.01)
+    monkeypatch.setattr("argon.roles.node.cpu_pressure", lambda: next(pressures))
+    with network() as net, net.client() as client:
+        eventually(lambda: client.status()["nodes"][0]["pressure"] == 0.9)
+
+
 def test_drain_timeout_is_how_long_running_tasks_may_take(tmp_path: Path) -> None:
     with network(node={"drain_timeout": 0.05}) as net, net.client() as client:
         gate = Gate(tmp_path)

@@ -23,9 +23,13 @@ class NoLoop:
     def __init__(self) -> None:
         self.deciding = threading.RLock()
         self.cancelled: list[TaskFuture] = []
+        self.session_now = 3
 
     def cancel(self, future: TaskFuture) -> None:
         self.cancelled.append(future)
+
+    def session(self) -> int:
+        return self.session_now
 
     def is_sent(self, future: TaskFuture) -> bool:
         return future.number > 0
@@ -52,6 +56,18 @@ def value(it: Any) -> Outcome:
 
 def failure(error: Exception) -> Outcome:
     return Outcome(1, Status.FAILED, payload=pack_failure(error, "node", 100_000))
+
+
+def test_id_is_of_the_session_in_which_it_was_answered(future: TaskFuture) -> None:
+    assert future.task_id == ""
+    future.number = 17
+    assert future.task_id == "3.17"
+    future.settle(value(1))
+    cast(NoLoop, future._loop_thread).session_now = 4  # it has connected again
+    assert future.task_id == "3.17"
+    later = TaskFuture(future._loop_thread)
+    later.number = 18
+    assert later.task_id == "4.18"
 
 
 def in_thread(action: Any) -> Future[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from math import inf
+from math import inf, nan
 from weakref import ref
 
 import pytest
@@ -16,6 +16,8 @@ from argon.protocol.messages import (
     Capacity,
     Drain,
     Entered,
+    ExplainReply,
+    ExplainRequest,
     FailureKind,
     Goodbye,
     Heartbeat,
@@ -720,7 +722,11 @@ def test_client_gone_with_a_task_that_came_back_takes_it_along() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [Register("n", 1), Capacity(1), Outcome(1, 0), Drain(), Welcome(1, 1, 1, 1.0, 1.0), StillRunning(1)]
+    "message",
+    [
+        *[Register("n", 1), Capacity(1), Outcome(1, 0), Drain(), Welcome(1, 1, 1, 1.0, 1.0), StillRunning(1)],
+        *[StatusReply(b""), ExplainReply(b"")],
+    ],
 )
 def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
     cluster, client, _ = busy_cluster()
@@ -731,7 +737,10 @@ def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -
 
 @pytest.mark.parametrize(
     "message",
-    [submit(1), Cancel(1), StatusRequest(), Register("again", 1), Capacity(-1), Capacity(10**9), StillRunning(1)],
+    [
+        *[submit(1), Cancel(1), StatusRequest(), ExplainRequest(1, 1), Register("again", 1), StillRunning(1)],
+        *[Capacity(-1), Capacity(10**9), *(Capacity(1, pressure) for pressure in (-0.1, 1.1, inf, nan))],
+    ],
 )
 def test_node_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
     cluster, client, node = busy_cluster()
@@ -814,9 +823,50 @@ def test_status_is_answered_at_once_even_when_the_queue_is_full() -> None:
     (reply,) = cluster.heard(client, StatusReply)
     numbers = json.loads(reply.text)
     assert (numbers["queue_length"], numbers["queue_limit"]) == (1, 1)
-    assert numbers["nodes"] == [{"name": "node-1", "workers": 1, "in_flight": 1, "draining": False, "mean_run_s": 0.0}]
+    (node,) = numbers["nodes"]
+    assert node == {
+        "name": "node-1",
+        "workers": 1,
+        "in_flight": 1,
+        "draining": False,
+        "mean_run_s": 0.0,
+        "pressure": 0.0,
+    }
     assert numbers["counters"]["accepted"] == 2
     assert numbers["counters"]["rejected"] == 1
+
+
+def test_every_decision_is_counted_by_its_reason() -> None:
+    cluster, client, node = busy_cluster(queue_limit=1)
+    cluster.say(client, submit(1), submit(2), submit(3, payload=bytes(100 << 20)))
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.001))
+    cluster.say(client, submit(4))
+    snapshot = cluster.state.snapshot(cluster.now)
+    assert snapshot.decisions == {
+        "to_free_worker": 2,
+        "sent_ahead": 1,
+        "to_node_of_key": 0,
+        "key_spilled_over": 0,
+        "to_faster_node": 0,
+        "kind_unmeasured_there": 1,
+    }
+    assert {reason: count for reason, count in snapshot.refusals.items() if count} == {
+        "CLIENT_LIMIT": 1,
+        "TOO_LARGE": 1,
+    }
+
+
+def test_key_and_where_it_spilled_over_are_counted() -> None:
+    cluster = ClusterDriver()
+    for _ in range(2):
+        cluster.node()
+    client = cluster.client()
+    cluster.say(client, submit(1, key=5), submit(2, key=5))
+    node = next(peer for peer in (1, 2) if cluster.heard(peer, Assign)[0].id == 1)
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster.say(client, submit(3, key=5))
+    decisions = cluster.state.snapshot(cluster.now).decisions
+    assert [decisions[name] for name in ("to_free_worker", "to_node_of_key", "key_spilled_over")] == [1, 1, 1]
 
 
 # --- capacity ---------------------------------------------------------------------------------------------------------
@@ -827,6 +877,18 @@ def test_capacity_that_grows_takes_what_waits() -> None:
     cluster.say(client, submit(1), submit(2))
     cluster.say(node, Capacity(3))
     assert len(cluster.heard(node, Assign)) == 3
+
+
+def test_node_that_says_its_machine_is_busy_gets_less() -> None:
+    cluster = ClusterDriver()
+    busy, calm, client = cluster.node(), cluster.node(), cluster.client()
+    for id_, node in ((1, busy), (2, calm)):  # both are known to be equally quick
+        cluster.say(client, submit(id_))
+        cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster.say(busy, Capacity(1, 0.9))
+    cluster.say(client, submit(3))
+    assert (len(cluster.heard(busy, Assign)), len(cluster.heard(calm, Assign))) == (1, 2)
+    assert [node.pressure for node in cluster.state.snapshot(cluster.now).nodes] == [0.9, 0.0]
 
 
 def test_capacity_that_falls_below_what_runs_gets_nothing_more_until_there_is_room() -> None:

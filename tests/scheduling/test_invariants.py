@@ -9,6 +9,7 @@ import pytest
 from argon.protocol.messages import Status, Submit
 from argon.scheduling.clients import Clients
 from argon.scheduling.invariants import check_cluster
+from argon.scheduling.journal import Journal
 from argon.scheduling.ledger import Ledger
 from argon.scheduling.member import Member
 from argon.scheduling.membership import Membership
@@ -42,9 +43,10 @@ class Rooms:
         self.membership.take(self.member, self.running, 1.0)
         self.ledger = Ledger()
         self.ledger.accepted = 3
+        self.journal = Journal()
 
     def check(self) -> None:
-        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger)
+        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger, self.journal)
 
 
 def test_sound_rooms_are_found_sound() -> None:
@@ -100,6 +102,10 @@ def miscounted_answer(rooms: Rooms) -> None:
     rooms.ledger.end(Status.COMPLETED)
 
 
+def miscounted_rejection(rooms: Rooms) -> None:
+    rooms.ledger.end(Status.REJECTED)
+
+
 def client_over_its_allowance(rooms: Rooms) -> None:
     rooms.session.allowance = 2
 
@@ -114,7 +120,7 @@ def settled_task_in_the_queue(rooms: Rooms) -> None:
     [
         *(more_tasks, more_bytes, lost_count, lost_bytes, task_in_two_rooms, task_on_the_wrong_node),
         *(settled_task_on_a_node, idle_worker, client_over_its_allowance, settled_task_in_the_queue),
-        *(lost_worker, miscounted_assignment, miscounted_answer),
+        *(lost_worker, miscounted_assignment, miscounted_answer, miscounted_rejection),
     ],
 )
 def test_broken_invariant_is_seen(breakage: Callable[[Rooms], None]) -> None:

@@ -19,6 +19,7 @@ def test_rejected_tasks_were_never_here() -> None:
     ledger.accepted = 1
     ledger.end(Status.REJECTED)
     assert ledger.still_here() == 1
+    assert ledger.rejected() == 1
 
 
 def test_counters_carry_each_end_under_its_name() -> None:

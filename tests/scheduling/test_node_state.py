@@ -63,6 +63,23 @@ def test_welcome_is_answered_with_who_it_is_and_how_many_workers_are_ready() -> 
     assert node.said(Capacity) == [Capacity(2), Capacity(3)]
 
 
+def test_busy_machine_is_told_with_the_workers_when_it_has_become_so() -> None:
+    node = ready_node(2)
+    told = len(node.said(Capacity))
+    node.did(node.state.pressed(0.05))
+    assert len(node.said(Capacity)) == told
+    node.did(node.state.pressed(0.6))
+    assert node.said(Capacity)[told:] == [Capacity(2, 0.6)]
+
+
+def test_busy_machine_is_told_to_nobody_while_there_is_no_cluster_and_then_at_once() -> None:
+    node = ready_node(1)
+    node.lose()
+    assert node.did(node.state.pressed(0.6)) == []
+    node.connect(peer=2)
+    assert node.said(Capacity)[-1] == Capacity(1, 0.6)
+
+
 def test_spare_worker_is_no_capacity() -> None:
     node = ready_node(2, max_requests=5)
     assert node.said(Capacity)[-1] == Capacity(2)

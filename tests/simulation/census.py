@@ -17,6 +17,7 @@ from argon.protocol.messages import (
     Cancel,
     Capacity,
     Drain,
+    ExplainRequest,
     Goodbye,
     Heartbeat,
     Message,
@@ -168,7 +169,7 @@ class Census(Checker):
                     assert isinstance(submit, Submit), "a task that is too large is not rejected"
                     if self._enter(peer, submit, size_bytes):
                         continue
-                case Cancel() | StatusRequest() | Heartbeat():
+                case Cancel() | StatusRequest() | ExplainRequest() | Heartbeat():
                     continue
             closed = any(isinstance(effect, Close) and effect.peer == peer for effect in effects)
             assert closed, f"peer {peer} may go on after {message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from argon.protocol.messages import Assign, Cancel, Entered, Outcome, Register, Status, Submit
+from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
 from argon.scheduling import cluster_state, door_state
 from argon.scheduling.admission import refusal
 from argon.scheduling.clients import Clients, ClientSession
@@ -260,6 +260,13 @@ def attempts_are_not_counted(patch: Patch) -> None:
         assert isinstance(effects[-1].message, Assign)
 
     around(patch, ClusterState, "_assign", assign)
+
+
+def pressure_is_ignored(patch: Patch) -> None:
+    def from_node(original: Any, state: ClusterState, peer: int, m: Any, *rest: Any) -> Any:
+        return original(state, peer, Capacity(m.workers) if isinstance(m, Capacity) else m, *rest)
+
+    around(patch, ClusterState, "_from_node", from_node)
 
 
 def node_may_answer_a_task_of_another(patch: Patch) -> None:

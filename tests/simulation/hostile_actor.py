@@ -19,6 +19,7 @@ from argon.protocol.messages import (
     Capacity,
     Drain,
     Entered,
+    ExplainRequest,
     Message,
     Outcome,
     Register,
@@ -181,6 +182,7 @@ class HostileActor(HostActor):
         """Answers that are much larger than their question."""
         for _ in range(self.world.rng.choice([1, 20])):
             out.say(StatusRequest())
+            out.say(ExplainRequest(self._ids % 7, self._ids // 2))
 
     def _read_nothing(self, out: Stream) -> None:
         assert self.connection is not None

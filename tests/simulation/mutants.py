@@ -90,6 +90,7 @@ IN_SOME_WORLD: dict[Mutant, int] = {
 IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
     (cluster_mutants.attempts_are_not_compared, core.test_answer_with_an_old_attempt_is_counted_and_dropped),
     (cluster_mutants.node_may_answer_a_task_of_another, core.test_answer_to_a_task_of_another_node_is_dropped),
+    (cluster_mutants.pressure_is_ignored, core.test_node_that_says_its_machine_is_busy_gets_less),
 ]
 
 

@@ -61,6 +61,8 @@ class NodeActor(HostActor):
         if self.soon(self.worker_answered, worker) and worker.unread and self.workers.get(worker.number) is worker:
             outcomes, worker.unread = worker.unread, []
             self.perform(self.state.worker_answered(worker.number, outcomes, self.now()))
+            if self.up:
+                self.perform(self.state.pressed(self.now() % 1.0))
 
     def worker_ended(self, worker: SimulatedWorker, signal: int, exit_code: int) -> None:
         if self.soon(self.worker_ended, worker, signal, exit_code) and self.workers.get(worker.number) is worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from argon.protocol.messages import Assign, Entered, Status
+from argon.protocol.messages import Assign, Capacity, Entered, Status
 from argon.scheduling import node_state
 from argon.scheduling.node_state import NodeState
 from argon.scheduling.workers import Slot, Workers
@@ -107,9 +107,9 @@ def ended_task_is_answered_twice(patch: Patch) -> None:
 
 def capacity_is_told_only_once(patch: Patch) -> None:
     def connected(original: Any, state: NodeState, *rest: Any) -> Any:
-        told = state._told_capacity
+        told = state._report._told_workers
         effects = original(state, *rest)
-        return [e for e in effects if not (told and isinstance(e.message, node_state.Capacity))]
+        return [e for e in effects if not (told and isinstance(e.message, Capacity))]
 
     around(patch, NodeState, "connected", connected)
 

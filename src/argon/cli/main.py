@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from argon import __version__
-from argon.cli import bench, cluster, demo, map, node, run, simulate, status
+from argon.cli import bench, cluster, demo, explain, map, node, run, simulate, status
 from argon.cli.arguments import Verbosity
 from argon.cli.failures import INTERRUPTED, RUN_TIME, USAGE, sentence
 from argon.errors import ArgonError
@@ -38,6 +38,7 @@ for name, module in {
     "run": run,
     "map": map,
     "status": status,
+    "explain": explain,
     "bench": bench,
     "simulate": simulate,
     "demo": demo,

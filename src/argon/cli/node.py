@@ -66,6 +66,13 @@ NameOption = Annotated[
     str | None,
     typer.Option("--name", metavar="NAME", help="What the cluster calls it; without it, the host's name and a number."),
 ]
+LoadOption = Annotated[
+    bool,
+    typer.Option(
+        "--report-load/--no-report-load",
+        help="Tell the cluster how busy this machine is, so that it prefers others when this one has much else to do.",
+    ),
+]
 
 
 def command(
@@ -75,6 +82,7 @@ def command(
     include: IncludeOption = None,
     port: PortOption = None,
     name: NameOption = None,
+    report_load: LoadOption = True,
     debug: DebugOption = False,
 ) -> None:
     """Start a node, which runs tasks.
@@ -94,7 +102,9 @@ def command(
 
     log_to_stderr(debug)
     with refused_as_usage():
-        node = Node(manager, workers, max_requests, include=include or [], name=name, port=port)
+        node = Node(
+            manager, workers, max_requests, include=include or [], name=name, port=port, report_load=report_load
+        )
     node.start(on_ready=lambda: print(ready_line(node.name, node.workers, manager, node.address), flush=True))
 
 

@@ -42,6 +42,9 @@ KeywordOption = Annotated[
     list[str] | None,
     typer.Option("--kw", metavar="NAME=VALUE", help="A keyword argument. May be given several times."),
 ]
+TaskIdOption = Annotated[
+    bool, typer.Option("--task-id", help="Print the task's id on stderr at the end, for argon explain.")
+]
 
 
 def command(
@@ -52,6 +55,7 @@ def command(
     timeout: TimeoutOption = None,
     priority: PriorityOption = None,
     retries: RetriesOption = None,
+    show_task_id: TaskIdOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run a function on the cluster and print its result."""
@@ -63,7 +67,12 @@ def command(
         face = GivenOptions(timeout, priority, retries).applied_to(client)
         try:
             with nobody_works_noted(client):
-                result = awaited(face.submit(function, *positional, **keywords))
+                future = face.submit(function, *positional, **keywords)
+                try:
+                    result = awaited(future)
+                finally:
+                    if show_task_id:
+                        print(f"argon: task {future.task_id}", file=sys.stderr, flush=True)
         except Exception as error:  # whatever the task raised comes out of `run` as itself
             raise CommandFailed(task_sentence(function, error)) from error
     print(as_text(result, sys.stdout.encoding), flush=True)

@@ -41,7 +41,7 @@ def command(
 
 
 def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
-    """The numbers of what listens at the address, as a headline and two tables."""
+    """The numbers of what listens at the address, as a headline and tables."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -53,12 +53,19 @@ def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
     nodes = Table("node", box=box.SIMPLE_HEAD, title="nodes", title_justify="left")
     nodes.add_column("workers", justify="right")
     nodes.add_column("in flight", justify="right")
+    nodes.add_column("pressure", justify="right")
     for node in numbers["nodes"]:
-        nodes.add_row(Text(str(node["name"])), str(node["workers"]), str(node["in_flight"]))
+        pressure = f"{100 * node.get('pressure', 0.0):.0f}%"
+        nodes.add_row(Text(str(node["name"])), str(node["workers"]), str(node["in_flight"]), pressure)
     if not numbers["nodes"]:
-        nodes.add_row("none: start one with argon node --manager HOST:PORT", "", "")
+        nodes.add_row("none: start one with argon node --manager HOST:PORT", "", "", "")
     counters = Table("tasks", box=box.SIMPLE_HEAD, title="since the start", title_justify="left")
     counters.add_column("number", justify="right")
     for name, count in numbers["counters"].items():
         counters.add_row(Text(str(name)), f"{count:,}")
-    return [headline, nodes, counters]
+    decisions = Table("decisions", box=box.SIMPLE_HEAD, title="why tasks went where they did", title_justify="left")
+    decisions.add_column("number", justify="right")
+    refusals = {f"rejected {reason}": count for reason, count in numbers.get("refusals", {}).items() if count}
+    for name, count in {**numbers.get("decisions", {}), **refusals}.items():
+        decisions.add_row(Text(str(name)), f"{count:,}")
+    return [headline, nodes, counters, decisions]

@@ -27,6 +27,8 @@ from argon.protocol.messages import (
     Cancel,
     Capacity,
     Drain,
+    ExplainReply,
+    ExplainRequest,
     Goodbye,
     Heartbeat,
     Message,
@@ -63,6 +65,8 @@ _CONTROL_TYPES: dict[int, type[Any]] = {
     21: Goodbye,
     22: StatusRequest,
     23: StatusReply,
+    24: ExplainRequest,
+    25: ExplainReply,
 }
 _CONTROL_NUMBERS: Final = {cls: number for number, cls in _CONTROL_TYPES.items()}
 

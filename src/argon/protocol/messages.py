@@ -3,9 +3,10 @@
 In: fields. Out: fields. A payload is bytes that only the worker and the client understand: nothing in this package
 looks inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
 
-Who says what: a client says Submit, Cancel, StatusRequest; the cluster says Outcome, StillRunning, StatusReply to
-clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody says Heartbeat, Drain and
-Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one Outcome.
+Who says what: a client says Submit, Cancel, StatusRequest, ExplainRequest; the cluster says Outcome, StillRunning,
+StatusReply, ExplainReply to clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody
+says Heartbeat, Drain and Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one
+Outcome.
 """
 
 from __future__ import annotations
@@ -204,9 +205,13 @@ class Register(msgspec.Struct):
 
 
 class Capacity(msgspec.Struct):
-    """How many of a node's workers are alive and ready for tasks, from now on."""
+    """How many of a node's workers are alive and ready for tasks, and how busy its machine is, from now on.
+
+    ``pressure`` is from 0, nothing on the machine waits for a CPU, to 1, something always does.
+    """
 
     workers: int
+    pressure: float = 0.0
 
 
 class Heartbeat(msgspec.Struct):
@@ -241,6 +246,19 @@ class StatusReply(msgspec.Struct):
     text: bytes
 
 
+class ExplainRequest(msgspec.Struct):
+    """A client asks what became of a task, its own or another's: the session of its client, and its number there."""
+
+    session: int
+    sequence: int
+
+
+class ExplainReply(msgspec.Struct):
+    """What is known of the task, as JSON text."""
+
+    text: bytes
+
+
 Message: TypeAlias = (
     Submit
     | Assign
@@ -257,4 +275,6 @@ Message: TypeAlias = (
     | Goodbye
     | StatusRequest
     | StatusReply
+    | ExplainRequest
+    | ExplainReply
 )

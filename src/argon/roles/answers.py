@@ -14,6 +14,7 @@ from argon.protocol.codec import ProtocolViolation, decode_detail
 from argon.protocol.detail import Detail
 from argon.protocol.messages import Entered, FailureKind, Outcome, Refusal, Status
 from argon.roles.payload import unpack_failure, unpack_result
+from argon.roles.task_id import task_id
 
 _MAY_HAVE_RUN: Final = {Entered.NO: MayHaveRun.NO, Entered.YES: MayHaveRun.YES, Entered.UNKNOWN: MayHaveRun.UNKNOWN}
 
@@ -28,15 +29,19 @@ _REFUSALS: Final = {
 }
 
 
-def value_of(outcome: Outcome) -> tuple[Any, BaseException | None]:
-    """The task's value and None, or None and the exception to raise."""
+def value_of(outcome: Outcome, session: int = 0) -> tuple[Any, BaseException | None]:
+    """The task's value and None, or None and the exception to raise, which knows the task's id by this session."""
     if outcome.status == Status.COMPLETED:
         try:
             return unpack_result(outcome.payload), None
-        except TaskError as error:
-            error.attempt, error.queued_s, error.run_s = outcome.attempt, outcome.wait_s, outcome.run_s
-            return None, error
-    return None, error_of(outcome)
+        except TaskError as unreadable:
+            unreadable.attempt, unreadable.queued_s, unreadable.run_s = outcome.attempt, outcome.wait_s, outcome.run_s
+            error: BaseException = unreadable
+    else:
+        error = error_of(outcome)
+    if isinstance(error, TaskError):
+        error.task_id = task_id(session, outcome.id)
+    return None, error
 
 
 def error_of(outcome: Outcome) -> BaseException:

@@ -21,6 +21,7 @@ from argon.roles.client_connection import ClientConnection
 from argon.roles.client_shell import ClientShell
 from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
+from argon.roles.task_id import task_id
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 
@@ -29,7 +30,13 @@ class AsyncFuture(asyncio.Future[Any]):
     """A task's future. Cancelling it ends the task, wherever it is."""
 
     task_number = 0
+    session = 0
     shell: ClientShell | None = None
+
+    @property
+    def task_id(self) -> str:
+        """What ``argon explain`` and ``AsyncClient.explain`` know it by, as ``SESSION.SEQUENCE``."""
+        return task_id(self.session or (self.shell.session if self.shell is not None else 0), self.task_number)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancels the wait, and the task with it: one that is queued never runs, one that runs is killed."""
@@ -104,14 +111,14 @@ class AsyncClient:
         )
         return view
 
-    def submit(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+    def submit(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> AsyncFuture:
         """Hands a task over and returns its future at once.
 
         Args:
             function: any callable; or ``"module:name"``, which is then looked up by the worker only.
 
         Returns:
-            A future of the value. Cancelling it ends the task.
+            A future of the value. Cancelling it ends the task; its ``task_id`` is for ``explain``.
 
         Raises:
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
@@ -157,15 +164,22 @@ class AsyncClient:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
         return await self._connections[0].status()
 
+    async def explain(self, task_id: str) -> dict[str, Any]:
+        """What the cluster knows of a recent task; see ``Client.explain``."""
+        if not self._connections:
+            raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
+        return await self._connections[0].explain(task_id)
+
     @staticmethod
     def _settled(future: AsyncFuture, outcome: Outcome) -> None:
         if future.done():
             return
-        future.shell = None
+        if future.shell is not None:
+            future.session, future.shell = future.shell.session, None
         if outcome.status == Status.CANCELLED:
             future.cancel()
             return
-        value, error = value_of(outcome)
+        value, error = value_of(outcome, future.session)
         if error is None:
             future.set_result(value)
         else:

@@ -122,16 +122,14 @@ class Client:
         )
         return view
 
-    def submit(
-        self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any
-    ) -> concurrent.futures.Future[Any]:
+    def submit(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> TaskFuture:
         """Hands a task over and returns its future at once.
 
         Args:
             function: any callable; or ``"module:name"``, which is then looked up by the worker only.
 
         Returns:
-            A future of the value. Its ``cancel()`` ends the task, wherever it is.
+            A future of the value. Its ``cancel()`` ends the task, wherever it is; its ``task_id`` is for ``explain``.
 
         Raises:
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
@@ -159,7 +157,7 @@ class Client:
         except BaseException:  # Ctrl-C: nobody waits any more, and nobody else can end the task
             thread.cancel(call)
             raise
-        value, error = value_of(outcome)
+        value, error = value_of(outcome, thread.session())
         if error is not None:
             raise error
         return value
@@ -189,6 +187,18 @@ class Client:
     def status(self) -> dict[str, Any]:
         """The cluster's numbers, as ``argon status --json`` prints them."""
         return self._thread.status()
+
+    def explain(self, task_id: str) -> dict[str, Any]:
+        """What the cluster knows of a recent task, as ``argon explain --json`` prints it: what it waited for, why it
+        went to its node, what was predicted and what came of it. ``state`` is "unknown" when nothing is left of it.
+
+        Args:
+            task_id: the ``task_id`` of a future that ``submit`` returned, or of a ``TaskError``.
+
+        Raises:
+            ValueError: it is no task's id.
+        """
+        return self._thread.explain(task_id)
 
     def _map(
         self, function: Callable[..., Any] | str, iterables: tuple[Iterable[Any], ...], end: float | None

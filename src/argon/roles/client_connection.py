@@ -13,8 +13,9 @@ from typing import Any
 from argon.errors import ConnectionFailed
 from argon.net.dialer import Dialer
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Outcome
+from argon.protocol.messages import ExplainRequest, Outcome, StatusRequest
 from argon.roles.client_shell import ClientShell
+from argon.roles.task_id import parse_task_id
 
 
 class ClientConnection:
@@ -68,8 +69,20 @@ class ClientConnection:
         Raises:
             ConnectionFailed: there is no connection at present.
         """
+        return await self._ask(StatusRequest())
+
+    async def explain(self, task_id: str) -> dict[str, Any]:
+        """What the cluster knows of a task.
+
+        Raises:
+            ConnectionFailed: there is no connection at present.
+            ValueError: it is no task's id.
+        """
+        return await self._ask(ExplainRequest(*parse_task_id(task_id)))
+
+    async def _ask(self, request: StatusRequest | ExplainRequest) -> dict[str, Any]:
         reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        if not self.shell.ask(reply):
+        if not self.shell.ask(request, reply):
             raise ConnectionFailed(f"there is no connection to {self._dialer.address} now; it is being renewed")
         return await reply
 

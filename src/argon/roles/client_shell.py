@@ -19,7 +19,16 @@ import msgspec
 from argon.errors import ConnectionFailed
 from argon.net.channel import Channel
 from argon.net.timer import DeadlineTimer
-from argon.protocol.messages import Message, Outcome, Payload, StatusReply, StatusRequest, Welcome
+from argon.protocol.messages import (
+    ExplainReply,
+    ExplainRequest,
+    Message,
+    Outcome,
+    Payload,
+    StatusReply,
+    StatusRequest,
+    Welcome,
+)
 from argon.scheduling.client_state import PROBE_TASKS, ClientState
 from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
 from argon.scheduling.task_options import TaskOptions
@@ -33,6 +42,9 @@ class ClientShell:
     Args:
         on_settled: called with a task's ticket and its outcome.
         on_refused: called with a task's ticket when a queued-only cancel came too late.
+
+    Attributes:
+        session: what the cluster calls this connection, or the last there was; 0 before the first.
     """
 
     def __init__(self, on_settled: Callable[[Any, Outcome], None], on_refused: Callable[[Any], None]) -> None:
@@ -44,8 +56,9 @@ class ClientShell:
         self._flushing = False
         self._unflushed = 0
         self._session = 0
+        self.session = 0
         self._tickets: dict[int, Any] = {}
-        self._numbers: list[asyncio.Future[dict[str, Any]]] = []
+        self._asked: list[asyncio.Future[dict[str, Any]]] = []
 
     # ---- called by the faces ------------------------------------------------------------------------------------
 
@@ -70,12 +83,13 @@ class ClientShell:
 
     # ---- called by the connection -------------------------------------------------------------------------------
 
-    def ask(self, reply: asyncio.Future[dict[str, Any]]) -> bool:
-        """Asks for the cluster's numbers; returns False when there is no connection at present."""
+    def ask(self, request: StatusRequest | ExplainRequest, reply: asyncio.Future[dict[str, Any]]) -> bool:
+        """Asks the cluster, which replies in the order of the requests; returns False when there is no connection at
+        present."""
         if self._channel is None:
             return False
-        self._numbers.append(reply)
-        self._channel.send(StatusRequest())
+        self._asked.append(reply)
+        self._channel.send(request)
         self._channel.flush()
         return True
 
@@ -89,30 +103,31 @@ class ClientShell:
         """The cluster has taken this client."""
         self._channel = channel
         self._session += 1
+        self.session = welcome.session
         self._perform(self._state.connected(self._session, welcome, monotonic()))
 
     def received(self, channel: Channel, messages: list[Message]) -> None:
         """The cluster has said these things."""
-        if self._numbers:
-            messages = self._take_numbers(messages)
+        if self._asked:
+            messages = self._take_replies(messages)
         self._perform(self._state.received(self._session, messages, monotonic()))
 
     def lost(self, channel: Channel, reason: str) -> None:
         """The connection is gone."""
         self._channel = None
-        numbers, self._numbers = self._numbers, []
-        for reply in numbers:
+        asked, self._asked = self._asked, []
+        for reply in asked:
             if not reply.done():
                 reply.set_exception(ConnectionFailed(f"the connection was lost: {reason}"))
         self._perform(self._state.lost(self._session, monotonic()))
 
     # ---- private ------------------------------------------------------------------------------------------------
 
-    def _take_numbers(self, messages: list[Message]) -> list[Message]:
+    def _take_replies(self, messages: list[Message]) -> list[Message]:
         others: list[Message] = []
         for message in messages:
-            if type(message) is StatusReply and self._numbers:
-                reply = self._numbers.pop(0)
+            if isinstance(message, StatusReply | ExplainReply) and self._asked:
+                reply = self._asked.pop(0)
                 if not reply.done():
                     _answer(reply, message.text)
             else:
@@ -158,4 +173,4 @@ def _answer(reply: asyncio.Future[dict[str, Any]], text: bytes) -> None:
     try:
         reply.set_result(msgspec.json.decode(text, type=dict[str, Any]))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        reply.set_exception(ConnectionFailed(f"the cluster's numbers cannot be read: {error}"))
+        reply.set_exception(ConnectionFailed(f"the cluster's reply cannot be read: {error}"))

@@ -119,11 +119,19 @@ class LoopThread:
 
     def status(self) -> dict[str, Any]:
         """The cluster's numbers."""
-        self._refuse_unless_usable()
-        if self.here():
-            raise RuntimeError(_NO_WAITING_HERE)
+        self._refuse_asking()
         numbers: dict[str, Any] = self.call(self._connection.status())
         return numbers
+
+    def explain(self, task_id: str) -> dict[str, Any]:
+        """What the cluster knows of a task."""
+        self._refuse_asking()
+        known: dict[str, Any] = self.call(self._connection.explain(task_id))
+        return known
+
+    def session(self) -> int:
+        """What the cluster calls this client's connection, or the last there was."""
+        return self._shell.session
 
     def is_sent(self, ticket: Ticket) -> bool:
         """Whether the cluster has the task."""
@@ -160,6 +168,11 @@ class LoopThread:
         self._wake(self._ending.set)
         if not self.here():
             self._thread.join()
+
+    def _refuse_asking(self) -> None:
+        self._refuse_unless_usable()
+        if self.here():
+            raise RuntimeError(_NO_WAITING_HERE)
 
     def _refuse_unless_usable(self) -> None:
         if self._closed:

@@ -30,6 +30,7 @@ from argon.protocol.messages import Welcome
 from argon.roles.cluster import Cluster
 from argon.roles.node_shell import NodeShell
 from argon.roles.pool import Pool
+from argon.roles.pressure import cpu_pressure
 from argon.roles.server import Server
 from argon.settings import (
     DEFAULT_HOST,
@@ -47,6 +48,7 @@ from argon.settings import (
 )
 
 _DESCRIPTORS_PER_WORKER: Final = 8
+_LOOK_S: Final = 1.0  # between looks at how busy the machine is
 log: Final = logging.getLogger("argon.node")
 
 
@@ -64,6 +66,8 @@ class Node(Server):
         kill_after: seconds that a task being killed may ignore SIGTERM.
         drain_timeout: seconds that SIGTERM leaves for running tasks to finish.
         max_payload: most bytes of one result's payload.
+        report_load: whether the cluster is told how busy this machine is, so that it prefers others when this one has
+            much else to do.
         token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
 
     Raises:
@@ -89,6 +93,7 @@ class Node(Server):
         kill_after: float = KILL_AFTER_S,
         drain_timeout: float = DRAIN_TIMEOUT_S,
         max_payload: int = MAX_PAYLOAD_BYTES,
+        report_load: bool = True,
         token: str | None = None,
     ) -> None:
         super().__init__(drain_timeout)
@@ -103,6 +108,8 @@ class Node(Server):
         self._manager = manager
         self._include = [os.path.abspath(directory) for directory in include]
         self._max_payload_bytes = check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31)
+        self._report_load = report_load
+        self._looking: asyncio.TimerHandle | None = None
         self._token = token
         settings = NodeSettings(
             name=self.name,
@@ -142,6 +149,8 @@ class Node(Server):
             on_exit=self._shell.worker_ended,
         )
         self._shell.start(self._pool)
+        if self._report_load:
+            self._look()
         if self._cluster is not None:
             await self._cluster.__aenter__()
             self._join(self._cluster)
@@ -165,6 +174,8 @@ class Node(Server):
             self._shell.drain(timeout_s)
 
     def _close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         if self._dialing is not None:
             self._dialing.cancel()
         self._shell.close("the node is leaving")
@@ -179,6 +190,10 @@ class Node(Server):
                 await self._dialing
         if self._dialer is not None:
             await self._dialer.wait_closed()
+
+    def _look(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        self._guarded(self._shell.pressed, cpu_pressure())
 
     # ---- the cluster --------------------------------------------------------------------------------------------
 

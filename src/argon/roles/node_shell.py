@@ -83,6 +83,10 @@ class NodeShell:
             self._link = None
             self._perform(self.state.lost(self._session, monotonic()))
 
+    def pressed(self, pressure: float) -> None:
+        """The machine is so busy, from 0 to 1."""
+        self._perform(self.state.pressed(pressure))
+
     def drain(self, timeout_s: float) -> None:
         """Takes nothing new, and stops when what runs is finished or this time is over."""
         self._perform(self.state.drain(monotonic(), timeout_s))

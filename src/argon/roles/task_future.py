@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from argon.protocol.messages import Outcome, Status
 from argon.roles.answers import value_of
+from argon.roles.task_id import task_id
 
 if TYPE_CHECKING:
     from argon.roles.loop_thread import LoopThread
@@ -46,6 +47,15 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._made_condition: threading.Condition | None = None
         self._loop_thread = loop_thread
         self.number = 0
+        self._session = 0
+
+    @property
+    def task_id(self) -> str:
+        """What ``argon explain`` and ``Client.explain`` know it by, as ``SESSION.SEQUENCE``; empty until it is sent.
+
+        A task that is sent again on a new connection has another from then on.
+        """
+        return task_id(self._session or self._loop_thread.session(), self.number)
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
@@ -92,12 +102,13 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """Takes the outcome; one that comes after ``cancel()`` is too late."""
         if self._state != _PENDING:
             return
+        self._session = self._loop_thread.session()
         value: Any = None
         error: BaseException | None = None
         state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED
         if state == _FINISHED:
             try:
-                value, error = value_of(outcome)
+                value, error = value_of(outcome, self._session)
             except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 error = unforeseen
         try:

@@ -83,12 +83,12 @@ def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: flo
     """
     if door.draining:
         return Refusal.DRAINING
+    if not door.free and size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
+        return Refusal.TOO_LARGE  # there will never be room
     if door.outstanding >= door.allowance:
         return Refusal.CLIENT_LIMIT
     if door.free:
         return None
-    if size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
-        return Refusal.TOO_LARGE  # there will never be room
     if not door.nodes:
         return Refusal.NO_NODES
     if door.queue_length >= limits.queue_limit:

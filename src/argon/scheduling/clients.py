@@ -114,11 +114,11 @@ class Clients:
         """A task of this client is answered."""
         del session.tasks[task.client_id]
 
-    def share(self, room: int, now: float) -> None:
-        """Shares room for so many tasks between the clients that want some."""
+    def share(self, room: int, now: float) -> int:
+        """Shares room for so many tasks between the clients that want some, and returns it."""
         past_s = now - self._shared_at
         if past_s < (len(self._sessions) * _SHARING_S if self._new_demand else _SHARED_EVERY_S):
-            return
+            return room
         self._shared_at, self._new_demand = now, False
         kept: float = 0.5 ** (past_s / _DEMAND_HALF_S)
         self._active = 0
@@ -135,6 +135,7 @@ class Clients:
             elif session.demand >= 0.5:
                 left += max(0.0, self._share - session.demand)
         self._extra = left / greedy if greedy else 0.0
+        return room
 
     def credit(self, session: ClientSession, room: int) -> int:
         """How many tasks this client may have outstanding, of room for so many."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import msgspec
-
 from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
 from argon.protocol.handshake import Role
@@ -22,16 +20,15 @@ from argon.protocol.messages import (
     Capacity,
     Drain,
     Entered,
+    ExplainRequest,
     FailureKind,
     Goodbye,
     Heartbeat,
     Message,
     Outcome,
     Oversized,
-    Refusal,
     Register,
     Status,
-    StatusReply,
     StatusRequest,
     StillRunning,
     Submit,
@@ -43,15 +40,17 @@ from argon.scheduling.departure import Departure
 from argon.scheduling.door_state import DoorState
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
 from argon.scheduling.invariants import check_cluster
+from argon.scheduling.journal import Journal, Rejection
 from argon.scheduling.ledger import Ledger
 from argon.scheduling.liveness import Liveness
-from argon.scheduling.member import Member, is_node_name
+from argon.scheduling.member import Member
 from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
+from argon.scheduling.report_state import ReportState
 from argon.scheduling.router import Router
-from argon.scheduling.snapshot import ClusterSnapshot, cluster_snapshot
+from argon.scheduling.snapshot import ClusterSnapshot
 from argon.scheduling.task import Task, TaskState, admitted_task
-from argon.settings import MAX_NAME_CHARS, MAX_WORKERS, ClusterSettings
+from argon.settings import MAX_WORKERS, ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
@@ -82,9 +81,13 @@ class ClusterState:
         self._fleet = self._router.fleet
         self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
         self._ledger = Ledger()
+        self._journal = Journal()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
         self._departure = Departure()
+        self._report = ReportState(
+            settings, self._queue, self._membership, self._clients, self._ledger, self._journal, self._departure
+        )
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
@@ -93,7 +96,7 @@ class ClusterState:
         self._liveness.join(peer, now)
         credit = 0
         if role is Role.CLIENT:
-            credit = self._clients.add(peer, self._shared_room(now))
+            credit = self._clients.add(peer, self._clients.share(self._door.room(), now))
         else:
             self._newcomers.add(peer)
         s = self._settings
@@ -154,7 +157,7 @@ class ClusterState:
             self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
         if alive:
-            room = self._shared_room(now)
+            room = self._clients.share(self._door.room(), now)
             effects += [Send(peer, Heartbeat(self._clients.offer(peer, room))) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
@@ -189,7 +192,7 @@ class ClusterState:
         if not admitted and (member is None or len(client.tasks) >= client.allowance or m.timeout_s):
             reason = self._door.refusal(client, m, size, member is not None, now)
             if reason is not None:
-                self._reject(client, m, reason, now, effects)
+                self._reject(client, self._door.rejection(client, m, size, reason, now), effects)
                 return
         self._ledger.accepted += 1
         task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
@@ -198,14 +201,13 @@ class ClusterState:
             self._assign(task, member, now, effects)
         else:
             task.predicted_s = self._door.expected_s(m.kind)
+            task.admission = self._door.admission(client, m)
             self._queue.push(task)
 
-    def _reject(self, client: ClientSession, m: Submit, reason: Refusal, now: float, effects: Effects) -> None:
-        self._refuse(client, m.id, reason, self._door.retry_after_s(client, m, reason, now), effects)
-
-    def _refuse(self, client: ClientSession, id_: int, reason: Refusal, after_s: float, effects: Effects) -> None:
+    def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
         self._ledger.end(_REJECTED)
-        outcome = Outcome(id_, _REJECTED, _NOT_ENTERED, wait_s=after_s, detail=reason)
+        self._journal.refuse(why)
+        outcome = Outcome(why.sequence, _REJECTED, _NOT_ENTERED, wait_s=why.retry_after_s, detail=why.reason)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
 
@@ -216,11 +218,13 @@ class ClusterState:
             case Announced():
                 self._announce(client, m, now, effects)
             case Oversized():
-                self._refuse(client, m.id, Refusal.TOO_LARGE, 0.0, effects)
+                self._reject(client, self._door.oversized(client, m), effects)
             case Cancel():
                 self._cancel_asked(client, m, now, effects)
             case StatusRequest():
-                effects.append(Send(client.peer, StatusReply(msgspec.json.encode(self.snapshot(now)))))
+                effects.append(Send(client.peer, self._report.status(now)))
+            case ExplainRequest():
+                effects.append(Send(client.peer, self._report.explained(m, now)))
             case Heartbeat():
                 pass
             case Goodbye():
@@ -234,7 +238,7 @@ class ClusterState:
         if reason is None:
             self._clients.announce(client, m)
         else:
-            self._reject(client, m.submit, reason, now, effects)
+            self._reject(client, self._door.rejection(client, m.submit, m.size_bytes, reason, now), effects)
             effects.append(DiscardPayload(client.peer))
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
@@ -252,8 +256,9 @@ class ClusterState:
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
         self._clients.remove(client)
         for task in client.tasks.values():
+            self._journal.leave(task)
             if task.state == TaskState.QUEUED:
-                task.state, task.payload = TaskState.SETTLED, b""
+                task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
                 self._queue.remove(task)
                 self._ledger.end(Status.CANCELLED)
                 continue
@@ -275,8 +280,9 @@ class ClusterState:
                 self._register(peer, m, now, effects)
             case Heartbeat():
                 pass
-            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS:
+            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
                 self._membership.set_workers(member, m.workers)
+                member.pressure = m.pressure
             case Drain() if member is not None:
                 self._membership.drain(member)
                 effects.append(Send(peer, Drain()))
@@ -287,16 +293,15 @@ class ClusterState:
         return self._is_node(peer)
 
     def _register(self, peer: Peer, m: Register, now: float, effects: Effects) -> None:
+        objection = self._membership.objection(m.name, m.incarnation)
+        if objection:
+            self._drop(peer, objection, now, effects)
+            return
         old = self._membership.named(m.name)
-        if not is_node_name(m.name):
-            self._drop(peer, f"a node name has 1 to {MAX_NAME_CHARS} of [A-Za-z0-9._:-]", now, effects)
-        elif old is not None and old.incarnation != m.incarnation:
-            self._drop(peer, f"the name {m.name} is in use by another live node", now, effects)
-        else:
-            if old is not None:
-                self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
-            self._newcomers.discard(peer)
-            self._membership.add(Member(peer, m.name, m.incarnation))
+        if old is not None:
+            self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
+        self._newcomers.discard(peer)
+        self._membership.add(Member(peer, m.name, m.incarnation))
 
     def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
         task = member.tasks.get(m.id)
@@ -316,7 +321,7 @@ class ClusterState:
             status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
         ):
             m.status = Status.CANCELLED
-        self._answer(task, m, effects)
+        self._answer(task, m, now, effects)
 
     def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
         self._membership.remove(member)
@@ -336,6 +341,7 @@ class ClusterState:
         if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
             return False
         self._ledger.requeued += 1
+        self._journal.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
         task.state = TaskState.QUEUED
         task.queued_at = now
         self._queue.push_returned(task)
@@ -349,7 +355,7 @@ class ClusterState:
             self._router.update(member)
         self._route(now, effects)
         if self._answered:
-            room = self._shared_room(now)
+            room = self._clients.share(self._door.room(), now)
             for client, outcome in self._answered:
                 outcome.credits = client.grant(self._clients.credit(client, room))
             self._answered.clear()
@@ -375,8 +381,12 @@ class ClusterState:
         task.node = member.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
-        self._membership.take(member, task, member.known_s(task.kind, self._fleet))
-        self._router.update(member)
+        router = self._router
+        seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
+        sent = self._journal.send(task, member, router.choice, router.free_nodes, seconds, known_s)
+        sent.next_node, sent.next_s = router.next_node, router.next_s
+        self._membership.take(member, task, known_s)
+        router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
         effects.append(Send(member.peer, assign))
@@ -388,26 +398,22 @@ class ClusterState:
             self._queue.remove(task)
             task.wait_s += now - task.queued_at
         outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(why))
-        self._answer(task, outcome, effects)
+        self._answer(task, outcome, now, effects)
 
-    def _answer(self, task: Task, m: Outcome, effects: Effects) -> None:
+    def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
         self._ledger.end(m.status)
+        if task.losses and m.entered == _NOT_ENTERED:
+            m.entered = Entered.UNKNOWN
+        self._journal.end(task, m.status, m.entered, m.run_s, now)
         client = self._clients.get(task.client)
         if client is None:
             return
         self._clients.end(client, task)
-        if task.losses and m.entered == _NOT_ENTERED:
-            m.entered = Entered.UNKNOWN
         m.id, m.wait_s = task.client_id, task.wait_s
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
-
-    def _shared_room(self, now: float) -> int:
-        room = self._door.room()
-        self._clients.share(room, now)
-        return room
 
     # ---- life and death -----------------------------------------------------------------------------------------
 
@@ -434,11 +440,8 @@ class ClusterState:
 
     def snapshot(self, now: float) -> ClusterSnapshot:
         """The numbers of this moment."""
-        counters, draining = self._ledger.counters(), self._departure.begun
-        return cluster_snapshot(
-            self._settings, self._queue, self._membership, len(self._clients), counters, draining, now
-        )
+        return self._report.snapshot(now)
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        check_cluster(self._settings, self._queue, self._membership, self._clients, self._ledger)
+        check_cluster(self._settings, self._queue, self._membership, self._clients, self._ledger, self._journal)

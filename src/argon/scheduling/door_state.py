@@ -9,13 +9,15 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from argon.protocol.messages import Refusal, Submit
+from argon.protocol.messages import Oversized, Refusal, Submit
 from argon.scheduling.admission import BURST, Door, Returns, queue_target_s, refusal
 from argon.scheduling.clients import Clients, ClientSession
+from argon.scheduling.journal import Rejection
 from argon.scheduling.load import ServiceTimes
 from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
 from argon.scheduling.standing import Standing
+from argon.scheduling.task import Admission
 from argon.settings import ClusterSettings
 
 if TYPE_CHECKING:
@@ -66,10 +68,38 @@ class DoorState:
             return Refusal.DEADLINE
         return reason
 
-    def retry_after_s(self, client: ClientSession, m: Submit, reason: Refusal, now: float) -> float:
-        """When a task that was refused may come back."""
-        work_s = self.expected_s(m.kind) / max(1, self._membership.workers)
-        return self._returns.retry_after_s(reason, self.wait_s(client, m), work_s, now)
+    def rejection(self, client: ClientSession, m: Submit, size_bytes: int, reason: Refusal, now: float) -> Rejection:
+        """When a task that was refused may come back, and the numbers of the moment."""
+        workers = self._membership.workers
+        run_s = self.expected_s(m.kind)
+        after_s = self._returns.retry_after_s(reason, self.wait_s(client, m), run_s / max(1, workers), now)
+        return Rejection(
+            client.peer,
+            m.id,
+            reason,
+            after_s,
+            size_bytes,
+            m.timeout_s,
+            run_s,
+            self._queue.length + self._clients.announced,
+            self._queue.size_bytes + self._clients.announced_bytes,
+            self._queue.ahead_s(m.priority, client.peer, run_s),
+            workers,
+            self._membership.open,
+            client.outstanding(),
+            client.allowance,
+        )
+
+    def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
+        """The same for a task of which only the size was read: there will never be room."""
+        submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
+        return self.rejection(client, submit, m.size_bytes, Refusal.TOO_LARGE, 0.0)
+
+    def admission(self, client: ClientSession, m: Submit) -> Admission:
+        """What is ahead of a task that must wait."""
+        members = self._membership
+        ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
+        return Admission(len(self._queue), ahead_s, members.in_flight, members.workers)
 
     def expected_s(self, kind: int) -> float:
         """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""

@@ -11,6 +11,7 @@ from argon.scheduling.task import TaskState
 
 if TYPE_CHECKING:
     from argon.scheduling.clients import Clients
+    from argon.scheduling.journal import Journal
     from argon.scheduling.ledger import Ledger
     from argon.scheduling.membership import Membership
     from argon.scheduling.queue import TaskQueue
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def check_cluster(
-    settings: ClusterSettings, queue: TaskQueue, membership: Membership, clients: Clients, ledger: Ledger
+    settings: ClusterSettings,
+    queue: TaskQueue,
+    membership: Membership,
+    clients: Clients,
+    ledger: Ledger,
+    journal: Journal,
 ) -> None:
     """Asserts that counters are right, limits hold, each task is in one room, and no worker is free while a
     task waits in the queue."""
@@ -26,6 +32,7 @@ def check_cluster(
     assert membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
     assert membership.workers == sum(m.capacity() for m in members), "workers are off"
     assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
+    assert sum(journal.decisions.refusals) == ledger.rejected(), "rejections are not the sum of their reasons"
     waiting = queue.waiting()
     assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
     assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"

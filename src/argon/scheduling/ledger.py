@@ -45,6 +45,10 @@ class Ledger:
         """How many accepted tasks have not ended."""
         return self.accepted - sum(self._ends) + self._ends[Status.REJECTED]
 
+    def rejected(self) -> int:
+        """How many tasks were not admitted."""
+        return self._ends[Status.REJECTED]
+
     def counters(self) -> TaskCounters:
         """The numbers of this moment."""
         ends = {status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)}

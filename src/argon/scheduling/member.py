@@ -41,9 +41,9 @@ class Member:
     """One registration of a node.
 
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
-    a task back until it ends one. A grey one has no room until ``rests_until``, 0 when it does not rest. ``slowness``
-    is the logarithm of what tasks take here by what they take in the fleet, over some fifty of them; ``lately`` is the
-    same over some fifteen.
+    a task back until it ends one. A grey one has no room until ``rests_until``, 0 when it does not rest. ``pressure``
+    is how busy it says that its machine is, from 0 to 1. ``slowness`` is the logarithm of what tasks take here by what
+    they take in the fleet, over some fifty of them; ``lately`` is the same over some fifteen.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Member:
         "slowness",
         "lately",
         "_compared",
+        "pressure",
         "work_s",
         "tasks",
         "times",
@@ -79,6 +80,7 @@ class Member:
         self.slowness = 0.0
         self.lately = 0.0
         self._compared = 0
+        self.pressure = 0.0
         self.work_s = 0.0
         self.tasks: dict[int, Task] = {}
         self.times: ServiceTimes = ServiceTimes()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from argon.scheduling.member import REST_S, Member
+from argon.scheduling.member import REST_S, Member, is_node_name
 from argon.scheduling.task import Task
+from argon.settings import MAX_NAME_CHARS
 
 
 class Membership:
@@ -38,6 +39,14 @@ class Membership:
     def all(self) -> list[Member]:
         """Every node, in order of registration."""
         return list(self._members.values())
+
+    def objection(self, name: str, incarnation: int) -> str:
+        """Why a node may not register so, empty if it may."""
+        if not is_node_name(name):
+            return f"a node name has 1 to {MAX_NAME_CHARS} of [A-Za-z0-9._:-]"
+        old = self._by_name.get(name)
+        taken = old is not None and old.incarnation != incarnation
+        return f"the name {name} is in use by another live node" if taken else ""
 
     def add(self, member: Member) -> None:
         """Registers a node; its name must be free."""

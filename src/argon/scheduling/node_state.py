@@ -19,7 +19,6 @@ from argon.protocol.detail import Detail
 from argon.protocol.messages import (
     Assign,
     Cancel,
-    Capacity,
     Drain,
     Entered,
     FailureKind,
@@ -31,6 +30,7 @@ from argon.protocol.messages import (
     Status,
     Welcome,
 )
+from argon.scheduling.capacity_report import CapacityReport
 from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import Runs, ServiceTimes
@@ -61,7 +61,7 @@ class NodeState:
         self._sequence = 0
         self._crashes = 0
         self._respawns: list[float] = []
-        self._told_capacity = 0
+        self._report = CapacityReport()
         self._draining = False
         self._drain_heard = False
         self._drain_until = inf
@@ -79,7 +79,7 @@ class NodeState:
         self._cluster = peer
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
-        self._told_capacity = 0
+        self._report.forget()
         self._drain_heard = False
         effects: list[NodeEffect] = [Send(peer, Register(self._settings.name, self._settings.incarnation))]
         if self._draining:
@@ -185,6 +185,13 @@ class NodeState:
             self._worker_died(slot, task, end, now, effects)
         self._replace(slot, now, effects)
         self._give(now, effects)
+        return effects
+
+    def pressed(self, pressure: float) -> Effects:
+        """The machine was looked at, and is so busy, from 0 to 1."""
+        effects: Effects = []
+        self._report.pressure = pressure
+        self._tell_capacity(effects)
         return effects
 
     def tick(self, now: float) -> Effects:
@@ -354,15 +361,8 @@ class NodeState:
             self._answer(task, task.doom or Status.LOST, entered, "it was ended in its worker", effects, run_s)
             return
         detail = Detail(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
-        outcome = Outcome(
-            task.id,
-            Status.FAILED,
-            entered,
-            task.attempt,
-            run_s=run_s,
-            detail=FailureKind.WORKER_DIED,
-            payload=encode_detail(detail),
-        )
+        outcome = Outcome(task.id, Status.FAILED, entered, task.attempt, run_s, detail=FailureKind.WORKER_DIED)
+        outcome.payload = encode_detail(detail)
         self._send(task, outcome, effects)
 
     def _answer(
@@ -418,10 +418,8 @@ class NodeState:
             heappush(self._respawns, now + min(RESPAWN_MAX_S, 0.05 * 2.0 ** min(excess, 10)))
 
     def _tell_capacity(self, effects: Effects) -> None:
-        capacity = self._workers.capacity()
-        if capacity != self._told_capacity and self._cluster is not None:
-            self._told_capacity = capacity
-            effects.append(Send(self._cluster, Capacity(capacity)))
+        if self._cluster is not None and self._report.is_due(self._workers.capacity()):
+            effects.append(Send(self._cluster, self._report.made()))
 
     def _stop_when_drained(self, effects: Effects) -> None:
         if not self._draining or self._tasks or self._stopped:

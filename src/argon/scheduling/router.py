@@ -9,6 +9,8 @@ A line is ordered by the node's own numbers; the first three are then compared b
 them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the node with the
 smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be sent
 ahead to the node of its key although another has a free worker.
+
+A node whose machine is busy counts as slower: its predicted seconds are taken ``1 + pressure`` times.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from mypy_extensions import mypyc_attr
 
 from argon.scheduling.load import FLEET_KEPT, ServiceTimes
 from argon.scheduling.member import WORK_AHEAD_S, Member
+from argon.scheduling.task import Choice
 
 _KEYS_MAX: Final = 4096
 _SLOW: Final = log(1.5)
@@ -34,10 +37,17 @@ class Router:
     """Chooses nodes. What compares it with simpler rules gives the cluster a subclass with another ``choose``.
 
     ``fleet`` are the service times of all nodes together.
+
+    Attributes:
+        choice, free_nodes, next_node, next_s: why the last choice was made, for the journal: see ``Attempt``.
     """
 
     def __init__(self) -> None:
         self.fleet = ServiceTimes(FLEET_KEPT)
+        self.choice: int = Choice.FREE
+        self.free_nodes = 0
+        self.next_node = ""
+        self.next_s = 0.0
         self._free: list[_Entry] = []
         self._ahead: list[_Entry] = []
         self._sequence = 0
@@ -63,22 +73,27 @@ class Router:
 
     def choose(self, kind: int, key: int) -> Member | None:
         """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
+        self.choice = Choice.FREE
+        self.free_nodes = 0
+        self.next_node = ""
         if len(self._known) == 1:
             (only,) = self._known
             return only if self._fits(only, kind) else None
         for member in self._changed:
             self._place(member)
         self._changed.clear()
+        self.free_nodes = len(self._free)
         kept = self._keys.get(key) if key else None
-        if kept is not None and self._fits(kept, kind):
-            return kept
+        if kept is not None:
+            self.choice = Choice.KEY
+            if self._fits(kept, kind):
+                return kept
+            self.choice = Choice.SPILLED
         best = self._best_free(kind)
         if best is None:
             best = self._best_ahead(kind)
         elif best.slowness > _SLOW:
-            faster = self._best_ahead(kind, WAIT_FOR_FASTER_S)
-            if faster is not None and WORTH_WAITING * self._done_s(faster, kind) < self._done_s(best, kind):
-                best = faster
+            best = self._faster(best, kind)
         if key and best is not None and key not in self._keys:
             if len(self._keys) >= _KEYS_MAX:
                 del self._keys[next(iter(self._keys))]
@@ -89,10 +104,11 @@ class Router:
         self._take_out(member)
         self._sequence += 1
         if member.free():
-            member.place = (_octave(exp(member.slowness)), len(member.tasks) / member.workers, self._sequence, member)
+            load = _octave(exp(member.slowness) * (1.0 + member.pressure))
+            member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
             insort(self._free, member.place)
         elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S):
-            member.place = (0, member.work_s / member.workers, self._sequence, member)
+            member.place = (0, member.work_s * (1.0 + member.pressure) / member.workers, self._sequence, member)
             insort(self._ahead, member.place)
 
     def _fits(self, member: Member, kind: int, wait_s: float = WORK_AHEAD_S) -> bool:
@@ -101,22 +117,34 @@ class Router:
         seconds = member.known_s(kind, self.fleet)
         return seconds is not None and member.has_room_ahead(seconds, wait_s)
 
-    def _done_s(self, member: Member, kind: int) -> float:
-        """When one more task of this kind is expected to be done there."""
+    def _faster(self, free: Member, kind: int) -> Member:
+        """A fast node where the task waits a moment, if it is done there much sooner than on this free one."""
+        fast = self._best_ahead(kind, WAIT_FOR_FASTER_S)
+        if fast is None or WORTH_WAITING * (fast.wait_s() + self._takes_s(fast, kind)) >= self._takes_s(free, kind):
+            return free
+        self.choice = Choice.FASTER
+        self.next_node, self.next_s = free.name, self._takes_s(free, kind)
+        return fast
+
+    def _takes_s(self, member: Member, kind: int) -> float:
+        """What one more task of this kind is expected to take there, the way included."""
         trip = member.round_trip.mean_s if member.round_trip else 0.0
-        return member.wait_s() + member.expected_s(kind, self.fleet) + trip
+        return (member.expected_s(kind, self.fleet) + trip) * (1.0 + member.pressure)
 
     def _best_free(self, kind: int) -> Member | None:
         line = self._free
         if len(line) < 2:
             return line[0][3] if line else None
-        best, best_rank = None, (0, 0.0, 0)
+        best, best_rank, best_s = None, (0, 0.0, 0), 0.0
         for _, busy, sequence, member in line[:3]:
-            seconds = member.expected_s(kind, self.fleet)
-            trip = member.round_trip.mean_s if member.round_trip else 0.0
-            rank = (_octave(seconds + trip), busy, sequence)
+            all_s = self._takes_s(member, kind)
+            rank = (_octave(all_s), busy, sequence)
             if best is None or rank < best_rank:
-                best, best_rank = member, rank
+                if best is not None:
+                    self.next_node, self.next_s = best.name, best_s
+                best, best_rank, best_s = member, rank, all_s
+            elif not self.next_node or all_s < self.next_s:
+                self.next_node, self.next_s = member.name, all_s
         return best
 
     def _best_ahead(self, kind: int, wait_s: float = WORK_AHEAD_S) -> Member | None:

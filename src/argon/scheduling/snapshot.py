@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from argon.scheduling.journal import Decisions
 from argon.scheduling.ledger import TaskCounters
 from argon.scheduling.member import Member
 from argon.scheduling.membership import Membership
@@ -19,6 +20,7 @@ class NodeNumbers(msgspec.Struct):
     in_flight: int
     draining: bool
     mean_run_s: float
+    pressure: float
 
 
 class ClusterSnapshot(msgspec.Struct):
@@ -35,6 +37,8 @@ class ClusterSnapshot(msgspec.Struct):
     clients: int
     nodes: list[NodeNumbers]
     counters: TaskCounters
+    decisions: dict[str, int]
+    refusals: dict[str, int]
 
 
 def cluster_snapshot(
@@ -43,6 +47,7 @@ def cluster_snapshot(
     membership: Membership,
     clients: int,
     counters: TaskCounters,
+    decisions: Decisions,
     draining: bool,
     now: float,
 ) -> ClusterSnapshot:
@@ -59,9 +64,13 @@ def cluster_snapshot(
         clients=clients,
         nodes=[_node_numbers(member) for member in membership.all()],
         counters=counters,
+        decisions=decisions.numbers(),
+        refusals=decisions.refused(),
     )
 
 
 def _node_numbers(member: Member) -> NodeNumbers:
     mean_run_s = member.times.overall.mean_s if member.times.overall else 0.0
-    return NodeNumbers(member.name, member.workers, len(member.tasks), member.draining, mean_run_s)
+    return NodeNumbers(
+        member.name, member.workers, len(member.tasks), member.draining, mean_run_s, round(member.pressure, 3)
+    )

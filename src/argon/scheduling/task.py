@@ -21,6 +21,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.messages import Payload, Submit
+from argon.record import Record
 
 
 class TaskState:
@@ -32,6 +33,75 @@ class TaskState:
     SETTLED: Final = 3
 
 
+class Choice:
+    """Why a task went to its node."""
+
+    FREE: Final = 0  # the least predicted finish among those with a free worker
+    AHEAD: Final = 1  # no worker was free, and it is short
+    KEY: Final = 2  # the node of its key
+    SPILLED: Final = 3  # the node of its key had no room
+    FASTER: Final = 4  # a worker was free, but it is done sooner where it waits a moment
+
+
+@mypyc_attr(acyclic=True)
+class Admission(Record):
+    """What was ahead of a task when it entered the queue and on the nodes, and the ready workers that were to do it.
+
+    ``work_s`` is predicted, and only of what was queued.
+    """
+
+    __slots__ = ("queue_length", "work_s", "in_flight", "workers")
+
+    def __init__(self, queue_length: int, work_s: float, in_flight: int, workers: int) -> None:
+        self.queue_length = queue_length
+        self.work_s = work_s
+        self.in_flight = in_flight
+        self.workers = workers
+
+
+@mypyc_attr(acyclic=True)
+class Attempt(Record):
+    """Why a task went to a node, by the numbers of that moment.
+
+    ``free_nodes`` had a free worker; ``expected_s`` is what the task was predicted to run there, negative if nothing
+    like it had been measured, ``measured`` whether that was this node's own time; ``wait_s`` is what was ahead of it
+    there. ``next_node`` would have been next, in ``next_s``, its round trip included. ``end`` says why it came back.
+    """
+
+    __slots__ = (
+        "node",
+        "choice",
+        "free_nodes",
+        "expected_s",
+        "measured",
+        "wait_s",
+        "next_node",
+        "next_s",
+        "end",
+    )
+
+    def __init__(
+        self,
+        node: str,
+        choice: int,
+        free_nodes: int,
+        expected_s: float,
+        measured: bool,
+        wait_s: float,
+        next_node: str,
+        next_s: float,
+    ) -> None:
+        self.node = node
+        self.choice = choice
+        self.free_nodes = free_nodes
+        self.expected_s = expected_s
+        self.measured = measured
+        self.wait_s = wait_s
+        self.next_node = next_node
+        self.next_s = next_s
+        self.end = ""
+
+
 @mypyc_attr(acyclic=True)
 class Task:
     """One admitted task.
@@ -40,6 +110,10 @@ class Task:
     ``deadline`` is a moment on the cluster's monotonic clock, or infinity. ``predicted_s`` is what it was expected to
     take when it was last priced, ``charged_s`` what its client was charged for it when it left the queue.
     ``attempt`` counts its assignments, ``losses`` those of them that may have run and brought no answer.
+
+    What follows is kept for who asks, and decides nothing: its client's ``session``, when it was submitted, what was
+    ahead of it (``admission``, None if nothing was), the attempts that ``returned``, the one that was ``sent`` last,
+    and how it ended, ``status`` being negative until then.
     """
 
     __slots__ = (
@@ -62,12 +136,21 @@ class Task:
         "predicted_s",
         "charged_s",
         "losses",
+        "session",
+        "submitted_at",
+        "admission",
+        "returned",
+        "sent",
+        "status",
+        "entered",
+        "run_s",
+        "ended_at",
     )
 
     def __init__(
         self,
         id: int,
-        client: int | None,
+        client: int,
         client_id: int,
         priority: int,
         kind: int,
@@ -79,7 +162,7 @@ class Task:
         queued_at: float,
     ) -> None:
         self.id = id
-        self.client = client
+        self.client: int | None = client
         self.client_id = client_id
         self.priority = priority
         self.kind = kind
@@ -97,6 +180,15 @@ class Task:
         self.predicted_s = 0.0
         self.charged_s = 0.0
         self.losses = 0
+        self.session = client
+        self.submitted_at = queued_at
+        self.admission: Admission | None = None
+        self.returned: list[Attempt] | None = None
+        self.sent: Attempt | None = None
+        self.status = -1
+        self.entered = 0
+        self.run_s = 0.0
+        self.ended_at = 0.0
 
 
 def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:

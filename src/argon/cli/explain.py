@@ -1,0 +1,167 @@
+"""`argon explain`: what became of one task, and why.
+
+In: a task's id, and the address of its cluster. Out: a few lines for people, or JSON for programs. It says only what
+the cluster has noted; what the cluster has forgotten, or never knew, is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from argon.cli.arguments import CLUSTER_DEFAULT, ClusterOption, DebugOption
+from argon.cli.failures import CommandFailed
+
+EXAMPLE = "Example: argon explain 3.17 --cluster localhost:8000"
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def task_id_of(text: str) -> str:
+    """Checks `SESSION.SEQUENCE`."""
+    from argon.roles.task_id import parse_task_id
+
+    try:
+        parse_task_id(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="TASK-ID") from None
+    return text
+
+
+TaskIdArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK-ID",
+        parser=task_id_of,
+        help="Its future's or its exception's task_id, or what `argon run --task-id` prints.",
+    ),
+]
+
+
+def command(
+    task_id: TaskIdArgument,
+    cluster: ClusterOption = CLUSTER_DEFAULT,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Say what became of a recent task, and why.
+
+    How long it waited and behind what, why it went to its node, what was predicted and what it took, and how it ended.
+    """
+    from argon.roles.client import Client
+
+    with Client(cluster) as client:
+        known = client.explain(task_id)
+    if json_output:
+        print(json.dumps(known, indent=2), flush=True)
+    if known["state"] == "unknown":
+        raise CommandFailed(
+            f"the cluster at {cluster} knows nothing of task {task_id}: it never came there, or it is long forgotten"
+        )
+    if not json_output:
+        for label, text in lines(known):
+            print(f"{label:<10} {text}".rstrip(), flush=True)
+
+
+def lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The explanation as labels and sentences."""
+    yield "task", f"{known['task']}: {known['state']}{_ran(known)}"
+    if known["rejection"] is not None:
+        yield from _rejection(known["rejection"])
+    if known["submitted_s_ago"] is None:  # it was never admitted
+        return
+    yield "submitted", f"{seconds(known['submitted_s_ago'])} ago, {_options(known)}"
+    yield "ahead", _ahead(known["admission"])
+    if known["waited_s"] is not None:
+        yield "waited", seconds(known["waited_s"])
+    if known["waiting_now"]:
+        each = ", ".join(f"{count} {priority}" for priority, count in known["waiting_now"].items())
+        yield "queue now", f"{each}, of them {known['own_waiting_now']} of its own client"
+    first = known["attempt"] - len(known["attempts"]) + 1
+    for number, attempt in enumerate(known["attempts"], max(1, first)):
+        yield f"attempt {number}", _attempt(attempt)
+    if known["run_s"]:
+        predicted = known["attempts"][-1]["predicted_run_s"] if known["attempts"] else None
+        against = "nothing was predicted" if predicted is None else f"{seconds(predicted)} were predicted"
+        yield "ran", f"{seconds(known['run_s'])}; {against}"
+    if known["answered_after_s"] is not None:
+        yield "answered", f"{seconds(known['answered_after_s'])} after it was submitted"
+    elif known["run_s"] is not None:
+        yield "answered", "nobody: its client was gone"
+
+
+def seconds(value: float) -> str:
+    """A time as people read it.
+
+    >>> seconds(2.5), seconds(0.0412), seconds(0.00002)
+    ('2.50 s', '41.2 ms', '0.02 ms')
+    """
+    return f"{value:.2f} s" if value >= 1.0 else f"{1000 * value:.3g} ms"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "task"), counted(2, "task")
+    ('1 task', '2 tasks')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _ran(known: dict[str, Any]) -> str:
+    if known["may_have_run"] is None or known["state"] == "completed":
+        return ""
+    return {"no": ", it did not run", "yes": ", it had begun", "unknown": ", it may have run"}[known["may_have_run"]]
+
+
+def _options(known: dict[str, Any]) -> str:
+    timeout = "no timeout" if known["timeout_s"] is None else f"timeout {seconds(known['timeout_s'])}"
+    parts = [known["priority"], f"{known['size_bytes']:,} bytes", timeout]
+    parts += [name for name, is_set in (("idempotent", known["idempotent"]), ("with a key", known["keyed"])) if is_set]
+    return ", ".join(parts)
+
+
+def _ahead(admission: dict[str, Any] | None) -> str:
+    if admission is None:
+        return "nothing: there was room on a node at once"
+    queued = f"{counted(admission['queue_length'], 'task')} in the queue, {seconds(admission['work_s'])} of work"
+    running = f"{counted(admission['workers'], 'worker')}, {counted(admission['in_flight'], 'task')} with nodes already"
+    predicted = "" if admission["wait_s"] is None else f": {seconds(admission['wait_s'])} predicted for the queue"
+    return f"{queued} for {running}{predicted}"
+
+
+def _attempt(attempt: dict[str, Any]) -> str:
+    run_s = attempt["predicted_run_s"]
+    by = "measured there" if attempt["measured_there"] else "measured elsewhere"
+    parts = [
+        f"{attempt['node']}: {attempt['reason']}",
+        f"nodes with a free worker: {attempt['free_nodes']}",
+        "nothing like it was measured before" if run_s is None else f"{seconds(run_s)} predicted, {by}",
+    ]
+    if attempt["predicted_wait_s"]:
+        parts.append(f"behind {seconds(attempt['predicted_wait_s'])} of work there")
+    if attempt["next_node"] is not None:
+        parts.append(f"next best {attempt['next_node']} with {seconds(attempt['next_predicted_s'])}")
+    if attempt["end"] is not None:
+        parts.append(f"came back: {attempt['end']}")
+    return "; ".join(parts)
+
+
+def _rejection(rejection: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    times = "" if rejection["times"] == 1 else f", {rejection['times']} times, the last"
+    wait_s, run_s, timeout_s = rejection["predicted_wait_s"], rejection["predicted_run_s"], rejection["timeout_s"]
+    parts = [
+        f"{counted(rejection['queue_length'], 'task')} of {rejection['queue_bytes']:,} bytes in the queue",
+        f"{seconds(rejection['work_s'])} of work for {counted(rejection['workers'], 'worker')}",
+        counted(rejection["nodes"], "node"),
+        f"its client had {rejection['outstanding']} tasks of the {rejection['allowance']} it may have",
+        f"it had {rejection['size_bytes']:,} bytes",
+    ]
+    if timeout_s is not None:
+        known = [f"a wait of {seconds(wait_s)}"] if wait_s is not None else []
+        known += [f"a run of {seconds(run_s)}"] if run_s is not None else []
+        parts.append(f"{seconds(timeout_s)} were left, and predicted {' and '.join(known) or 'nothing'}")
+    yield "rejected", f"{rejection['reason']}{times}: {'; '.join(parts)}"

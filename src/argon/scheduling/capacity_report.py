@@ -1,0 +1,41 @@
+"""What a node tells its cluster of its capacity, and when: ready workers at once, a busy machine when that matters.
+
+In: how many workers are ready, and how busy the machine is. Out: whether there is something to tell, and the message.
+It must never repeat itself, nor follow every flicker of the machine: that would be a message a second from each node.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from argon.protocol.messages import Capacity
+
+PRESSURE_STEP: Final = 0.1
+
+
+class CapacityReport:
+    """The last report to the cluster, and the next. ``pressure`` is how busy the machine is now, from 0 to 1."""
+
+    def __init__(self) -> None:
+        self.pressure = 0.0
+        self._workers = 0
+        self._told_workers = 0
+        self._told_pressure = 0.0
+
+    def forget(self) -> None:
+        """The cluster knows nothing: it is another, or the node is new there."""
+        self._told_workers = 0
+        self._told_pressure = 0.0
+
+    def is_due(self, workers: int) -> bool:
+        """Whether the cluster must hear of this many ready workers, or of the pressure on them."""
+        self._workers = workers
+        return workers != self._told_workers or (
+            workers > 0 and abs(self.pressure - self._told_pressure) > PRESSURE_STEP
+        )
+
+    def made(self) -> Capacity:
+        """The report."""
+        self._told_workers = self._workers
+        self._told_pressure = self.pressure
+        return Capacity(self._workers, self.pressure)
