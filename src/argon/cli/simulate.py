@@ -247,6 +247,8 @@ def command(
     if (burst is None) != (burst_s is None):
         raise typer.BadParameter("--burst and --burst-s go together", param_hint="--burst")
 
+    from rich.console import Console
+
     from argon.cli.arguments import refused_as_usage
     from argon.cli.simulate_input import Demand, chosen_rules, given_fleet, measured_cluster, workload
     from argon.cli.simulate_table import as_dict, show
@@ -273,7 +275,11 @@ def command(
         None if timeout_ms is None else timeout_ms / 1000,
         retries,
     )
-    courses = {name: simulate(name, fleet, work, circumstances, seed) for name in rules}
+    courses = {}
+    with Console(stderr=True).status("") as waiting:  # it shows only on a terminal
+        for name in rules:
+            waiting.update(f"living through {len(work):,} tasks: {name}")
+            courses[name] = simulate(name, fleet, work, circumstances, seed)
     summaries = {name: summarise(fleet, work, course) for name, course in courses.items()}
     if json_output:
         print(json.dumps(as_dict(fleet, work, seed, summaries), indent=2), flush=True)
