@@ -51,6 +51,8 @@ PROBE_TASKS: Final = 16
 _LEVELS: Final = 5
 _BACKOFF_MIN_S: Final = 0.02
 _BACKOFF_MAX_S: Final = 5.0
+_GAP_MIN_S: Final = 1e-4
+_NO_CONNECTION_RETRY_S: Final = 0.5
 _BUDGET_MAX: Final = 100.0
 _RETRY_PRICE: Final = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
 _BUDGET_PER_ANSWER: Final = 0.2
@@ -114,6 +116,7 @@ class ClientState:
         self._abandoned: set[int] = set()
         self._answer_gap: Average | None = None
         self._answered_at: float | None = None
+        self._turned_away = 0
         self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
@@ -153,10 +156,11 @@ class ClientState:
             self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
         elif options.retries == 0 and self._cluster is None:
             why = "there is no connection to the cluster at present"
-            self._refuse(task, Refusal.NO_NODES, self._retry_after_s(), why, effects)
+            after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
+            self._refuse(task, Refusal.NO_NODES, after_s, why, effects)
         elif options.retries == 0 and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
             why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
-            self._refuse(task, Refusal.QUEUE_FULL, self._retry_after_s(), why, effects)
+            self._refuse(task, Refusal.QUEUE_FULL, self._retry_after_s(now), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
@@ -397,7 +401,7 @@ class ClientState:
 
     def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, why: str, effects: list[ClientEffect]) -> None:
         outcome = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
-        outcome.payload = encode_detail(Detail(why))
+        outcome.payload = encode_detail(Detail(why, local=True))
         self._settle(task, outcome, effects)
 
     def _note_answers(self, count: int, now: float) -> None:
@@ -410,11 +414,20 @@ class ClientState:
                 self._answer_gap.add(gap_s, now, count)
         if count:
             self._answered_at = now if self._outstanding else None
+            self._turned_away = max(0, self._turned_away - count) if self._outstanding else 0
 
-    def _retry_after_s(self) -> float:
-        """When an answer, and with it room for one more task, is to be expected; spread, so that callers part."""
-        gap_s = self._answer_gap.mean_s if self._answer_gap else 0.0
-        return min(_BACKOFF_MAX_S, max(_BACKOFF_MIN_S, gap_s)) * self._rng.uniform(0.5, 1.5)
+    def _retry_after_s(self, now: float) -> float:
+        """When an answer is to be expected that leaves room: each makes one place, and callers told before are ahead.
+
+        Where answers have ceased, the next is expected to be as far away as the last.
+        """
+        gap_s = max(self._answer_gap.mean_s if self._answer_gap else 0.0, _GAP_MIN_S)
+        if self._answered_at is not None:
+            gap_s = max(gap_s, now - self._answered_at)
+        after_s = gap_s * (1 + self._turned_away)
+        if after_s < _BACKOFF_MAX_S:
+            self._turned_away += 1
+        return min(_BACKOFF_MAX_S, max(_BACKOFF_MIN_S, after_s)) * self._rng.uniform(0.5, 1.5)
 
     def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
         self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
