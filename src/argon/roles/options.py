@@ -6,12 +6,12 @@ function's own arguments, so that no function's keyword is ever taken.
 
 from __future__ import annotations
 
-from math import inf
 from time import monotonic
 from zlib import crc32
 
 import msgspec
 
+from argon.roles.time_left import current_deadline
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import Priority, check_count, check_seconds
 
@@ -65,5 +65,7 @@ def changed_options(
 
 
 def deadline_of(options: TaskOptions) -> float:
-    """The moment on the monotonic clock at which a task submitted now expires."""
-    return inf if options.timeout_s is None else monotonic() + options.timeout_s
+    """The moment on the monotonic clock at which a task submitted now expires: no later than the task that submits
+    it."""
+    deadline = current_deadline()
+    return deadline if options.timeout_s is None else min(deadline, monotonic() + options.timeout_s)
