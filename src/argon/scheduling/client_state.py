@@ -5,10 +5,9 @@ answer. It must never do I/O, read a clock, or look into a payload.
 
 A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
 Where nothing is outstanding, credits are old news, and others may have come meanwhile: so a client begins with a few
-tasks, and the first answer or heartbeat tells what it may have now. A rejected task is tried again when an answer has
-left room for it, or after a pause with full jitter, as long as the retry budget lasts: retries by the clock are paid
-for by answers, one for every five, so that they cannot keep an overload alive. A task sent on a lost connection is
-Lost, unless it may run twice.
+tasks, and the first answer or heartbeat tells what it may have now. A rejected task returns to its place in the line,
+and the line stands until an answer has left room or a pause with full jitter is over (``restraint.py``). A task sent on
+a lost connection is Lost, unless it may run twice.
 """
 
 from __future__ import annotations
@@ -38,9 +37,10 @@ from argon.protocol.messages import (
     Welcome,
     payload_bytes,
 )
+from argon.scheduling.answer_pace import AnswerPace
 from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
 from argon.scheduling.liveness import Liveness
-from argon.scheduling.load import Average
+from argon.scheduling.restraint import Restraint
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_PAYLOAD_BYTES
 
@@ -50,16 +50,13 @@ if TYPE_CHECKING:
 PROBE_TASKS: Final = 16
 _LEVELS: Final = 5
 _BACKOFF_MIN_S: Final = 0.02
-_BACKOFF_MAX_S: Final = 5.0
-_GAP_MIN_S: Final = 1e-4
+_BACKOFF_MAX_S: Final = 1.0
 _NO_CONNECTION_RETRY_S: Final = 0.5
-_BUDGET_MAX: Final = 100.0
-_RETRY_PRICE: Final = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
-_BUDGET_PER_ANSWER: Final = 0.2
-_BUDGET_PER_S: Final = 1.0
 _ANSWER_GRACE_S: Final = 1.0
 _REJECTED: Final = int(Status.REJECTED)
 _NOT_ENTERED: Final = int(Entered.NO)
+_DEADLINE: Final = int(Refusal.DEADLINE)
+_TOO_LARGE: Final = int(Refusal.TOO_LARGE)
 
 
 @mypyc_attr(acyclic=True)
@@ -109,14 +106,11 @@ class ClientState:
         self._sequence = 0
         self._tasks: dict[int, ClientTask] = {}
         self._backlog: list[deque[ClientTask]] = [deque() for _ in range(_LEVELS)]
-        self._pauses: list[tuple[float, int, ClientTask]] = []
+        self._returned: list[list[tuple[int, ClientTask]]] = [[] for _ in range(_LEVELS)]
         self._deadlines: list[tuple[float, int, ClientTask]] = []
-        self._budget = _BUDGET_MAX
-        self._budget_at = 0.0
+        self._restraint = Restraint()
+        self._pace = AnswerPace()
         self._abandoned: set[int] = set()
-        self._answer_gap: Average | None = None
-        self._answered_at: float | None = None
-        self._turned_away = 0
         self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
@@ -129,6 +123,7 @@ class ClientState:
         self._outstanding = 0
         self._probing = True
         self._drained = False
+        self._restraint.forget()
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
@@ -160,14 +155,17 @@ class ClientState:
             self._refuse(task, Refusal.NO_NODES, after_s, why, effects)
         elif options.retries == 0 and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
             why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
-            self._refuse(task, Refusal.QUEUE_FULL, self._retry_after_s(now), why, effects)
+            self._refuse(task, Refusal.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
-            if options.retries == 0:
-                self._probing = False  # its caller wants to know now, and all that wait have room
-            self._wait_for_turn(task)
-            self._send(now, effects)
+            if options.retries == 0:  # its caller wants to know now, and all that wait have room
+                self._probing = False
+                self._send(now, effects)
+                self._transmit(task, now, effects)
+            else:
+                self._wait_for_turn(task)
+                self._send(now, effects)
         return task.id, effects
 
     def cancel(self, id_: int, queued_only: bool, now: float) -> list[ClientEffect]:
@@ -214,10 +212,13 @@ class ClientState:
                     effects.append(Close(peer, message.reason))
                 case _:
                     effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
-        self._note_answers(answers, now)
+        if answers:
+            self._pace.answered(answers, self._outstanding, now)
         self._send(now, effects)
         if not self._outstanding:
             self._probing = True
+            if not self._tasks:
+                self._restraint.forget()
         return effects
 
     def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
@@ -261,7 +262,6 @@ class ClientState:
     def tick(self, now: float) -> list[ClientEffect]:
         """Time has passed."""
         effects: list[ClientEffect] = []
-        self._end_pauses(now)
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task:
@@ -277,8 +277,8 @@ class ClientState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = self._liveness.next_deadline()
-        if self._pauses:
-            moment = min(moment, self._pause_ends_at())
+        if self._may_send():
+            moment = min(moment, self._restraint.next_deadline())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         return None if moment == inf else moment
@@ -300,28 +300,34 @@ class ClientState:
         if len(level) > 2 * len(self._tasks) + 64:
             self._backlog[task.options.priority] = deque(t for t in level if self._tasks.get(t.id) is t)
 
+    def _may_send(self) -> bool:
+        """Whether a task waits that the credits allow."""
+        outstanding = self._outstanding
+        waits = len(self._tasks) + len(self._abandoned) > outstanding
+        return waits and outstanding < self._credits and self._cluster is not None and not self._drained
+
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
-        cluster = self._cluster
-        if cluster is None or self._drained:
+        """Sends what may be sent, the most urgent first; of these, what was rejected first, as it is the oldest."""
+        if not self._may_send():
             return
-        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
-        for level in self._backlog:
-            while level and self._outstanding < limit:
-                task = level.popleft()
-                if task.sent or self._tasks.get(task.id) is not task:
-                    continue
-                remaining_s = 0.0
-                if task.deadline != inf:
-                    remaining_s = task.deadline - now
-                    if remaining_s <= 0:
-                        continue
-                task.sent = True
-                self._outstanding += 1
-                options = task.options
-                submit = Submit(
-                    task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload
-                )
-                effects.append(Send(cluster, submit))
+        limit = min(self._credits, self._restraint.limit(self._outstanding, now))
+        if self._probing:
+            limit = min(limit, PROBE_TASKS)
+        for priority, level in enumerate(self._backlog):
+            returned = self._returned[priority]
+            while self._outstanding < limit and (returned or level):
+                task = heappop(returned)[1] if returned else level.popleft()
+                if not task.sent and self._tasks.get(task.id) is task and now < task.deadline:
+                    self._transmit(task, now, effects)
+
+    def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
+        assert self._cluster is not None
+        task.sent = True
+        self._outstanding += 1
+        options = task.options
+        remaining_s = 0.0 if task.deadline == inf else task.deadline - now
+        submit = Submit(task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload)
+        effects.append(Send(self._cluster, submit))
 
     def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         self._credits = m.credits
@@ -334,49 +340,28 @@ class ClientState:
             return
         self._outstanding -= 1
         task.sent = False
-        if m.status == _REJECTED and (task.cancelled or task.stop_queued):
-            m = Outcome(task.id, Status.CANCELLED, Entered.NO)
-        elif m.status == _REJECTED and m.detail != Refusal.TOO_LARGE:
-            self._rejected(task, m, now, effects)
-            return
-        self._settle(task, m, effects)
         if m.status != _REJECTED:
-            if self._budget < _BUDGET_MAX:
-                self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
-            if self._pauses:
-                self._invite()
-
-    def _invite(self) -> None:
-        """An answered task has left room for one: the rejected task that would return first need not wait longer."""
-        while self._pauses:
-            task = heappop(self._pauses)[2]
-            if self._tasks.get(task.id) is task:
-                self._wait_for_turn(task)
-                return
+            self._restraint.answered(m.credits)
+            self._settle(task, m, effects)
+        elif task.cancelled or task.stop_queued:
+            self._settle(task, Outcome(task.id, Status.CANCELLED, Entered.NO), effects)
+        elif m.detail == _TOO_LARGE:
+            self._settle(task, m, effects)
+        else:
+            self._rejected(task, m, now, effects)
 
     def _rejected(self, task: ClientTask, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         task.rejections += 1
         retries = task.options.retries
         jitter_s = self._rng.uniform(0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20)))
         again_at = now + m.wait_s + jitter_s
-        if (retries is not None and task.rejections > retries) or again_at >= task.deadline:
+        final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
+        if m.detail != _DEADLINE or not final:  # what is too late for this task may do for the next
+            self._restraint.rejected(self._outstanding, again_at)
+        if final:
             self._settle(task, m, effects)
         else:
-            heappush(self._pauses, (again_at, task.id, task))
-
-    def _end_pauses(self, now: float) -> None:
-        """Rejected tasks whose pause is over return to the backlog, as far as the budget pays for it."""
-        self._budget = min(_BUDGET_MAX, self._budget + (now - self._budget_at) * _BUDGET_PER_S)
-        self._budget_at = now
-        while self._pauses and self._pauses[0][0] <= now and self._budget >= _RETRY_PRICE:
-            task = heappop(self._pauses)[2]
-            if self._tasks.get(task.id) is task:
-                self._budget -= 1.0
-                self._wait_for_turn(task)
-
-    def _pause_ends_at(self) -> float:
-        short = max(0.0, 1.0 - self._budget)
-        return max(self._pauses[0][0], self._budget_at + short / _BUDGET_PER_S)
+            heappush(self._returned[task.options.priority], (task.id, task))
 
     # ---- answering ----------------------------------------------------------------------------------------------
 
@@ -403,31 +388,6 @@ class ClientState:
         outcome = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
         outcome.payload = encode_detail(Detail(why, local=True))
         self._settle(task, outcome, effects)
-
-    def _note_answers(self, count: int, now: float) -> None:
-        """Learns how far apart answers are, while there is something to answer."""
-        if count and self._answered_at is not None:
-            gap_s = (now - self._answered_at) / count
-            if self._answer_gap is None:
-                self._answer_gap = Average(gap_s, now)
-            else:
-                self._answer_gap.add(gap_s, now, count)
-        if count:
-            self._answered_at = now if self._outstanding else None
-            self._turned_away = max(0, self._turned_away - count) if self._outstanding else 0
-
-    def _retry_after_s(self, now: float) -> float:
-        """When an answer is to be expected that leaves room: each makes one place, and callers told before are ahead.
-
-        Where answers have ceased, the next is expected to be as far away as the last.
-        """
-        gap_s = max(self._answer_gap.mean_s if self._answer_gap else 0.0, _GAP_MIN_S)
-        if self._answered_at is not None:
-            gap_s = max(gap_s, now - self._answered_at)
-        after_s = gap_s * (1 + self._turned_away)
-        if after_s < _BACKOFF_MAX_S:
-            self._turned_away += 1
-        return min(_BACKOFF_MAX_S, max(_BACKOFF_MIN_S, after_s)) * self._rng.uniform(0.5, 1.5)
 
     def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
         self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
