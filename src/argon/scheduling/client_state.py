@@ -12,12 +12,9 @@ a lost connection is Lost, unless it may run twice.
 
 from __future__ import annotations
 
-from collections import deque
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
-
-from mypy_extensions import mypyc_attr
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
@@ -38,6 +35,8 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.answer_pace import AnswerPace
+from argon.scheduling.backlog import Backlog
+from argon.scheduling.client_task import ClientTask
 from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.restraint import Restraint
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from random import Random
 
 PROBE_TASKS: Final = 16
-_LEVELS: Final = 5
 _BACKOFF_MIN_S: Final = 0.02
 _BACKOFF_MAX_S: Final = 1.0
 _NO_CONNECTION_RETRY_S: Final = 0.5
@@ -57,40 +55,6 @@ _REJECTED: Final = int(Status.REJECTED)
 _NOT_ENTERED: Final = int(Entered.NO)
 _DEADLINE: Final = int(Refusal.DEADLINE)
 _TOO_LARGE: Final = int(Refusal.TOO_LARGE)
-
-
-@mypyc_attr(acyclic=True)
-class ClientTask:
-    """One task of this client that has no answer yet.
-
-    ``sent`` is whether the cluster has it, ``may_have_run`` whether it had it on a connection that was lost.
-    ``cancelled`` is whether its caller wants it no more, ``stop_queued`` whether it is wanted only if a node has it.
-    """
-
-    __slots__ = (
-        "id",
-        "kind",
-        "payload",
-        "options",
-        "deadline",
-        "sent",
-        "may_have_run",
-        "cancelled",
-        "stop_queued",
-        "rejections",
-    )
-
-    def __init__(self, id: int, kind: int, payload: Payload, options: TaskOptions, deadline: float) -> None:
-        self.id = id
-        self.kind = kind
-        self.payload = payload
-        self.options = options
-        self.deadline = deadline
-        self.sent = False
-        self.may_have_run = False
-        self.cancelled = False
-        self.stop_queued = False
-        self.rejections = 0
 
 
 class ClientState:
@@ -105,8 +69,7 @@ class ClientState:
         self._drained = False
         self._sequence = 0
         self._tasks: dict[int, ClientTask] = {}
-        self._backlog: list[deque[ClientTask]] = [deque() for _ in range(_LEVELS)]
-        self._returned: list[list[tuple[int, ClientTask]]] = [[] for _ in range(_LEVELS)]
+        self._backlog = Backlog()
         self._deadlines: list[tuple[float, int, ClientTask]] = []
         self._restraint = Restraint()
         self._pace = AnswerPace()
@@ -143,7 +106,7 @@ class ClientState:
             Its number here, and the effects.
         """
         self._sequence += 1
-        task = ClientTask(self._sequence, kind, payload, options, deadline)
+        task = ClientTask(self._sequence, kind, payload, options, deadline, (now + deadline) / 2.0)
         self._tasks[task.id] = task
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
@@ -164,7 +127,7 @@ class ClientState:
                 self._send(now, effects)
                 self._transmit(task, now, effects)
             else:
-                self._wait_for_turn(task)
+                self._backlog.add(task)
                 self._send(now, effects)
         return task.id, effects
 
@@ -234,7 +197,6 @@ class ClientState:
         self._outstanding = 0
         self._abandoned.clear()
         self._liveness.leave(peer)
-        again: list[ClientTask] = []
         for task in [task for task in self._tasks.values() if task.sent]:
             task.sent = False
             if task.cancelled or (self._drained and task.stop_queued):
@@ -245,11 +207,9 @@ class ClientState:
                 self._rejected(task, m, now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
-                again.append(task)
+                self._backlog.put_back(task)
             else:
                 self._lose(task, Entered.UNKNOWN, "the connection to the cluster was lost", effects)
-        for task in reversed(again):
-            self._backlog[task.options.priority].appendleft(task)
         return effects
 
     def close(self) -> list[ClientEffect]:
@@ -294,31 +254,20 @@ class ClientState:
 
     # ---- sending ------------------------------------------------------------------------------------------------
 
-    def _wait_for_turn(self, task: ClientTask) -> None:
-        level = self._backlog[task.options.priority]
-        level.append(task)
-        if len(level) > 2 * len(self._tasks) + 64:
-            self._backlog[task.options.priority] = deque(t for t in level if self._tasks.get(t.id) is t)
-
     def _may_send(self) -> bool:
         """Whether a task waits that the credits allow."""
-        outstanding = self._outstanding
-        waits = len(self._tasks) + len(self._abandoned) > outstanding
-        return waits and outstanding < self._credits and self._cluster is not None and not self._drained
+        within = self._outstanding < self._credits and len(self._backlog) > 0
+        return within and self._cluster is not None and not self._drained
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
-        """Sends what may be sent, the most urgent first; of these, what was rejected first, as it is the oldest."""
         if not self._may_send():
             return
         limit = min(self._credits, self._restraint.limit(self._outstanding, now))
         if self._probing:
             limit = min(limit, PROBE_TASKS)
-        for priority, level in enumerate(self._backlog):
-            returned = self._returned[priority]
-            while self._outstanding < limit and (returned or level):
-                task = heappop(returned)[1] if returned else level.popleft()
-                if not task.sent and self._tasks.get(task.id) is task and now < task.deadline:
-                    self._transmit(task, now, effects)
+        while self._outstanding < limit and (task := self._backlog.take(now)) is not None:
+            if now < task.deadline:  # else the next tick answers it
+                self._transmit(task, now, effects)
 
     def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         assert self._cluster is not None
@@ -361,7 +310,7 @@ class ClientState:
         if final:
             self._settle(task, m, effects)
         else:
-            heappush(self._returned[task.options.priority], (task.id, task))
+            self._backlog.put_back(task)
 
     # ---- answering ----------------------------------------------------------------------------------------------
 
@@ -397,6 +346,8 @@ class ClientState:
         task.payload = b""  # its husk may stay in a heap until its deadline
         if task.sent:
             self._outstanding -= 1
+        if task.waits:
+            self._backlog.remove(task)
         if task.may_have_run and outcome.entered == _NOT_ENTERED:
             if outcome.status == Status.REJECTED:
                 reason = "the connection to the cluster was lost, and the task was not admitted again"
