@@ -18,7 +18,7 @@ from argon.protocol.handshake import Role
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.client_state import ClientState
 from argon.scheduling.cluster_state import ClusterState
-from argon.scheduling.effects import Close, Give, Kill, Recall, Send, Settle, Spawn
+from argon.scheduling.effects import Give, Kill, Recall, Send, Settle, Spawn
 from argon.scheduling.node_state import NodeState
 from argon.scheduling.task_options import TaskOptions
 from argon.scheduling.workers import WorkerEnd

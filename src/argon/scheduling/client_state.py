@@ -178,10 +178,7 @@ class ClientState:
         if answers:
             self._pace.answered(answers, self._outstanding, now)
         self._send(now, effects)
-        if not self._outstanding:
-            self._probing = True
-            if not self._tasks:
-                self._restraint.forget()
+        self._note_quiet()
         return effects
 
     def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
@@ -269,13 +266,22 @@ class ClientState:
             if now < task.deadline:  # else the next tick answers it
                 self._transmit(task, now, effects)
 
+    def _note_quiet(self) -> None:
+        """Where nothing is outstanding credits are old news, and where nothing waits either, so are rejections."""
+        if not self._outstanding:
+            self._probing = True
+            if not self._tasks:
+                self._restraint.forget()
+
     def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         assert self._cluster is not None
         task.sent = True
         self._outstanding += 1
         options = task.options
         remaining_s = 0.0 if task.deadline == inf else task.deadline - now
-        submit = Submit(task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload)
+        submit = Submit(
+            task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload
+        )
         effects.append(Send(self._cluster, submit))
 
     def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:

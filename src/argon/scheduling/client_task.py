@@ -13,8 +13,8 @@ class ClientTask:
     """One task of this client.
 
     ``deadline`` is when its timeout passes, infinity for never; at ``stale_at`` half of that time is over.
-    ``waits`` is whether it is in the backlog, ``sent`` whether the cluster has it, ``may_have_run`` whether it had it on
-    a connection that was lost. ``cancelled`` is whether its caller wants it no more, ``stop_queued`` whether it is
+    ``waits`` is whether it is in the backlog, ``sent`` whether the cluster has it, ``may_have_run`` whether it had it
+    on a connection that was lost. ``cancelled`` is whether its caller wants it no more, ``stop_queued`` whether it is
     wanted only if a node has it.
     """
 

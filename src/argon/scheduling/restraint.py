@@ -56,11 +56,13 @@ class Restraint:
 
     def limit(self, outstanding: int, now: float) -> int:
         """How many tasks the client may have outstanding now. Asked while one waits that its credits allow."""
-        if self._window > outstanding or now < self._again_at:
+        if self._window >= OPEN or now < self._again_at:
             return self._window
         if self._knocked:
             self._window = OPEN
             return OPEN
+        if self._window > outstanding:  # an answer has come meanwhile
+            return self._window
         self._budget = min(_BUDGET_MAX, self._budget + (now - self._budget_at) * _BUDGET_PER_S)
         self._budget_at = now
         if self._budget >= _PRICE:
