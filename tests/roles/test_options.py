@@ -36,6 +36,11 @@ def test_nothing_given_changes_nothing() -> None:
         ({"retries": 0}, TaskOptions(retries=0)),
         ({"retries": 7}, TaskOptions(retries=7)),
         ({"idempotent": True}, TaskOptions(idempotent=True)),
+        ({"on_overload": "wait"}, DEFAULTS),
+        ({"on_overload": "raise"}, TaskOptions(retries=0)),
+        ({"on_overload": "run_here"}, TaskOptions(retries=0, run_here=True)),
+        ({"on_overload": "run_here", "retries": 3}, TaskOptions(retries=3, run_here=True)),
+        ({"on_overload": "raise", "retries": 0}, TaskOptions(retries=0)),
     ],
 )
 def test_option_given_is_kept_and_the_others_are_as_before(given: dict[str, Any], expected: TaskOptions) -> None:
@@ -45,6 +50,17 @@ def test_option_given_is_kept_and_the_others_are_as_before(given: dict[str, Any]
 def test_none_takes_an_option_back() -> None:
     options = changed_options(DEFAULTS, timeout=5, retries=3, key="a")
     assert changed_options(options, timeout=None, retries=None, key=None) == DEFAULTS
+
+
+@pytest.mark.parametrize(("given", "expected"), [("wait", DEFAULTS), ("raise", TaskOptions(retries=0))])
+def test_last_word_on_overload_holds(given: str, expected: TaskOptions) -> None:
+    assert changed_options(changed_options(DEFAULTS, on_overload="run_here"), on_overload=given) == expected
+
+
+@pytest.mark.parametrize("given", [{"on_overload": "raise", "retries": 1}, {"on_overload": "wait", "retries": 0}])
+def test_two_options_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="give one of the two"):
+        changed_options(DEFAULTS, **given)
 
 
 def test_options_are_never_changed_in_place() -> None:
@@ -68,6 +84,7 @@ def test_equal_keys_are_one_number_and_others_differ() -> None:
         ("timeout", [0, -1, nan, inf, MAX_TIMEOUT_S * 2, "5", True]),
         ("retries", [-1, 1.0, "3", True, 10**9]),
         ("idempotent", [None, 1, 0, "yes"]),
+        ("on_overload", ["never", "", None, 0, True, ["wait"]]),
     ],
 )
 def test_option_out_of_range_is_one_sentence_that_names_it(name: str, values: list[Any]) -> None:

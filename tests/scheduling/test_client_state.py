@@ -24,6 +24,7 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.client_state import PROBE_TASKS
 from argon.scheduling.effects import Close, Refused
+from argon.scheduling.task_options import TaskOptions
 from tests.support.drivers import CLUSTER, KIND, ClientDriver, detail
 
 REJECTED = Status.REJECTED
@@ -120,7 +121,7 @@ def test_credits_that_a_heartbeat_brings_are_used_at_once() -> None:
     client.say(Heartbeat(credits=3))
     assert client.submitted() == ids[:3]
     client.say(Heartbeat())
-    assert client.state.window() == 6
+    assert client.state.window(TaskOptions()) == 6
     client.say(Heartbeat(credits=2))
     client.answer(ids[0], credits=2)
     assert client.submitted() == ids[:3]
@@ -139,9 +140,15 @@ def test_backlog_is_sent_by_priority_then_by_arrival() -> None:
 
 def test_window_follows_the_credits() -> None:
     client = ClientDriver(credits=None)
-    assert client.state.window() == 2
+    assert client.state.window(TaskOptions()) == 2
     client.connect(credits=50)
-    assert client.state.window() == 100
+    assert client.state.window(TaskOptions()) == 100
+
+
+def test_window_of_tasks_that_would_be_refused_beyond_the_credits_is_the_credits() -> None:
+    client, hasty = ClientDriver(credits=50), TaskOptions(retries=0)
+    assert client.state.window(hasty) == 50
+    assert ClientDriver(credits=None).state.window(hasty) == 1
 
 
 # --- rejections and retries -------------------------------------------------------------------------------------------

@@ -240,9 +240,10 @@ class ClientState:
             moment = min(moment, self._deadlines[0][0])
         return None if moment == inf else moment
 
-    def window(self) -> int:
-        """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way."""
-        return max(2, 2 * self._credits)
+    def window(self, options: TaskOptions) -> int:
+        """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way,
+        unless those would be refused."""
+        return max(2, 2 * self._credits) if options.retries != 0 else max(1, self._credits)
 
     def is_sent(self, id_: int) -> bool:
         """Whether the cluster has this task."""
