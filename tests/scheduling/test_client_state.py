@@ -236,7 +236,7 @@ def test_retries_are_spread_and_grow_apart() -> None:
     assert max(run[6] for run in runs) > 5 * max(run[0] for run in runs)
 
 
-def test_rejected_line_stands_in_its_order_and_only_its_first_task_asks_again() -> None:
+def test_rejected_line_stands_and_only_its_first_task_asks() -> None:
     client = ClientDriver(credits=500)
     ids = [client.submit() for _ in range(300)]
     sent = client.submitted()
@@ -246,6 +246,17 @@ def test_rejected_line_stands_in_its_order_and_only_its_first_task_asks_again() 
     assert client.submitted() == sent, "the next would find no more room than the last"
     client.wait(1.05)
     assert client.submitted() == [*sent, ids[0]]
+
+
+def test_rejected_line_keeps_its_order() -> None:
+    client = ClientDriver(credits=4)
+    ids = [client.submit(timeout_s=timeout_s) for timeout_s in (None, 60.0) * 4]
+    for id_ in ids[:4]:
+        client.answer(id_, REJECTED, credits=4, detail=Refusal.QUEUE_FULL, wait_s=0.1)
+    client.wait(5.0)
+    for id_ in ids:
+        client.answer(id_, credits=4)
+    assert client.submitted()[4:] == ids
 
 
 def test_line_goes_on_by_two_for_one_while_answers_show_that_there_is_room() -> None:
@@ -339,7 +350,7 @@ def test_knocks_that_no_answer_pays_for_slow_down_to_one_a_second() -> None:
 # --- a line that is too long for its timeouts -------------------------------------------------------------------------
 
 
-def test_newest_task_goes_first_where_the_oldest_has_lost_half_of_its_time() -> None:
+def test_newest_goes_first_where_the_oldest_is_late() -> None:
     client = ClientDriver(credits=1)
     running = client.submit()
     ids = [client.submit(timeout_s=2.0) for _ in range(2)]

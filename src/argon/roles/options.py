@@ -66,7 +66,7 @@ def changed_options(
     if not isinstance(key, Unset):
         changes["key"] = 0 if key is None else crc32(str(key).encode(errors="surrogatepass")) or 1
     if not isinstance(on_overload, Unset):
-        if not isinstance(on_overload, str) or on_overload not in _RETRIES_BY_DEFAULT:
+        if on_overload not in tuple(_RETRIES_BY_DEFAULT):  # a tuple, since it may be anything
             raise ValueError(f"on_overload is 'wait', 'raise' or 'run_here', not {on_overload!r}")
         changes["run_here"] = on_overload == "run_here"
         if isinstance(retries, Unset):

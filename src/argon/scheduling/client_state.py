@@ -264,8 +264,10 @@ class ClientState:
         if self._probing:
             limit = min(limit, PROBE_TASKS)
         while self._outstanding < limit and (task := self._backlog.take(now)) is not None:
-            if now < task.deadline:  # else the next tick answers it
+            if now < task.deadline:
                 self._transmit(task, now, effects)
+            else:
+                self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
 
     def _note_quiet(self) -> None:
         """Where nothing is outstanding credits are old news, and where nothing waits either, so are rejections."""
@@ -367,3 +369,5 @@ class ClientState:
         sent = sum(task.sent for task in self._tasks.values())
         assert self._outstanding == sent + len(self._abandoned), "outstanding is off"
         assert self._cluster is not None or not self._outstanding, "something is outstanding on no connection"
+        waiting = sum(task.waits for task in self._tasks.values())
+        assert len(self._backlog) == waiting == len(self._tasks) - sent, "a task neither waits nor is sent, or both"
