@@ -2,9 +2,9 @@
 
     python examples/tasks_of_tasks.py        starts a cluster on this machine
 
-A task that submits tasks passes on what remains of its own timeout: when its caller has given up, nobody works for it any
-more, two levels down either. And it may look at the clock itself, and be content with less. Here a task estimates pi in
-rounds until its time is nearly over; each round is two tasks of its own.
+A task that submits tasks passes on what remains of its own timeout: when its caller has given up, nobody works for it
+any more, two levels down either. And it may look at the clock itself, and be content with less. Here a task estimates
+pi in rounds until its time is nearly over; each round is two tasks of its own.
 """
 
 import random
