@@ -88,16 +88,15 @@ class Backlog:
         task.waits = True
         self._length += 1
 
-    def take(self, now: float) -> ClientTask | None:
-        """The next one; None if none waits."""
-        if self._length:
-            for line in self._lines:
-                task = line.take(now)
-                if task is not None:
-                    task.waits = False
-                    self._length -= 1
-                    return task
-        return None
+    def take(self, now: float) -> ClientTask:
+        """The next one. Some must wait."""
+        for line in self._lines:
+            task = line.take(now) if line.patient or line.timed else None
+            if task is not None:
+                task.waits = False
+                self._length -= 1
+                return task
+        raise AssertionError("the backlog is empty, whatever its length says")
 
     def remove(self, task: ClientTask) -> None:
         """A task that waits need not wait any longer."""

@@ -126,6 +126,8 @@ class ClientState:
                 self._probing = False
                 self._send(now, effects)
                 self._transmit(task, now, effects)
+            elif not len(self._backlog) and self._may_send(now):
+                self._transmit(task, now, effects)
             else:
                 self._backlog.add(task)
                 self._send(now, effects)
@@ -234,7 +236,7 @@ class ClientState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = self._liveness.next_deadline()
-        if self._may_send():
+        if len(self._backlog) and self._within_credits():
             moment = min(moment, self._restraint.next_deadline())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
@@ -252,18 +254,18 @@ class ClientState:
 
     # ---- sending ------------------------------------------------------------------------------------------------
 
-    def _may_send(self) -> bool:
-        """Whether a task waits that the credits allow."""
-        within = self._outstanding < self._credits and len(self._backlog) > 0
-        return within and self._cluster is not None and not self._drained
+    def _within_credits(self) -> bool:
+        """Whether the cluster allows one task more."""
+        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
+        return self._outstanding < limit and self._cluster is not None and not self._drained
+
+    def _may_send(self, now: float) -> bool:
+        """Whether a task that wants to be sent may be."""
+        return self._within_credits() and self._outstanding < self._restraint.limit(self._outstanding, now)
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
-        if not self._may_send():
-            return
-        limit = min(self._credits, self._restraint.limit(self._outstanding, now))
-        if self._probing:
-            limit = min(limit, PROBE_TASKS)
-        while self._outstanding < limit and (task := self._backlog.take(now)) is not None:
+        while len(self._backlog) and self._may_send(now):
+            task = self._backlog.take(now)
             if now < task.deadline:
                 self._transmit(task, now, effects)
             else:
