@@ -10,14 +10,17 @@ keep their order, and every second turn.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from math import inf
+from operator import attrgetter
 from typing import Final
 
 from argon.scheduling.client_task import ClientTask
 
 _LEVELS: Final = 5
 _LEFTOVERS_MIN: Final = 64
+_number: Final = attrgetter("id")
 
 
 class Line:
@@ -81,10 +84,7 @@ class Backlog:
         """A task that was taken comes back to its place."""
         line = self._lines[task.options.priority]
         tasks = line.patient if task.deadline == inf else line.timed
-        place = 0
-        while place < len(tasks) and tasks[place].id < task.id:
-            place += 1
-        tasks.insert(place, task)
+        tasks.insert(bisect_left(tasks, task.id, key=_number), task)
         task.waits = True
         self._length += 1
 
