@@ -305,6 +305,15 @@ def test_overload_that_is_over_is_forgotten_when_all_is_answered() -> None:
     assert client.submitted()[2:] == ids
 
 
+def test_overload_is_forgotten_when_nobody_waits_any_more() -> None:
+    client = ClientDriver(credits=10)
+    rejected = client.submit()
+    client.answer(rejected, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=30.0)
+    client.cancel(rejected)
+    next_ = client.submit()
+    assert client.submitted() == [rejected, next_]
+
+
 def test_caller_who_wants_to_know_at_once_asks_past_a_line_that_stands() -> None:
     client = ClientDriver(credits=10)
     patient = client.submit()

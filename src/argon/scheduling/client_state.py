@@ -107,6 +107,8 @@ class ClientState:
         """
         self._sequence += 1
         task = ClientTask(self._sequence, kind, payload, options, deadline, (now + deadline) / 2.0)
+        if not self._tasks:
+            self._restraint.forget()
         self._tasks[task.id] = task
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
@@ -180,7 +182,8 @@ class ClientState:
         if answers:
             self._pace.answered(answers, self._outstanding, now)
         self._send(now, effects)
-        self._note_quiet()
+        if not self._outstanding:
+            self._probing = True
         return effects
 
     def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
@@ -270,13 +273,6 @@ class ClientState:
                 self._transmit(task, now, effects)
             else:
                 self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
-
-    def _note_quiet(self) -> None:
-        """Where nothing is outstanding credits are old news, and where nothing waits either, so are rejections."""
-        if not self._outstanding:
-            self._probing = True
-            if not self._tasks:
-                self._restraint.forget()
 
     def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         assert self._cluster is not None

@@ -51,7 +51,7 @@ class Restraint:
                 self._window = OPEN
 
     def forget(self) -> None:
-        """Nothing waits and nothing is outstanding: what comes next may find room."""
+        """Nothing waits and nothing is outstanding, or another cluster is there: what comes next may find room."""
         self._window = OPEN
 
     def limit(self, outstanding: int, now: float) -> int:
