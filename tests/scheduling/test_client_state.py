@@ -305,6 +305,40 @@ def test_overload_that_is_over_is_forgotten_when_all_is_answered() -> None:
     assert client.submitted()[2:] == ids
 
 
+def standing_line(**options: object) -> tuple[ClientDriver, list[int]]:
+    """A client whose first task is rejected again and again, with three tasks behind it."""
+    client = ClientDriver(credits=1)
+    return client, [client.submit(**options) for _ in range(4)]  # type: ignore[arg-type]
+
+
+def knock(client: ClientDriver, wait_s: float = 0.5) -> None:
+    client.wait(2.0)
+    client.answer(client.submitted()[-1], REJECTED, credits=1, detail=Refusal.NO_NODES, wait_s=wait_s)
+
+
+def test_rejected_knock_is_a_try_of_all_that_wait() -> None:
+    client, ids = standing_line(retries=2)
+    for settled in (0, 0, 1):
+        knock(client)
+        assert len(client.settled()) == settled
+    knock(client)
+    assert sorted(client.settled()) == ids
+    outcomes = client.settled().values()
+    assert {(m.status, m.entered, m.detail) for m in outcomes} == {(REJECTED, Entered.NO, Refusal.NO_NODES)}
+    assert all(m.wait_s == 0.5 for m in outcomes)
+
+
+def test_timeout_that_passes_in_a_line_that_stands_is_answered_with_the_rejection() -> None:
+    client, ids = standing_line(timeout_s=5.0)
+    knock(client)
+    knock(client, wait_s=10.0)
+    assert sorted(client.settled()) == ids[:1]
+    client.wait(2.0)
+    assert sorted(client.settled()) == ids
+    assert {m.detail for m in client.settled().values()} == {Refusal.NO_NODES}
+    assert {m.status for m in client.settled().values()} == {REJECTED}
+
+
 def test_overload_is_forgotten_when_nobody_waits_any_more() -> None:
     client = ClientDriver(credits=10)
     rejected = client.submit()

@@ -72,6 +72,9 @@ class ClientState:
         self._backlog = Backlog()
         self._deadlines: list[tuple[float, int, ClientTask]] = []
         self._restraint = Restraint()
+        self._refusal = 0
+        self._refusal_after_s = 0.0
+        self._counting = 0
         self._pace = AnswerPace()
         self._abandoned: set[int] = set()
         self._liveness = Liveness()
@@ -110,6 +113,7 @@ class ClientState:
         if not self._tasks:
             self._restraint.forget()
         self._tasks[task.id] = task
+        self._counting += options.retries is not None
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
@@ -198,6 +202,7 @@ class ClientState:
         self._credits = 0
         self._outstanding = 0
         self._abandoned.clear()
+        self._restraint.forget()
         self._liveness.leave(peer)
         for task in [task for task in self._tasks.values() if task.sent]:
             task.sent = False
@@ -272,7 +277,7 @@ class ClientState:
             if now < task.deadline:
                 self._transmit(task, now, effects)
             else:
-                self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
+                self._overdue(task, now, effects)
 
     def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         assert self._cluster is not None
@@ -313,17 +318,32 @@ class ClientState:
         again_at = now + m.wait_s + jitter_s
         final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
         if m.detail != _DEADLINE or not final:  # what is too late for this task may do for the next
-            self._restraint.rejected(self._outstanding, again_at)
+            self._refusal, self._refusal_after_s = m.detail, m.wait_s
+            if self._restraint.rejected(self._outstanding, again_at) and self._counting:
+                self._count_for_all(effects)
         if final:
             self._settle(task, m, effects)
         else:
             self._backlog.put_back(task)
 
+    def _count_for_all(self, effects: list[ClientEffect]) -> None:
+        """A knock was rejected, and it was made for all that wait: so it was one of their tries as well."""
+        for task in [task for task in self._tasks.values() if task.waits and task.options.retries is not None]:
+            task.rejections += 1
+            if task.options.retries is not None and task.rejections > task.options.retries:
+                self._turn_away(task, effects)
+
+    def _turn_away(self, task: ClientTask, effects: list[ClientEffect]) -> None:
+        """Answers a task that waits with the rejection for which the line stands."""
+        self._refuse(task, Refusal(self._refusal), self._refusal_after_s, "", effects)
+
     # ---- answering ----------------------------------------------------------------------------------------------
 
     def _overdue(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         """The cluster answers a task that it has by itself; only if it does not, this side does."""
-        if not task.sent:
+        if not task.sent and self._restraint.holds():
+            self._turn_away(task, effects)
+        elif not task.sent:
             self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
         elif now < task.deadline + _ANSWER_GRACE_S:
             self._note_deadline(task.deadline + _ANSWER_GRACE_S, task)
@@ -350,6 +370,7 @@ class ClientState:
 
     def _settle(self, task: ClientTask, outcome: Outcome, effects: list[ClientEffect]) -> None:
         del self._tasks[task.id]
+        self._counting -= task.options.retries is not None
         task.payload = b""  # its husk may stay in a heap until its deadline
         if task.sent:
             self._outstanding -= 1

@@ -35,11 +35,12 @@ class Restraint:
         self._budget = _BUDGET_MAX
         self._budget_at = 0.0
 
-    def rejected(self, outstanding: int, again_at: float) -> None:
-        """A task was rejected; ``outstanding`` were not, or not yet."""
+    def rejected(self, outstanding: int, again_at: float) -> bool:
+        """A task was rejected; ``outstanding`` were not, or not yet. Returns whether that answers a knock."""
+        knocked, self._knocked = self._knocked, False
         self._window = outstanding
         self._again_at = again_at
-        self._knocked = False
+        return knocked
 
     def answered(self, credits: int) -> None:
         """A task was answered otherwise."""
@@ -49,6 +50,10 @@ class Restraint:
             self._window += 1
             if self._window >= credits:
                 self._window = OPEN
+
+    def holds(self) -> bool:
+        """Whether it holds anything back."""
+        return self._window < OPEN
 
     def forget(self) -> None:
         """Nothing waits and nothing is outstanding, or another cluster is there: what comes next may find room."""
