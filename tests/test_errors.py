@@ -69,6 +69,11 @@ def test_rejected_carries_reason_and_retry_after() -> None:
     error = pickle.loads(pickle.dumps(Rejected("full", reason=RejectReason.QUEUE_BYTES, retry_after=1.5)))
     assert error.reason is RejectReason.QUEUE_BYTES
     assert error.retry_after == 1.5
+    assert error.local is False
+
+
+def test_rejected_says_whether_the_client_refused_it_by_itself() -> None:
+    assert pickle.loads(pickle.dumps(Rejected("full", local=True))).local is True
 
 
 def test_worker_died_carries_how() -> None:

@@ -113,6 +113,12 @@ def test_survive_a_killed_node_loses_nothing(example: Example) -> None:
     assert int(said.rpartition("run again: ")[2]) > 0
 
 
+def test_tasks_of_tasks_ends_in_time(example: Example) -> None:
+    said = example("tasks_of_tasks.py")
+    assert re.search(r"pi is about 3\.\d, after [1-9]\d* rounds", said)
+    assert "the inner tasks know when to end: True" in said
+
+
 def test_every_example_is_run_here() -> None:
     text = Path(__file__).read_text("utf-8")
     assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in text] == []

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from argon.roles.executor import Executor as Executor
     from argon.roles.local import local as local
     from argon.roles.node import Node as Node
+    from argon.roles.time_left import time_left as time_left
     from argon.settings import Priority as Priority
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ _HOMES = {
     "Node": "argon.roles.node",
     "Priority": "argon.settings",
     "local": "argon.roles.local",
+    "time_left": "argon.roles.time_left",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]  # the names are the table's, nothing is listed twice

@@ -135,11 +135,13 @@ class Rejected(TaskError):
     Attributes:
         reason: a ``RejectReason``.
         retry_after: seconds until there is likely to be room; 0 when trying again cannot help (``TOO_LARGE``).
+        local: whether this client has refused it by itself, and the cluster was not asked.
     """
 
     may_have_run = MayHaveRun.NO
     reason: RejectReason = RejectReason.QUEUE_FULL
     retry_after: float = 0.0
+    local: bool = False
 
 
 class TaskExpired(TaskError, TimeoutError):

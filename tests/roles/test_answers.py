@@ -97,6 +97,14 @@ def test_rejected_says_why_in_the_words_of_who_refused() -> None:
     assert "there is no connection" in str(error_of(outcome))
 
 
+def test_rejected_says_whether_it_was_this_client_that_refused() -> None:
+    for local in (True, False):
+        outcome = Outcome(1, Status.REJECTED, Entered.NO, payload=encode_detail(Detail("no credit", local=local)))
+        error = travelled(error_of(outcome))
+        assert isinstance(error, Rejected)
+        assert error.local is local
+
+
 @pytest.mark.parametrize(
     ("entered", "node", "says", "may_have_run"),
     [

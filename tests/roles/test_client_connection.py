@@ -177,7 +177,7 @@ def test_cancel_is_sent_and_its_refusal_reported() -> None:
 def test_what_the_credits_do_not_cover_waits_here_and_is_answered_here_when_cancelled() -> None:
     async def main() -> None:
         async with connected(Welcome(1, 1, 1000, 5.0, 15.0)) as (cluster, watched):
-            assert watched.shell.window() == 2
+            assert watched.shell.window(TaskOptions()) == 2
             first, second = watched.submit("one"), watched.submit("two")
             assert (watched.shell.is_sent(first), watched.shell.is_sent(second)) == (True, False)
             watched.shell.cancel(second)

@@ -25,7 +25,7 @@ def test_first_of_many_tasks_leave_while_the_rest_are_being_submitted() -> None:
             shell.submit(7, b"first", TaskOptions(), inf, None)
             await soon(lambda: submits(cluster) == 1)
             cluster.say(Heartbeat(credits=1000))
-            await soon(lambda: shell.window() == 2000)
+            await soon(lambda: shell.window(TaskOptions()) == 2000)
             channel = shell._channel
             assert channel is not None
             pending = []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from argon.roles.options import changed_options, deadline_of
+from argon.roles.time_left import set_deadline
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_TIMEOUT_S, Priority
 
@@ -35,6 +36,11 @@ def test_nothing_given_changes_nothing() -> None:
         ({"retries": 0}, TaskOptions(retries=0)),
         ({"retries": 7}, TaskOptions(retries=7)),
         ({"idempotent": True}, TaskOptions(idempotent=True)),
+        ({"on_overload": "wait"}, DEFAULTS),
+        ({"on_overload": "raise"}, TaskOptions(retries=0)),
+        ({"on_overload": "run_here"}, TaskOptions(retries=0, run_here=True)),
+        ({"on_overload": "run_here", "retries": 3}, TaskOptions(retries=3, run_here=True)),
+        ({"on_overload": "raise", "retries": 0}, TaskOptions(retries=0)),
     ],
 )
 def test_option_given_is_kept_and_the_others_are_as_before(given: dict[str, Any], expected: TaskOptions) -> None:
@@ -44,6 +50,17 @@ def test_option_given_is_kept_and_the_others_are_as_before(given: dict[str, Any]
 def test_none_takes_an_option_back() -> None:
     options = changed_options(DEFAULTS, timeout=5, retries=3, key="a")
     assert changed_options(options, timeout=None, retries=None, key=None) == DEFAULTS
+
+
+@pytest.mark.parametrize(("given", "expected"), [("wait", DEFAULTS), ("raise", TaskOptions(retries=0))])
+def test_last_word_on_overload_holds(given: str, expected: TaskOptions) -> None:
+    assert changed_options(changed_options(DEFAULTS, on_overload="run_here"), on_overload=given) == expected
+
+
+@pytest.mark.parametrize("given", [{"on_overload": "raise", "retries": 1}, {"on_overload": "wait", "retries": 0}])
+def test_two_options_that_contradict_each_other_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="give one of the two"):
+        changed_options(DEFAULTS, **given)
 
 
 def test_options_are_never_changed_in_place() -> None:
@@ -67,6 +84,7 @@ def test_equal_keys_are_one_number_and_others_differ() -> None:
         ("timeout", [0, -1, nan, inf, MAX_TIMEOUT_S * 2, "5", True]),
         ("retries", [-1, 1.0, "3", True, 10**9]),
         ("idempotent", [None, 1, 0, "yes"]),
+        ("on_overload", ["never", "", None, 0, True, ["wait"]]),
     ],
 )
 def test_option_out_of_range_is_one_sentence_that_names_it(name: str, values: list[Any]) -> None:
@@ -81,3 +99,15 @@ def test_deadline_is_the_moment_at_which_the_timeout_passes() -> None:
     before = monotonic()
     assert before + 5 <= deadline_of(TaskOptions(timeout_s=5.0)) <= monotonic() + 5
     assert deadline_of(DEFAULTS) == inf
+
+
+@pytest.mark.parametrize(("own_s", "rest_s", "least_s"), [(None, 5.0, 5.0), (9.0, 5.0, 5.0), (2.0, 5.0, 2.0)])
+def test_deadline_is_no_later_than_that_of_the_task_that_submits(
+    own_s: float | None, rest_s: float, least_s: float
+) -> None:
+    before = monotonic()
+    set_deadline(before + rest_s)
+    try:
+        assert before + least_s <= deadline_of(TaskOptions(timeout_s=own_s)) <= monotonic() + least_s
+    finally:
+        set_deadline(inf)

@@ -167,8 +167,7 @@ def test_7_pings_time_out_and_back_off_is_spread_and_capped_and_order_is_by_arri
 
     runs = [pauses(seed) for seed in range(5)]
     assert len({tuple(run) for run in runs}) == 5, "no two clients come back together"
-    assert max(map(max, runs)) <= 5.1
-    assert max(map(max, runs)) > 2.0
+    assert 0.5 < max(map(max, runs)) <= 1.1
 
     cluster = ClusterDriver()
     node, client = cluster.node(), cluster.client()

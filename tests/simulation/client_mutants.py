@@ -8,7 +8,9 @@ import msgspec
 
 from argon.protocol.messages import Submit
 from argon.scheduling import client_state
+from argon.scheduling.backlog import Backlog, Line
 from argon.scheduling.client_state import ClientState
+from argon.scheduling.restraint import Restraint
 from tests.simulation.mutation import Patch, around
 
 
@@ -71,3 +73,38 @@ def cluster_that_says_nothing_is_waited_for(patch: Patch) -> None:
             original(state, task, *rest)
 
     around(patch, ClientState, "_overdue", overdue)
+
+
+def line_goes_on_after_a_rejection(patch: Patch) -> None:
+    patch.setattr(Restraint, "rejected", lambda self, outstanding, again_at: False)
+
+
+def nobody_knocks(patch: Patch) -> None:
+    patch.setattr(Restraint, "limit", lambda self, outstanding, now: self._window)
+
+
+def knocks_are_free(patch: Patch) -> None:
+    def limit(original: Any, restraint: Restraint, *rest: Any) -> Any:
+        restraint._budget = 10.0
+        return original(restraint, *rest)
+
+    around(patch, Restraint, "limit", limit)
+
+
+def rejected_task_goes_to_the_end_of_the_line(patch: Patch) -> None:
+    patch.setattr(Backlog, "put_back", Backlog.add)
+
+
+def oldest_goes_first_however_late_it_is(patch: Patch) -> None:
+    def take(original: Any, line: Line, now: float) -> Any:
+        return original(line, 0.0)
+
+    around(patch, Line, "take", take)
+
+
+def task_that_waits_is_lost_from_the_line(patch: Patch) -> None:
+    def take(original: Any, line: Line, now: float) -> Any:
+        task = original(line, now)
+        return original(line, now) if task is not None and task.rejections else task
+
+    around(patch, Line, "take", take)

@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 
@@ -71,6 +72,46 @@ def die(number: int) -> None:
 
 def leave(code: int) -> None:
     os._exit(code)
+
+
+def in_thread(name: str) -> Any:
+    """Calls a function in a thread of the task's own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    module, _, function = name.partition(":")
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(getattr(import_module(module), function)).result()
+
+
+def hand_on(address: str, token: str, face: str, timeout: float | None, *call: Any) -> Any:
+    """Submits a task from within this one, through one face or another, and waits for it."""
+    import argon
+
+    if face == "Executor":
+        with argon.Executor(address, token=token) as pool:
+            return pool.submit(*call).result()
+    if face == "Client":
+        with argon.Client(address, token=token) as client:
+            return client.with_options(timeout=timeout).run(*call)
+
+    import asyncio
+
+    async def run() -> Any:
+        async with argon.AsyncClient(address, token=token) as client:
+            return await client.with_options(timeout=timeout).run(*call)
+
+    return asyncio.run(run())
+
+
+def tell_how_it_ended(path: str, address: str, token: str, *call: Any) -> None:
+    """Submits a task from within this one, and notes how it ended, though it be told to end itself."""
+    import argon
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        hand_on(address, token, "Client", None, *call)
+    except argon.TaskError as error:
+        note(path, f"{type(error).__name__}-{error.may_have_run}")
 
 
 def _write(path: str) -> None:

@@ -73,11 +73,13 @@ def error_of(outcome: Outcome) -> BaseException:
 def _rejected(outcome: Outcome) -> Rejected:
     refusal = Refusal(outcome.detail) if outcome.detail < len(Refusal) else Refusal.QUEUE_FULL
     again = f"; there may be room in {outcome.wait_s:.2f} s" if outcome.wait_s else ""
-    why = _detail(outcome).reason or _REFUSALS[refusal]
+    detail = _detail(outcome)
+    why = detail.reason or _REFUSALS[refusal]
     return Rejected(
         f"the task was rejected ({refusal.name}): {why}{again}",
         reason=RejectReason(refusal.name),
         retry_after=outcome.wait_s,
+        local=detail.local,
     )
 
 

@@ -21,6 +21,7 @@ from argon.roles.client_connection import ClientConnection
 from argon.roles.client_shell import ClientShell
 from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
+from argon.roles.run_here import KeptCall, LocalThreads, closed_before_it_began, is_overload
 from argon.roles.task_id import task_id
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
@@ -32,6 +33,7 @@ class AsyncFuture(asyncio.Future[Any]):
     task_number = 0
     session = 0
     shell: ClientShell | None = None
+    kept: KeptCall | None = None
 
     @property
     def task_id(self) -> str:
@@ -43,7 +45,35 @@ class AsyncFuture(asyncio.Future[Any]):
         cancelled = super().cancel(msg)
         if cancelled and self.shell is not None:
             self.shell.cancel(self.task_number)
+        elif cancelled and self.kept is not None:
+            self.kept.withdraw()
         return cancelled
+
+    def run_here(self, kept: KeptCall, threads: LocalThreads) -> None:
+        """The cluster has no room for it: it is run in a thread of this process."""
+        loop = self.get_loop()
+        seconds = kept.seconds_left()
+        alarm = None if seconds is None else loop.call_later(seconds, self._expire, kept)
+
+        def ended(here: asyncio.Future[Any]) -> None:
+            if alarm is not None:
+                alarm.cancel()
+            if here.cancelled():
+                self._fail(closed_before_it_began())
+            elif (error := here.exception()) is not None:
+                self._fail(error)
+            elif not self.done():
+                self.set_result(here.result())
+
+        asyncio.wrap_future(kept.start(threads), loop=loop).add_done_callback(ended)
+
+    def _expire(self, kept: KeptCall) -> None:
+        self._fail(kept.expired())
+        kept.withdraw()
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.done():
+            self.set_exception(error)
 
 
 class AsyncClient:
@@ -74,6 +104,7 @@ class AsyncClient:
         self._options = TaskOptions()
         self._connections: list[ClientConnection] = []
         self._connecting = asyncio.Lock()
+        self._threads = LocalThreads()
 
     async def connect(self) -> None:
         """Connects; ``async with`` does it by itself. A lost connection is renewed for ever."""
@@ -87,6 +118,7 @@ class AsyncClient:
         """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
         while self._connections:
             await self._connections.pop().close()
+        self._threads.close()
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -103,11 +135,21 @@ class AsyncClient:
         retries: int | Unset | None = UNSET,
         idempotent: bool | Unset = UNSET,
         key: object = UNSET,
+        on_overload: str | Unset = UNSET,
     ) -> Self:
-        """The same client with other options for the tasks submitted through it; see ``Client.with_options``."""
+        """The same client with other options for the tasks submitted through it; see ``Client.with_options``.
+
+        With ``on_overload="run_here"``, ``run`` too runs the task in one of the client's threads: the loop goes on.
+        """
         view = copy.copy(self)
         view._options = changed_options(
-            self._options, priority=priority, timeout=timeout, retries=retries, idempotent=idempotent, key=key
+            self._options,
+            priority=priority,
+            timeout=timeout,
+            retries=retries,
+            idempotent=idempotent,
+            key=key,
+            on_overload=on_overload,
         )
         return view
 
@@ -130,7 +172,10 @@ class AsyncClient:
         payload, kind = pack_call(function, args, kwargs)
         future = AsyncFuture()
         options = self._options
-        number = shell.submit(kind, payload, options, deadline_of(options), future)
+        deadline = deadline_of(options)
+        if options.run_here:
+            future.kept = KeptCall(payload, deadline)
+        number = shell.submit(kind, payload, options, deadline, future)
         future.task_number, future.shell = number, shell
         return future
 
@@ -149,7 +194,7 @@ class AsyncClient:
         try:
             for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                window = self._connections[0].shell.window()
+                window = self._connections[0].shell.window(self._options)
                 while waiting and (len(waiting) >= window or waiting[0].done()):
                     yield await waiting.popleft()
             while waiting:
@@ -170,12 +215,14 @@ class AsyncClient:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
         return await self._connections[0].explain(task_id)
 
-    @staticmethod
-    def _settled(future: AsyncFuture, outcome: Outcome) -> None:
+    def _settled(self, future: AsyncFuture, outcome: Outcome) -> None:
         if future.done():
             return
         if future.shell is not None:
             future.session, future.shell = future.shell.session, None
+        if future.kept is not None and is_overload(outcome):
+            future.run_here(future.kept, self._threads)
+            return
         if outcome.status == Status.CANCELLED:
             future.cancel()
             return

@@ -21,8 +21,9 @@ from argon.net.security import find_token
 from argon.protocol.messages import Outcome
 from argon.roles.answers import value_of
 from argon.roles.loop_thread import LoopThread
-from argon.roles.options import UNSET, Unset, changed_options
+from argon.roles.options import UNSET, Unset, changed_options, deadline_of
 from argon.roles.payload import pack_call
+from argon.roles.run_here import KeptCall, is_overload
 from argon.roles.task_future import TaskFuture
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
@@ -100,6 +101,7 @@ class Client:
         retries: int | Unset | None = UNSET,
         idempotent: bool | Unset = UNSET,
         key: object = UNSET,
+        on_overload: str | Unset = UNSET,
     ) -> Self:
         """The same client with other options for the tasks submitted through it. It shares the connection.
 
@@ -109,6 +111,14 @@ class Client:
             retries: how often a rejected task is tried again; None (the default) for ever, 0 to be told at once.
             idempotent: whether the task may run twice, so that it is run again when its node is lost.
             key: tasks with equal keys go to the same node while it has room (warm caches).
+            on_overload: what becomes of a task for which there is no room. "wait" (the default) tries again, as
+                ``retries=None``; "raise" raises ``Rejected`` at once, as ``retries=0``; "run_here" runs the task in
+                this process instead, after ``retries`` if they are given: ``run`` in the calling thread, ``submit`` and
+                ``map`` in one of four threads of the client, where it waits for its turn. So is it where there is no
+                node, no connection, or a cluster that drains; only a task that is too large is rejected as ever. The
+                function gets copies of its arguments, and its value or exception is the answer. Nothing can kill it
+                here: when its timeout passes a future ends as ``TaskExpired``, and the function goes on. It must not
+                wait for futures of this client, which may wait for its thread.
 
         Raises:
             ValueError: an option is out of its range; the message says which and what it may be.
@@ -118,7 +128,13 @@ class Client:
         """
         view = copy.copy(self)
         view._options = changed_options(
-            self._options, priority=priority, timeout=timeout, retries=retries, idempotent=idempotent, key=key
+            self._options,
+            priority=priority,
+            timeout=timeout,
+            retries=retries,
+            idempotent=idempotent,
+            key=key,
+            on_overload=on_overload,
         )
         return view
 
@@ -137,7 +153,10 @@ class Client:
         """
         payload, kind = pack_call(function, args, kwargs)
         future = TaskFuture(self._thread)
-        self._thread.submit(future, kind, payload, self._options)
+        options = self._options
+        if options.run_here:
+            future.kept = KeptCall(payload, deadline_of(options))
+        self._thread.submit(future, kind, payload, options)
         return future
 
     def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
@@ -151,12 +170,15 @@ class Client:
         call = _Call()
         thread.refuse_waiting(call)
         payload, kind = pack_call(function, args, kwargs)
+        options = self._options
         try:
-            thread.submit(call, kind, payload, self._options)
+            deadline = thread.submit(call, kind, payload, options)
             outcome = call.wait()
         except BaseException:  # Ctrl-C: nobody waits any more, and nobody else can end the task
             thread.cancel(call)
             raise
+        if options.run_here and is_overload(outcome):
+            return KeptCall(payload, deadline).run()
         value, error = value_of(outcome, thread.session())
         if error is not None:
             raise error
@@ -207,7 +229,7 @@ class Client:
         try:
             for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                while waiting and (len(waiting) >= self._thread.window() or waiting[0].done()):
+                while waiting and (len(waiting) >= self._thread.window(self._options) or waiting[0].done()):
                     yield _result_by(waiting.popleft(), end)
             while waiting:
                 yield _result_by(waiting.popleft(), end)

@@ -77,9 +77,9 @@ class ClientShell:
         """Whether the cluster has the task. May be called from any thread."""
         return self._state.is_sent(task)
 
-    def window(self) -> int:
-        """How many tasks are worth having under way at once. May be called from any thread."""
-        return self._state.window()
+    def window(self, options: TaskOptions) -> int:
+        """How many tasks with these options are worth having under way at once. May be called from any thread."""
+        return self._state.window(options)
 
     # ---- called by the connection -------------------------------------------------------------------------------
 

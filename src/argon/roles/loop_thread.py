@@ -13,7 +13,8 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from weakref import ref
 
 from argon.errors import ConnectionFailed
 from argon.protocol.codec import encode_detail
@@ -21,8 +22,12 @@ from argon.protocol.detail import Detail
 from argon.protocol.messages import Entered, Outcome, Payload, Status
 from argon.roles.client_connection import ClientConnection
 from argon.roles.options import deadline_of
+from argon.roles.run_here import KeptCall, LocalThreads
 from argon.roles.server import run_on_own_loop
 from argon.scheduling.task_options import TaskOptions
+
+if TYPE_CHECKING:
+    from argon.roles.task_future import TaskFuture
 
 _NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"
 _CLOSED = Detail("the client was closed")
@@ -66,6 +71,7 @@ class LoopThread:
         self._pid = os.getpid()
         self._inbox: deque[_Packed] = deque()
         self.deciding = threading.RLock()
+        self._threads = LocalThreads()
         self._woken = False
         self._closed = False
         self._ended = False
@@ -82,10 +88,11 @@ class LoopThread:
 
     # ---- from any thread ----------------------------------------------------------------------------------------
 
-    def submit(self, ticket: Ticket, kind: int, payload: Payload, options: TaskOptions) -> None:
-        """Hands a packed task to the loop, waking it once for all that come before it wakes."""
+    def submit(self, ticket: Ticket, kind: int, payload: Payload, options: TaskOptions) -> float:
+        """Hands a packed task to the loop, waking it once for all that come before it wakes; returns its deadline."""
         self._refuse_unless_usable()
-        self._inbox.append((ticket, kind, payload, options, deadline_of(options)))
+        deadline = deadline_of(options)
+        self._inbox.append((ticket, kind, payload, options, deadline))
         if self._ended:
             self._refuse_rest()
         elif not self._woken:
@@ -95,6 +102,7 @@ class LoopThread:
             except BaseException:  # Ctrl-C, and nobody may have been woken: the next task must try
                 self._woken = False
                 raise
+        return deadline
 
     def cancel(self, ticket: Ticket, queued_only: bool = False) -> None:
         """Asks for the end of a task."""
@@ -137,9 +145,9 @@ class LoopThread:
         """Whether the cluster has the task."""
         return bool(ticket.number) and self._shell.is_sent(ticket.number)
 
-    def window(self) -> int:
-        """How many tasks are worth having under way at once."""
-        return self._shell.window()
+    def window(self, options: TaskOptions) -> int:
+        """How many tasks with these options are worth having under way at once."""
+        return self._shell.window(options)
 
     def here(self) -> bool:
         """Whether the caller is on the loop's own thread."""
@@ -198,6 +206,14 @@ class LoopThread:
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
+    def run_here(self, future: TaskFuture, kept: KeptCall) -> None:
+        """Runs a task that was rejected in a thread of this process."""
+        assert self._loop is not None
+        seconds = kept.seconds_left()
+        if seconds is not None:
+            self._loop.call_later(seconds, _expire, ref(future), kept)
+        kept.start(self._threads).add_done_callback(future.settle_here)
+
     def _run(self, connect_timeout_s: float) -> None:
         life = self._live(connect_timeout_s)
         try:
@@ -230,6 +246,7 @@ class LoopThread:
             self._ended = True  # a thread that hands over a task now sees this, or is seen by the next line
             self._refuse_rest()
             await self._connection.close()
+            self._threads.close()
 
     def _take(self) -> None:
         self._woken = False
@@ -249,6 +266,12 @@ class LoopThread:
 
 def _settle(ticket: Ticket, outcome: Outcome) -> None:
     ticket.settle(outcome)
+
+
+def _expire(future: ref[TaskFuture], kept: KeptCall) -> None:
+    waiting = future()
+    if waiting is not None:
+        waiting.expire_here(kept)
 
 
 def _stop_refused(ticket: Ticket) -> None:

@@ -6,16 +6,17 @@ function's own arguments, so that no function's keyword is ever taken.
 
 from __future__ import annotations
 
-from math import inf
 from time import monotonic
 from zlib import crc32
 
 import msgspec
 
+from argon.roles.time_left import current_deadline
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import Priority, check_count, check_seconds
 
 _RETRIES_MAX = 1_000_000
+_RETRIES_BY_DEFAULT = {"wait": None, "raise": 0, "run_here": 0}  # of what ``on_overload`` may be
 
 
 class Unset(msgspec.Struct):
@@ -33,6 +34,7 @@ def changed_options(
     retries: int | Unset | None = UNSET,
     idempotent: bool | Unset = UNSET,
     key: object = UNSET,
+    on_overload: str | Unset = UNSET,
 ) -> TaskOptions:
     """The options with those given replaced.
 
@@ -42,6 +44,8 @@ def changed_options(
         retries: how often a rejected task is tried again, None for ever, 0 to be told at once.
         idempotent: whether the task may run twice, so that it is run again when its node is lost.
         key: tasks with equal keys (compared by ``str()``) go to the same node while it has room; None for any node.
+        on_overload: "wait" is another name of ``retries=None``, "raise" one of ``retries=0``; "run_here" runs the task
+            in the client's process, by default without a retry.
 
     Raises:
         ValueError: an option is out of its range; the message says which and what it may be.
@@ -61,9 +65,20 @@ def changed_options(
         changes["idempotent"] = idempotent
     if not isinstance(key, Unset):
         changes["key"] = 0 if key is None else crc32(str(key).encode(errors="surrogatepass")) or 1
+    if not isinstance(on_overload, Unset):
+        if on_overload not in tuple(_RETRIES_BY_DEFAULT):  # a tuple, since it may be anything
+            raise ValueError(f"on_overload is 'wait', 'raise' or 'run_here', not {on_overload!r}")
+        changes["run_here"] = on_overload == "run_here"
+        if isinstance(retries, Unset):
+            changes["retries"] = _RETRIES_BY_DEFAULT[on_overload]
+        elif on_overload != "run_here" and retries != _RETRIES_BY_DEFAULT[on_overload]:
+            other = _RETRIES_BY_DEFAULT[on_overload]
+            raise ValueError(f"on_overload={on_overload!r} is retries={other}, so give one of the two")
     return msgspec.structs.replace(options, **changes)
 
 
 def deadline_of(options: TaskOptions) -> float:
-    """The moment on the monotonic clock at which a task submitted now expires."""
-    return inf if options.timeout_s is None else monotonic() + options.timeout_s
+    """The moment on the monotonic clock at which a task submitted now expires: no later than the task that submits
+    it."""
+    deadline = current_deadline()
+    return deadline if options.timeout_s is None else min(deadline, monotonic() + options.timeout_s)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from argon.protocol.messages import Outcome, Status
 from argon.roles.answers import value_of
+from argon.roles.run_here import KeptCall, closed_before_it_began, is_overload
 from argon.roles.task_id import task_id
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ log = logging.getLogger("argon.client")
 class TaskFuture(concurrent.futures.Future[Any]):
     """A task's future. ``cancel()`` ends the task, wherever it is: one that is queued never runs, one that runs is
     killed."""
+
+    kept: KeptCall | None = None  # of a task that is run here if it is rejected
 
     def __init__(self, loop_thread: LoopThread) -> None:
         # Not the standard library's, which makes a condition. These are what its wait() and as_completed() ask for.
@@ -75,7 +78,9 @@ class TaskFuture(concurrent.futures.Future[Any]):
         return self._state == _CANCELLED
 
     def running(self) -> bool:
-        """Whether the cluster has the task and it is not done."""
+        """Whether the cluster has the task, or it runs here, and it is not done."""
+        if self.kept is not None and self.kept.running():
+            return not self.done()
         return not self.done() and self._loop_thread.is_sent(self)
 
     def cancel(self) -> bool:
@@ -84,6 +89,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
             self._loop_thread.refuse_elsewhere()
             if self._end(_CANCELLED, None, None):
                 self._loop_thread.cancel(self)
+                if self.kept is not None:
+                    self.kept.withdraw()
         return self._state == _CANCELLED
 
     def result(self, timeout: float | None = None) -> Any:
@@ -103,6 +110,9 @@ class TaskFuture(concurrent.futures.Future[Any]):
         if self._state != _PENDING:
             return
         self._session = self._loop_thread.session()
+        if self.kept is not None and is_overload(outcome):
+            self._loop_thread.run_here(self, self.kept)
+            return
         value: Any = None
         error: BaseException | None = None
         state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED
@@ -111,9 +121,22 @@ class TaskFuture(concurrent.futures.Future[Any]):
                 value, error = value_of(outcome, self._session)
             except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 error = unforeseen
+        self._finish(state, value, error)
+
+    def settle_here(self, here: concurrent.futures.Future[Any]) -> None:
+        """Takes what it has come to in this process, in the thread in which it ran."""
+        error = closed_before_it_began() if here.cancelled() else here.exception()
+        self._finish(_FINISHED, None if error is not None else here.result(), error)
+
+    def expire_here(self, kept: KeptCall) -> None:
+        """Its timeout has passed while it waited or ran here."""
+        self._finish(_FINISHED, None, kept.expired())
+        kept.withdraw()
+
+    def _finish(self, state: str, value: Any, error: BaseException | None) -> None:
         try:
             self._end(state, value, error)
-        except BaseException:  # this thread brings everybody's answers: no caller's callback may end it
+        except BaseException:  # the loop's thread brings everybody's answers: no caller's callback may end it
             log.exception("! a callback of a task's future ended in an exception")
 
     def stop_refused(self) -> None:

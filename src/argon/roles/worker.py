@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from math import inf
 from os import getpid, read
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Final
 
 from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode, read_header
@@ -24,6 +25,7 @@ from argon.roles.awaiter import Awaiter
 from argon.roles.inbox import ID, PACKET_BYTES, cut
 from argon.roles.outbox import Outbox
 from argon.roles.payload import pack_failure, pack_result, unpack_call
+from argon.roles.time_left import set_deadline
 
 FLUSH_AFTER_S: Final = 0.0003
 FLUSH_BYTES: Final = 64 << 10
@@ -83,16 +85,22 @@ class Worker:
                 break
             (claimed,) = _read_id(claim)
             task = length = attempt = limit = start = -1
+            timeout_s = 0.0
             while task != claimed:
                 if position >= size:
                     position, size = 0, self._inbox.recv_into(packet)
                     if not size:
                         raise ConnectionError("the inbox has ended before a task that was claimed")
-                length, _, _, attempt, task, _, _, _, limit = read_header(packet, position)
+                length, _, _, attempt, task, timeout_s, _, _, limit = read_header(packet, position)
                 start = position + HEADER_BYTES
                 position = start + length
             payload = packet[start:position].tobytes() if position <= size else self._receive_large(length)
-            self._serve_one(task, attempt, limit, payload)
+            if timeout_s:
+                set_deadline(monotonic() + timeout_s)
+                self._serve_one(task, attempt, limit, payload)
+                set_deadline(inf)
+            else:
+                self._serve_one(task, attempt, limit, payload)
         self._flush()
 
     def _serve_one(self, task: int, attempt: int, limit: int, payload: bytes | bytearray) -> None:

@@ -5,20 +5,16 @@ answer. It must never do I/O, read a clock, or look into a payload.
 
 A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
 Where nothing is outstanding, credits are old news, and others may have come meanwhile: so a client begins with a few
-tasks, and the first answer or heartbeat tells what it may have now. A rejected task is tried again when an answer has
-left room for it, or after a pause with full jitter, as long as the retry budget lasts: retries by the clock are paid
-for by answers, one for every five, so that they cannot keep an overload alive. A task sent on a lost connection is
-Lost, unless it may run twice.
+tasks, and the first answer or heartbeat tells what it may have now. A rejected task returns to its place in the line,
+and the line stands until an answer has left room or a pause with full jitter is over (``restraint.py``). A task sent on
+a lost connection is Lost, unless it may run twice.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
-
-from mypy_extensions import mypyc_attr
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
@@ -38,9 +34,12 @@ from argon.protocol.messages import (
     Welcome,
     payload_bytes,
 )
+from argon.scheduling.answer_pace import AnswerPace
+from argon.scheduling.backlog import Backlog
+from argon.scheduling.client_task import ClientTask
 from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
 from argon.scheduling.liveness import Liveness
-from argon.scheduling.load import Average
+from argon.scheduling.restraint import Restraint
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_PAYLOAD_BYTES
 
@@ -48,50 +47,14 @@ if TYPE_CHECKING:
     from random import Random
 
 PROBE_TASKS: Final = 16
-_LEVELS: Final = 5
 _BACKOFF_MIN_S: Final = 0.02
-_BACKOFF_MAX_S: Final = 5.0
-_BUDGET_MAX: Final = 100.0
-_RETRY_PRICE: Final = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
-_BUDGET_PER_ANSWER: Final = 0.2
-_BUDGET_PER_S: Final = 1.0
+_BACKOFF_MAX_S: Final = 1.0
+_NO_CONNECTION_RETRY_S: Final = 0.5
 _ANSWER_GRACE_S: Final = 1.0
 _REJECTED: Final = int(Status.REJECTED)
 _NOT_ENTERED: Final = int(Entered.NO)
-
-
-@mypyc_attr(acyclic=True)
-class ClientTask:
-    """One task of this client that has no answer yet.
-
-    ``sent`` is whether the cluster has it, ``may_have_run`` whether it had it on a connection that was lost.
-    ``cancelled`` is whether its caller wants it no more, ``stop_queued`` whether it is wanted only if a node has it.
-    """
-
-    __slots__ = (
-        "id",
-        "kind",
-        "payload",
-        "options",
-        "deadline",
-        "sent",
-        "may_have_run",
-        "cancelled",
-        "stop_queued",
-        "rejections",
-    )
-
-    def __init__(self, id: int, kind: int, payload: Payload, options: TaskOptions, deadline: float) -> None:
-        self.id = id
-        self.kind = kind
-        self.payload = payload
-        self.options = options
-        self.deadline = deadline
-        self.sent = False
-        self.may_have_run = False
-        self.cancelled = False
-        self.stop_queued = False
-        self.rejections = 0
+_DEADLINE: Final = int(Refusal.DEADLINE)
+_TOO_LARGE: Final = int(Refusal.TOO_LARGE)
 
 
 class ClientState:
@@ -106,14 +69,14 @@ class ClientState:
         self._drained = False
         self._sequence = 0
         self._tasks: dict[int, ClientTask] = {}
-        self._backlog: list[deque[ClientTask]] = [deque() for _ in range(_LEVELS)]
-        self._pauses: list[tuple[float, int, ClientTask]] = []
+        self._backlog = Backlog()
         self._deadlines: list[tuple[float, int, ClientTask]] = []
-        self._budget = _BUDGET_MAX
-        self._budget_at = 0.0
+        self._restraint = Restraint()
+        self._refusal = 0
+        self._refusal_after_s = 0.0
+        self._counting = 0
+        self._pace = AnswerPace()
         self._abandoned: set[int] = set()
-        self._answer_gap: Average | None = None
-        self._answered_at: float | None = None
         self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
@@ -126,6 +89,7 @@ class ClientState:
         self._outstanding = 0
         self._probing = True
         self._drained = False
+        self._restraint.forget()
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
@@ -145,25 +109,34 @@ class ClientState:
             Its number here, and the effects.
         """
         self._sequence += 1
-        task = ClientTask(self._sequence, kind, payload, options, deadline)
+        task = ClientTask(self._sequence, kind, payload, options, deadline, (now + deadline) / 2.0)
+        if not self._tasks:
+            self._restraint.forget()
         self._tasks[task.id] = task
+        self._counting += options.retries is not None
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
             self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
         elif options.retries == 0 and self._cluster is None:
             why = "there is no connection to the cluster at present"
-            self._refuse(task, Refusal.NO_NODES, self._retry_after_s(), why, effects)
+            after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
+            self._refuse(task, Refusal.NO_NODES, after_s, why, effects)
         elif options.retries == 0 and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
             why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
-            self._refuse(task, Refusal.QUEUE_FULL, self._retry_after_s(), why, effects)
+            self._refuse(task, Refusal.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
-            if options.retries == 0:
-                self._probing = False  # its caller wants to know now, and all that wait have room
-            self._wait_for_turn(task)
-            self._send(now, effects)
+            if options.retries == 0:  # its caller wants to know now, and all that wait have room
+                self._probing = False
+                self._send(now, effects)
+                self._transmit(task, now, effects)
+            elif not len(self._backlog) and self._may_send(now):
+                self._transmit(task, now, effects)
+            else:
+                self._backlog.add(task)
+                self._send(now, effects)
         return task.id, effects
 
     def cancel(self, id_: int, queued_only: bool, now: float) -> list[ClientEffect]:
@@ -210,7 +183,8 @@ class ClientState:
                     effects.append(Close(peer, message.reason))
                 case _:
                     effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
-        self._note_answers(answers, now)
+        if answers:
+            self._pace.answered(answers, self._outstanding, now)
         self._send(now, effects)
         if not self._outstanding:
             self._probing = True
@@ -228,8 +202,8 @@ class ClientState:
         self._credits = 0
         self._outstanding = 0
         self._abandoned.clear()
+        self._restraint.forget()
         self._liveness.leave(peer)
-        again: list[ClientTask] = []
         for task in [task for task in self._tasks.values() if task.sent]:
             task.sent = False
             if task.cancelled or (self._drained and task.stop_queued):
@@ -240,11 +214,9 @@ class ClientState:
                 self._rejected(task, m, now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
-                again.append(task)
+                self._backlog.put_back(task)
             else:
                 self._lose(task, Entered.UNKNOWN, "the connection to the cluster was lost", effects)
-        for task in reversed(again):
-            self._backlog[task.options.priority].appendleft(task)
         return effects
 
     def close(self) -> list[ClientEffect]:
@@ -257,7 +229,6 @@ class ClientState:
     def tick(self, now: float) -> list[ClientEffect]:
         """Time has passed."""
         effects: list[ClientEffect] = []
-        self._end_pauses(now)
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
             if self._tasks.get(task.id) is task:
@@ -273,15 +244,16 @@ class ClientState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = self._liveness.next_deadline()
-        if self._pauses:
-            moment = min(moment, self._pause_ends_at())
+        if len(self._backlog) and self._within_credits():
+            moment = min(moment, self._restraint.next_deadline())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         return None if moment == inf else moment
 
-    def window(self) -> int:
-        """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way."""
-        return max(2, 2 * self._credits)
+    def window(self, options: TaskOptions) -> int:
+        """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way,
+        unless those would be refused."""
+        return max(2, 2 * self._credits) if options.retries != 0 else max(1, self._credits)
 
     def is_sent(self, id_: int) -> bool:
         """Whether the cluster has this task."""
@@ -290,34 +262,33 @@ class ClientState:
 
     # ---- sending ------------------------------------------------------------------------------------------------
 
-    def _wait_for_turn(self, task: ClientTask) -> None:
-        level = self._backlog[task.options.priority]
-        level.append(task)
-        if len(level) > 2 * len(self._tasks) + 64:
-            self._backlog[task.options.priority] = deque(t for t in level if self._tasks.get(t.id) is t)
+    def _within_credits(self) -> bool:
+        """Whether the cluster allows one task more."""
+        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
+        return self._outstanding < limit and self._cluster is not None and not self._drained
+
+    def _may_send(self, now: float) -> bool:
+        """Whether a task that wants to be sent may be."""
+        return self._within_credits() and self._outstanding < self._restraint.limit(self._outstanding, now)
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
-        cluster = self._cluster
-        if cluster is None or self._drained:
-            return
-        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
-        for level in self._backlog:
-            while level and self._outstanding < limit:
-                task = level.popleft()
-                if task.sent or self._tasks.get(task.id) is not task:
-                    continue
-                remaining_s = 0.0
-                if task.deadline != inf:
-                    remaining_s = task.deadline - now
-                    if remaining_s <= 0:
-                        continue
-                task.sent = True
-                self._outstanding += 1
-                options = task.options
-                submit = Submit(
-                    task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload
-                )
-                effects.append(Send(cluster, submit))
+        while len(self._backlog) and self._may_send(now):
+            task = self._backlog.take(now)
+            if now < task.deadline:
+                self._transmit(task, now, effects)
+            else:
+                self._overdue(task, now, effects)
+
+    def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
+        assert self._cluster is not None
+        task.sent = True
+        self._outstanding += 1
+        options = task.options
+        remaining_s = 0.0 if task.deadline == inf else task.deadline - now
+        submit = Submit(
+            task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload
+        )
+        effects.append(Send(self._cluster, submit))
 
     def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         self._credits = m.credits
@@ -330,55 +301,49 @@ class ClientState:
             return
         self._outstanding -= 1
         task.sent = False
-        if m.status == _REJECTED and (task.cancelled or task.stop_queued):
-            m = Outcome(task.id, Status.CANCELLED, Entered.NO)
-        elif m.status == _REJECTED and m.detail != Refusal.TOO_LARGE:
-            self._rejected(task, m, now, effects)
-            return
-        self._settle(task, m, effects)
         if m.status != _REJECTED:
-            if self._budget < _BUDGET_MAX:
-                self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
-            if self._pauses:
-                self._invite()
-
-    def _invite(self) -> None:
-        """An answered task has left room for one: the rejected task that would return first need not wait longer."""
-        while self._pauses:
-            task = heappop(self._pauses)[2]
-            if self._tasks.get(task.id) is task:
-                self._wait_for_turn(task)
-                return
+            self._restraint.answered(m.credits)
+            self._settle(task, m, effects)
+        elif task.cancelled or task.stop_queued:
+            self._settle(task, Outcome(task.id, Status.CANCELLED, Entered.NO), effects)
+        elif m.detail == _TOO_LARGE:
+            self._settle(task, m, effects)
+        else:
+            self._rejected(task, m, now, effects)
 
     def _rejected(self, task: ClientTask, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         task.rejections += 1
         retries = task.options.retries
         jitter_s = self._rng.uniform(0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20)))
         again_at = now + m.wait_s + jitter_s
-        if (retries is not None and task.rejections > retries) or again_at >= task.deadline:
+        final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
+        if m.detail != _DEADLINE or not final:  # what is too late for this task may do for the next
+            self._refusal, self._refusal_after_s = m.detail, m.wait_s
+            if self._restraint.rejected(self._outstanding, again_at) and self._counting:
+                self._count_for_all(effects)
+        if final:
             self._settle(task, m, effects)
         else:
-            heappush(self._pauses, (again_at, task.id, task))
+            self._backlog.put_back(task)
 
-    def _end_pauses(self, now: float) -> None:
-        """Rejected tasks whose pause is over return to the backlog, as far as the budget pays for it."""
-        self._budget = min(_BUDGET_MAX, self._budget + (now - self._budget_at) * _BUDGET_PER_S)
-        self._budget_at = now
-        while self._pauses and self._pauses[0][0] <= now and self._budget >= _RETRY_PRICE:
-            task = heappop(self._pauses)[2]
-            if self._tasks.get(task.id) is task:
-                self._budget -= 1.0
-                self._wait_for_turn(task)
+    def _count_for_all(self, effects: list[ClientEffect]) -> None:
+        """A knock was rejected, and it was made for all that wait: so it was one of their tries as well."""
+        for task in [task for task in self._tasks.values() if task.waits and task.options.retries is not None]:
+            task.rejections += 1
+            if task.options.retries is not None and task.rejections > task.options.retries:
+                self._turn_away(task, effects)
 
-    def _pause_ends_at(self) -> float:
-        short = max(0.0, 1.0 - self._budget)
-        return max(self._pauses[0][0], self._budget_at + short / _BUDGET_PER_S)
+    def _turn_away(self, task: ClientTask, effects: list[ClientEffect]) -> None:
+        """Answers a task that waits with the rejection for which the line stands."""
+        self._refuse(task, Refusal(self._refusal), self._refusal_after_s, "", effects)
 
     # ---- answering ----------------------------------------------------------------------------------------------
 
     def _overdue(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         """The cluster answers a task that it has by itself; only if it does not, this side does."""
-        if not task.sent:
+        if not task.sent and self._restraint.holds():
+            self._turn_away(task, effects)
+        elif not task.sent:
             self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
         elif now < task.deadline + _ANSWER_GRACE_S:
             self._note_deadline(task.deadline + _ANSWER_GRACE_S, task)
@@ -397,33 +362,20 @@ class ClientState:
 
     def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, why: str, effects: list[ClientEffect]) -> None:
         outcome = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
-        outcome.payload = encode_detail(Detail(why))
+        outcome.payload = encode_detail(Detail(why, local=True))
         self._settle(task, outcome, effects)
-
-    def _note_answers(self, count: int, now: float) -> None:
-        """Learns how far apart answers are, while there is something to answer."""
-        if count and self._answered_at is not None:
-            gap_s = (now - self._answered_at) / count
-            if self._answer_gap is None:
-                self._answer_gap = Average(gap_s, now)
-            else:
-                self._answer_gap.add(gap_s, now, count)
-        if count:
-            self._answered_at = now if self._outstanding else None
-
-    def _retry_after_s(self) -> float:
-        """When an answer, and with it room for one more task, is to be expected; spread, so that callers part."""
-        gap_s = self._answer_gap.mean_s if self._answer_gap else 0.0
-        return min(_BACKOFF_MAX_S, max(_BACKOFF_MIN_S, gap_s)) * self._rng.uniform(0.5, 1.5)
 
     def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
         self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
 
     def _settle(self, task: ClientTask, outcome: Outcome, effects: list[ClientEffect]) -> None:
         del self._tasks[task.id]
+        self._counting -= task.options.retries is not None
         task.payload = b""  # its husk may stay in a heap until its deadline
         if task.sent:
             self._outstanding -= 1
+        if task.waits:
+            self._backlog.remove(task)
         if task.may_have_run and outcome.entered == _NOT_ENTERED:
             if outcome.status == Status.REJECTED:
                 reason = "the connection to the cluster was lost, and the task was not admitted again"
@@ -436,3 +388,5 @@ class ClientState:
         sent = sum(task.sent for task in self._tasks.values())
         assert self._outstanding == sent + len(self._abandoned), "outstanding is off"
         assert self._cluster is not None or not self._outstanding, "something is outstanding on no connection"
+        waiting = sum(task.waits for task in self._tasks.values())
+        assert len(self._backlog) == waiting == len(self._tasks) - sent, "a task neither waits nor is sent, or both"

@@ -16,6 +16,7 @@ class TaskOptions(msgspec.Struct, frozen=True):
         timeout_s: from submit to answer, None for ever.
         retries: how often a rejected task is tried again, None for ever.
         idempotent: whether it may run twice, so that the cluster and the client may repeat it after a loss.
+        run_here: whether a task that is rejected for good is run by the client's own process.
         key: tasks of equal non-zero keys go to one node while it has room.
     """
 
@@ -23,4 +24,5 @@ class TaskOptions(msgspec.Struct, frozen=True):
     timeout_s: float | None = None
     retries: int | None = None
     idempotent: bool = False
+    run_here: bool = False
     key: int = 0

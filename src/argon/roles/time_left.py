@@ -1,0 +1,59 @@
+"""How long the task that runs here may still take.
+
+In: its deadline, from whoever runs it. Out: what remains, for the task itself and for all that it submits. It must
+never cost anything where there is no deadline.
+
+A worker runs one task at a time, so its deadline is the process's, for the threads of the task as well. What a client
+runs in its own process runs beside other work, so there it is the thread's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import inf
+from time import monotonic
+
+_deadline = inf
+_deadline_here: ContextVar[float] = ContextVar("argon_deadline", default=inf)
+
+
+def time_left() -> float | None:
+    """Seconds until the timeout of the task in which this is called; 0.0 when it has passed.
+
+    A task that is about to begin something long can see whether it is worth it. What it submits itself has no more
+    time than this, with whatever timeout. It may be told a little too much, by as long as the task lay ready on its
+    node.
+
+    Returns:
+        The seconds; None where there is no timeout, and outside of tasks.
+
+    Example:
+        >>> argon.time_left() is None  # this is no task
+        True
+    """
+    deadline = current_deadline()
+    return None if deadline == inf else max(0.0, deadline - monotonic())
+
+
+def set_deadline(deadline: float) -> None:
+    """The task that this process begins now has until this moment on the monotonic clock; infinity for ever, and when
+    it ends."""
+    global _deadline
+    _deadline = deadline
+
+
+@contextmanager
+def deadline_here(deadline: float) -> Iterator[None]:
+    """The same for what this thread does within the context."""
+    token = _deadline_here.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline_here.reset(token)
+
+
+def current_deadline() -> float:
+    """The moment on the monotonic clock at which the task that runs here must have ended; infinity for never."""
+    return min(_deadline, _deadline_here.get())

@@ -1,0 +1,86 @@
+"""What rejections have taught a client: how many tasks it may have outstanding, whatever its credits say.
+
+In: that a task was rejected or answered, and when. Out: a number of tasks, and when to look again. It must never see a
+task.
+
+A rejection says that the cluster has no room for this client's next task either, so the client holds back all that
+waits, in its order, at what was admitted. An answer makes room for one task and shows that one more may be tried. Where
+none comes, the client knocks with one task when its pause is over; if no rejection follows soon, the cluster has room
+again. Knocks are paid for by a budget, to which answers and time contribute, so that they cannot keep an overload
+alive.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+OPEN: Final = 1 << 30
+_BUDGET_MAX: Final = 10.0
+_BUDGET_PER_ANSWER: Final = 0.2
+_BUDGET_PER_S: Final = 1.0
+_PRICE: Final = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
+_SILENCE_S: Final = 0.1
+
+
+class Restraint:
+    """How far a client holds back."""
+
+    __slots__ = ("_window", "_again_at", "_knocked", "_budget", "_budget_at")
+
+    def __init__(self) -> None:
+        self._window = OPEN
+        self._again_at = 0.0
+        self._knocked = False
+        self._budget = _BUDGET_MAX
+        self._budget_at = 0.0
+
+    def rejected(self, outstanding: int, again_at: float) -> bool:
+        """A task was rejected; ``outstanding`` were not, or not yet. Returns whether that answers a knock."""
+        knocked, self._knocked = self._knocked, False
+        self._window = outstanding
+        self._again_at = again_at
+        return knocked
+
+    def answered(self, credits: int) -> None:
+        """A task was answered otherwise."""
+        if self._budget < _BUDGET_MAX:
+            self._budget = min(_BUDGET_MAX, self._budget + _BUDGET_PER_ANSWER)
+        if self._window < OPEN:
+            self._window += 1
+            if self._window >= credits:
+                self._window = OPEN
+
+    def holds(self) -> bool:
+        """Whether it holds anything back."""
+        return self._window < OPEN
+
+    def forget(self) -> None:
+        """Nothing waits and nothing is outstanding, or another cluster is there: what comes next may find room."""
+        self._window = OPEN
+
+    def limit(self, outstanding: int, now: float) -> int:
+        """How many tasks the client may have outstanding now. Asked while one waits that its credits allow."""
+        if self._window >= OPEN or now < self._again_at:
+            return self._window
+        if self._knocked:
+            self._window = OPEN
+            return OPEN
+        if self._window > outstanding:  # an answer has come meanwhile
+            return self._window
+        self._budget = min(_BUDGET_MAX, self._budget + (now - self._budget_at) * _BUDGET_PER_S)
+        self._budget_at = now
+        if self._budget >= _PRICE:
+            self._budget -= 1.0
+            self._window = outstanding + 1
+            self._knocked = True
+            self._again_at = now + _SILENCE_S
+        return self._window
+
+    def next_deadline(self) -> float:
+        """When ``limit`` allows more, though nothing is answered; infinity if it holds nothing back."""
+        if self._window >= OPEN:
+            return inf
+        if self._knocked:
+            return self._again_at
+        return max(self._again_at, self._budget_at + max(0.0, 1.0 - self._budget) / _BUDGET_PER_S)

@@ -1,0 +1,252 @@
+"""A crowd of clients that offers a cluster more than it can do, in virtual time, with the real states of all three
+roles.
+
+In: how many clients and workers, how long a task takes, which options, and how much is offered when. Out: what became
+of every task and when, how many tasks wait in the clients, what the cluster has rejected, and how many workers were
+killed in the midst of a task. Equal seeds give equal histories.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from math import inf
+from random import Random
+from typing import Any, NamedTuple
+
+from argon.protocol.handshake import Role
+from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
+from argon.scheduling.client_state import ClientState
+from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.effects import Give, Kill, Recall, Send, Settle, Spawn
+from argon.scheduling.node_state import NodeState
+from argon.scheduling.task_options import TaskOptions
+from argon.scheduling.workers import WorkerEnd
+from argon.settings import ClusterSettings, NodeSettings
+from tests.simulation.agenda import Agenda
+
+KIND = 1
+WIRE_S = 0.0002
+WORKER_START_S = 0.05
+DEATH_S = 0.001
+NODE = 1_000_000
+
+
+class Errand(NamedTuple):
+    """One task: when it was submitted and answered, and how it ended."""
+
+    submitted_at: float
+    answered_at: float
+    status: int
+
+
+class Host:
+    """A process with one state: it performs what the state asks for, and wakes it when the state wants to be woken."""
+
+    def __init__(self, storm: Storm, state: Any) -> None:
+        self.storm = storm
+        self.state = state
+        self._wake_at = inf
+
+    def perform(self, effects: Iterable[Any]) -> None:
+        for effect in effects:
+            self.act(effect)
+        moment = self.state.next_deadline()
+        if moment is not None and moment < self._wake_at:
+            self._wake_at = moment
+            self.storm.agenda.at(moment, self._wake, moment)
+
+    def act(self, effect: Any) -> None:
+        raise NotImplementedError
+
+    def _wake(self, moment: float) -> None:
+        if moment == self._wake_at:
+            self._wake_at = inf
+            self.perform(self.state.tick(self.storm.agenda.now))
+
+
+class Hub(Host):
+    """The cluster."""
+
+    def act(self, effect: Any) -> None:
+        assert isinstance(effect, Send), effect
+        host = self.storm.node if effect.peer == NODE else self.storm.clients[effect.peer]
+        self.storm.agenda.after(WIRE_S, host.hear, effect.message)
+
+    def hear(self, peer: int, message: Message) -> None:
+        self.perform(self.state.received(peer, [message], self.storm.agenda.now))
+
+
+class Crowder(Host):
+    """A client and its callers."""
+
+    def __init__(self, storm: Storm, peer: int) -> None:
+        super().__init__(storm, ClientState(Random(storm.rng.random())))
+        self.peer = peer
+        self.open: dict[int, float] = {}
+
+    def submit(self, options: TaskOptions) -> None:
+        now = self.storm.agenda.now
+        deadline = inf if options.timeout_s is None else now + options.timeout_s
+        id_, effects = self.state.submit(KIND, b"work", options, deadline, now)
+        self.open[id_] = now
+        self.perform(effects)
+
+    def hear(self, message: Message) -> None:
+        if isinstance(message, Welcome):
+            self.perform(self.state.connected(1, message, self.storm.agenda.now))
+        else:
+            self.perform(self.state.received(1, [message], self.storm.agenda.now))
+
+    def act(self, effect: Any) -> None:
+        if isinstance(effect, Send):
+            self.storm.agenda.after(WIRE_S, self.storm.hub.hear, self.peer, effect.message)
+        elif isinstance(effect, Settle):
+            now = self.storm.agenda.now
+            self.storm.errands.append(Errand(self.open.pop(effect.task), now, effect.outcome.status))
+        else:
+            raise AssertionError(effect)
+
+
+class Helper(Host):
+    """The node and its workers."""
+
+    def __init__(self, storm: Storm, workers: int) -> None:
+        super().__init__(storm, NodeState(NodeSettings("node", 1, workers)))
+        self.workers: dict[int, Hand] = {}
+        self.perform(self.state.start())
+
+    def hear(self, message: Message) -> None:
+        now = self.storm.agenda.now
+        if isinstance(message, Welcome):
+            self.perform(self.state.connected(1, message, now))
+        else:
+            self.perform(self.state.received(1, [message], now))
+
+    def act(self, effect: Any) -> None:
+        agenda = self.storm.agenda
+        match effect:
+            case Send(message=message):
+                agenda.after(WIRE_S, self.storm.hub.hear, NODE, message)
+            case Give(worker=number, assign=assign):
+                self.workers[number].give(assign)
+            case Recall(worker=number):
+                hand = self.workers[number]
+                self.perform(self.state.worker_recalled(number, hand.take_back(), [], hand.entered, agenda.now))
+            case Kill(worker=number):
+                agenda.after(DEATH_S, self._died, number)
+            case Spawn(worker=number):
+                self.workers[number] = Hand(self, number)
+                agenda.after(WORKER_START_S, self._ready, number)
+            case _:
+                raise AssertionError(effect)
+
+    def answered(self, number: int, outcome: Outcome) -> None:
+        self.perform(self.state.worker_answered(number, [outcome], self.storm.agenda.now))
+
+    def _ready(self, number: int) -> None:
+        self.perform(self.state.worker_ready(number, self.storm.agenda.now))
+
+    def _died(self, number: int) -> None:
+        hand = self.workers.pop(number, None)
+        if hand is not None:
+            self.storm.killed += 1
+            end = WorkerEnd(number, 15, 0, False, "", hand.take_back(), hand.entered)
+            hand.running = None
+            self.perform(self.state.worker_ended(end, [], self.storm.agenda.now))
+
+
+class Hand:
+    """A worker: it runs one task after another."""
+
+    def __init__(self, node: Helper, number: int) -> None:
+        self.node = node
+        self.number = number
+        self.entered = 0
+        self.running: Assign | None = None
+        self._inbox: deque[Assign] = deque()
+
+    def give(self, assign: Assign) -> None:
+        self._inbox.append(assign)
+        if self.running is None:
+            self._begin()
+
+    def take_back(self) -> list[int]:
+        """What it has not begun."""
+        ids = [assign.id for assign in self._inbox]
+        self._inbox.clear()
+        return ids
+
+    def _begin(self) -> None:
+        assign = self.running = self._inbox.popleft()
+        self.entered = assign.id
+        storm = self.node.storm
+        run_s = storm.run_s * storm.rng.uniform(0.5, 1.5)
+        storm.agenda.after(run_s, self._finish, assign, run_s)
+
+    def _finish(self, assign: Assign, run_s: float) -> None:
+        if self.running is not assign:
+            return  # it was killed meanwhile
+        self.running = None
+        if self._inbox:
+            self._begin()
+        self.node.storm.worked_s += run_s
+        self.node.answered(self.number, Outcome(assign.id, Status.COMPLETED, Entered.YES, run_s=run_s, payload=b"x"))
+
+
+class Storm:
+    """The crowd and its cluster.
+
+    Attributes:
+        errands: every task that was answered, in the order of the answers.
+        killed: workers that were ended in the midst of a task.
+        worked_s: the worker-seconds of the tasks that were finished.
+        rejected: what the cluster has rejected.
+    """
+
+    def __init__(
+        self, *, clients: int, workers: int, run_s: float, options: TaskOptions, seed: int = 1, **settings: float
+    ) -> None:
+        self.agenda = Agenda()
+        self.rng = Random(seed)
+        self.run_s = run_s
+        self.capacity = workers / run_s
+        self.options = options
+        self.errands: list[Errand] = []
+        self.killed = 0
+        self.worked_s = 0.0
+        self.hub = Hub(self, ClusterState(ClusterSettings(**settings), Random(seed)))  # type: ignore[arg-type]
+        self.node = Helper(self, workers)
+        self.clients = {peer: Crowder(self, peer) for peer in range(1, clients + 1)}
+        self._offered = 0.0
+        self.hub.perform(self.hub.state.connected(NODE, Role.NODE, self.agenda.now))
+        self.agenda.run(self.agenda.now + 0.5)
+        for peer in self.clients:
+            self.hub.perform(self.hub.state.connected(peer, Role.CLIENT, self.agenda.now))
+        self.agenda.run(self.agenda.now + 0.5)
+
+    def offer(self, load: float, seconds: float, watch: Callable[[], None] | None = None, every_s: float = 1.0) -> None:
+        """Lets tasks come, at random moments and to random clients, for a while. A load of 1 is all that the workers
+        can do."""
+        begun = self._offered = self.agenda.now
+        mean_s = 1.0 / (load * self.capacity)
+        moment = begun + self.rng.expovariate(1.0 / mean_s)
+        next_look = begun + every_s
+        while moment < begun + seconds:
+            if watch is not None and moment >= next_look:
+                self.agenda.run(next_look)
+                watch()
+                next_look += every_s
+                continue
+            self.agenda.run(moment)
+            self.clients[self.rng.randrange(1, len(self.clients) + 1)].submit(self.options)
+            moment += self.rng.expovariate(1.0 / mean_s)
+        self.agenda.run(begun + seconds)
+
+    def waiting(self) -> int:
+        """How many tasks have no answer yet."""
+        return sum(len(client.open) for client in self.clients.values())
+
+    def rejected(self) -> int:
+        """How many tasks the cluster has rejected so far."""
+        return self.hub.state.snapshot(self.agenda.now).counters.rejected
