@@ -6,7 +6,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
-SPIN_LIMIT = 2_000
+SPIN_LIMIT = 5_000
 
 
 class Agenda:

@@ -118,6 +118,8 @@ class ClientState:
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
             self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
+        elif deadline <= now:
+            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
         elif options.retries == 0 and self._cluster is None:
             why = "there is no connection to the cluster at present"
             after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
