@@ -5,7 +5,7 @@ counts. It must never decide anything, keep a payload, or make text: it is calle
 records that exist anyway in rings of fixed length. Who asks for one task pays for looking through them.
 
 Tasks that ended as they should, and soon, have a ring of their own, and a shorter one: thousands of them in a second
-must neither drive out the one that somebody will ask about, nor the cluster's data from the processor's cache.
+must not drive out the one that somebody will ask about.
 """
 
 from __future__ import annotations
