@@ -12,7 +12,7 @@ from argon.scheduling.task_options import TaskOptions
 def waiting(backlog: Backlog, id_: int, priority: int = 2, timeout_s: float = inf, at: float = 0.0) -> ClientTask:
     """A task that has come at a moment."""
     options = TaskOptions(priority=priority)
-    task = ClientTask(id_, 0, b"", options, at + timeout_s, at + timeout_s / 2)
+    task = ClientTask(id_, 0, b"", options, at, at + timeout_s)
     backlog.add(task)
     return task
 
@@ -86,3 +86,13 @@ def test_leftovers_are_swept() -> None:
         backlog.remove(waiting(backlog, id_, timeout_s=inf if id_ % 2 else 9.0))
     assert sum(len(line.patient) + len(line.timed) for line in backlog._lines) < 200
     assert backlog.take(0.0) is kept
+
+
+def test_task_counts_as_one_priority_more_urgent_for_each_second_that_it_has_waited() -> None:
+    backlog = Backlog()
+    for id_, (priority, at) in enumerate([(4, 0.0), (2, 2.5), (2, 3.5), (4, 0.5)], 1):
+        waiting(backlog, id_, priority, at=at)
+    assert order(backlog, now=3.9) == [1, 4, 2, 3], "the least urgent have waited three seconds: they count as 1"
+    for id_, (priority, at) in enumerate([(4, 0.0), (2, 2.5), (2, 3.5), (4, 0.5)], 1):
+        waiting(backlog, id_, priority, at=at)
+    assert order(backlog, now=1.9) == [2, 3, 1, 4]

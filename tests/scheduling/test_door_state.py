@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from argon.protocol.messages import Assign, Entered, Refusal, Status, Welcome
+from argon.protocol.messages import Assign, Entered, Heartbeat, Refusal, Status, Welcome
 from tests.support.drivers import ClusterDriver, completed, detail, submit
 
 RUN_S = 0.02
@@ -148,3 +148,22 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     unknown = ClusterDriver(queue_limit=10)
     unknown.node(workers=2)
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12
+
+
+def test_client_that_was_refused_is_told_when_there_is_room_the_one_that_was_so_longest_ago_first() -> None:
+    cluster, node = known_cluster(workers=1, queue_limit=1)
+    one, two = crowd(cluster, 2)
+    for client in (one, two, one):
+        flood(cluster, client)
+    assert cluster.heard(one, Heartbeat) == cluster.heard(two, Heartbeat) == []
+    told = []
+    for turn in range(6):
+        running = cluster.heard(node, Assign)[20:]
+        if turn < len(running):
+            cluster.say(node, completed(running[turn], run_s=RUN_S))
+        else:
+            cluster.say(node, Heartbeat())
+        told.append((len(cluster.heard(one, Heartbeat)), len(cluster.heard(two, Heartbeat))))
+    assert told[0] == (0, 0), "a task waits, and takes the place"
+    assert told[-1] == (1, 1)
+    assert told.index((1, 0)) < told.index((1, 1)), "one at a time"

@@ -100,3 +100,21 @@ def test_forgetting_opens() -> None:
     restraint.rejected(0, 1000.0)
     restraint.forget()
     assert restraint.limit(0, 1.0) == OPEN
+
+
+def test_who_is_invited_may_send_one_task_before_the_pause_is_over() -> None:
+    restraint = Restraint()
+    restraint.rejected(0, 200.0)
+    assert restraint.limit(0, 100.0) == 0
+    restraint.invited(0)
+    assert restraint.limit(0, 100.0) == 1
+    assert restraint.limit(1, 100.0) == 1
+
+
+def test_invitation_takes_nothing_from_who_is_not_held_back_nor_from_places_that_answers_left() -> None:
+    restraint = Restraint()
+    restraint.invited(3)
+    assert restraint.limit(3, 100.0) == OPEN
+    restraint.rejected(5, 200.0)
+    restraint.invited(2)
+    assert restraint.limit(2, 100.0) == 5

@@ -80,7 +80,7 @@ def test_storm_of_tasks_with_a_timeout_costs_no_goodput_and_ends_with_the_timeou
     weather = Weather(TaskOptions(timeout_s=timeout_s))
     assert goodput(weather.storm, weather.begun + 0.5, weather.ended) > 0.97
     assert weather.storm.killed < 10
-    assert weather.rejected < weather.storm.capacity * STORM_S, "less than one for each task that is done"
+    assert weather.rejected < 1.5 * weather.storm.capacity * STORM_S, "little more than one for each task that is done"
     # What still waits when the storm ends is wanted until its timeout; then the queue drains what it holds.
     assert weather.back_after_s() <= timeout_s + DRAINED_S
 
@@ -95,7 +95,7 @@ def test_storm_of_tasks_without_a_timeout_is_worked_off_at_full_speed_and_forget
     weather = Weather(TaskOptions(), after_s=8.0)
     world = weather.storm
     assert goodput(world, weather.begun + 0.5, weather.ended + 8.0) > 0.98
-    assert weather.rejected < 0.5 * world.capacity * STORM_S
+    assert weather.rejected < 1.5 * world.capacity * STORM_S
     left = world.waiting()
     backlog = (STORM - 1.0) * world.capacity * STORM_S
     assert left < 1.1 * (backlog - (1.0 - CALM) * world.capacity * 8.0 - world.capacity * 2.0)

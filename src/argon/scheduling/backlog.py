@@ -2,7 +2,9 @@
 
 In: tasks, as they come, and those that come back. Out: the next one. It must never send anything.
 
-The most urgent first, and of these the oldest; what comes back was there before those that wait. Only where tasks with
+The most urgent first, and of these the oldest; what comes back was there before those that wait. A task counts as one
+priority more urgent for each second that the oldest of its priority has waited, as in the cluster, so that none starves
+in its own client. Only where tasks with
 a timeout wait so long that the oldest has lost half of its time, the newest of them goes first: then not all can be
 answered in time, and whoever is served at the end of its time may be too late all the same. Tasks without a timeout
 keep their order, and every second turn.
@@ -17,6 +19,7 @@ from operator import attrgetter
 from typing import Final
 
 from argon.scheduling.client_task import ClientTask
+from argon.settings import AGE_STEP_S
 
 _LEVELS: Final = 5
 _LEFTOVERS_MIN: Final = 64
@@ -35,21 +38,27 @@ class Line:
 
     def take(self, now: float) -> ClientTask | None:
         """The next task."""
+        oldest = self.oldest()
         patient, timed = self.patient, self.timed
-        while patient and not patient[0].waits:
-            patient.popleft()
-        while timed and not timed[0].waits:
-            timed.popleft()
-        if not timed:
-            return patient.popleft() if patient else None
-        if now < timed[0].stale_at:
-            return patient.popleft() if patient and patient[0].id < timed[0].id else timed.popleft()
+        if oldest is None or not timed or now < timed[0].stale_at:
+            return None if oldest is None else (patient if patient and patient[0] is oldest else timed).popleft()
         self.patient_next = not self.patient_next
         if self.patient_next and patient:
             return patient.popleft()
         while not timed[-1].waits:
             timed.pop()
         return timed.pop()
+
+    def oldest(self) -> ClientTask | None:
+        """The one that has waited longest."""
+        patient, timed = self.patient, self.timed
+        while patient and not patient[0].waits:
+            patient.popleft()
+        while timed and not timed[0].waits:
+            timed.popleft()
+        if not timed:
+            return patient[0] if patient else None
+        return patient[0] if patient and patient[0].id < timed[0].id else timed[0]
 
     def sweep(self) -> None:
         """Lets go of those that wait no longer."""
@@ -90,13 +99,18 @@ class Backlog:
 
     def take(self, now: float) -> ClientTask:
         """The next one. Some must wait."""
-        for line in self._lines:
-            task = line.take(now) if line.patient or line.timed else None
-            if task is not None:
-                task.waits = False
-                self._length -= 1
-                return task
-        raise AssertionError("the backlog is empty, whatever its length says")
+        first, urgency = self._lines[0], (inf, inf)
+        for level, line in enumerate(self._lines):
+            oldest = line.oldest() if line.patient or line.timed else None
+            if oldest is not None:
+                here = (level - (now - oldest.since) // AGE_STEP_S, oldest.since)
+                if here < urgency:
+                    first, urgency = line, here
+        task = first.take(now)
+        assert task is not None, "the backlog is empty, whatever its length says"
+        task.waits = False
+        self._length -= 1
+        return task
 
     def remove(self, task: ClientTask) -> None:
         """A task that waits need not wait any longer."""

@@ -109,7 +109,7 @@ class ClientState:
             Its number here, and the effects.
         """
         self._sequence += 1
-        task = ClientTask(self._sequence, kind, payload, options, deadline, (now + deadline) / 2.0)
+        task = ClientTask(self._sequence, kind, payload, options, now, deadline)
         if not self._tasks:
             self._restraint.forget()
         self._tasks[task.id] = task
@@ -178,6 +178,7 @@ class ClientState:
                     if message.credits:
                         self._credits = message.credits
                         self._probing = False
+                        self._restraint.invited(self._outstanding)
                 case Drain():
                     self._drained = True
                     effects.append(Close(peer, "the cluster is leaving"))

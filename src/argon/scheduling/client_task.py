@@ -12,7 +12,8 @@ from argon.scheduling.task_options import TaskOptions
 class ClientTask:
     """One task of this client.
 
-    ``deadline`` is when its timeout passes, infinity for never; at ``stale_at`` half of that time is over.
+    It came at ``since``; ``deadline`` is when its timeout passes, infinity for never, and at ``stale_at`` half of that
+    time is over.
     ``waits`` is whether it is in the backlog, ``sent`` whether the cluster has it, ``may_have_run`` whether it had it
     on a connection that was lost. ``cancelled`` is whether its caller wants it no more, ``stop_queued`` whether it is
     wanted only if a node has it.
@@ -23,6 +24,7 @@ class ClientTask:
         "kind",
         "payload",
         "options",
+        "since",
         "deadline",
         "stale_at",
         "waits",
@@ -34,14 +36,15 @@ class ClientTask:
     )
 
     def __init__(
-        self, id: int, kind: int, payload: Payload, options: TaskOptions, deadline: float, stale_at: float
+        self, id: int, kind: int, payload: Payload, options: TaskOptions, since: float, deadline: float
     ) -> None:
         self.id = id
         self.kind = kind
         self.payload = payload
         self.options = options
+        self.since = since
         self.deadline = deadline
-        self.stale_at = stale_at
+        self.stale_at = (since + deadline) / 2.0
         self.waits = False
         self.sent = False
         self.may_have_run = False

@@ -359,6 +359,9 @@ class ClusterState:
             for client, outcome in self._answered:
                 outcome.credits = client.grant(self._clients.credit(client, room))
             self._answered.clear()
+        guest = self._door.guest()
+        if guest is not None:
+            effects.append(Send(guest, Heartbeat(self._clients.offer(guest, self._door.room()))))
         if self._departure.begun and not len(self._queue) and not self._membership.in_flight:
             self._depart(now, effects)
         return effects

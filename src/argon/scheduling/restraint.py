@@ -7,7 +7,8 @@ A rejection says that the cluster has no room for this client's next task either
 waits, in its order, at what was admitted. An answer makes room for one task and shows that one more may be tried. Where
 none comes, the client knocks with one task when its pause is over; if no rejection follows soon, the cluster has room
 again. Knocks are paid for by a budget, to which answers and time contribute, so that they cannot keep an overload
-alive.
+alive. A cluster that has room again and nothing waiting invites those whom it rejected, one at a time: who is invited
+sends one task at once.
 """
 
 from __future__ import annotations
@@ -50,6 +51,11 @@ class Restraint:
             self._window += 1
             if self._window >= credits:
                 self._window = OPEN
+
+    def invited(self, outstanding: int) -> None:
+        """The cluster has told of room by itself: one task may go at once, whatever pause it was told before."""
+        if self._window < OPEN:
+            self._window = max(self._window, outstanding + 1)
 
     def holds(self) -> bool:
         """Whether it holds anything back."""
