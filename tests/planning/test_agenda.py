@@ -66,6 +66,23 @@ def test_deadline_that_moved_back_rings_late_and_one_that_moved_forward_early() 
         assert alarm.rung == [moved]
 
 
+def test_deadline_that_comes_back_behind_nearer_ones_is_planned_once() -> None:
+    agenda, planned = Agenda(), list[float]()
+    at = agenda.at
+    agenda.at = lambda moment, *what: (planned.append(moment), at(moment, *what))[1]  # type: ignore[method-assign]
+    alarm = Alarm(agenda, 9.0)
+    alarm.timer.set()
+    for nearer in (1.0, 2.0):
+        alarm.deadline = nearer
+        alarm.timer.set()
+        agenda.run(lambda nearer=nearer: nearer not in alarm.rung)  # type: ignore[misc]
+        alarm.deadline = 9.0
+        alarm.timer.set()
+    agenda.run(lambda: True)
+    assert alarm.rung == [1.0, 2.0, 9.0]
+    assert planned == [9.0, 1.0, 2.0]
+
+
 def test_deadline_that_is_met_again_and_again_lets_time_go_on() -> None:
     agenda = Agenda()
     rung = list[float]()

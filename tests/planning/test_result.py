@@ -72,9 +72,9 @@ def test_priorities_and_kinds_are_told_apart_where_there_are_several() -> None:
 
 
 def burst_history(*waits_after: float) -> tuple[Workload, Course]:
-    """A task in each slice: in calm before the burst of a second one that waits 1 s, in it 9 s, after it as given."""
-    slice_s = 1.0 / SLICES_PER_BURST
-    waits = [*[1.0] * 50, *[9.0] * 50, *waits_after]
+    """Ten tasks in each slice: in calm before the burst of a second each waits 1 s, in it 9 s, after it as given."""
+    slice_s = 1.0 / SLICES_PER_BURST / 10
+    waits = [*[1.0] * 500, *[9.0] * 500, *[wait for wait in waits_after for _ in range(10)]]
     work, course = history(
         *[((n + 0.5) * slice_s, (n + 0.5) * slice_s + wait, 100.0, Status.COMPLETED) for n, wait in enumerate(waits)]
     )
@@ -88,10 +88,17 @@ def test_recovery_is_until_waits_are_what_they_were_before_the_burst() -> None:
 
 
 def test_task_that_never_ran_puts_recovery_off() -> None:
-    work, course = burst_history(1.0, inf, inf, 1.0)
-    work.at_s[100] = 2.03  # it is in the second slice too, so the first is empty: as calm as can be
-    assert recovery(work, course) == pytest.approx(1 / SLICES_PER_BURST)
-    assert recovery(*burst_history(inf, inf, 1.0, 1.0)) == pytest.approx(3 / SLICES_PER_BURST)
+    work, course = burst_history(1.0, 1.0, 1.0)
+    course.began_s[1005] = inf
+    assert recovery(work, course) == pytest.approx(2 / SLICES_PER_BURST)
+
+
+def test_slice_of_a_short_burst_has_some_tasks_in_it() -> None:
+    work, course = burst_history(*[9.0] * 20, 1.0, 1.0, 1.0)
+    work.spike = 0.999, 1.0  # ten tasks come in a fiftieth of a second, none in a fiftieth of a millisecond
+    found = recovery(work, course)
+    assert found is not None
+    assert 1.4 < found < inf
 
 
 def test_burst_that_is_not_recovered_from_says_never_and_json_knows_no_infinity() -> None:

@@ -84,12 +84,14 @@ LoadOption = Annotated[
         "--load",
         metavar="SHARE",
         parser=number("--load", 0.001, 1000),
-        help=f"How many tasks come in a second, as a share of what the fleet can do; {DEFAULT_LOAD} by default.",
+        help=f"The same as a share of what the fleet can do; {DEFAULT_LOAD} by default.",
     ),
 ]
 RateOption = Annotated[
     float | None,
-    typer.Option("--rate", metavar="PER_S", parser=number("--rate", 1e-6, 1e9), help="The same as a number."),
+    typer.Option(
+        "--rate", metavar="PER_S", parser=number("--rate", 1e-6, 1e9), help="How many tasks come in a second."
+    ),
 ]
 BurstOption = Annotated[
     float | None,
@@ -207,8 +209,8 @@ def command(
     workers: WorkersOption = None,
     measured: MeasuredOption = None,
     tasks: TasksOption = None,
-    load: LoadOption = None,
     rate: RateOption = None,
+    load: LoadOption = None,
     burst: BurstOption = None,
     burst_s: BurstSecondsOption = None,
     trace: TraceOption = None,

@@ -51,15 +51,19 @@ class Timer:
         self._due = due
         self._ring = ring
         self._set_for = inf
+        self._planned: set[float] = set()
 
     def set(self) -> None:
         """Takes notice of a deadline that may have moved."""
         deadline = self._due()
         if deadline is not None and deadline < self._set_for:
-            self._set_for = max(deadline, self._agenda.now + _TICK_S)
-            self._agenda.at(self._set_for, self._rings, self._set_for)
+            self._set_for = moment = max(deadline, self._agenda.now + _TICK_S)
+            if moment not in self._planned:  # a nearer deadline has come and gone, and left this one where it was
+                self._planned.add(moment)
+                self._agenda.at(moment, self._rings, moment)
 
     def _rings(self, moment: float) -> None:
+        self._planned.discard(moment)
         if moment != self._set_for:
             return
         self._set_for = inf

@@ -77,7 +77,6 @@ class Simulation:
         self._read_until_s = 0.0
         self._peers: dict[int, VirtualNode | VirtualClient] = {}
         self._clients: list[VirtualClient] = []
-        self._options: dict[int, TaskOptions] = {}
         slowest = min(min(plan.speed, plan.later_speed) for plan in fleet)
         self._stalled_s = _STALLED_S + 2 * max(work.service_s) / slowest
         for plan in fleet:
@@ -133,12 +132,8 @@ class Simulation:
         if task + 1 < len(work):
             self._agenda.at(work.at_s[task + 1], self._arrive, task + 1)
         key = task + 1 if isinstance(self._router, Oracle) else 0
-        priority = work.priority[task]
-        options = self._options.get(priority)
-        if options is None or key:
-            given = self._circumstances
-            options = TaskOptions(priority, given.timeout_s, given.retries, key=key)
-            self._options[priority] = options
+        given = self._circumstances
+        options = TaskOptions(work.priority[task], given.timeout_s, given.retries, key=key)
         self._clients[work.client[task]].submit(task, work.kind[task], options)
 
     def _say_to_cluster(self, peer: int, messages: list[Message]) -> None:

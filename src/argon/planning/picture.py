@@ -38,7 +38,7 @@ STYLE: dict[str, Any] = {
 }
 SIZE_INCHES = (13.0, 5.2)
 DOTS_PER_INCH = 150
-SLICES = 120
+SLICES = 60
 POINTS = 400
 """Of a curve of percentiles: every task would make no other picture, and a slow one."""
 

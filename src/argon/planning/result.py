@@ -6,6 +6,7 @@ tasks. The flood of a greedy client has a row of its own, and is in no other num
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, inf
@@ -19,9 +20,11 @@ from argon.protocol.messages import Status
 from argon.settings import Priority
 
 KINDS_SHOWN: Final = 8
-_INSTANT_S: Final = 1e-9
 SLICES_PER_BURST: Final = 50
-"""Recovery is looked for in slices of time, so many to a burst."""
+TASKS_PER_SLICE: Final = 10
+"""Recovery is looked for in slices of time: so many to a burst, unless so few tasks come in one in calm."""
+
+_INSTANT_S: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def recovery(work: Workload, course: Course) -> float | None:
     if work.spike is None:
         return None
     begin_s, end_s = work.spike
-    slice_s = (end_s - begin_s) / SLICES_PER_BURST
+    calm_gap_s = begin_s / max(1, bisect_left(work.at_s, begin_s))
+    slice_s = max((end_s - begin_s) / SLICES_PER_BURST, TASKS_PER_SLICE * calm_gap_s)
     calm_s = max(mean_waits(work, course, 0.0, begin_s, slice_s), default=0.0)
     after = mean_waits(work, course, end_s, work.at_s[-1], slice_s)
     for number, wait_s in enumerate(after, 1):

@@ -57,8 +57,7 @@ class ComparedRule(Router):
             self._enter(self.loaded, member)
 
     def remove(self, member: Member) -> None:
-        self._leave(member)
-        self.numbers.pop(member, None)
+        self._leave(member)  # its number is not given again
 
     def choose(self, kind: int, key: int) -> Member | None:
         if self.idle:
