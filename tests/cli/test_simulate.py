@@ -99,10 +99,18 @@ def test_priorities_option(simulated: Simulated) -> None:
 
 def test_queue_limit_and_retries_options(simulated: Simulated) -> None:
     crowd = (*NARROW, *SMALL, "--load", "3", "--clients", "50")
-    rejected = [simulated(*crowd, "--retries", "0", "--queue-limit", limit)["rejected"] for limit in ("5", "100000")]
+    at_once = (*crowd, "--retries", "0", "--queue-target-ms", "off")
+    rejected = [simulated(*at_once, "--queue-limit", limit)["rejected"] for limit in ("5", "100000")]
     assert rejected[0] > 50
     assert rejected[1] == 0
     assert simulated(*crowd, "--queue-limit", "5")["rejected"] == 0
+
+
+def test_queue_target_and_client_limit_options(simulated: Simulated) -> None:
+    crowd = (*NARROW, *SMALL, "--load", "3", "--clients", "50", "--retries", "0", "--queue-limit", "100000")
+    targets = [simulated(*crowd, "--queue-target-ms", target)["rejected"] for target in ("1", "300", "off")]
+    assert targets[0] > targets[1] > targets[2] == 0
+    assert simulated(*crowd, "--queue-target-ms", "off", "--client-limit", "1")["rejected"] > 0
 
 
 def test_timeout_option(simulated: Simulated) -> None:
@@ -157,7 +165,7 @@ def test_measured_option(simulated: Simulated, fake_client: type[FakeClient], mo
     said = simulated(*SMALL, "--measured", "here:1", "--service", "constant", "--retries", "0", "--load", "3")
     assert (said["nodes"], said["workers"], said["mean_service_s"]) == (2, 4, pytest.approx(0.15))
     assert said["rejected"] > 200
-    wider = ("--queue-limit", "100000", "--clients", "50")
+    wider = ("--queue-limit", "100000", "--queue-target-ms", "off", "--clients", "50")
     said = simulated(*SMALL, "--measured", "here:1", "--service", "constant", "--retries", "0", "--load", "1.1", *wider)
     assert said["rejected"] == 0
 

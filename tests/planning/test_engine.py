@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from math import inf
 from random import Random
 
 import pytest
@@ -15,7 +16,6 @@ from argon.planning.rules import ARGON, RULES
 from argon.planning.service import Constant, Exponential
 from argon.planning.workload import Arrival, Mix, Workload, random_workload, traced_workload
 from argon.protocol.messages import Status
-from argon.scheduling.load import ServiceTimes
 from argon.scheduling.member import Member
 from argon.scheduling.router import Router
 from argon.settings import Priority
@@ -60,8 +60,18 @@ def test_full_queue_rejects_those_who_do_not_retry_and_delays_those_who_do() -> 
     work = random_workload(500, 2000.0, Mix(Constant(0.01), clients=50), Random(1))
     impatient = Circumstances(queue_limit=5, retries=0)
     assert ran(ARGON, FLEET, work, impatient).rejected > 50
-    assert ran(ARGON, FLEET, work, Circumstances(queue_limit=50_000, retries=0)).rejected == 0
+    assert ran(ARGON, FLEET, work, Circumstances(queue_limit=50_000, queue_target_s=inf, retries=0)).rejected == 0
     assert ran(ARGON, FLEET, work, Circumstances(queue_limit=5)).completed == 500
+
+
+def test_queue_may_stand_for_its_target_and_a_client_has_no_more_than_its_limit() -> None:
+    work = random_workload(500, 2000.0, Mix(Constant(0.01), clients=10), Random(1))
+    rejected = [
+        ran(ARGON, FLEET, work, Circumstances(queue_limit=50_000, retries=0, **options)).rejected
+        for options in ({"queue_target_s": 0.01}, {"queue_target_s": 0.1}, {"queue_target_s": inf}, {"client_limit": 1})
+    ]
+    assert rejected[0] > rejected[1] > rejected[2] == 0
+    assert rejected[3] > rejected[2]
 
 
 def test_more_urgent_tasks_overtake() -> None:
@@ -124,7 +134,7 @@ class Deaf(Router):
 
 
 def test_run_in_which_nothing_more_is_answered_ends_with_an_error() -> None:
-    simulation = Simulation(FLEET, tasks_at(0.0), Deaf(ServiceTimes()), BARE, Random(1))
+    simulation = Simulation(FLEET, tasks_at(0.0), Deaf(), BARE, Random(1))
     with pytest.raises(SimulationStalled, match="1 tasks wait"):
         simulation.run()
 

@@ -16,7 +16,7 @@ from argon.planning.workload import Mix, random_workload
 from argon.scheduling.member import Member
 from argon.scheduling.router import Router
 from argon.scheduling.task import Task, admitted_task
-from tests.support.drivers import submit
+from tests.support.drivers import runs_of, submit
 
 KIND = 1
 
@@ -32,8 +32,8 @@ class Nodes:
         self._last = 0
 
     def ran(self, index: int, seconds: float) -> None:
-        self.members[index].times.add(KIND, seconds, 0.0)
-        self.router.fleet.add(KIND, seconds, 0.0)
+        self.members[index].times.add(KIND, runs_of(seconds), 0.0)
+        self.router.fleet.add(KIND, runs_of(seconds), 0.0)
         self.router.update(self.members[index])
 
     def assign(self, key: int = 0) -> int:

@@ -93,6 +93,6 @@ def test_task_counts_as_one_priority_more_urgent_for_each_second_that_it_has_wai
     for id_, (priority, at) in enumerate([(4, 0.0), (2, 2.5), (2, 3.5), (4, 0.5)], 1):
         waiting(backlog, id_, priority, at=at)
     assert order(backlog, now=3.9) == [1, 4, 2, 3], "the least urgent have waited three seconds: they count as 1"
-    for id_, (priority, at) in enumerate([(4, 0.0), (2, 2.5), (2, 3.5), (4, 0.5)], 1):
-        waiting(backlog, id_, priority, at=at)
-    assert order(backlog, now=1.9) == [2, 3, 1, 4]
+    waiting(backlog, 1, priority=4, at=3.0)
+    waiting(backlog, 2, priority=2, at=3.5)
+    assert order(backlog, now=3.9) == [2, 1]

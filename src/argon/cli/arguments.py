@@ -124,6 +124,17 @@ def parse_priority(value: object) -> Priority:
     raise bad_value("--priority", f"want one of {names}", value)
 
 
+def parse_queue_target(value: object) -> float | str:
+    """Reads how long the queue may stand: a number of milliseconds, or one of two words."""
+    text = str(value)
+    if text in ("auto", "off"):
+        return text
+    try:
+        return number("--queue-target-ms", 0.001, 1e9)(text)
+    except typer.BadParameter:
+        raise bad_value("--queue-target-ms", "want milliseconds from 0.001 to 1e9, auto or off", text) from None
+
+
 def address_option(option: str, *, environment: str = "") -> Callable[[object], str]:
     """Makes a parser for the `host:port` of something that already listens, so port 0 is refused."""
 

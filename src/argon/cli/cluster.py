@@ -10,23 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from argon.cli.arguments import DebugOption, bad_value, number, refused_as_usage, whole_number
+from argon.cli.arguments import DebugOption, parse_queue_target, refused_as_usage, whole_number
 from argon.cli.logs import log_to_stderr
 from argon.settings import DEFAULT_HOST, DEFAULT_PORT, QUEUE_LIMIT
 
 EXAMPLE = "Example: argon cluster --port 8000 --queue-limit 256"
-
-
-def parse_queue_target(value: object) -> float | str:
-    """Reads how long the queue may stand: a number of milliseconds, or one of two words."""
-    text = str(value)
-    if text in ("auto", "off"):
-        return text
-    try:
-        return number("--queue-target-ms", 0.001, 1e9)(text)
-    except typer.BadParameter:
-        raise bad_value("--queue-target-ms", "want milliseconds from 0.001 to 1e9, auto or off", text) from None
-
 
 HostOption = Annotated[str, typer.Option("--host", metavar="HOST", help="The name or address to listen at.")]
 PortOption = Annotated[

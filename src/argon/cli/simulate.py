@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from argon.cli.arguments import DebugOption, RetriesOption, address_option, number, whole_number
+from argon.cli.arguments import (
+    DebugOption,
+    RetriesOption,
+    address_option,
+    number,
+    parse_queue_target,
+    whole_number,
+)
 from argon.cli.simulate_input import (
     DEFAULT_LOAD,
     DEFAULT_NODES,
@@ -23,7 +30,7 @@ from argon.cli.simulate_input import (
 from argon.cli.status import JsonOption
 from argon.planning.node_plan import MAX_NODES
 from argon.planning.workload import MAX_CLIENTS, MAX_TASKS
-from argon.settings import MAX_WORKERS, QUEUE_LIMIT
+from argon.settings import CLIENT_LIMIT, MAX_WORKERS, QUEUE_LIMIT, check_queue_target
 
 EXAMPLE = """\b
 Examples:
@@ -159,6 +166,21 @@ QueueLimitOption = Annotated[
         help=f"As of `argon cluster`, {QUEUE_LIMIT} by default.",
     ),
 ]
+QueueTargetOption = Annotated[
+    Any,  # a number or a word
+    typer.Option(
+        "--queue-target-ms", metavar="MS", parser=parse_queue_target, help="As of `argon cluster`, auto by default."
+    ),
+]
+ClientLimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--client-limit",
+        metavar="N",
+        parser=whole_number("--client-limit", 1, 10_000_000),
+        help="As of `argon cluster`, none by default.",
+    ),
+]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(
@@ -220,6 +242,8 @@ def command(
     greedy: GreedyOption = None,
     priorities: PrioritiesOption = None,
     queue_limit: QueueLimitOption = None,
+    queue_target_ms: QueueTargetOption = "auto",
+    client_limit: ClientLimitOption = None,
     timeout_ms: TimeoutOption = None,
     retries: RetriesOption = None,
     seed: SeedOption = 1,
@@ -274,6 +298,8 @@ def command(
         overhead_us / 1e6,
         cluster_us / 1e6,
         QUEUE_LIMIT if queue_limit is None else queue_limit,
+        check_queue_target(queue_target_ms),
+        CLIENT_LIMIT if client_limit is None else client_limit,
         None if timeout_ms is None else timeout_ms / 1000,
         retries,
     )

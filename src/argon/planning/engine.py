@@ -28,7 +28,7 @@ from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.effects import ClusterEffect, Send
 from argon.scheduling.router import Router
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import HEARTBEAT_S, QUEUE_LIMIT, ClusterSettings
+from argon.settings import CLIENT_LIMIT, HEARTBEAT_S, QUEUE_LIMIT, ClusterSettings
 
 LATENCY_S: Final = 100e-6
 OVERHEAD_S: Final = 70e-6
@@ -48,7 +48,7 @@ class Circumstances:
         latency_s: one way, between the cluster and anybody.
         overhead_s: how long a task occupies its worker beyond its own run time.
         cluster_s: how long the cluster takes for each message that it reads.
-        queue_limit: as of a real cluster.
+        queue_limit, queue_target_s, client_limit: as of a real cluster.
         timeout_s: of each task, None for none.
         retries: of each task, None for ever.
     """
@@ -57,6 +57,8 @@ class Circumstances:
     overhead_s: float = OVERHEAD_S
     cluster_s: float = CLUSTER_S
     queue_limit: int = QUEUE_LIMIT
+    queue_target_s: float | None = None
+    client_limit: int = CLIENT_LIMIT
     timeout_s: float | None = None
     retries: int | None = None
 
@@ -72,7 +74,12 @@ class Simulation:
         self._agenda = Agenda()
         self._course = Course(len(work))
         self._router = router
-        self._state = ClusterState(ClusterSettings(queue_limit=circumstances.queue_limit), rng, router)
+        settings = ClusterSettings(
+            queue_limit=circumstances.queue_limit,
+            queue_target_s=circumstances.queue_target_s,
+            client_limit=circumstances.client_limit,
+        )
+        self._state = ClusterState(settings, rng, router)
         self._timer = Timer(self._agenda, self._state.next_deadline, self._ring)
         self._read_until_s = 0.0
         self._peers: dict[int, VirtualNode | VirtualClient] = {}
