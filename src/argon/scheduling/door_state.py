@@ -62,7 +62,7 @@ class DoorState:
             client.allowance,
             wait_s,
             may_wait_s,
-            not queue.has_waiting(m.priority),
+            queue.waiting_at(m.priority) < self._membership.workers,
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
         if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now):
