@@ -12,6 +12,7 @@ from importlib import import_module
 from random import Random
 
 from argon import Cluster
+from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.router import Router
 
 OWN = "argon"
@@ -37,8 +38,8 @@ def rules() -> dict[str, Callable[[], Router]]:
 def routed_cluster(rule: str) -> Cluster:
     """A cluster that does not listen yet, and chooses by this rule."""
     cluster = Cluster(port=0)
-    state, router = cluster._shell.state, rules()[rule]()
-    state._router, state._fleet = router, router.fleet
+    shell = cluster._shell
+    shell.state = ClusterState(shell.state._settings, Random(), rules()[rule]())
     return cluster
 
 

@@ -5,6 +5,7 @@ Workers import this module by its name, so it imports nothing but the standard l
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TypeVar
 
@@ -38,3 +39,11 @@ def long_nap(seconds: float) -> float:
 def echo(x: T) -> T:
     """Sends a payload back."""
     return x
+
+
+SPEED_VARIABLE = "ARGON_BENCHMARK_SPEED"
+
+
+def nap_at_speed(seconds: float) -> None:
+    """Sleeps, for longer on a node that was started as a slow one."""
+    time.sleep(seconds / float(os.environ.get(SPEED_VARIABLE, "1")))

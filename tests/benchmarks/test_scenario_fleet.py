@@ -10,7 +10,6 @@ from types import ModuleType
 
 import pytest
 
-from argon.scheduling.load import ServiceTimes
 from argon.scheduling.router import Router
 from benchmarks import fleet_tasks, scenario_fleet
 from benchmarks.routed_cluster import OWN, RULES_MODULE, routed_cluster, rules
@@ -40,7 +39,7 @@ class FirstOfAll(Router):
     """A rule of the pretended module."""
 
     def __init__(self, *rng: object) -> None:
-        super().__init__(ServiceTimes())
+        super().__init__()
 
 
 def test_rules_of_the_simulator_are_compared_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +52,7 @@ def test_rules_of_the_simulator_are_compared_where_there_are_some(monkeypatch: p
     for rule in rules():
         state = routed_cluster(rule)._shell.state
         assert type(state._router) is (Router if rule == OWN else FirstOfAll)
-        assert state._router.fleet is state._fleet
+        assert state._router.fleet is state._fleet is state._door._fleet
 
 
 def test_without_the_simulator_there_is_the_clusters_own_rule(monkeypatch: pytest.MonkeyPatch) -> None:

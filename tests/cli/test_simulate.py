@@ -217,3 +217,14 @@ def test_trace_that_is_not_there_or_wrong_is_one_sentence(argon: Run, tmp_path: 
     assert "No such file" in argon("simulate", "--trace", str(tmp_path / "none.csv")).err
     (tmp_path / "day.csv").write_text("at_s,service_s\n1,x\n", "utf-8")
     assert "line 2: service_s is a number" in argon("simulate", "--trace", str(tmp_path / "day.csv")).err
+
+
+# --- with real processes ----------------------------------------------------------------------------------------------
+
+
+def test_running_cluster_can_be_planned_with(argon_process: Run, live_address: str) -> None:
+    assert argon_process("run", "--cluster", live_address, "math:hypot", "3", "4").status == 0
+    ran = argon_process("simulate", "--measured", live_address, *SMALL, "--json")
+    assert (ran.status, ran.err) == (0, "")
+    said = json.loads(ran.out)
+    assert (said["nodes"], said["workers"], said["rules"]["argon"]["completed"]) == (1, 2, 400)

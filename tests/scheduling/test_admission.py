@@ -23,7 +23,7 @@ OPEN = Door(
     allowance=5,
     wait_s=2.0,
     may_wait_s=2.0,
-    first=False,
+    few=False,
 )
 
 
@@ -50,9 +50,9 @@ def test_task_beyond_one_limit_is_refused_for_that_reason(door: dict[str, float]
     assert decide(**door) is reason
 
 
-def test_first_of_its_priority_may_wait_however_long_that_will_be() -> None:
-    assert decide(wait_s=100.0, first=True) is None
-    assert decide(wait_s=100.0, first=True, queue_length=10) is Refusal.QUEUE_FULL, "a count is a count"
+def test_few_of_each_priority_may_wait_however_long_that_will_be() -> None:
+    assert decide(wait_s=100.0, few=True) is None
+    assert decide(wait_s=100.0, few=True, queue_length=10) is Refusal.QUEUE_FULL, "a count is a count"
 
 
 def test_task_for_which_a_worker_is_free_is_refused_only_to_one_that_may_have_no_more() -> None:

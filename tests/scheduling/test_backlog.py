@@ -88,11 +88,14 @@ def test_leftovers_are_swept() -> None:
     assert backlog.take(0.0) is kept
 
 
-def test_task_counts_as_one_priority_more_urgent_for_each_second_that_it_has_waited() -> None:
+def test_line_counts_as_one_priority_more_urgent_for_each_second_without_a_turn_and_then_has_one() -> None:
     backlog = Backlog()
-    for id_, (priority, at) in enumerate([(4, 0.0), (2, 2.5), (2, 3.5), (4, 0.5)], 1):
-        waiting(backlog, id_, priority, at=at)
-    assert order(backlog, now=3.9) == [1, 4, 2, 3], "the least urgent have waited three seconds: they count as 1"
-    waiting(backlog, 1, priority=4, at=3.0)
-    waiting(backlog, 2, priority=2, at=3.5)
-    assert order(backlog, now=3.9) == [2, 1]
+    for id_ in (1, 2, 3):
+        waiting(backlog, id_, priority=4, at=0.0)
+    for id_ in (4, 5, 6):
+        waiting(backlog, id_, priority=2, at=2.5)
+    assert order(backlog, now=3.4) == [1, 4, 5, 6, 2, 3], "three seconds, and two priorities between them"
+    for id_ in (1, 2):
+        waiting(backlog, id_, priority=4, at=10.0)
+    waiting(backlog, 3, priority=2, at=11.5)
+    assert order(backlog, now=11.9) == [3, 1, 2]

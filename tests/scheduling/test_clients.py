@@ -159,3 +159,12 @@ def test_short_quiet_of_a_client_takes_nothing_from_it() -> None:
 def test_no_client_is_given_more_than_the_limit_for_one_nor_less_than_one() -> None:
     assert Crowd(5, limit=7).credits() == [7]
     assert Crowd(*[1] * 200).credits() == [1] * 200
+
+
+def test_clients_that_were_turned_away_are_named_once_each_in_that_order_and_not_when_gone() -> None:
+    clients = Crowd(0, 0, 0).clients
+    one, two, three = clients.all()
+    for session in (two, one, three, two):
+        clients.turn_away(session)
+    clients.remove(one)
+    assert [clients.next_turned_away() for _ in range(3)] == [two.peer, three.peer, None]

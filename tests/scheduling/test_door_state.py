@@ -87,10 +87,10 @@ def test_urgent_task_enters_where_a_less_urgent_one_is_refused() -> None:
     assert flood(cluster, cluster.client(), priority=1) == 1
 
 
-def test_first_of_a_priority_enters_a_queue_full_of_more_urgent_work_and_the_second_does_not() -> None:
-    cluster, _ = known_cluster()
+def test_one_task_of_a_priority_for_each_worker_enters_a_queue_full_of_more_urgent_work() -> None:
+    cluster, _ = known_cluster(workers=3)
     flood(cluster, *crowd(cluster), priority=0)
-    assert [flood(cluster, cluster.client(), priority=4) for _ in range(3)] == [1, 0, 0]
+    assert [flood(cluster, cluster.client(), priority=4) for _ in range(5)] == [1, 1, 1, 0, 0]
 
 
 def test_client_limit_is_kept_even_while_workers_are_free() -> None:

@@ -136,7 +136,7 @@ def slow_beside_fast(run_s: float, times_slower: float) -> Fleet:
 
 def test_task_waits_a_moment_for_a_fast_node_where_a_slow_one_would_take_much_longer() -> None:
     fleet = slow_beside_fast(run_s=0.019, times_slower=4.0)
-    assert fleet.chosen(6) == [1, 1, 1, 2, 2, 2], "three more, and each of eight workers has 25 ms to do"
+    assert fleet.chosen(8) == [1, 1, 1, 1, 1, 2, 2, 2], "the sixth would wait for longer than 12.5 ms"
 
 
 def test_task_does_not_wait_for_a_node_that_is_hardly_faster() -> None:

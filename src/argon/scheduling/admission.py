@@ -29,7 +29,7 @@ class Door(Record):
     """The counters of the moment, for one task.
 
     ``free`` is whether a worker is free for it; ``wait_s`` is how long it is predicted to wait where it would stand,
-    ``may_wait_s`` how long it may, and ``first`` is whether nothing of its priority waits.
+    ``may_wait_s`` how long it may, and ``few`` is whether of its priority less than one task for each worker waits.
     """
 
     __slots__ = (
@@ -42,7 +42,7 @@ class Door(Record):
         "allowance",
         "wait_s",
         "may_wait_s",
-        "first",
+        "few",
     )
 
     def __init__(
@@ -56,7 +56,7 @@ class Door(Record):
         allowance: int,
         wait_s: float,
         may_wait_s: float,
-        first: bool,
+        few: bool,
     ) -> None:
         self.draining = draining
         self.free = free
@@ -67,15 +67,15 @@ class Door(Record):
         self.allowance = allowance
         self.wait_s = wait_s
         self.may_wait_s = may_wait_s
-        self.first = first
+        self.few = few
 
 
 def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: float) -> Refusal | None:
     """Decides about one task, but for what it takes to run.
 
     Since ``wait_s`` is that of the task's own place, those of low priority and of clients that have much waiting are
-    refused first when the queue stands. But the first of each priority may always wait, so that none is kept out for
-    good.
+    refused first when the queue stands. But a few of each priority may always wait, so that none is kept out for good:
+    each goes when it has aged.
 
     Args:
         size_bytes: of its payload.
@@ -95,7 +95,7 @@ def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: flo
         return Refusal.QUEUE_FULL
     if door.queue_bytes + size_bytes > limits.queue_bytes:
         return Refusal.QUEUE_BYTES
-    if door.wait_s > door.may_wait_s and not door.first:
+    if door.wait_s > door.may_wait_s and not door.few:
         return Refusal.QUEUE_FULL
     if timeout_s and door.wait_s > timeout_s:
         return Refusal.DEADLINE

@@ -2,9 +2,9 @@
 
 In: tasks, as they come, and those that come back. Out: the next one. It must never send anything.
 
-The most urgent first, and of these the oldest; what comes back was there before those that wait. A task counts as one
-priority more urgent for each second that the oldest of its priority has waited, as in the cluster, so that none starves
-in its own client. Only where tasks with
+The most urgent first, and of these the oldest; what comes back was there before those that wait. So that none starves
+in its own client, a line counts as one priority more urgent for each second without a turn; it then has one turn, since
+a long line of old tasks must not hold up what is urgent. Only where tasks with
 a timeout wait so long that the oldest has lost half of its time, the newest of them goes first: then not all can be
 answered in time, and whoever is served at the end of its time may be too late all the same. Tasks without a timeout
 keep their order, and every second turn.
@@ -27,14 +27,18 @@ _number: Final = attrgetter("id")
 
 
 class Line:
-    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number."""
+    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number.
 
-    __slots__ = ("patient", "timed", "patient_next")
+    Its last turn was at ``turn_at``.
+    """
+
+    __slots__ = ("patient", "timed", "patient_next", "turn_at")
 
     def __init__(self) -> None:
         self.patient: deque[ClientTask] = deque()
         self.timed: deque[ClientTask] = deque()
         self.patient_next = False
+        self.turn_at = -inf
 
     def take(self, now: float) -> ClientTask | None:
         """The next task."""
@@ -103,11 +107,13 @@ class Backlog:
         for level, line in enumerate(self._lines):
             oldest = line.oldest() if line.patient or line.timed else None
             if oldest is not None:
-                here = (level - (now - oldest.since) // AGE_STEP_S, oldest.since)
+                since = max(oldest.since, line.turn_at)
+                here = (level - (now - since) // AGE_STEP_S, since)
                 if here < urgency:
                     first, urgency = line, here
         task = first.take(now)
         assert task is not None, "the backlog is empty, whatever its length says"
+        first.turn_at = now
         task.waits = False
         self._length -= 1
         return task

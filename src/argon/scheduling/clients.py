@@ -68,6 +68,7 @@ class Clients:
         self._extra = 0.0
         self._shared_at = 0.0
         self._new_demand = False
+        self._turned_away: dict[int, None] = {}
         self.announced = 0
         self.announced_bytes = 0
 
@@ -100,6 +101,7 @@ class Clients:
     def remove(self, session: ClientSession) -> None:
         """A client is gone."""
         del self._sessions[session.peer]
+        self._turned_away.pop(session.peer, None)
         self.end_announcement(session)
         self._new_demand = True
 
@@ -148,6 +150,18 @@ class Clients:
     def _is_greedy(self, session: ClientSession) -> bool:
         """Whether it mostly has all that an equal share allows."""
         return session.use >= _GREEDY_USE * max(1.0, self._share - 1.0)
+
+    def turn_away(self, session: ClientSession) -> None:
+        """A task of this client was refused for want of room; it stands behind those to whom that happened before."""
+        self._turned_away[session.peer] = None
+
+    def next_turned_away(self) -> int | None:
+        """The one to whom that happened longest ago, once; None if there is none."""
+        if not self._turned_away:
+            return None
+        peer = next(iter(self._turned_away))
+        del self._turned_away[peer]
+        return peer
 
     def announce(self, session: ClientSession, announced: Announced) -> None:
         """A payload was admitted by its header; its bytes are booked before they come."""

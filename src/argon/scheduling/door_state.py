@@ -43,7 +43,6 @@ class DoorState:
         self._fleet = fleet
         self._standing = Standing()
         self._returns = Returns(rng)
-        self._turned_away: dict[int, None] = {}
         self.shut = False
 
     def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Refusal | None:
@@ -62,7 +61,7 @@ class DoorState:
             client.allowance,
             wait_s,
             may_wait_s,
-            not queue.has_waiting(m.priority),
+            queue.waiting_at(m.priority) < self._membership.workers,
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
         if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now):
@@ -74,7 +73,7 @@ class DoorState:
         workers = self._membership.workers
         run_s = self.expected_s(m.kind)
         if reason is not Refusal.TOO_LARGE:
-            self._turned_away[client.peer] = None
+            self._clients.turn_away(client)
         after_s = self._returns.retry_after_s(reason, self.wait_s(client, m), run_s / max(1, workers), now)
         return Rejection(
             client.peer,
@@ -99,12 +98,9 @@ class DoorState:
         One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
         while workers idle, and do not all come at once.
         """
-        while self._turned_away and not len(self._queue) and self._membership.in_flight < self._membership.workers:
-            peer = next(iter(self._turned_away))
-            del self._turned_away[peer]
-            if self._clients.get(peer) is not None:
-                return peer
-        return None
+        if len(self._queue) or self._membership.in_flight >= self._membership.workers:
+            return None
+        return self._clients.next_turned_away()
 
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
         """The same for a task of which only the size was read: there will never be room."""

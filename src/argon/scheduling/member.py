@@ -99,12 +99,17 @@ class Member:
         """How many more tasks would find a worker at once."""
         return 0 if self.rests_until else max(0, self.capacity() - len(self.tasks))
 
-    def has_room_ahead(self, seconds: float, wait_s: float = WORK_AHEAD_S) -> bool:
-        """Whether one more task of ``seconds`` may be sent although no worker is free, to wait no longer than that."""
+    def has_room_ahead(self, seconds: float, wait_s: float = WORK_AHEAD_S, longest_s: float = AHEAD_S) -> bool:
+        """Whether one more task of ``seconds`` may be sent although no worker is free.
+
+        Args:
+            wait_s: how long it may wait for one.
+            longest_s: how long it may run, and those before it on average.
+        """
         workers, tasks = self.workers, len(self.tasks)
         if self.draining or self.held_up or self.grey or tasks >= AHEAD_MAX_PER_WORKER * workers:
             return False
-        if seconds > AHEAD_S or self.work_s > AHEAD_S * workers:
+        if seconds > longest_s or self.work_s > longest_s * workers:
             return False
         ahead = tasks - workers
         return ahead < 1 or self.work_s * ahead / tasks + seconds <= wait_s * workers

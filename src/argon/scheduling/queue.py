@@ -156,9 +156,10 @@ class TaskQueue:
             ahead_s += own_s + min(level.arrivals.work_s - own_s, others * (own_s + seconds))
         return ahead_s
 
-    def has_waiting(self, priority: int) -> bool:
-        """Whether a task of this priority waits."""
-        return bool(self._levels[priority].clients)
+    def waiting_at(self, priority: int) -> int:
+        """How many tasks of this priority wait."""
+        lane = self._levels[priority].arrivals
+        return len(lane.tasks) - lane.husks
 
     def push_returned(self, task: Task) -> None:
         """Adds a task that was admitted and assigned before; it goes first and does not count against the limit."""

@@ -22,12 +22,13 @@ from typing import Final, TypeAlias
 from mypy_extensions import mypyc_attr
 
 from argon.scheduling.load import FLEET_KEPT, ServiceTimes
-from argon.scheduling.member import WORK_AHEAD_S, Member
+from argon.scheduling.member import Member
 from argon.scheduling.task import Choice
 
 _KEYS_MAX: Final = 4096
 _SLOW: Final = log(1.5)
-WAIT_FOR_FASTER_S: Final = 0.01
+WAIT_FOR_FASTER_S: Final = 0.0125
+LONGEST_WAITING_S: Final = 0.2
 WORTH_WAITING: Final = 1.5
 _Entry: TypeAlias = tuple[int, float, int, Member]
 
@@ -107,24 +108,29 @@ class Router:
             load = _octave(exp(member.slowness) * (1.0 + member.pressure))
             member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
             insort(self._free, member.place)
-        elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S):
+        elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
             member.place = (0, member.work_s * (1.0 + member.pressure) / member.workers, self._sequence, member)
             insort(self._ahead, member.place)
 
-    def _fits(self, member: Member, kind: int, wait_s: float = WORK_AHEAD_S) -> bool:
+    def _fits(self, member: Member, kind: int) -> bool:
         if member.free():
             return True
         seconds = member.known_s(kind, self.fleet)
-        return seconds is not None and member.has_room_ahead(seconds, wait_s)
+        return seconds is not None and member.has_room_ahead(seconds)
 
     def _faster(self, free: Member, kind: int) -> Member:
         """A fast node where the task waits a moment, if it is done there much sooner than on this free one."""
-        fast = self._best_ahead(kind, WAIT_FOR_FASTER_S)
-        if fast is None or WORTH_WAITING * (fast.wait_s() + self._takes_s(fast, kind)) >= self._takes_s(free, kind):
-            return free
-        self.choice = Choice.FASTER
-        self.next_node, self.next_s = free.name, self._takes_s(free, kind)
-        return fast
+        for *_, fast in self._ahead[:3]:
+            wait_s, run_s = fast.wait_s(), self._takes_s(fast, kind)
+            if (
+                wait_s <= WAIT_FOR_FASTER_S
+                and WORTH_WAITING * (wait_s + run_s) < self._takes_s(free, kind)
+                and fast.has_room_ahead(run_s, WAIT_FOR_FASTER_S, LONGEST_WAITING_S)
+            ):
+                self.choice = Choice.FASTER
+                self.next_node, self.next_s = free.name, self._takes_s(free, kind)
+                return fast
+        return free
 
     def _takes_s(self, member: Member, kind: int) -> float:
         """What one more task of this kind is expected to take there, the way included."""
@@ -147,9 +153,9 @@ class Router:
                 self.next_node, self.next_s = member.name, all_s
         return best
 
-    def _best_ahead(self, kind: int, wait_s: float = WORK_AHEAD_S) -> Member | None:
+    def _best_ahead(self, kind: int) -> Member | None:
         for *_, member in self._ahead[:3]:
-            if self._fits(member, kind, wait_s):
+            if self._fits(member, kind):
                 return member
         return None
 
