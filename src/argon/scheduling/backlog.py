@@ -103,20 +103,25 @@ class Backlog:
 
     def take(self, now: float) -> ClientTask:
         """The next one. Some must wait."""
+        busy = [line for line in self._lines if line.patient or line.timed]
+        line = busy[0] if len(busy) == 1 else self._most_urgent(now)
+        task = line.take(now)
+        assert task is not None, "the backlog is empty, whatever its length says"
+        line.turn_at = now
+        task.waits = False
+        self._length -= 1
+        return task
+
+    def _most_urgent(self, now: float) -> Line:
         first, urgency = self._lines[0], (inf, inf)
         for level, line in enumerate(self._lines):
-            oldest = line.oldest() if line.patient or line.timed else None
+            oldest = line.oldest()
             if oldest is not None:
                 since = max(oldest.since, line.turn_at)
                 here = (level - (now - since) // AGE_STEP_S, since)
                 if here < urgency:
                     first, urgency = line, here
-        task = first.take(now)
-        assert task is not None, "the backlog is empty, whatever its length says"
-        first.turn_at = now
-        task.waits = False
-        self._length -= 1
-        return task
+        return first
 
     def remove(self, task: ClientTask) -> None:
         """A task that waits need not wait any longer."""

@@ -43,6 +43,7 @@ class DoorState:
         self._fleet = fleet
         self._standing = Standing()
         self._returns = Returns(rng)
+        self._ahead_s = 0.0
         self.shut = False
 
     def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Refusal | None:
@@ -50,7 +51,7 @@ class DoorState:
         queue, wait_s, may_wait_s = self._queue, 0.0, inf
         if not free:
             wait_s = self.wait_s(client, m)
-            may_wait_s = self._may_wait_s(now)
+            may_wait_s = self._may_wait_s(wait_s, now)
         door = Door(
             self.shut,
             free,
@@ -107,11 +108,10 @@ class DoorState:
         submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
         return self.rejection(client, submit, m.size_bytes, Refusal.TOO_LARGE, 0.0)
 
-    def admission(self, client: ClientSession, m: Submit) -> Admission:
-        """What is ahead of a task that must wait."""
+    def admission(self) -> Admission:
+        """What is ahead of the task that was asked about last, and must wait."""
         members = self._membership
-        ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
-        return Admission(len(self._queue), ahead_s, members.in_flight, members.workers)
+        return Admission(len(self._queue), self._ahead_s, members.in_flight, members.workers)
 
     def expected_s(self, kind: int) -> float:
         """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
@@ -121,7 +121,7 @@ class DoorState:
         """How long a task is predicted to wait: what would go before it, what nodes have ahead, and the rest of what
         the first worker to become free is running, by the workers."""
         workers = self._membership.workers
-        ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
+        ahead_s = self._ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
         begun = self._membership.in_flight - workers
         if begun >= 0:
             ahead_s += (begun + 1) * self._fleet.mean_s()
@@ -136,9 +136,9 @@ class DoorState:
             waiting = min(waiting, int(target_s * workers / mean_s))
         return waiting + max(workers, self._membership.in_flight)
 
-    def _may_wait_s(self, now: float) -> float:
+    def _may_wait_s(self, wait_s: float, now: float) -> float:
         target_s = queue_target_s(self._settings, self._fleet.mean_s())
-        if target_s == inf or not self._membership.workers:
-            return inf
+        if wait_s <= target_s or not self._membership.workers:
+            return inf  # and whether the queue stands is not asked
         stands = self._standing.look(self._queue.oldest(now), target_s, now)
         return target_s if stands else BURST * target_s
