@@ -36,6 +36,7 @@ from argon.protocol.messages import (
 from argon.scheduling.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
 from argon.scheduling.departure import CLIENTS_LEAVE_S
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
+from argon.scheduling.member import REST_S
 from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
 
 
@@ -1190,3 +1191,18 @@ def test_accepted_is_the_sum_of_where_tasks_are() -> None:
 def test_submit_is_a_record_of_the_options() -> None:
     assert submit(1).idempotent is False
     assert isinstance(submit(1), Submit)
+
+
+def test_task_does_not_wait_longer_than_the_rest_of_the_only_node_that_is_left() -> None:
+    cluster = ClusterDriver()
+    slow, fast, client = cluster.node(workers=1), cluster.node(workers=1), cluster.client()
+    member = cluster.state._membership.get(slow)
+    assert member is not None
+    member.lately, member._compared = 5.0, 10
+    cluster.state._membership.judge(member, cluster.now)
+    cluster.lose(fast)
+    cluster.say(client, submit(1000))
+    assert cluster.heard(slow, Assign) == []
+    assert cluster.state.next_deadline() == cluster.now + REST_S
+    cluster.wait(REST_S)
+    assert len(cluster.heard(slow, Assign)) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 from random import Random
 
 import pytest
@@ -81,7 +81,9 @@ def test_node_far_slower_than_the_fleet_goes_on_probation_and_rests() -> None:
     assert nodes.workers == 1 + 4
     assert slow.free() == 0
     assert nodes.rested(10.0 + 0.99 * REST_S) == []
+    assert nodes.next_deadline() == 10.0 + REST_S
     assert nodes.rested(10.0 + REST_S) == [slow]
+    assert nodes.next_deadline() == inf
     assert slow.free() == 1, "one task at a time"
     assert not slow.has_room_ahead(0.001)
 

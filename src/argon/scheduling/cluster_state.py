@@ -168,7 +168,7 @@ class ClusterState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
-        moment = min(moment, self._departure.next_deadline())
+        moment = min(moment, min(self._departure.next_deadline(), self._membership.next_deadline()))
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:

@@ -7,6 +7,7 @@ scanned per task. It must never choose between nodes.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 from argon.scheduling.member import REST_S, Member, is_node_name
 from argon.scheduling.task import Task
@@ -101,6 +102,10 @@ class Membership:
             if self._members.get(member.peer) is member:
                 found.append(member)
         return found
+
+    def next_deadline(self) -> float:
+        """When a node on probation has rested; infinity for never."""
+        return self._resting[0].rests_until if self._resting else inf
 
     def drain(self, member: Member) -> None:
         """Records that a node takes nothing new."""
