@@ -1193,16 +1193,28 @@ def test_submit_is_a_record_of_the_options() -> None:
     assert isinstance(submit(1), Submit)
 
 
-def test_task_does_not_wait_longer_than_the_rest_of_the_only_node_that_is_left() -> None:
+def test_node_on_probation_has_all_its_room_at_once_when_it_is_the_only_one_left() -> None:
+    cluster = ClusterDriver()
+    slow, fast, client = cluster.node(workers=2), cluster.node(workers=1), cluster.client()
+    put_on_probation(cluster, slow)
+    cluster.lose(fast)
+    cluster.say(client, submit(1000), submit(1001))
+    assert len(cluster.heard(slow, Assign)) == 2
+
+
+def test_node_on_probation_is_tried_again_when_it_has_rested_though_nothing_else_happens() -> None:
     cluster = ClusterDriver()
     slow, fast, client = cluster.node(workers=1), cluster.node(workers=1), cluster.client()
-    member = cluster.state._membership.get(slow)
-    assert member is not None
-    member.lately, member._compared = 5.0, 10
-    cluster.state._membership.judge(member, cluster.now)
-    cluster.lose(fast)
-    cluster.say(client, submit(1000))
-    assert cluster.heard(slow, Assign) == []
+    put_on_probation(cluster, slow)
+    cluster.say(client, submit(1000), submit(1001))
+    assert (len(cluster.heard(slow, Assign)), len(cluster.heard(fast, Assign))) == (0, 1)
     assert cluster.state.next_deadline() == cluster.now + REST_S
     cluster.wait(REST_S)
     assert len(cluster.heard(slow, Assign)) == 1
+
+
+def put_on_probation(cluster: ClusterDriver, node: int) -> None:
+    member = cluster.state._membership.get(node)
+    assert member is not None
+    member.lately, member._compared = 5.0, 10
+    cluster.state._membership.judge(member, cluster.now)

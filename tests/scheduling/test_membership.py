@@ -114,10 +114,48 @@ def test_node_that_is_all_there_is_never_goes_on_probation_and_comes_off_it() ->
     nodes.judge(slow, 0.0)
     assert slow.grey
     nodes.remove(other)
-    assert nodes.rested(REST_S) == [slow]
-    nodes.judge(slow, REST_S)
+    assert nodes.rested(0.0) == [slow]
     assert not slow.grey
     assert nodes.workers == slow.free() == 4
+    nodes.judge(slow, 0.0)
+    assert not slow.grey
+
+
+def test_nodes_on_probation_are_trusted_at_once_when_they_are_all_there_is() -> None:
+    for leave in (Membership.remove, Membership.drain, lambda nodes, good: nodes.set_workers(good, 0)):
+        nodes, (slow, slower, good) = fleet_of(5.0, 6.0, 0.0)
+        nodes.judge(slow, 0.0)
+        nodes.judge(slower, 0.0)
+        assert nodes.rested(0.1) == []
+        leave(nodes, good)
+        assert nodes.rested(0.1) == [slow, slower]
+        assert (nodes.workers, slow.free(), slower.free()) == (8, 4, 4)
+        assert nodes.next_deadline() == inf
+
+
+def test_last_trusted_node_is_not_put_on_probation_beside_others_that_are() -> None:
+    nodes, (slow, slower) = fleet_of(5.0, 6.0)
+    nodes.judge(slow, 0.0)
+    nodes.judge(slower, 0.0)
+    assert (slow.grey, slower.grey) == (True, False)
+
+
+def test_next_deadline_is_when_the_first_has_rested() -> None:
+    nodes, (slow, slower, _) = fleet_of(5.0, 5.0, 0.0)
+    assert nodes.next_deadline() == inf
+    nodes.judge(slow, 1.0)
+    nodes.judge(slower, 1.5)
+    assert nodes.next_deadline() == 1.0 + REST_S
+    assert nodes.rested(1.0 + REST_S) == [slow]
+    assert nodes.next_deadline() == 1.5 + REST_S
+
+
+def test_node_that_is_trusted_again_rests_no_longer() -> None:
+    nodes, (slow, _) = fleet_of(5.0, 0.0)
+    nodes.judge(slow, 0.0)
+    slow.lately = 0.0
+    nodes.judge(slow, 0.5)
+    assert slow.free() == 4
 
 
 def test_node_that_has_left_does_not_come_back_from_its_rest() -> None:

@@ -16,13 +16,15 @@ from argon.settings import MAX_NAME_CHARS
 
 class Membership:
     """The registered nodes, by peer and by name, with sums: the tasks they have (``in_flight``), and the capacity
-    (``workers``) and number (``open``) of those that are not draining."""
+    (``workers``) and number (``open``) of those that are not draining. ``trusted`` is the capacity of those not on
+    probation."""
 
     def __init__(self) -> None:
         self._members: dict[int, Member] = {}
         self._by_name: dict[str, Member] = {}
-        self._resting: deque[Member] = deque()
+        self._resting: deque[tuple[float, Member]] = deque()
         self.workers = 0
+        self.trusted = 0
         self.open = 0
         self.in_flight = 0
 
@@ -54,7 +56,7 @@ class Membership:
         assert member.name not in self._by_name
         self._members[member.peer] = member
         self._by_name[member.name] = member
-        self.workers += member.capacity()
+        self._count(member, 1)
         self.open += 1
 
     def remove(self, member: Member) -> None:
@@ -62,7 +64,7 @@ class Membership:
         del self._members[member.peer]
         del self._by_name[member.name]
         self.in_flight -= len(member.tasks)
-        self.workers -= member.capacity()
+        self._count(member, -1)
         self.open -= not member.draining
 
     def take(self, member: Member, task: Task, predicted_s: float | None) -> None:
@@ -78,38 +80,54 @@ class Membership:
 
     def set_workers(self, member: Member, workers: int) -> None:
         """Records how many workers of a node are ready."""
-        before = member.capacity()
+        self._count(member, -1)
         member.workers = workers
-        self.workers += member.capacity() - before
+        self._count(member, 1)
 
     def judge(self, member: Member, now: float) -> None:
-        """Puts a node that has become slow on probation, unless it is all there is, and takes a good one off it."""
-        slow = member.is_slow() and self.workers > member.capacity()
+        """Puts a node that has become slow on probation, unless no other is trusted, and takes a good one off it."""
+        slow = member.is_slow() and self.trusted > (0 if member.grey else member.capacity())
         if slow != member.grey:
-            before = member.capacity()
-            member.grey = slow
-            self.workers += member.capacity() - before
+            self._set_grey(member, slow)
         if slow and not member.rests_until:
             member.rests_until = now + REST_S
-            self._resting.append(member)
+            self._resting.append((member.rests_until, member))
 
     def rested(self, now: float) -> list[Member]:
-        """The nodes on probation that may be tried again."""
+        """The nodes on probation that may be tried again; all of them, and on it no longer, when no other is left."""
+        if self.workers and not self.trusted:
+            grey = [member for member in self._members.values() if member.grey]
+            for member in grey:
+                self._set_grey(member, False)
+            self._resting.clear()
+            return grey
         found = []
-        while self._resting and self._resting[0].rests_until <= now:
-            member = self._resting.popleft()
-            member.rests_until = 0.0
-            if self._members.get(member.peer) is member:
+        while self._resting and self._resting[0][0] <= now:
+            until, member = self._resting.popleft()
+            if member.rests_until == until and self._members.get(member.peer) is member:
+                member.rests_until = 0.0
                 found.append(member)
         return found
 
     def next_deadline(self) -> float:
-        """When a node on probation has rested; infinity for never."""
-        return self._resting[0].rests_until if self._resting else inf
+        """When ``rested`` may have something to say though nothing else happens; infinity for never."""
+        return self._resting[0][0] if self._resting else inf
 
     def drain(self, member: Member) -> None:
         """Records that a node takes nothing new."""
         if not member.draining:
-            self.workers -= member.capacity()
+            self._count(member, -1)
             self.open -= 1
             member.draining = True
+
+    def _count(self, member: Member, sign: int) -> None:
+        capacity = sign * member.capacity()
+        self.workers += capacity
+        if not member.grey:
+            self.trusted += capacity
+
+    def _set_grey(self, member: Member, grey: bool) -> None:
+        self._count(member, -1)
+        member.grey = grey
+        member.rests_until = 0.0
+        self._count(member, 1)
