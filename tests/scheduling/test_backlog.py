@@ -51,6 +51,20 @@ def test_newest_first_where_the_oldest_has_lost_half_of_its_time() -> None:
     assert order(backlog, now=1.31) == [4, 3, 2, 1]
 
 
+def test_newest_goes_first_only_where_its_own_line_is_late_and_no_more_urgent_one_waits() -> None:
+    backlog = Backlog()
+    old = waiting(backlog, 1, timeout_s=2.0)
+    assert not backlog.is_newest_first(2, 0.99)
+    assert backlog.is_newest_first(2, 1.0)
+    assert not backlog.is_newest_first(1, 1.0)
+    urgent = waiting(backlog, 2, priority=1)
+    assert not backlog.is_newest_first(2, 1.0)
+    backlog.remove(urgent)
+    assert backlog.is_newest_first(2, 1.0)
+    backlog.remove(old)
+    assert not backlog.is_newest_first(2, 1.0)
+
+
 def test_oldest_first_again_when_those_that_were_too_old_are_gone() -> None:
     backlog = Backlog()
     old = waiting(backlog, 1, timeout_s=2.0)

@@ -410,6 +410,42 @@ def test_newest_goes_first_where_the_oldest_is_late() -> None:
     assert client.submitted()[4:] == [ids[1]]
 
 
+def late_line() -> tuple[ClientDriver, list[int]]:
+    """A client whose line stands until long after the oldest task of it has lost half of its time."""
+    client = ClientDriver(credits=10)
+    ids = [client.submit(timeout_s=2.0) for _ in range(3)]
+    for id_ in ids:
+        client.answer(id_, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=1.8)
+    client.wait(1.1)
+    assert client.submitted() == ids
+    return client, ids
+
+
+def test_new_task_is_tried_at_once_where_the_newest_goes_first_though_the_line_stands() -> None:
+    client, ids = late_line()
+    new = client.submit(timeout_s=2.0)
+    assert client.submitted() == [*ids, new]
+    client.answer(new, credits=10)
+    assert client.submitted()[4:] == [ids[2]], "its answer has made room for one of those that wait"
+
+
+def test_new_task_is_not_tried_at_once_without_a_timeout_or_behind_a_more_urgent_one() -> None:
+    client, ids = late_line()
+    client.submit()
+    client.submit(timeout_s=2.0, priority=3)
+    assert client.submitted() == ids
+
+
+def test_new_tasks_are_tried_at_once_only_now_and_then() -> None:
+    client, ids = late_line()
+    for _ in range(100):
+        client.wait(0.001)
+        new = client.submit(timeout_s=2.0)
+        if new in client.submitted():
+            client.answer(new, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+    assert 9 <= len(client.submitted()) - len(ids) <= 11
+
+
 def test_idle_client_begins_with_a_few_tasks_and_goes_on_when_an_answer_tells_what_it_may() -> None:
     client = ClientDriver(credits=100)
     ids = [client.submit() for _ in range(50)]

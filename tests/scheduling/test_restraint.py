@@ -53,6 +53,19 @@ def test_knock_that_is_not_rejected_soon_opens() -> None:
     assert restraint.limit(4, moment) == OPEN
 
 
+def test_rejected_try_leaves_the_pause_of_the_line_as_it_is() -> None:
+    restraint = Restraint()
+    restraint.rejected(3, 101.0)
+    assert restraint.allows_try(100.5)
+    assert restraint.rejected(3, 109.0) is False
+    assert restraint.next_deadline() == 101.0
+
+
+def test_tries_are_free_but_apart() -> None:
+    restraint = emptied()
+    assert [restraint.allows_try(100.0 + 0.006 * n) for n in range(5)] == [True, False, True, False, True]
+
+
 def test_knock_that_is_rejected_begins_another_pause() -> None:
     restraint = Restraint()
     restraint.rejected(3, 100.0)

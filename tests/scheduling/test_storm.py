@@ -1,6 +1,6 @@
 """A retry storm in virtual time: 200 clients with default retries offer five times what the cluster can do, and then
 0.7 of it. Nothing is lost of what the cluster could do, rejections do not feed the overload, and when it is over it is
-over as soon as the callers' own patience is."""
+over for what comes then, though many still wait."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ class Weather:
         return next(n for n in range(len(calm)) if all(calm[n : n + 2])) * WINDOW_S
 
 
-def test_storm_of_tasks_with_a_timeout_costs_no_goodput_and_ends_with_the_timeouts_of_those_who_wait() -> None:
+def test_storm_of_tasks_with_a_timeout_costs_no_goodput_and_is_over_before_the_timeouts_of_those_who_wait() -> None:
     timeout_s = 1.0
     weather = Weather(TaskOptions(timeout_s=timeout_s))
     assert goodput(weather.storm, weather.begun + 0.5, weather.ended) > 0.97
     assert weather.storm.killed < 10
-    assert weather.rejected < 1.5 * weather.storm.capacity * STORM_S, "little more than one for each task that is done"
-    # What still waits when the storm ends is wanted until its timeout; then the queue drains what it holds.
-    assert weather.back_after_s() <= timeout_s + DRAINED_S
+    assert weather.rejected < STORM * weather.storm.capacity * STORM_S, "less than one for each task that was offered"
+    # What still waits when the storm ends is wanted until its timeout, but what comes then goes first.
+    assert weather.back_after_s() < timeout_s
 
 
 def test_storm_of_tasks_that_are_told_at_once_is_over_when_the_queue_has_drained() -> None:

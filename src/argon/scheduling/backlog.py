@@ -101,6 +101,15 @@ class Backlog:
         task.waits = True
         self._length += 1
 
+    def is_newest_first(self, priority: int, now: float) -> bool:
+        """Whether a task of this priority and with a timeout would be the next if it came now, since others wait that
+        have lost half of their time."""
+        if any(line.oldest() for line in self._lines[:priority]):
+            return False
+        line = self._lines[priority]
+        line.oldest()
+        return bool(line.timed) and now >= line.timed[0].stale_at
+
     def take(self, now: float) -> ClientTask:
         """The next one. Some must wait."""
         busy = [line for line in self._lines if line.patient or line.timed]

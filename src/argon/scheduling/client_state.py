@@ -136,6 +136,13 @@ class ClientState:
                 self._transmit(task, now, effects)
             elif not len(self._backlog) and self._may_send(now):
                 self._transmit(task, now, effects)
+            elif (
+                deadline != inf
+                and self._within_credits()
+                and self._backlog.is_newest_first(options.priority, now)
+                and self._restraint.allows_try(now)
+            ):
+                self._transmit(task, now, effects)
             else:
                 self._backlog.add(task)
                 self._send(now, effects)

@@ -22,12 +22,13 @@ _BUDGET_PER_ANSWER: Final = 0.2
 _BUDGET_PER_S: Final = 1.0
 _PRICE: Final = 1.0 - 1e-6  # sums of seconds are not exact, and a debt of nothing must not be waited for
 _SILENCE_S: Final = 0.1
+_TRY_EVERY_S: Final = 0.01
 
 
 class Restraint:
     """How far a client holds back."""
 
-    __slots__ = ("_window", "_again_at", "_knocked", "_budget", "_budget_at")
+    __slots__ = ("_window", "_again_at", "_knocked", "_budget", "_budget_at", "_try_at")
 
     def __init__(self) -> None:
         self._window = OPEN
@@ -35,12 +36,14 @@ class Restraint:
         self._knocked = False
         self._budget = _BUDGET_MAX
         self._budget_at = 0.0
+        self._try_at = 0.0
 
     def rejected(self, outstanding: int, again_at: float) -> bool:
         """A task was rejected; ``outstanding`` were not, or not yet. Returns whether that answers a knock."""
         knocked, self._knocked = self._knocked, False
+        if knocked or self._window >= OPEN:
+            self._again_at = again_at
         self._window = outstanding
-        self._again_at = again_at
         return knocked
 
     def answered(self, credits: int) -> None:
@@ -82,6 +85,14 @@ class Restraint:
             self._knocked = True
             self._again_at = now + _SILENCE_S
         return self._window
+
+    def allows_try(self, now: float) -> bool:
+        """Whether a new task may be tried at once, past the line that stands: it is no retry, so it costs none of the
+        budget, but there is one in ``_TRY_EVERY_S`` at most. Asked only for a task that is then sent."""
+        if now < self._try_at:
+            return False
+        self._try_at = now + _TRY_EVERY_S
+        return True
 
     def next_deadline(self) -> float:
         """When ``limit`` allows more, though nothing is answered; infinity if it holds nothing back."""
