@@ -134,14 +134,7 @@ class ClientState:
                 self._probing = False
                 self._send(now, effects)
                 self._transmit(task, now, effects)
-            elif not len(self._backlog) and self._may_send(now):
-                self._transmit(task, now, effects)
-            elif (
-                deadline != inf
-                and self._within_credits()
-                and self._backlog.is_newest_first(options.priority, now)
-                and self._restraint.allows_try(now)
-            ):
+            elif self._may_send_new(task, now):
                 self._transmit(task, now, effects)
             else:
                 self._backlog.add(task)
@@ -280,6 +273,17 @@ class ClientState:
     def _may_send(self, now: float) -> bool:
         """Whether a task that wants to be sent may be."""
         return self._within_credits() and self._outstanding < self._restraint.limit(self._outstanding, now)
+
+    def _may_send_new(self, task: ClientTask, now: float) -> bool:
+        """Whether a task that has just come may be sent, since it is the next."""
+        if not len(self._backlog):
+            return self._may_send(now)
+        return (
+            task.deadline != inf
+            and self._within_credits()
+            and self._backlog.is_newest_first(task.options.priority, now)
+            and self._restraint.allows_try(now)
+        )
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
         while len(self._backlog) and self._may_send(now):
