@@ -1003,6 +1003,21 @@ def test_client_of_a_kind_never_measured_gets_no_more_than_its_share() -> None:
     assert 8 <= len(cluster.answers(unknown)) <= 12
 
 
+@pytest.mark.parametrize("status", [Status.EXPIRED, Status.CANCELLED])
+def test_client_pays_for_tasks_that_were_ended_in_the_midst(status: Status) -> None:
+    cluster, wasteful, node = busy_cluster(queue_target_s=inf)
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.1))
+    modest = cluster.client()
+    cluster.say(wasteful, *(submit(id_) for id_ in range(40)))
+    cluster.say(modest, *(submit(id_) for id_ in range(40)))
+    own = {task.id for task in cluster.state._clients.get(wasteful).tasks.values()}  # type: ignore[union-attr]
+    for _ in range(22):
+        assign = cluster.heard(node, Assign)[-1]
+        ended = Outcome(assign.id, status, Entered.YES, assign.attempt, 1.0)
+        cluster.say(node, ended if assign.id in own else completed(assign, run_s=0.1))
+    assert len(cluster.answers(modest)) >= 18, "ten for one"
+
+
 def test_priority_orders_what_waits() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(client, *(submit(id_, priority=priority) for id_, priority in enumerate([4, 2, 0, 3, 1])))

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from argon.protocol.messages import Assign, Entered, Heartbeat, Refusal, Status, Welcome
+from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, Refusal, Status, Welcome
 from tests.support.drivers import ClusterDriver, completed, detail, submit
 
 RUN_S = 0.02
@@ -124,6 +124,18 @@ def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free
     for id_ in range(20):
         cluster.say(client, submit(id_))
         cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
+    cluster.say(client, submit(100, timeout_s=0.5), submit(101, timeout_s=2.0))
+    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert 101 not in cluster.answers(client)
+
+
+def test_kind_of_which_all_are_killed_at_their_timeout_is_refused() -> None:
+    cluster = ClusterDriver()
+    node, client = cluster.node(workers=8), cluster.client()
+    for id_ in range(5):
+        cluster.say(client, submit(id_, timeout_s=0.5))
+        assign = cluster.heard(node, Assign)[-1]
+        cluster.say(node, Outcome(assign.id, Status.EXPIRED, Entered.YES, assign.attempt, 0.5))
     cluster.say(client, submit(100, timeout_s=0.5), submit(101, timeout_s=2.0))
     assert cluster.answers(client)[100].detail == Refusal.DEADLINE
     assert 101 not in cluster.answers(client)

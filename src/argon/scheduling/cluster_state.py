@@ -62,6 +62,7 @@ _REMAINING_MIN_S: Final = 1e-6  # since 0 means that there is no deadline
 _COMPLETED: Final = int(Status.COMPLETED)  # asking an enumeration costs more, and these are asked for every task
 _FAILED: Final = int(Status.FAILED)
 _REJECTED: Final = int(Status.REJECTED)
+_EXPIRED: Final = int(Status.EXPIRED)
 _LOST: Final = int(Status.LOST)
 _NOT_ENTERED: Final = int(Entered.NO)
 _OVERDUE: Final = Detail("its deadline passed in the queue")
@@ -293,12 +294,10 @@ class ClusterState:
         return self._is_node(peer)
 
     def _register(self, peer: Peer, m: Register, now: float, effects: Effects) -> None:
-        objection = self._membership.objection(m.name, m.incarnation)
-        if objection:
+        if objection := self._membership.objection(m.name, m.incarnation):
             self._drop(peer, objection, now, effects)
             return
-        old = self._membership.named(m.name)
-        if old is not None:
+        if (old := self._membership.named(m.name)) is not None:
             self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
         self._newcomers.discard(peer)
         self._membership.add(Member(peer, m.name, m.incarnation))
@@ -310,13 +309,14 @@ class ClusterState:
             return
         status = m.status
         self._membership.release(member, task, given_back=status == _LOST)
-        if status <= _FAILED:
-            if status == _COMPLETED:
-                member.note_run(task, m.run_s, self._fleet, now)
-            if task.client is not None:
-                self._queue.charge(task.client, m.run_s - task.charged_s)
-        elif status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
+        if status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
+        if status == _COMPLETED:
+            member.note_run(task, m.run_s, self._fleet, now)
+        elif status == _EXPIRED and m.run_s:
+            member.note_killed(task, m.run_s, self._fleet, now)
+        if task.client is not None:
+            self._queue.charge(task.client, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
             status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
         ):

@@ -1,7 +1,8 @@
 """What tasks take: the measurements by which nodes are compared, and waits and deadlines predicted.
 
-In: how long a task of some kind ran on some node. Out: how long the next one is expected to run there. It must never
-choose: that is the router's. A kind is a number that stands for the task's function.
+In: how long a task of some kind ran on some node, to its end or until it was killed. Out: how long the next one is
+expected to run there. It must never choose: that is the router's. A kind is a number that stands for the task's
+function.
 
 Each average is exponential and decays with time as well as with count: after a quiet half minute the newest sample
 counts for half and more. Of a node's times it counts for a tenth at least, since a node may change; of the fleet's for
@@ -63,6 +64,13 @@ class Runs(Record):
         self.count += 1
         self.total_s += run_s
         self.logs += log(run_s + _LEAST_S)
+
+    def note_killed(self, run_s: float) -> None:
+        """One more, which was ended after so long: that is what it cost, but it would have taken longer. Of tasks with
+        heavy tails that have run for a while, half take as long again (Pareto, α = 1)."""
+        self.count += 1
+        self.total_s += run_s
+        self.logs += log(2.0 * run_s + _LEAST_S)
 
 
 class KindTime(Record):

@@ -146,9 +146,7 @@ class Member:
 
     def note_run(self, task: Task, run_s: float, fleet: ServiceTimes, now: float) -> None:
         """Notes what a completed task took here and, if nothing else was under way, what the way took."""
-        if task.kind != self._run_kind:
-            self.learn(fleet, now)
-            self._run_kind = task.kind
+        self._begin_runs(task.kind, fleet, now)
         self._runs.note(run_s)
         if self.tasks:
             return
@@ -157,6 +155,16 @@ class Member:
             self.round_trip = Average(trip_s, now)
         else:
             self.round_trip.add(trip_s, now)
+
+    def note_killed(self, task: Task, run_s: float, fleet: ServiceTimes, now: float) -> None:
+        """Notes for how long a task ran here until it was ended for its timeout."""
+        self._begin_runs(task.kind, fleet, now)
+        self._runs.note_killed(run_s)
+
+    def _begin_runs(self, kind: int, fleet: ServiceTimes, now: float) -> None:
+        if kind != self._run_kind:
+            self.learn(fleet, now)
+            self._run_kind = kind
 
     def learn(self, fleet: ServiceTimes, now: float) -> bool:
         """Takes the runs noted since, all of one kind, into this node's times and the fleet's, if there are any."""
