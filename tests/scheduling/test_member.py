@@ -172,6 +172,18 @@ def test_node_is_not_called_slow_for_running_long_kinds_nor_for_trifles_nor_at_o
     assert not hasty.is_slow()
 
 
+def test_node_is_not_called_slow_for_a_few_very_long_tasks_among_short_ones() -> None:
+    node, fleet = member(), ServiceTimes()
+    run(node, fleet, 0.001, count=100)
+    run(node, fleet, 10.0, count=3)
+    assert not node.is_slow()
+    slow = member()
+    for _ in range(20):
+        run(slow, fleet, 10.0)
+        run(node, fleet, 0.001, count=8)
+    assert slow.is_slow()
+
+
 def test_expected_time_falls_back_from_the_kind_here_to_the_fleet_times_how_slow_the_node_is() -> None:
     node, fleet = member(), ServiceTimes()
     assert node.expected_s(1, fleet) == 0.0

@@ -25,6 +25,7 @@ GREY_RATIO: Final = 6.0
 TRUSTED_RATIO: Final = 3.0
 REST_S: Final = 1.0
 _GREY_FROM: Final = 5
+_RATIO_MAX: Final = 12.0
 _SLOWNESS_KEPT: Final = 0.97
 _LATELY_KEPT: Final = 0.9
 _TRIFLE_S: Final = 0.001  # less is mostly noise, and no reason to call a node slow
@@ -182,9 +183,11 @@ class Member:
     def _compare(self, runs: Runs, usual_log: float) -> None:
         """Compares runs with what such tasks usually take in the fleet, this node's included, by logarithms.
 
-        A slow node runs few, so they count for little there.
+        A slow node runs few, so they count for little there. However long they took, they count for no more than
+        ``_RATIO_MAX``: else a few long ones among many short ones would do for a slow node.
         """
         ratio = log((exp(runs.logs / runs.count) + _TRIFLE_S) / (exp(usual_log) + _TRIFLE_S))
+        ratio = min(ratio, log(_RATIO_MAX))
         self.slowness += (1.0 - float(_SLOWNESS_KEPT**runs.count)) * (ratio - self.slowness)
         self.lately += (1.0 - float(_LATELY_KEPT**runs.count)) * (ratio - self.lately)
         self._compared += runs.count
