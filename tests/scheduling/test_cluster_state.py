@@ -1182,6 +1182,20 @@ def test_node_lost_during_a_drain_ends_it() -> None:
 # --- all together -----------------------------------------------------------------------------------------------------
 
 
+def test_payload_that_was_announced_finds_ahead_of_it_what_waits_when_it_comes() -> None:
+    cluster, client, node = busy_cluster()
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    other = cluster.client()
+    cluster.say(client, submit(1), Announced(submit(2, payload=b""), 900))
+    cluster.say(other, *(submit(id_) for id_ in range(3)))
+    cluster.say(client, submit(2, payload=bytes(900)))
+    session = cluster.state._clients.get(client)
+    assert session is not None
+    admission = session.tasks[2].admission
+    assert admission is not None
+    assert (admission.queue_length, admission.work_s) == (3, 1.0)
+
+
 def test_everything_said_can_be_encoded() -> None:
     cluster, client, node = busy_cluster(queue_limit=2)
     cluster.say(client, submit(1), submit(2), submit(3), Cancel(1), StatusRequest())

@@ -108,8 +108,10 @@ class DoorState:
         submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
         return self.rejection(client, submit, m.size_bytes, Refusal.TOO_LARGE, 0.0)
 
-    def admission(self) -> Admission:
-        """What is ahead of the task that was asked about last, and must wait."""
+    def admission(self, client: ClientSession, m: Submit, asked: bool) -> Admission:
+        """What is ahead of a task that must wait: of the one that was ``asked`` about last, or of another."""
+        if not asked:
+            self.wait_s(client, m)
         members = self._membership
         return Admission(len(self._queue), self._ahead_s, members.in_flight, members.workers)
 
