@@ -276,7 +276,7 @@ class ClientState:
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
         while len(self._backlog) and self._may_send(now):
-            task = self._backlog.take(now)
+            task = self._backlog.take(now, self._credits)
             if now < task.deadline:
                 self._transmit(task, now, effects)
             else:
