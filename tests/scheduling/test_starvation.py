@@ -15,6 +15,7 @@ WORKERS = 4
 RUN_S = 0.01
 AGED_S = MIN * AGE_STEP_S
 TURNS_S = 0.25  # of 8 tasks for 4 workers, and on the way
+KNOCK_S = 1.25  # a client that was rejected asks again once a second, and how many wait there is a matter of chance
 LONG = 99
 
 
@@ -54,6 +55,15 @@ def test_few_of_the_least_urgent_beside_a_flood_of_the_most_urgent_are_answered_
     assert len(least) > 200
     assert max(least) < AGED_S + TURNS_S
     assert world.worked_s > 0.98 * WORKERS * 12.0
+
+
+def test_few_of_the_least_urgent_of_many_clients_beside_a_flood_from_many_are_answered_when_they_have_aged() -> None:
+    world = storm(40)
+    floods = [Flow(client, MAX, 0.1) for client in range(1, 21)]
+    world.flow([*floods, *(Flow(client, MIN, 0.0025) for client in range(21, 41))], 20.0)
+    least = waits(world, MIN)
+    assert len(least) > 300
+    assert max(least) < AGED_S + KNOCK_S
 
 
 @pytest.mark.parametrize("client", [2, 1], ids=["of another client", "of the same client"])
