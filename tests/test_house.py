@@ -41,7 +41,7 @@ PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 # What the rooms share: a task, how it is to be treated, a node, and what tasks take.
-RECORDS = {"task", "task_options", "node_task", "client_task", "member", "load"}
+RECORDS = {"task", "task_options", "node_task", "client_task", "member", "load", "ageing"}
 LONGEST_FILE = 450
 
 

@@ -85,6 +85,13 @@ def test_text_of_a_queued_task_says_what_waits(
     assert not {"ran", "answered", "attempt 1"} & set(text)
 
 
+def test_text_of_a_task_that_has_aged_tells_where_it_waited_and_why_its_turn_came(
+    argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = text_of(argon, monkeypatch, waited_s=0.02, waited_in_client_s=4.02, turn_by_age=True)
+    assert text["waited"] == "20 ms, after 4.02 s in its client; its turn came by its age, before what was more urgent"
+
+
 def test_text_of_a_task_that_never_waited_says_so(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:

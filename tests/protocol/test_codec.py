@@ -54,6 +54,7 @@ NO_TIMES = [(-1.0, 0.0), (0.0, -1.0), (nan, 0.0), (0.0, nan), (inf, 0.0), (0.0, 
 MESSAGES: list[Message] = [
     Submit(1, 0, False, 0.0, 0, 0, b""),
     Submit(U64, 4, True, 2.5, U32, U32, b"payload"),
+    Submit(2, 1, False, 0.0, 3, 0, b"payload", 4.25),
     Assign(7, 65535, 3, 0.5, 9, b"payload"),
     Assign(7, 1, 3, 0.5, 9, b"payload", 1 << 31),
     Outcome(3, Status.COMPLETED, Entered.YES, 1, 0.25, 0.5, 12, 0, b"value"),
@@ -99,7 +100,7 @@ def test_every_message_on_the_wire_is_tried() -> None:
     }
 
 
-@pytest.mark.parametrize("message", MESSAGES[:5], ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("message", MESSAGES[:6], ids=lambda message: type(message).__name__)
 def test_payload_of_chunks_is_counted_and_passed_on_as_it_is(message: Submit | Assign | Outcome) -> None:
     chunked = replaced(message, payload=(b"ab", memoryview(b"cde")))
     head, payload = encode(chunked)
@@ -118,6 +119,7 @@ def fields(
     [
         *[fields(SUBMIT, code) for code in (5, 0x7F, 0x85, 0xFF)],
         *[fields(SUBMIT, 0, a) for a in (-1.0, nan, inf, 1e9, 1e12)],
+        *[fields(SUBMIT, 0, 0.0, b) for b in (-1.0, nan, inf, 1e9, 1e12)],
         *[fields(2, code) for code in (5, 0x80)],
         *[fields(2, 0, a) for a in (-0.5, nan, inf)],
         *[fields(OUTCOME, code) for code in (6, 15, 0x30, 0xF0)],

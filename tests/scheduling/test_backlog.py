@@ -8,6 +8,8 @@ from argon.scheduling.backlog import Backlog
 from argon.scheduling.client_task import ClientTask
 from argon.scheduling.task_options import TaskOptions
 
+PLACES = 100
+
 
 def waiting(backlog: Backlog, id_: int, priority: int = 2, timeout_s: float = inf, at: float = 0.0) -> ClientTask:
     """A task that has come at a moment."""
@@ -18,7 +20,7 @@ def waiting(backlog: Backlog, id_: int, priority: int = 2, timeout_s: float = in
 
 
 def order(backlog: Backlog, now: float = 0.0) -> list[int]:
-    return [backlog.take(now).id for _ in range(len(backlog))]
+    return [backlog.take(now, PLACES).id for _ in range(len(backlog))]
 
 
 def test_most_urgent_first_then_the_oldest_with_a_timeout_or_without() -> None:
@@ -35,7 +37,7 @@ def test_task_that_comes_back_has_its_place_again() -> None:
         backlog = Backlog()
         for id_ in range(1, 7):
             waiting(backlog, id_, timeout_s=timeout_s)
-        taken = [backlog.take(0.0) for _ in range(4)]
+        taken = [backlog.take(0.0, PLACES) for _ in range(4)]
         for number in (1, 0, 3):
             backlog.put_back(taken[number])
         assert order(backlog) == [1, 2, 4, 5, 6]
@@ -99,17 +101,38 @@ def test_leftovers_are_swept() -> None:
     for id_ in range(2, 3000):
         backlog.remove(waiting(backlog, id_, timeout_s=inf if id_ % 2 else 9.0))
     assert sum(len(line.patient) + len(line.timed) for line in backlog._lines) < 200
-    assert backlog.take(0.0) is kept
+    assert backlog.take(0.0, PLACES) is kept
 
 
-def test_line_counts_as_one_priority_more_urgent_for_each_second_without_a_turn_and_then_has_one() -> None:
+def test_line_that_has_aged_has_every_eighth_turn_beside_what_is_more_urgent() -> None:
     backlog = Backlog()
     for id_ in (1, 2, 3):
         waiting(backlog, id_, priority=4, at=0.0)
-    for id_ in (4, 5, 6):
-        waiting(backlog, id_, priority=2, at=2.5)
-    assert order(backlog, now=3.4) == [1, 4, 5, 6, 2, 3], "three seconds, and two priorities between them"
-    for id_ in (1, 2):
-        waiting(backlog, id_, priority=4, at=10.0)
-    waiting(backlog, 3, priority=2, at=11.5)
-    assert order(backlog, now=11.9) == [3, 1, 2]
+    for id_ in range(4, 20):
+        waiting(backlog, id_, priority=2, at=1.0)
+    assert [backlog.take(1.9, PLACES).id for _ in range(4)] == [4, 5, 6, 7], "nearly two steps, and two priorities"
+    assert order(backlog, now=2.0) == [1, *range(8, 15), 2, *range(15, 20), 3]
+
+
+def test_leftovers_of_a_line_have_no_turn() -> None:
+    backlog = Backlog()
+    gone = waiting(backlog, 1, priority=4)
+    waiting(backlog, 2, priority=0, at=9.0)
+    waiting(backlog, 3, priority=3, at=8.0)
+    backlog.remove(gone)
+    assert order(backlog, now=9.0) == [2, 3]
+
+
+def test_what_goes_by_age_has_one_in_eight_of_the_places_or_one() -> None:
+    for places, most in ((1, 1), (15, 1), (16, 2), (40, 5)):
+        backlog, by_age = Backlog(), []
+        for id_ in range(1, 200):
+            waiting(backlog, id_, priority=4, at=-9.0)
+            waiting(backlog, 1000 + id_, priority=0)
+        for _ in range(100):
+            task = backlog.take(0.0, places)
+            task.sent = True
+            by_age += [task] if task.options.priority == 4 else []
+        assert len(by_age) == most
+        by_age[0].sent = False  # it is answered
+        assert [backlog.take(0.0, places).options.priority for _ in range(3)] == [4, 0, 0]

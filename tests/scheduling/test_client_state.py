@@ -45,6 +45,16 @@ def test_submit_without_options_asks_for_nothing() -> None:
     assert client.sent(Submit) == [Submit(1, 2, False, 0.0, KIND, 0, b"work")]
 
 
+def test_submit_says_how_long_its_caller_has_waited() -> None:
+    client = ClientDriver(credits=1)
+    client.submit()
+    client.wait(1.0)
+    client.submit()
+    client.wait(2.5)
+    client.answer(1, credits=1)
+    assert [submit.waited_s for submit in client.sent(Submit)] == [0.0, 2.5]
+
+
 def test_outcome_is_given_to_its_caller_once() -> None:
     client = ClientDriver()
     one, two = client.submit(), client.submit()

@@ -179,3 +179,12 @@ def test_client_that_was_refused_is_told_when_there_is_room_the_one_that_was_so_
     assert told[0] == (0, 0), "a task waits, and takes the place"
     assert told[-1] == (1, 1)
     assert told.index((0, 1)) < told.index((1, 1)), "one at a time"
+
+
+def test_places_for_a_few_of_a_priority_are_twice_as_many_for_those_that_have_aged() -> None:
+    cluster, _ = known_cluster()
+    flood(cluster, *crowd(cluster), priority=0)
+    assert flood(cluster, *crowd(cluster), priority=4) == 8
+    assert flood(cluster, *crowd(cluster), priority=4, waited_s=3.9) == 0
+    assert flood(cluster, *crowd(cluster), priority=4, waited_s=4.0) == 8
+    assert flood(cluster, *crowd(cluster), priority=0, waited_s=9.0) == 0, "what is not behind others has not aged"

@@ -202,3 +202,15 @@ def test_payloads_of_ended_tasks_are_not_kept(cluster: ClusterDriver) -> None:
     cluster.lose(client)
     kept = [cluster.state._journal.task(client, sequence) for sequence in (1, 2, 3)]
     assert [task.payload for task in kept if task is not None] == [b""] * 3
+
+
+def test_task_that_has_aged_tells_how_long_it_waited_where_and_that_its_turn_came_by_age(
+    cluster: ClusterDriver,
+) -> None:
+    node, client = cluster.node(), cluster.client()
+    cluster.say(client, submit(1), submit(2, priority=0), submit(3, priority=4, waited_s=5.0))
+    assert (explained(cluster, client, 3).waited_in_client_s, explained(cluster, client, 3).turn_by_age) == (5.0, False)
+    cluster.wait(0.5)
+    cluster.say(node, completed(last(cluster, node)))
+    told = explained(cluster, client, 3)
+    assert (told.state, told.waited_in_client_s, told.waited_s, told.turn_by_age) == ("assigned", 5.0, 0.5, True)

@@ -27,9 +27,11 @@ def a_task(
     predicted_s: float = 1.0,
     deadline: float = inf,
     size_bytes: int = 10,
+    waited_s: float = 0.0,
 ) -> Task:
     task = Task(id_, client, id_, priority, 1, 0, True, deadline, b"", size_bytes, at)
     task.predicted_s = predicted_s
+    task.since = at - waited_s
     return task
 
 
@@ -85,7 +87,7 @@ def test_task_that_has_waited_age_step_counts_one_priority_more() -> None:
         old, new = a_task(1, priority=3, at=NOW), a_task(2, priority=2, at=NOW + 9)
         return take(queue_of(old, new, age_step_s=age_step_s), NOW + 10).id
 
-    assert first(age_step_s=10.0) == 1, "3 − 1 is 2, and the older goes first"
+    assert first(age_step_s=10.0) == 1, "3 − 1 is 2, and nothing went by age of late"
     assert first(age_step_s=11.0) == 2
     assert first(age_step_s=0.5) == 1
 
@@ -107,6 +109,47 @@ def test_lowest_priority_under_a_flood_of_the_highest_leaves_within_four_steps()
             assert 4.0 <= now - NOW <= 4.2
             return
     raise AssertionError("it starved")
+
+
+def test_wait_in_its_client_counts_for_its_urgency_and_for_nothing_else() -> None:
+    queue = queue_of(a_task(1, priority=0), a_task(2, priority=4, waited_s=4.0), age_step_s=1.0)
+    assert queue.oldest(NOW) == 0.0
+    assert order(queue) == [2, 1]
+
+
+def test_task_leaves_by_age_only_where_something_more_urgent_waits() -> None:
+    old = [a_task(id_, priority=4, waited_s=9.0) for id_ in (1, 2)]
+    queue = queue_of(*old, a_task(3, priority=0), age_step_s=1.0)
+    order(queue)
+    assert [task.by_age for task in old] == [True, False]
+
+
+def test_long_line_of_old_tasks_takes_an_eighth_of_the_work_from_what_is_urgent() -> None:
+    queue = queue_of(*(a_task(id_, client=2, priority=3, waited_s=1e5, predicted_s=4.0) for id_ in range(100)))
+    queue._ageing._step_s = 1.0
+    for id_ in range(1000, 1560):
+        queue.push(a_task(id_, priority=0, predicted_s=1.0))
+    served = [take(queue) for _ in range(580)]
+    old_s = sum(task.predicted_s for task in served if task.priority == 3)
+    assert 0.12 <= old_s / sum(task.predicted_s for task in served) <= 0.13
+
+
+def test_fresh_task_of_another_client_at_the_head_does_not_hide_an_old_one() -> None:
+    fresh, urgent = a_task(1, client=1, priority=4), [a_task(3, priority=0), a_task(4, priority=0)]
+    queue = queue_of(fresh, a_task(2, client=2, priority=4, waited_s=4.0), *urgent, age_step_s=1.0)
+    assert order(queue) == [1, 3, 4, 2], "the level has aged, and inside it clients are fair"
+
+
+def test_old_task_that_is_gone_leaves_a_level_as_old_as_its_next() -> None:
+    old, fresh = a_task(1, priority=4, waited_s=4.0), a_task(2, priority=4)
+    for tasks in ((old, fresh), (fresh, old)):
+        queue = queue_of(*tasks, a_task(3, priority=0), age_step_s=1.0)
+        first = queue.peek(NOW)
+        assert first is not None
+        assert first.priority == 4
+        drop(queue, old)
+        assert queue.peek(NOW) is not fresh
+        old.state = TaskState.QUEUED
 
 
 def test_clients_share_by_predicted_seconds() -> None:
@@ -246,12 +289,13 @@ def test_oldest_is_the_longest_wait_of_all_priorities() -> None:
 def test_leftovers_of_removed_tasks_are_swept() -> None:
     queue = queue_of(a_task(0, client=7), a_task(1, client=8, priority=4))
     for id_ in range(2, 5000):
-        task = a_task(id_, client=id_ % 3, deadline=NOW + id_)
+        task = a_task(id_, client=id_ % 3, deadline=NOW + id_, waited_s=float(id_))
         queue.push(task)
         drop(queue, task)
     level = queue._levels[2]
     assert len(level.arrivals.tasks) < 100
     assert len(level.turns) < 200
+    assert len(level.elders) < 200
     assert len(queue._deadlines) < 100
     assert order(queue) == [0, 1]
 
@@ -280,6 +324,8 @@ class Model:
     returned: list[Task] = field(default_factory=list)
     used_s: dict[int, float] = field(default_factory=dict)
     level_s: float = 0.0
+    urgent_s: float = 0.0
+    due_s: dict[int, float] = field(default_factory=dict)
 
     def push(self, task: Task) -> None:
         client = task.client
@@ -294,14 +340,18 @@ class Model:
         if not self.tasks:
             return None
 
-        def urgency(priority: int) -> tuple[float, float]:
-            oldest = next(t for t in self.tasks if t.priority == priority)
-            return priority - (now - oldest.queued_at) // self.age_step_s, oldest.queued_at
-
-        level = min(sorted({t.priority for t in self.tasks}), key=urgency)
+        level = self._level(now)[0]
         of_level = [t for t in self.tasks if t.priority == level]
         client = min({t.client for t in of_level if t.client is not None}, key=lambda c: (self.used_s[c], c))
         return next(t for t in of_level if t.client == client)
+
+    def _level(self, now: float) -> tuple[int, int]:
+        """The one that has its turn, and how many have aged."""
+        urgent, *others = sorted({t.priority for t in self.tasks})
+        oldest = {level: min(t.since for t in self.tasks if t.priority == level) for level in others}
+        aged = [level for level in others if level - (now - oldest[level]) // self.age_step_s <= urgent]
+        due = [level for level in aged if self.due_s.get(level, 0.0) <= self.urgent_s]
+        return min(due, key=lambda level: (self.due_s.get(level, 0.0), level), default=urgent), len(aged)
 
     def pop(self, now: float) -> Task:
         task = self.next(now)
@@ -309,6 +359,11 @@ class Model:
         if self.returned:
             return self.returned.pop(0)
         assert task.client is not None
+        aged = self._level(now)[1]
+        if task.priority == min(t.priority for t in self.tasks):
+            self.urgent_s += task.predicted_s
+        else:
+            self.due_s[task.priority] = self.urgent_s + 7 * aged * task.predicted_s
         self.tasks.remove(task)
         self.level_s = self.used_s[task.client]
         self.used_s[task.client] += task.predicted_s
@@ -321,6 +376,7 @@ STEPS = st.lists(
         st.integers(0, 4),
         st.integers(1, 4),
         st.sampled_from([0.5, 1.0, 2.0, 4.0]),
+        st.sampled_from([0.0, 0.0, 1.0, 3.0, 500.0]),
     ),
     max_size=120,
 )
@@ -328,14 +384,14 @@ STEPS = st.lists(
 
 @given(steps=STEPS, age_step_s=st.sampled_from([0.5, 2.0, 100.0]))
 @settings(max_examples=200, deadline=None)
-def test_queue_behaves_like_its_model(steps: list[tuple[str, int, int, float]], age_step_s: float) -> None:
+def test_queue_behaves_like_its_model(steps: list[tuple[str, int, int, float, float]], age_step_s: float) -> None:
     queue, model, now = TaskQueue(age_step_s), Model(age_step_s), NOW
     gone: list[Task] = []
-    for id_, (step, number, client, seconds) in enumerate(steps):
+    for id_, (step, number, client, seconds, waited_s) in enumerate(steps):
         living = [*model.returned, *model.tasks]
         if step == "push":
             deadline = now + seconds if number == 3 else inf
-            task = a_task(id_, client, number, now, seconds, deadline, 1 + number)
+            task = a_task(id_, client, number, now, seconds, deadline, 1 + number, waited_s)
             queue.push(task)
             model.push(task)
         elif step == "pop" and living:

@@ -30,6 +30,7 @@ from argon.protocol.messages import (
     Submit,
     payload_bytes,
 )
+from argon.scheduling.ageing import AGED_SHARE
 from argon.scheduling.effects import Close, Send
 from argon.scheduling.member import AHEAD_MAX_PER_WORKER
 from tests.simulation.checkers import LATE_S, Checker
@@ -81,6 +82,8 @@ class Census(Checker):
         self.numbered: dict[int, Entry] = {}
         self.nodes: dict[int, Registered] = {}
         self.clients: set[int] = set()
+        self.urgent_s = 0.0
+        self.due_s: dict[int, float] = {}
 
     def now(self) -> float:
         """By the clock of the cluster."""
@@ -231,7 +234,9 @@ class Census(Checker):
         assert assign.payload == entry.message.payload
         assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
         if not entry.attempt:
-            self._in_turn(entry, errand.tag)
+            member = self.world.cluster.state._membership.get(peer)
+            task = None if member is None else member.tasks.get(assign.id)
+            self._in_turn(entry, errand.tag, 0.0 if task is None else task.charged_s)
         entry.attempt += 1
         assert assign.priority == entry.message.priority == errand.options.priority
         if entry.message.timeout_s:
@@ -245,23 +250,36 @@ class Census(Checker):
         entry.on = peer
         node.tasks[assign.id] = entry
 
-    def _in_turn(self, entry: Entry, tag: str) -> None:
-        """Returned tasks go first, then the level that is most urgent by age, and a client's tasks as they came."""
-        now, age_step_s = self.now(), self.world.cluster.settings.age_step_s
-        oldest = {entry.message.priority: entry.came_at}
-        first: Entry | None = None
-        for other in self.entries.values():
-            if not other.message.payload or other.on is not None:
-                continue
-            assert not other.attempt, f"{tag} overtakes a task that was assigned before"
-            level = other.message.priority
-            if other.came_at < min(now, oldest.get(level, now)):
-                oldest[level] = other.came_at
-            if first is None and other.peer == entry.peer and level == entry.message.priority:
-                first = other
-        assert first is entry, f"{tag} overtakes an earlier task of the same client and priority"
-        urgency = {level: (level - (now - came_at) // age_step_s, came_at) for level, came_at in oldest.items()}
-        assert urgency[entry.message.priority] == min(urgency.values()), f"{tag} overtakes what is more urgent"
+    def _in_turn(self, entry: Entry, tag: str, work_s: float) -> None:
+        """Returned tasks go first, then the level whose turn it is, and a client's tasks as they came.
+
+        What a task was predicted to take, ``work_s``, is taken from the cluster; it is 0 for one that found room at
+        once.
+        """
+        now, step_s = self.now(), self.world.cluster.settings.age_step_s
+        waiting = [other for other in self.entries.values() if other.message.payload and other.on is None]
+        assert not any(other.attempt for other in waiting), f"{tag} overtakes a task that was assigned before"
+        level = entry.message.priority
+        own = next(other for other in waiting if (other.peer, other.message.priority) == (entry.peer, level))
+        assert own is entry, f"{tag} overtakes an earlier task of the same client and priority"
+        if not work_s:
+            assert all(other.came_at == now for other in waiting), f"{tag} overtakes what waits"
+            return
+        oldest: dict[int, float] = {}
+        for other in waiting:
+            since = other.came_at - other.message.waited_s
+            oldest[other.message.priority] = min(since, oldest.get(other.message.priority, inf))
+        urgent = min(oldest)
+        aged = [at for at, since in oldest.items() if at != urgent and at - (now - since) // step_s <= urgent]
+        due_s = {at: due for at in aged if (due := self.due_s.get(at, 0.0)) <= self.urgent_s}
+        if level == urgent:
+            assert not due_s, f"{tag} overtakes what has aged"
+            self.urgent_s += work_s
+            return
+        assert level in aged, f"{tag} overtakes what is more urgent"
+        assert level in due_s, f"{tag} has aged, and had more than its share"
+        assert due_s[level] == min(due_s.values()), f"{tag} overtakes what has aged and was longer without a turn"
+        self.due_s[level] = self.urgent_s + (AGED_SHARE - 1) * len(aged) * work_s
 
     def _count(self) -> None:
         cluster, now = self.world.cluster, self.now()

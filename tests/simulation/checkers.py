@@ -174,6 +174,8 @@ class Heeded(Checker):
             options.key,
         ), f"{errand.tag} is not sent as its caller wished"
         assert bool(message.timeout_s) == (options.timeout_s is not None), f"{errand.tag} is sent without its timeout"
+        waited_s = client.now() - errand.since
+        assert abs(message.waited_s - waited_s) < 1e-6, f"{errand.tag} has waited {waited_s} s, and says {message}"
         errand.sent += 1
         retries = inf if options.retries is None else options.retries
         assert errand.sent <= 1 + retries + errand.losses, f"{errand.tag} is sent too often"

@@ -40,6 +40,7 @@ class ClientActor(HostActor):
         number = len(self.errands) + 1
         tag = f"{self.name}:{number}"
         errand = Errand(tag, self.name, number, options, kind, self.moment(deadline), run_s, fate, stubborn, padding)
+        errand.since = now
         self.errands[number] = world.ledger.errands[tag] = errand
         world.saw("submitted", self, errand)
         id_, effects = self.state.submit(kind, errand.payload(), options, deadline, now)

@@ -27,6 +27,10 @@ def priority_is_never_sent(patch: Patch) -> None:
     patch.setattr(client_state, "Submit", lambda id_, priority, *rest: Submit(id_, 2, *rest))
 
 
+def wait_is_never_sent(patch: Patch) -> None:
+    patch.setattr(client_state, "Submit", lambda *given: Submit(*given[:7]))
+
+
 def everything_is_sent_again_after_a_loss(patch: Patch) -> None:
     def lost(original: Any, state: ClientState, *rest: Any) -> Any:
         for task in state._tasks.values():

@@ -8,6 +8,7 @@ from typing import Any
 from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
 from argon.scheduling import cluster_state, door_state
 from argon.scheduling.admission import refusal
+from argon.scheduling.ageing import Ageing
 from argon.scheduling.clients import Clients, ClientSession
 from argon.scheduling.cluster_state import ClusterState
 from argon.scheduling.effects import Send
@@ -179,6 +180,32 @@ def superseded_nodes_tasks_are_forgotten(patch: Patch) -> None:
 
 def nobody_ages(patch: Patch) -> None:
     around(patch, TaskQueue, "__init__", lambda original, queue, age_step_s: original(queue, inf))
+
+
+def what_has_aged_takes_every_turn(patch: Patch) -> None:
+    patch.setattr(Ageing, "took", lambda self, level, urgent, work: None)
+
+
+def what_has_aged_shares_by_turns(patch: Patch) -> None:
+    around(patch, Ageing, "took", lambda original, ageing, level, urgent, work: original(ageing, level, urgent, 1.0))
+
+
+def wait_in_its_client_is_ignored(patch: Patch) -> None:
+    original = cluster_state.admitted_task
+
+    def admitted(*given: Any) -> Any:
+        task = original(*given)
+        task.since = task.queued_at
+        return task
+
+    patch.setattr(cluster_state, "admitted_task", admitted)
+
+
+def only_the_first_of_a_level_ages(patch: Patch) -> None:
+    def oldest_since(level: Any) -> float:
+        return float(level.arrivals.head().since)
+
+    patch.setattr("argon.scheduling.queue._Level.oldest_since", oldest_since)
 
 
 def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:

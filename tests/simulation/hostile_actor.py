@@ -8,7 +8,7 @@ never do is harm the others, or leave anything behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING
 
 from argon.protocol.codec import HEADER, SUBMIT, fragment_header, fragmented
@@ -65,7 +65,7 @@ class HostileActor(HostActor):
         deeds: list[Callable[[Stream], None]] = [
             *(self._submit, self._submit, self._flood, self._use_an_id_again, self._use_an_id_in_use, self._cancel),
             *(self._speak_for_others, self._say_too_much, self._never_end, self._babble, self._ask, self._read_nothing),
-            self._fragment_wrongly,
+            *(self._fragment_wrongly, self._wait_impossibly),
         ]
         self._deeds = [deed for deed in deeds if world.rng.random() < 0.5] or deeds
 
@@ -112,12 +112,14 @@ class HostileActor(HostActor):
         world = self.world
         self._submitted += 1
         tag = f"{self.name}:{self._submitted}"
-        errand = Errand(tag, self.name, id_, TaskOptions(), 50, inf, world.plan.run_s * world.rng.random())
+        options = TaskOptions(world.rng.randrange(world.plan.levels))
+        errand = Errand(tag, self.name, id_, options, 50, inf, world.plan.run_s * world.rng.random())
         errand.abandoned = True
         world.ledger.errands[tag] = errand
         self._open.append(id_)
         timeout_s = world.rng.choice([0.0, 0.0, 1e-9, 0.2])
-        out.say(Submit(id_, errand.options.priority, False, timeout_s, errand.kind, 0, errand.payload()))
+        waited_s = world.rng.choice([0.0, 0.0, 5.0, 9e8])
+        out.say(Submit(id_, errand.options.priority, False, timeout_s, errand.kind, 0, errand.payload(), waited_s))
 
     def _new_id(self) -> int:
         self._ids += 1
@@ -172,8 +174,12 @@ class HostileActor(HostActor):
         ]
         out.say_bytes(self.world.rng.choice(wrong))
 
-    def _header(self, size: int) -> bytes:
-        return HEADER.pack(size, SUBMIT, 2, 0, self._new_id(), 0.0, 0.0, 50, 0)
+    def _wait_impossibly(self, out: Stream) -> None:
+        """A task that has waited for what is no time."""
+        out.say_bytes(self._header(0, self.world.rng.choice([nan, inf, -1.0, 1e30])))
+
+    def _header(self, size: int, waited_s: float = 0.0) -> bytes:
+        return HEADER.pack(size, SUBMIT, 2, 0, self._new_id(), 0.0, waited_s, 50, 0)
 
     def _babble(self, out: Stream) -> None:
         out.say_bytes(self.world.rng.randbytes(self.world.rng.choice([1, 40, 3_000])))

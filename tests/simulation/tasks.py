@@ -12,8 +12,8 @@ from argon.scheduling.task_options import TaskOptions
 class Errand:
     """One submit call: the task as its caller sees it.
 
-    ``fate`` is how it ends in a worker if nobody ends it before: ``ok``, ``raise``, or ``die`` with its worker. A
-    ``stubborn`` one ignores SIGTERM.
+    It came at ``since`` by its client's clock. ``fate`` is how it ends in a worker if nobody ends it before: ``ok``,
+    ``raise``, or ``die`` with its worker. A ``stubborn`` one ignores SIGTERM.
     """
 
     tag: str
@@ -34,6 +34,7 @@ class Errand:
     settled_at: float = 0.0
     cancelled: bool = False
     abandoned: bool = False
+    since: float = 0.0
 
     def payload(self) -> bytes:
         """What travels: the tag, so that whoever holds the payload can be asked whose it is."""

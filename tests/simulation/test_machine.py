@@ -122,17 +122,23 @@ class ClusterMachine(RuleBasedStateMachine):
         idempotent=st.booleans(),
         timeout_s=st.sampled_from([0.0, 0.0, 0.5, 5.0]),
         kind=st.integers(0, 2),
+        waited_s=st.sampled_from([0.0, 0.0, 1.5, 9.0]),
         count=st.integers(1, 4),
     )
-    def submit(self, client: int, priority: int, idempotent: bool, timeout_s: float, kind: int, count: int) -> None:
+    def submit(
+        self, client: int, priority: int, idempotent: bool, timeout_s: float, kind: int, waited_s: float, count: int
+    ) -> None:
         peer = chosen(client, self.model.clients)
         for _ in range(count):
-            self.submit_one(peer, priority, idempotent, timeout_s, kind)
+            self.submit_one(peer, priority, idempotent, timeout_s, kind, waited_s)
 
-    def submit_one(self, peer: int, priority: int, idempotent: bool, timeout_s: float, kind: int) -> None:
+    def submit_one(
+        self, peer: int, priority: int, idempotent: bool, timeout_s: float, kind: int, waited_s: float
+    ) -> None:
         self.submits[peer] += 1
         key = peer, self.submits[peer]
-        message = Submit(key[1], priority, idempotent, timeout_s, kind + 1, 0, f"{key[0]}:{key[1]}".encode())
+        payload = f"{key[0]}:{key[1]}".encode()
+        message = Submit(key[1], priority, idempotent, timeout_s, kind + 1, 0, payload, waited_s)
         must_enter = self.model.has_idle_worker()
         full, nobody = self.model.is_full(), all(node.draining for node in self.model.nodes.values())
         self.model.tasks[key] = ModelTask(idempotent, deadline(self.now, timeout_s), RUNS_S[kind])

@@ -33,11 +33,23 @@ NODE = 1_000_000
 
 
 class Errand(NamedTuple):
-    """One task: when it was submitted and answered, and how it ended."""
+    """One task: when it was submitted and answered, and how it ended; whose it was, and what was asked."""
 
     submitted_at: float
     answered_at: float
     status: int
+    client: int
+    priority: int
+
+
+class Flow(NamedTuple):
+    """Tasks of one client: what they offer, as a share of what the workers can do, and how long each takes, if not as
+    long as the storm's."""
+
+    client: int
+    priority: int
+    load: float
+    run_s: float | None = None
 
 
 class Host:
@@ -83,13 +95,13 @@ class Crowder(Host):
     def __init__(self, storm: Storm, peer: int) -> None:
         super().__init__(storm, ClientState(Random(storm.rng.random())))
         self.peer = peer
-        self.open: dict[int, float] = {}
+        self.open: dict[int, tuple[float, int]] = {}
 
-    def submit(self, options: TaskOptions) -> None:
+    def submit(self, options: TaskOptions, kind: int = KIND) -> None:
         now = self.storm.agenda.now
         deadline = inf if options.timeout_s is None else now + options.timeout_s
-        id_, effects = self.state.submit(KIND, b"work", options, deadline, now)
-        self.open[id_] = now
+        id_, effects = self.state.submit(kind, b"work", options, deadline, now)
+        self.open[id_] = now, options.priority
         self.perform(effects)
 
     def hear(self, message: Message) -> None:
@@ -103,7 +115,8 @@ class Crowder(Host):
             self.storm.agenda.after(WIRE_S, self.storm.hub.hear, self.peer, effect.message)
         elif isinstance(effect, Settle):
             now = self.storm.agenda.now
-            self.storm.errands.append(Errand(self.open.pop(effect.task), now, effect.outcome.status))
+            came_at, priority = self.open.pop(effect.task)
+            self.storm.errands.append(Errand(came_at, now, effect.outcome.status, self.peer, priority))
         else:
             raise AssertionError(effect)
 
@@ -181,7 +194,7 @@ class Hand:
         assign = self.running = self._inbox.popleft()
         self.entered = assign.id
         storm = self.node.storm
-        run_s = storm.run_s * storm.rng.uniform(0.5, 1.5)
+        run_s = storm.runs_s[assign.kind] * storm.rng.uniform(0.5, 1.5)
         storm.agenda.after(run_s, self._finish, assign, run_s)
 
     def _finish(self, assign: Assign, run_s: float) -> None:
@@ -209,7 +222,7 @@ class Storm:
     ) -> None:
         self.agenda = Agenda()
         self.rng = Random(seed)
-        self.run_s = run_s
+        self.runs_s = {KIND: run_s}
         self.capacity = workers / run_s
         self.options = options
         self.errands: list[Errand] = []
@@ -241,6 +254,24 @@ class Storm:
             self.agenda.run(moment)
             self.clients[self.rng.randrange(1, len(self.clients) + 1)].submit(self.options)
             moment += self.rng.expovariate(1.0 / mean_s)
+        self.agenda.run(begun + seconds)
+
+    def flow(self, flows: list[Flow], seconds: float) -> None:
+        """Lets several kinds of tasks come beside each other, each at random moments, for a while."""
+        begun = self.agenda.now
+        arrivals: list[tuple[float, int]] = []
+        for number, one in enumerate(flows):
+            run_s = self.runs_s[KIND] if one.run_s is None else one.run_s
+            self.runs_s[KIND + 1 + number] = run_s
+            rate = one.load * self.capacity * self.runs_s[KIND] / run_s
+            moment = begun + self.rng.expovariate(rate)
+            while moment < begun + seconds:
+                arrivals.append((moment, number))
+                moment += self.rng.expovariate(rate)
+        for moment, number in sorted(arrivals):
+            self.agenda.run(moment)
+            client, priority, _, _ = flows[number]
+            self.clients[client].submit(TaskOptions(priority=priority), KIND + 1 + number)
         self.agenda.run(begun + seconds)
 
     def waiting(self) -> int:

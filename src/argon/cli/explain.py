@@ -15,6 +15,7 @@ import typer
 from argon.cli.arguments import CLUSTER_DEFAULT, ClusterOption, DebugOption
 from argon.cli.failures import CommandFailed
 
+_WORTH_TELLING_S = 0.001
 EXAMPLE = "Example: argon explain 3.17 --cluster localhost:8000"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -76,7 +77,7 @@ def lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "submitted", f"{seconds(known['submitted_s_ago'])} ago, {_options(known)}"
     yield "ahead", _ahead(known["admission"])
     if known["waited_s"] is not None:
-        yield "waited", seconds(known["waited_s"])
+        yield "waited", _waited(known)
     if known["waiting_now"]:
         each = ", ".join(f"{count} {priority}" for priority, count in known["waiting_now"].items())
         yield "queue now", f"{each}, of them {known['own_waiting_now']} of its own client"
@@ -131,6 +132,13 @@ def _ahead(admission: dict[str, Any] | None) -> str:
     running = f"{counted(admission['workers'], 'worker')}, {counted(admission['in_flight'], 'task')} with nodes already"
     predicted = "" if admission["wait_s"] is None else f": {seconds(admission['wait_s'])} predicted for the queue"
     return f"{queued} for {running}{predicted}"
+
+
+def _waited(known: dict[str, Any]) -> str:
+    before_s = known["waited_in_client_s"]
+    before = f", after {seconds(before_s)} in its client" if before_s >= _WORTH_TELLING_S else ""
+    by_age = "; its turn came by its age, before what was more urgent" if known["turn_by_age"] else ""
+    return f"{seconds(known['waited_s'])}{before}{by_age}"
 
 
 def _attempt(attempt: dict[str, Any]) -> str:

@@ -128,7 +128,7 @@ def _encode_submit(m: Submit) -> tuple[bytes, Payload]:
     payload = m.payload
     size = len(payload) if type(payload) is bytes else payload_bytes(payload)
     code = m.priority | _IDEMPOTENT if m.idempotent else m.priority
-    return _pack(size, SUBMIT, code, 0, m.id, m.timeout_s, 0.0, m.kind, m.key), payload
+    return _pack(size, SUBMIT, code, 0, m.id, m.timeout_s, m.waited_s, m.kind, m.key), payload
 
 
 def _encode_assign(m: Assign) -> tuple[bytes, Payload]:
@@ -159,7 +159,9 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
             raise ProtocolViolation(f"priority {code & 0x7F}: want 0 (MAX) to 4 (MIN)")
         if not 0.0 <= a < 1e9:
             raise ProtocolViolation(f"timeout {a}: want seconds, 0 for none, finite and not negative")
-        return Submit(id_, code & 0x7F, code > 0x7F, a, c, d, body)
+        if not 0.0 <= b < 1e9:
+            raise ProtocolViolation(f"a wait of {b}: want seconds, finite and not negative")
+        return Submit(id_, code & 0x7F, code > 0x7F, a, c, d, body, b)
     if type_ == ASSIGN:
         if code > 4 or not 0.0 <= a < 1e9:
             raise ProtocolViolation("an assignment with a priority or a timeout out of range")

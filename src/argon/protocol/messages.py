@@ -68,12 +68,23 @@ class FailureKind(IntEnum):
 
 @mypyc_attr(acyclic=True)
 class Submit(Record):
-    """A client hands over a task. ``id`` is the client's own sequence number in its session."""
+    """A client hands over a task. ``id`` is the client's own sequence number in its session.
 
-    __slots__ = ("id", "priority", "idempotent", "timeout_s", "kind", "key", "payload")
+    ``timeout_s`` is what remains, 0 for none; ``waited_s`` is for how long its caller has waited already.
+    """
+
+    __slots__ = ("id", "priority", "idempotent", "timeout_s", "kind", "key", "payload", "waited_s")
 
     def __init__(
-        self, id: int, priority: int, idempotent: bool, timeout_s: float, kind: int, key: int, payload: Payload
+        self,
+        id: int,
+        priority: int,
+        idempotent: bool,
+        timeout_s: float,
+        kind: int,
+        key: int,
+        payload: Payload,
+        waited_s: float = 0.0,
     ) -> None:
         self.id = id
         self.priority = priority
@@ -82,6 +93,7 @@ class Submit(Record):
         self.kind = kind
         self.key = key
         self.payload = payload
+        self.waited_s = waited_s
 
 
 @mypyc_attr(acyclic=True)

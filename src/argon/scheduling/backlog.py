@@ -2,10 +2,11 @@
 
 In: tasks, as they come, and those that come back. Out: the next one. It must never send anything.
 
-The most urgent first, and of these the oldest; what comes back was there before those that wait. So that none starves
-in its own client, a line counts as one priority more urgent for each second without a turn; it then has one turn, since
-a long line of old tasks must not hold up what is urgent. Only where tasks with
-a timeout wait so long that the oldest has lost half of its time, the newest of them goes first: then not all can be
+Of the priorities the one whose turn it is (``ageing.py``), counted in tasks. What goes by its age has one in eight of
+the client's places in the cluster at a time, or one: what waits there for its turn must not keep out what is urgent.
+
+Of a priority's tasks the oldest goes, and what comes back was there before those that wait. Only where tasks with a
+timeout wait so long that the oldest has lost half of its time, the newest of them goes first: then not all can be
 answered in time, and whoever is served at the end of its time may be too late all the same. Tasks without a timeout
 keep their order, and every second turn.
 """
@@ -18,27 +19,23 @@ from math import inf
 from operator import attrgetter
 from typing import Final
 
+from argon.scheduling.ageing import AGED_SHARE, LEVELS, Ageing
 from argon.scheduling.client_task import ClientTask
 from argon.settings import AGE_STEP_S
 
-_LEVELS: Final = 5
 _LEFTOVERS_MIN: Final = 64
 _number: Final = attrgetter("id")
 
 
 class Line:
-    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number.
+    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number."""
 
-    Its last turn was at ``turn_at``.
-    """
-
-    __slots__ = ("patient", "timed", "patient_next", "turn_at")
+    __slots__ = ("patient", "timed", "patient_next")
 
     def __init__(self) -> None:
         self.patient: deque[ClientTask] = deque()
         self.timed: deque[ClientTask] = deque()
         self.patient_next = False
-        self.turn_at = -inf
 
     def take(self, now: float) -> ClientTask | None:
         """The next task."""
@@ -73,12 +70,14 @@ class Line:
 class Backlog:
     """All that waits."""
 
-    __slots__ = ("_lines", "_length", "_leftovers")
+    __slots__ = ("_lines", "_length", "_leftovers", "_ageing", "_by_age")
 
     def __init__(self) -> None:
-        self._lines = [Line() for _ in range(_LEVELS)]
+        self._lines = [Line() for _ in range(LEVELS)]
         self._length = 0
         self._leftovers = 0
+        self._ageing = Ageing(AGE_STEP_S)
+        self._by_age: list[ClientTask] = []
 
     def __len__(self) -> int:
         return self._length
@@ -110,27 +109,42 @@ class Backlog:
         line.oldest()
         return bool(line.timed) and now >= line.timed[0].stale_at
 
-    def take(self, now: float) -> ClientTask:
-        """The next one. Some must wait."""
-        busy = [line for line in self._lines if line.patient or line.timed]
-        line = busy[0] if len(busy) == 1 else self._most_urgent(now)
-        task = line.take(now)
+    def take(self, now: float, places: int) -> ClientTask:
+        """The next one. Some must wait.
+
+        Args:
+            places: how many tasks the cluster allows this client to have there.
+        """
+        busy = [level for level, line in enumerate(self._lines) if line.patient or line.timed]
+        if len(busy) == 1:
+            self._ageing.took(busy[0], busy[0], 1.0)
+            return self._taken(busy[0], now)
+        levels: list[int] = []
+        since: list[float] = []
+        for level in busy:
+            oldest = self._lines[level].oldest()
+            if oldest is not None:
+                levels.append(level)
+                since.append(oldest.since)
+        urgent = level = levels[0]
+        if len(levels) > 1:
+            level = self._ageing.turn(levels, since, now)
+            if level != urgent:
+                self._by_age = [task for task in self._by_age if task.sent]
+                if len(self._by_age) >= max(1, places // AGED_SHARE):
+                    level = urgent
+        self._ageing.took(level, urgent, 1.0)
+        task = self._taken(level, now)
+        if level != urgent:
+            self._by_age.append(task)
+        return task
+
+    def _taken(self, level: int, now: float) -> ClientTask:
+        task = self._lines[level].take(now)
         assert task is not None, "the backlog is empty, whatever its length says"
-        line.turn_at = now
         task.waits = False
         self._length -= 1
         return task
-
-    def _most_urgent(self, now: float) -> Line:
-        first, urgency = self._lines[0], (inf, inf)
-        for level, line in enumerate(self._lines):
-            oldest = line.oldest()
-            if oldest is not None:
-                since = max(oldest.since, line.turn_at)
-                here = (level - (now - since) // AGE_STEP_S, since)
-                if here < urgency:
-                    first, urgency = line, here
-        return first
 
     def remove(self, task: ClientTask) -> None:
         """A task that waits need not wait any longer."""

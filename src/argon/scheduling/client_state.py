@@ -287,7 +287,7 @@ class ClientState:
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
         while len(self._backlog) and self._may_send(now):
-            task = self._backlog.take(now)
+            task = self._backlog.take(now, self._credits)
             if now < task.deadline:
                 self._transmit(task, now, effects)
             else:
@@ -298,9 +298,10 @@ class ClientState:
         task.sent = True
         self._outstanding += 1
         options = task.options
-        remaining_s = 0.0 if task.deadline == inf else task.deadline - now
+        left_s = 0.0 if task.deadline == inf else task.deadline - now
+        waited_s = now - task.since
         submit = Submit(
-            task.id, options.priority, options.idempotent, remaining_s, task.kind, options.key, task.payload
+            task.id, options.priority, options.idempotent, left_s, task.kind, options.key, task.payload, waited_s
         )
         effects.append(Send(self._cluster, submit))
 

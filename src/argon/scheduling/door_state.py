@@ -62,7 +62,7 @@ class DoorState:
             client.allowance,
             wait_s,
             may_wait_s,
-            queue.waiting_at(m.priority) < self._membership.workers,
+            queue.waiting_at(m.priority) < self._places(m),
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
         if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now):
@@ -137,6 +137,12 @@ class DoorState:
         if mean_s and workers and target_s != inf:
             waiting = min(waiting, int(target_s * workers / mean_s))
         return waiting + max(workers, self._membership.in_flight)
+
+    def _places(self, m: Submit) -> int:
+        """How many of its priority may always wait: one for each worker; as many more are for those whose turn may come
+        soon, so that others, which must first grow as old here, do not keep them out."""
+        aged = m.priority and m.waited_s >= m.priority * self._settings.age_step_s
+        return self._membership.workers * (2 if aged else 1)
 
     def _may_wait_s(self, wait_s: float, now: float) -> float:
         target_s = queue_target_s(self._settings, self._fleet.mean_s())

@@ -75,7 +75,9 @@ class ExplainedRejection(msgspec.Struct):
 class Explanation(msgspec.Struct):
     """One task. ``state`` is unknown, queued, assigned, cancelling, or how it ended.
 
-    ``waited_s`` and ``answered_after_s`` are None where its client was gone before. ``waiting_now`` counts, for a task
+    ``waited_s`` and ``answered_after_s`` are None where its client was gone before. ``waited_in_client_s`` is what its
+    client says of the time before it was submitted; ``turn_by_age`` is whether it left the queue though something more
+    urgent waited. ``waiting_now`` counts, for a task
     that is queued, those that wait, itself included, by priority; ``own_waiting_now`` are those of its own client.
     """
 
@@ -88,7 +90,9 @@ class Explanation(msgspec.Struct):
     size_bytes: int | None = None
     timeout_s: float | None = None
     submitted_s_ago: float | None = None
+    waited_in_client_s: float | None = None
     waited_s: float | None = None
+    turn_by_age: bool | None = None
     run_s: float | None = None
     answered_after_s: float | None = None
     may_have_run: str | None = None
@@ -119,6 +123,8 @@ def explanation(
     )
     told.timeout_s = None if task.deadline == inf else task.deadline - task.submitted_at
     told.submitted_s_ago = now - task.submitted_at
+    told.waited_in_client_s = task.submitted_at - task.since
+    told.turn_by_age = task.by_age
     if task.status < 0 or task.ended_at:
         told.waited_s = task.wait_s + (now - task.queued_at if task.state == TaskState.QUEUED else 0.0)
     told.admission = _admission(task.admission)

@@ -3,10 +3,9 @@
 In: tasks. Out: the next task, by priority with ageing, then fairly between clients, then first in, first out. It must
 never look at a clock (``now`` is given), never scan, and never decide whether a task may enter: that is admission's.
 
-Order: the level with the lowest ``priority − floor(wait of its oldest task ÷ age_step)`` goes first, so that nothing
-starves. Inside a level the client that has used the fewest worker-seconds goes first (start-time fair queueing,
-Goyal, Vin and Cheng 1996: a client that was away starts level with those who stayed, it saves nothing up). Inside a
-client: arrival.
+Order: the level whose turn it is (``ageing.py``, counted in predicted worker-seconds). Inside a level the client that
+has used the fewest worker-seconds goes first (start-time fair queueing, Goyal, Vin and Cheng 1996: a client that was
+away starts level with those who stayed, it saves nothing up). Inside a client: arrival.
 
 Tasks that leave from the middle (cancelled, expired) stay behind as husks, are skipped when they come to the front,
 and are swept when they outnumber the living. A task that comes back after an assignment goes to a line of its own; its
@@ -20,9 +19,9 @@ from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 from typing import Final
 
+from argon.scheduling.ageing import LEVELS, Ageing
 from argon.scheduling.task import Task, TaskState
 
-_LEVELS: Final = 5
 _UNKNOWN_COST_S: Final = 0.001
 
 
@@ -65,15 +64,37 @@ class _Level:
     """The tasks of one priority: a line for each client, and one of all by arrival.
 
     ``turns`` has for each client an entry no higher than its account; the one at the top is brought up to date when it
-    is looked at.
+    is looked at. ``elders`` are those that came after one that has waited less, in its client and here; all others came
+    in the order in which they have waited, up to ``latest``.
     """
 
-    __slots__ = ("arrivals", "clients", "turns")
+    __slots__ = ("arrivals", "clients", "turns", "elders", "latest")
 
     def __init__(self) -> None:
         self.arrivals = _Lane()
         self.clients: dict[int, _Lane] = {}
         self.turns: list[tuple[float, int]] = []
+        self.elders: list[tuple[float, int, Task]] = []
+        self.latest = -inf
+
+    def note_wait(self, task: Task) -> None:
+        """A task has come that has waited before."""
+        if task.since >= self.latest:
+            self.latest = task.since
+            return
+        heappush(self.elders, (task.since, task.id, task))
+        if len(self.elders) > 2 * len(self.arrivals.tasks) + 64:
+            self.elders = [entry for entry in self.elders if _lives(entry[2])]
+            heapify(self.elders)
+
+    def oldest_since(self) -> float:
+        """Since when the one waits that has waited longest, in its client and here."""
+        first = self.arrivals.head()
+        assert first is not None
+        elders = self.elders
+        while elders and not _lives(elders[0][2]):
+            heappop(elders)
+        return min(first.since, elders[0][0]) if elders else first.since
 
     def list_turn(self, used_s: float, client: int) -> None:
         heappush(self.turns, (used_s, client))
@@ -94,8 +115,8 @@ class TaskQueue:
     """
 
     def __init__(self, age_step_s: float) -> None:
-        self._age_step_s = age_step_s
-        self._levels = [_Level() for _ in range(_LEVELS)]
+        self._ageing = Ageing(age_step_s)
+        self._levels = [_Level() for _ in range(LEVELS)]
         self._busy_levels: list[int] = []
         self._returned: deque[Task] = deque()
         self._used_s: dict[int, float] = {}
@@ -128,6 +149,7 @@ class TaskQueue:
                 level.list_turn(self._used_s[first], first)
         lane.tasks.append(task)
         level.arrivals.tasks.append(task)
+        level.note_wait(task)
         work_s = _cost_s(task)
         lane.work_s += work_s
         level.arrivals.work_s += work_s
@@ -197,6 +219,9 @@ class TaskQueue:
             level.arrivals.leave_husk()
         self._level_s = self._used_s[client]
         task.charged_s = _cost_s(task)
+        urgent = self._busy_levels[0]
+        task.by_age = priority != urgent
+        self._ageing.took(priority, urgent, task.charged_s)
         self.charge(client, task.charged_s)
         self._forget(task, level, client)
         return task
@@ -259,7 +284,9 @@ class TaskQueue:
 
     def _choose(self, now: float) -> tuple[int, int, Task]:
         busy = self._busy_levels
-        priority = busy[0] if len(busy) == 1 else min(busy, key=lambda p: self._urgency(p, now))
+        priority = busy[0]
+        if len(busy) > 1:
+            priority = self._ageing.turn(busy, [self._levels[p].oldest_since() for p in busy], now)
         level = self._levels[priority]
         if len(level.clients) == 1:
             ((client, lane),) = level.clients.items()
@@ -278,11 +305,6 @@ class TaskQueue:
         task = level.clients[client].head()
         assert task is not None
         return priority, client, task
-
-    def _urgency(self, priority: int, now: float) -> tuple[float, float]:
-        head = self._levels[priority].arrivals.head()
-        assert head is not None
-        return priority - (now - head.queued_at) // self._age_step_s, head.queued_at
 
     def _forget(self, task: Task, level: _Level, client: int) -> None:
         self.length -= 1

@@ -107,13 +107,14 @@ class Task:
     """One admitted task.
 
     ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
-    ``deadline`` is a moment on the cluster's monotonic clock, or infinity. ``predicted_s`` is what it was expected to
-    take when it was last priced, ``charged_s`` what its client was charged for it when it left the queue.
-    ``attempt`` counts its assignments, ``losses`` those of them that may have run and brought no answer.
+    ``deadline`` is a moment on the cluster's monotonic clock, or infinity. It was ``queued_at`` here, and has waited
+    ``since`` for its urgency, its client's own line included. ``predicted_s`` is what it was expected to take when it
+    was last priced, ``charged_s`` what its client was charged for it when it left the queue. ``attempt`` counts its
+    assignments, ``losses`` those of them that may have run and brought no answer.
 
     What follows is kept for who asks, and decides nothing: its client's ``session``, when it was submitted, what was
-    ahead of it (``admission``, None if nothing was), the attempts that ``returned``, the one that was ``sent`` last,
-    and how it ended, ``status`` being negative until then.
+    ahead of it (``admission``, None if nothing was), whether it left the queue ``by_age``, the attempts that
+    ``returned``, the one that was ``sent`` last, and how it ended, ``status`` being negative until then.
     """
 
     __slots__ = (
@@ -128,6 +129,7 @@ class Task:
         "payload",
         "size_bytes",
         "queued_at",
+        "since",
         "state",
         "attempt",
         "node",
@@ -139,6 +141,7 @@ class Task:
         "session",
         "submitted_at",
         "admission",
+        "by_age",
         "returned",
         "sent",
         "status",
@@ -172,6 +175,7 @@ class Task:
         self.payload = payload
         self.size_bytes = size_bytes
         self.queued_at = queued_at
+        self.since = queued_at
         self.state: int = TaskState.QUEUED
         self.attempt = 0
         self.node = 0
@@ -183,6 +187,7 @@ class Task:
         self.session = client
         self.submitted_at = queued_at
         self.admission: Admission | None = None
+        self.by_age = False
         self.returned: list[Attempt] | None = None
         self.sent: Attempt | None = None
         self.status = -1
@@ -194,4 +199,6 @@ class Task:
 def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:
     """The record of a task that was admitted now."""
     deadline = now + m.timeout_s if m.timeout_s else inf
-    return Task(id_, client, m.id, m.priority, m.kind, m.key, m.idempotent, deadline, m.payload, size_bytes, now)
+    task = Task(id_, client, m.id, m.priority, m.kind, m.key, m.idempotent, deadline, m.payload, size_bytes, now)
+    task.since = now - m.waited_s
+    return task
