@@ -167,3 +167,24 @@ def test_client_that_was_refused_is_told_when_there_is_room_the_one_that_was_so_
     assert told[0] == (0, 0), "a task waits, and takes the place"
     assert told[-1] == (1, 1)
     assert told.index((0, 1)) < told.index((1, 1)), "one at a time"
+
+
+def test_client_that_was_refused_by_a_cluster_that_leaves_is_not_told_of_its_room() -> None:
+    cluster, _ = known_cluster()
+    client = cluster.client()
+    cluster.node(workers=8)
+    cluster.drain()
+    flood(cluster, client, count=20)
+    cluster.say(client, Heartbeat())
+    assert cluster.heard(client, Heartbeat) == [], "it would come back at once, and be refused again"
+
+
+def test_client_that_was_refused_beside_a_free_worker_is_not_told_of_it() -> None:
+    cluster = ClusterDriver()
+    node, client = cluster.node(workers=8), cluster.client()
+    for id_ in range(20):
+        cluster.say(client, submit(id_))
+        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
+    cluster.say(client, submit(100, timeout_s=0.5))
+    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert cluster.heard(client, Heartbeat) == [], "what it has is too short for any worker"

@@ -73,7 +73,7 @@ class DoorState:
         """When a task that was refused may come back, and the numbers of the moment."""
         workers = self._membership.workers
         run_s = self.expected_s(m.kind)
-        if reason is not Refusal.TOO_LARGE:
+        if reason is not Refusal.TOO_LARGE and not self._has_room():  # else it is not room that it wants
             self._clients.turn_away(client)
         after_s = self._returns.retry_after_s(reason, self.wait_s(client, m), run_s / max(1, workers), now)
         return Rejection(
@@ -97,11 +97,9 @@ class DoorState:
         """The client to be told that there is room: of those that were refused the one that was so longest ago.
 
         One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
-        while workers idle, and do not all come at once.
+        while workers idle, and do not all come at once. Nobody is told so by a cluster that is leaving.
         """
-        if len(self._queue) or self._membership.in_flight >= self._membership.workers:
-            return None
-        return self._clients.next_turned_away()
+        return None if self.shut or not self._has_room() else self._clients.next_turned_away()
 
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
         """The same for a task of which only the size was read: there will never be room."""
@@ -135,6 +133,10 @@ class DoorState:
         if mean_s and workers and target_s != inf:
             waiting = min(waiting, int(target_s * workers / mean_s))
         return waiting + max(workers, self._membership.in_flight)
+
+    def _has_room(self) -> bool:
+        """Whether nothing waits and a worker is free."""
+        return not len(self._queue) and self._membership.in_flight < self._membership.workers
 
     def _may_wait_s(self, wait_s: float, now: float) -> float:
         target_s = queue_target_s(self._settings, self._fleet.mean_s())
