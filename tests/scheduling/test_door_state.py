@@ -7,7 +7,8 @@ from math import inf
 import pytest
 
 from argon.protocol.messages import Assign, Entered, Heartbeat, Refusal, Status, Welcome
-from tests.support.drivers import ClusterDriver, completed, detail, submit
+from argon.scheduling.load import TRIED_EVERY_S
+from tests.support.drivers import ClusterDriver, completed, detail, runs_of, submit
 
 RUN_S = 0.02
 
@@ -139,6 +140,20 @@ def test_task_whose_wait_has_left_too_little_time_expires_unbegun() -> None:
     answer = cluster.answers(client)[1]
     assert (answer.status, answer.entered) == (Status.EXPIRED, Entered.NO)
     assert detail(answer).reason == "what its wait in the queue has left of its time is too short for it"
+
+
+def test_task_let_in_to_correct_what_is_believed_of_its_kind_is_run_though_it_must_wait() -> None:
+    cluster, node = known_cluster(workers=1)
+    client = cluster.client()
+    for _ in range(6):
+        cluster.state._fleet.add(9, runs_of(0.5), cluster.now)
+    cluster.now += TRIED_EVERY_S
+    cluster.say(client, submit(1, kind=9, timeout_s=0.4), submit(2, kind=9, timeout_s=0.4))
+    assert [*cluster.answers(client)] == [2], "one of them may try"
+    for running in cluster.heard(node, Assign)[-2:]:
+        cluster.now += RUN_S
+        cluster.say(node, completed(running, run_s=RUN_S))
+    assert cluster.heard(node, Assign)[-1].kind == 9
 
 
 def test_credits_promise_no_more_than_the_queue_may_hold() -> None:

@@ -370,12 +370,12 @@ class ClusterState:
         queue = self._queue
         while (task := queue.peek(now)) is not None:
             left_s = task.deadline - now
-            if left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
+            member = self._router.choose(task.kind, task.key)
+            if member is None and left_s > 0.0:
+                return
+            if member is None or left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
                 self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
                 continue
-            member = self._router.choose(task.kind, task.key)
-            if member is None:
-                return
             self._assign(queue.pop(now), member, now, effects)
 
     def _assign(self, task: Task, member: Member, now: float, effects: Effects) -> None:

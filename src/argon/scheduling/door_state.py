@@ -65,7 +65,7 @@ class DoorState:
             queue.waiting_at(m.priority) < self._membership.workers,
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
-        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now):
+        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now, not free):
             return Refusal.DEADLINE
         return reason
 

@@ -66,9 +66,10 @@ class Runs(Record):
 
 
 class KindTime(Record):
-    """What tasks of one kind take, decayed. ``tried_at`` is when one was last let in against it."""
+    """What tasks of one kind take, decayed. ``tried_at`` is when one was last let in against it, ``waits_to_try``
+    whether that one had to wait and has not had its turn."""
 
-    __slots__ = ("mean_s", "typical_log", "at", "count", "tried_at")
+    __slots__ = ("mean_s", "typical_log", "at", "count", "tried_at", "waits_to_try")
 
     def __init__(self, runs: Runs, at: float) -> None:
         self.mean_s = runs.total_s / runs.count
@@ -76,6 +77,7 @@ class KindTime(Record):
         self.at = at
         self.count = runs.count
         self.tried_at = at
+        self.waits_to_try = False
 
     def add(self, runs: Runs, now: float, kept_each: float) -> None:
         """Adds samples taken at ``now``."""
@@ -134,16 +136,20 @@ class ServiceTimes:
         """The expected seconds of a task of any kind, 0 if none has been seen."""
         return self.overall.mean_s if self.overall is not None else 0.0
 
-    def too_long(self, kind: int, left_s: float, now: float) -> bool:
+    def too_long(self, kind: int, left_s: float, now: float, waits: bool = False) -> bool:
         """Whether a task of this kind would most likely not be done in the time that is left.
 
         Now and then one may try all the same: what was measured once would be believed for ever where it lets nothing
-        in that could correct it.
+        in that could correct it. One that ``waits`` first is asked about again, and may still try then.
         """
         known = self._kinds.get(kind)
         if known is None or known.count < _BELIEVED_FROM or known.typical_s() <= left_s:
             return False
+        if known.waits_to_try and not waits:
+            known.waits_to_try = False
+            return False
         if now < known.tried_at + TRIED_EVERY_S:
             return True
         known.tried_at = now
+        known.waits_to_try = waits
         return False
