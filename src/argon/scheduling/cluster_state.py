@@ -314,7 +314,7 @@ class ClusterState:
             if status == _COMPLETED:
                 member.note_run(task, m.run_s, self._fleet, now)
             if task.client is not None:
-                self._queue.charge(task.client, m.run_s - task.charged_s)
+                self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         elif status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if task.state == TaskState.CANCELLING and (
