@@ -1003,6 +1003,22 @@ def test_client_of_a_kind_never_measured_gets_no_more_than_its_share() -> None:
     assert 8 <= len(cluster.answers(unknown)) <= 12
 
 
+@pytest.mark.parametrize("status", [Status.EXPIRED, Status.CANCELLED])
+def test_client_whose_tasks_are_ended_by_force_pays_for_the_time_they_took(status: Status) -> None:
+    cluster, known, node = busy_cluster(queue_target_s=inf)
+    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.1))
+    overrunning = cluster.client()
+    cluster.say(known, *(submit(id_) for id_ in range(40)))
+    cluster.say(overrunning, *(submit(id_, payload=b"overruns") for id_ in range(40)))
+    for _ in range(22):
+        assign = cluster.heard(node, Assign)[-1]
+        if assign.payload == b"overruns":
+            cluster.say(node, Outcome(assign.id, status, Entered.YES, assign.attempt, run_s=1.0))
+        else:
+            cluster.say(node, completed(assign, run_s=0.1))
+    assert 1 <= len(cluster.answers(overrunning)) <= 3, "each takes as long as ten of the others"
+
+
 def test_priority_orders_what_waits() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(client, *(submit(id_, priority=priority) for id_, priority in enumerate([4, 2, 0, 3, 1])))

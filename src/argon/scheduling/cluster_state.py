@@ -310,12 +310,12 @@ class ClusterState:
             return
         status = m.status
         self._membership.release(member, task, given_back=status == _LOST)
-        if status <= _FAILED:
-            if status == _COMPLETED:
-                member.note_run(task, m.run_s, self._fleet, now)
+        if status == _COMPLETED:
+            member.note_run(task, m.run_s, self._fleet, now)
+        if status != _LOST:  # also what was ended by force took a worker's time
             if task.client is not None:
                 self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
-        elif status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
+        elif task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if task.state == TaskState.CANCELLING and (
             status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
