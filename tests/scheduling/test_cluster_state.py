@@ -211,6 +211,16 @@ def test_large_payload_admitted_is_never_rejected_later() -> None:
     assert cluster.answers(client)[1].status == Status.COMPLETED
 
 
+def test_large_payload_on_its_way_is_one_of_those_that_its_client_may_have() -> None:
+    cluster = ClusterDriver(client_limit=1)
+    cluster.node(workers=4)
+    client = cluster.client()
+    cluster.say(client, Announced(submit(1, payload=b""), 1_000_000), submit(2))
+    assert cluster.answers(client)[2].detail == Refusal.CLIENT_LIMIT
+    cluster.say(client, submit(1, payload=b"x" * 1_000_000))
+    assert [*cluster.answers(client)] == [2]
+
+
 def test_client_gone_in_the_middle_of_a_large_payload_frees_its_place() -> None:
     cluster, client, _ = busy_cluster(queue_limit=1)
     cluster.say(client, Announced(submit(1, payload=b""), 900))

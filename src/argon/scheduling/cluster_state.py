@@ -189,7 +189,7 @@ class ClusterState:
             self._clients.end_announcement(client)
             admitted = not self._departure.told  # else its client may take it for one that was never read
         member = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
-        if not admitted and (member is None or len(client.tasks) >= client.allowance or m.timeout_s):
+        if not admitted and (member is None or client.outstanding() >= client.allowance or m.timeout_s):
             reason = self._door.refusal(client, m, size, member is not None, now)
             if reason is not None:
                 self._reject(client, self._door.rejection(client, m, size, reason, now), effects)
