@@ -160,9 +160,19 @@ def test_rejected_task_tells_the_numbers_of_that_moment_and_how_often(cluster: C
     assert (told.state, told.priority, told.attempts) == ("rejected", None, [])
     assert (said := told.rejection) is not None
     assert (said.times, said.reason, said.queue_length, said.queue_bytes) == (3, "QUEUE_FULL", 2, 8)
-    assert (said.size_bytes, said.timeout_s, said.predicted_run_s, said.predicted_wait_s) == (5, 0.25, 0.5, 0.5)
+    assert (said.size_bytes, said.timeout_s, said.predicted_run_s, said.predicted_wait_s) == (5, 0.25, 0.5, 1.0)
     assert (said.work_s, said.workers, said.nodes, said.outstanding) == (0.5, 1, 1, 0)
     assert said.retry_after_s == pytest.approx(cluster.heard(other, Outcome)[-1].wait_s)
+
+
+def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:
+    node, client = cluster.node(), cluster.client()
+    cluster.say(client, submit(1))
+    cluster.say(node, completed(last(cluster, node), run_s=10.0))
+    cluster.say(client, submit(2))
+    cluster.say(client, submit(3, timeout_s=9.0))
+    assert (said := explained(cluster, client, 3).rejection) is not None
+    assert (said.reason, said.work_s, said.predicted_wait_s) == ("DEADLINE", 0.0, 10.0), "for what runs on the node"
 
 
 def test_task_that_was_too_large_is_remembered(cluster: ClusterDriver) -> None:

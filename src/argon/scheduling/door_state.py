@@ -75,7 +75,8 @@ class DoorState:
         run_s = self.expected_s(m.kind)
         if reason is not Refusal.TOO_LARGE and not self._has_room():  # else it is not room that it wants
             self._clients.turn_away(client)
-        after_s = self._returns.retry_after_s(reason, self.wait_s(client, m), run_s / max(1, workers), now)
+        wait_s = self.wait_s(client, m)
+        after_s = self._returns.retry_after_s(reason, wait_s, run_s / max(1, workers), now)
         return Rejection(
             client.peer,
             m.id,
@@ -84,9 +85,10 @@ class DoorState:
             size_bytes,
             m.timeout_s,
             run_s,
+            wait_s,
             self._queue.length + self._clients.announced,
             self._queue.size_bytes + self._clients.announced_bytes,
-            self._queue.ahead_s(m.priority, client.peer, run_s),
+            self._ahead_s,
             workers,
             self._membership.open,
             client.outstanding(),
