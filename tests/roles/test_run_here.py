@@ -122,6 +122,21 @@ def test_call_is_kept_only_where_it_may_be_run_here(client: Client) -> None:
 # ---- what is run here ------------------------------------------------------------------------------------------------
 
 
+def test_call_is_let_go_when_the_cluster_has_run_it() -> None:
+    async def main(address: str) -> None:
+        async with AsyncClient(address, token=TOKEN) as plain:
+            future = plain.with_options(on_overload="run_here").submit(tasks.pid)
+            await future
+            assert future.kept is None
+
+    with network() as there, there.client() as plain:
+        future = plain.with_options(on_overload="run_here").submit(tasks.pid)
+        assert future.result(WITHIN_S) != os.getpid()
+        assert isinstance(future, TaskFuture)
+        assert future.kept is None, "whoever keeps futures must not keep all that was handed over"
+        run_within(main(there.address))
+
+
 @pytest.mark.parametrize("refusal", list(Refusal))
 def test_only_a_task_that_is_too_large_is_rejected_as_ever(refusal: Refusal) -> None:
     assert is_overload(Outcome(1, Status.REJECTED, detail=refusal)) is (refusal is not Refusal.TOO_LARGE)
