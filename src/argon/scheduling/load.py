@@ -110,13 +110,14 @@ class ServiceTimes:
 
     def add(self, kind: int, runs: Runs, now: float) -> None:
         """Records what tasks of this kind took."""
-        known = self._kinds.get(kind)
+        known = self._kinds.pop(kind, None)  # and it becomes the last in line to be forgotten
         if known is not None:
             known.add(runs, now, self._kept_each)
         else:
             if len(self._kinds) >= _KINDS_MAX:
-                del self._kinds[min(self._kinds, key=lambda k: self._kinds[k].at)]
-            self._kinds[kind] = KindTime(runs, now)
+                del self._kinds[next(iter(self._kinds))]
+            known = KindTime(runs, now)
+        self._kinds[kind] = known
         if self.overall is None:
             self.overall = KindTime(runs, now)
         else:
