@@ -119,6 +119,15 @@ def test_task_that_would_be_late_is_refused_at_the_door(timeout_s: float, refuse
         assert cluster.answers(client)[1].detail == Refusal.DEADLINE
 
 
+def test_task_that_would_wait_behind_those_of_a_lost_node_is_refused_at_the_door() -> None:
+    cluster, _ = known_cluster(workers=1, run_s=1.0, queue_target_s=inf)
+    lost, client = cluster.node(workers=20), cluster.client()
+    cluster.say(client, *(submit(id_, idempotent=True) for id_ in range(20)))
+    cluster.lose(lost)
+    cluster.say(client, submit(100, timeout_s=10.0), submit(101, timeout_s=60.0))
+    assert {id_: answer.detail for id_, answer in cluster.answers(client).items()} == {100: Refusal.DEADLINE}
+
+
 def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free() -> None:
     cluster = ClusterDriver()
     node, client = cluster.node(workers=8), cluster.client()

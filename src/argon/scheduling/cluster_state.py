@@ -342,8 +342,8 @@ class ClusterState:
             return False
         self._ledger.requeued += 1
         self._journal.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
-        task.state = TaskState.QUEUED
-        task.queued_at = now
+        task.state, task.queued_at = TaskState.QUEUED, now
+        task.predicted_s = self._door.expected_s(task.kind)
         self._queue.push_returned(task)
         return True
 

@@ -104,6 +104,7 @@ class TaskQueue:
         self._levels = [_Level() for _ in range(_LEVELS)]
         self._busy_levels: list[int] = []
         self._returned: deque[Task] = deque()
+        self._returned_s = 0.0
         self._used_s: dict[int, float] = {}
         self._level_s = [0.0] * _LEVELS
         self._deadlines: list[tuple[float, int, Task]] = []
@@ -146,9 +147,10 @@ class TaskQueue:
     def ahead_s(self, priority: int, client: int, seconds: float) -> float:
         """The predicted work that would go before one more task of ``seconds``, given where it would stand now.
 
-        That is what is more urgent, and of its own level no more for each client than its own has there with it.
+        That is what came back from a node, what is more urgent, and of its own level no more for each client than its
+        own has there with it.
         """
-        ahead_s = 0.0
+        ahead_s = self._returned_s
         for busy in self._busy_levels:
             if busy > priority:
                 break
@@ -170,6 +172,7 @@ class TaskQueue:
     def push_returned(self, task: Task) -> None:
         """Adds a task that was admitted and assigned before; it goes first and does not count against the limit."""
         self._returned.append(task)
+        self._returned_s += _cost_s(task)
         if task.deadline != inf:
             self._note_deadline(task)
         self._next = None
@@ -188,6 +191,7 @@ class TaskQueue:
         """Takes the next task out, to be assigned; the caller counts the attempt."""
         if self._returned:
             task = self._returned.popleft()
+            self._forget_returned(task)
             task.state = TaskState.ASSIGNED
             return task
         if self._next is None or self._next_at != now:
@@ -213,6 +217,7 @@ class TaskQueue:
         self._next = None
         if task in self._returned:
             self._returned.remove(task)
+            self._forget_returned(task)
             return
         level = self._levels[task.priority]
         assert task.client is not None
@@ -304,6 +309,9 @@ class TaskQueue:
             if not level.clients:
                 self._levels[task.priority] = _Level()
                 self._busy_levels = [p for p in self._busy_levels if p != task.priority]
+
+    def _forget_returned(self, task: Task) -> None:
+        self._returned_s = self._returned_s - _cost_s(task) if self._returned else 0.0
 
     def _note_deadline(self, task: Task) -> None:
         heappush(self._deadlines, (task.deadline, task.id, task))
