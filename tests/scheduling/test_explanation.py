@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from argon.protocol.messages import Assign, Cancel, Capacity, ExplainReply, ExplainRequest, Outcome, Oversized
+from argon.protocol.messages import (
+    Announced,
+    Assign,
+    Cancel,
+    Capacity,
+    ExplainReply,
+    ExplainRequest,
+    Outcome,
+    Oversized,
+)
 from argon.scheduling.explanation import Explanation
 from tests.support.drivers import ClusterDriver, completed, given_back, submit
 
@@ -173,6 +182,17 @@ def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: 
     cluster.say(client, submit(3, timeout_s=9.0))
     assert (said := explained(cluster, client, 3).rejection) is not None
     assert (said.reason, said.work_s, said.predicted_wait_s) == ("DEADLINE", 0.0, 10.0), "for what runs on the node"
+
+
+def test_large_task_tells_what_was_ahead_of_it_when_it_had_come(cluster: ClusterDriver) -> None:
+    node, client, other = cluster.node(), cluster.client(), cluster.client()
+    cluster.say(other, submit(1))
+    cluster.say(node, completed(last(cluster, node), run_s=0.5))
+    cluster.say(client, Announced(submit(1, payload=b""), 1_000_000))
+    cluster.say(other, submit(2), submit(3, priority=0))
+    cluster.say(client, submit(1, payload=b"x" * 1_000_000))
+    assert (said := explained(cluster, client, 1).admission) is not None
+    assert (said.queue_length, said.work_s) == (1, 0.5), "whatever was asked about in between"
 
 
 def test_task_that_was_too_large_is_remembered(cluster: ClusterDriver) -> None:

@@ -201,7 +201,7 @@ class ClusterState:
             self._assign(task, member, now, effects)
         else:
             task.predicted_s = self._door.expected_s(m.kind)
-            task.admission = self._door.admission()
+            task.admission = self._door.admission(task)
             self._queue.push(task)
 
     def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:

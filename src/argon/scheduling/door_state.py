@@ -17,7 +17,7 @@ from argon.scheduling.load import ServiceTimes
 from argon.scheduling.membership import Membership
 from argon.scheduling.queue import TaskQueue
 from argon.scheduling.standing import Standing
-from argon.scheduling.task import Admission
+from argon.scheduling.task import Admission, Task
 from argon.settings import ClusterSettings
 
 if TYPE_CHECKING:
@@ -108,10 +108,12 @@ class DoorState:
         submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
         return self.rejection(client, submit, m.size_bytes, Refusal.TOO_LARGE, 0.0)
 
-    def admission(self) -> Admission:
-        """What is ahead of the task that was asked about last, and must wait."""
+    def admission(self, task: Task) -> Admission:
+        """What is ahead of a task that is about to enter the queue. A large one was asked about before it came."""
+        assert task.client is not None
         members = self._membership
-        return Admission(len(self._queue), self._ahead_s, members.in_flight, members.workers)
+        ahead_s = self._queue.ahead_s(task.priority, task.client, task.predicted_s)
+        return Admission(len(self._queue), ahead_s, members.in_flight, members.workers)
 
     def expected_s(self, kind: int) -> float:
         """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
