@@ -15,6 +15,10 @@ def test_schedule_is_evenly_spaced_and_takes_the_task_times_in_turn() -> None:
     assert [sample.task_s for sample in samples] == [0.1, 0.2, 0.3, 0.4]
 
 
+def test_schedule_has_one_task_at_least() -> None:
+    assert [sample.due_s for sample in schedule(100.0, 0.25, 1.0, repeat(0.0))] == [100.0]
+
+
 def test_no_task_is_submitted_before_it_is_due() -> None:
     samples = schedule(monotonic() + 0.01, 200.0, 0.1, repeat(0.0))
     submitted: list[Sample] = []

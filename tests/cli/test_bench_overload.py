@@ -154,6 +154,13 @@ def test_phases_are_calm_spike_and_calm() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_tasks_so_long_that_less_than_one_comes_in_a_phase_are_measured_too() -> None:
+    figures = run_factor(complete, factor=0.1, plan=replace(PLAN, sleep_ms=200, recovery_limit_s=0.5))
+    assert (figures.calm.offered, figures.spike.offered) == (1, 1)
+    assert figures.after.offered >= 1
+
+
+@pytest.mark.usefixtures("quick")
 def test_longer_calm_and_spike_offer_more() -> None:
     figures = run_factor(complete, plan=OverloadPlan(sleep_ms=10, calm_s=0.2, spike_s=0.3))
     assert (figures.calm.offered, figures.spike.offered) == (20, 120)

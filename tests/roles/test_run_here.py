@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from argon.errors import MayHaveRun, Rejected, TaskExpired, TaskLost
+from argon.errors import MayHaveRun, Rejected, RemoteError, TaskExpired, TaskLost
 from argon.protocol.messages import Outcome, Refusal, Status
 from argon.roles.async_client import AsyncClient
 from argon.roles.client import Client
@@ -122,6 +122,21 @@ def test_call_is_kept_only_where_it_may_be_run_here(client: Client) -> None:
 # ---- what is run here ------------------------------------------------------------------------------------------------
 
 
+def test_call_is_let_go_when_the_cluster_has_run_it() -> None:
+    async def main(address: str) -> None:
+        async with AsyncClient(address, token=TOKEN) as plain:
+            future = plain.with_options(on_overload="run_here").submit(tasks.pid)
+            await future
+            assert future.kept is None
+
+    with network() as there, there.client() as plain:
+        future = plain.with_options(on_overload="run_here").submit(tasks.pid)
+        assert future.result(WITHIN_S) != os.getpid()
+        assert isinstance(future, TaskFuture)
+        assert future.kept is None, "whoever keeps futures must not keep all that was handed over"
+        run_within(main(there.address))
+
+
 @pytest.mark.parametrize("refusal", list(Refusal))
 def test_only_a_task_that_is_too_large_is_rejected_as_ever(refusal: Refusal) -> None:
     assert is_overload(Outcome(1, Status.REJECTED, detail=refusal)) is (refusal is not Refusal.TOO_LARGE)
@@ -153,6 +168,22 @@ def test_exception_of_the_function_is_the_answer(client: Client) -> None:
         client.run(tasks.fail, KeyError, "what")
     with pytest.raises(KeyError, match="what"):
         client.submit(tasks.fail, KeyError, "what").result(WITHIN_S)
+
+
+@pytest.mark.parametrize("kind", [StopIteration, SystemExit, CancelledError, asyncio.CancelledError])
+def test_exception_that_would_end_its_caller_is_told_as_that_of_a_worker(
+    full: Cluster, client: Client, kind: type[BaseException]
+) -> None:
+    async def main() -> None:
+        async with AsyncClient(full.address, token=TOKEN) as plain:
+            with pytest.raises(RemoteError, match="what"):
+                await plain.with_options(on_overload="run_here").run(tasks.fail, kind, "what")
+
+    with pytest.raises(RemoteError, match="what"):
+        client.run(tasks.fail, kind, "what")
+    with pytest.raises(RemoteError, match="what"):
+        client.submit(tasks.fail, kind, "what").result(WITHIN_S)
+    run_within(main())
 
 
 def test_large_arguments_come_in_pieces() -> None:

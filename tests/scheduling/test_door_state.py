@@ -7,7 +7,8 @@ from math import inf
 import pytest
 
 from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, Refusal, Status, Welcome
-from tests.support.drivers import ClusterDriver, completed, detail, submit
+from argon.scheduling.load import TRIED_EVERY_S
+from tests.support.drivers import ClusterDriver, completed, detail, runs_of, submit
 
 RUN_S = 0.02
 
@@ -118,6 +119,15 @@ def test_task_that_would_be_late_is_refused_at_the_door(timeout_s: float, refuse
         assert cluster.answers(client)[1].detail == Refusal.DEADLINE
 
 
+def test_task_that_would_wait_behind_those_of_a_lost_node_is_refused_at_the_door() -> None:
+    cluster, _ = known_cluster(workers=1, run_s=1.0, queue_target_s=inf)
+    lost, client = cluster.node(workers=20), cluster.client()
+    cluster.say(client, *(submit(id_, idempotent=True) for id_ in range(20)))
+    cluster.lose(lost)
+    cluster.say(client, submit(100, timeout_s=10.0), submit(101, timeout_s=60.0))
+    assert {id_: answer.detail for id_, answer in cluster.answers(client).items()} == {100: Refusal.DEADLINE}
+
+
 def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free() -> None:
     cluster = ClusterDriver()
     node, client = cluster.node(workers=8), cluster.client()
@@ -151,6 +161,20 @@ def test_task_whose_wait_has_left_too_little_time_expires_unbegun() -> None:
     answer = cluster.answers(client)[1]
     assert (answer.status, answer.entered) == (Status.EXPIRED, Entered.NO)
     assert detail(answer).reason == "what its wait in the queue has left of its time is too short for it"
+
+
+def test_task_let_in_to_correct_what_is_believed_of_its_kind_is_run_though_it_must_wait() -> None:
+    cluster, node = known_cluster(workers=1)
+    client = cluster.client()
+    for _ in range(6):
+        cluster.state._fleet.add(9, runs_of(0.5), cluster.now)
+    cluster.now += TRIED_EVERY_S
+    cluster.say(client, submit(1, kind=9, timeout_s=0.4), submit(2, kind=9, timeout_s=0.4))
+    assert [*cluster.answers(client)] == [2], "one of them may try"
+    for running in cluster.heard(node, Assign)[-2:]:
+        cluster.now += RUN_S
+        cluster.say(node, completed(running, run_s=RUN_S))
+    assert cluster.heard(node, Assign)[-1].kind == 9
 
 
 def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
@@ -188,3 +212,24 @@ def test_places_for_a_few_of_a_priority_are_twice_as_many_for_those_that_have_ag
     assert flood(cluster, *crowd(cluster), priority=4, waited_s=3.9) == 0
     assert flood(cluster, *crowd(cluster), priority=4, waited_s=4.0) == 8
     assert flood(cluster, *crowd(cluster), priority=0, waited_s=9.0) == 0, "what is not behind others has not aged"
+
+
+def test_client_that_was_refused_by_a_cluster_that_leaves_is_not_told_of_its_room() -> None:
+    cluster, _ = known_cluster()
+    client = cluster.client()
+    cluster.node(workers=8)
+    cluster.drain()
+    flood(cluster, client, count=20)
+    cluster.say(client, Heartbeat())
+    assert cluster.heard(client, Heartbeat) == [], "it would come back at once, and be refused again"
+
+
+def test_client_that_was_refused_beside_a_free_worker_is_not_told_of_it() -> None:
+    cluster = ClusterDriver()
+    node, client = cluster.node(workers=8), cluster.client()
+    for id_ in range(20):
+        cluster.say(client, submit(id_))
+        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
+    cluster.say(client, submit(100, timeout_s=0.5))
+    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert cluster.heard(client, Heartbeat) == [], "what it has is too short for any worker"

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from argon.protocol.messages import Assign, Cancel, Capacity, ExplainReply, ExplainRequest, Outcome, Oversized
+from argon.protocol.messages import (
+    Announced,
+    Assign,
+    Cancel,
+    Capacity,
+    ExplainReply,
+    ExplainRequest,
+    Outcome,
+    Oversized,
+)
 from argon.scheduling.explanation import Explanation
 from tests.support.drivers import ClusterDriver, completed, given_back, submit
 
@@ -160,9 +169,30 @@ def test_rejected_task_tells_the_numbers_of_that_moment_and_how_often(cluster: C
     assert (told.state, told.priority, told.attempts) == ("rejected", None, [])
     assert (said := told.rejection) is not None
     assert (said.times, said.reason, said.queue_length, said.queue_bytes) == (3, "QUEUE_FULL", 2, 8)
-    assert (said.size_bytes, said.timeout_s, said.predicted_run_s, said.predicted_wait_s) == (5, 0.25, 0.5, 0.5)
+    assert (said.size_bytes, said.timeout_s, said.predicted_run_s, said.predicted_wait_s) == (5, 0.25, 0.5, 1.0)
     assert (said.work_s, said.workers, said.nodes, said.outstanding) == (0.5, 1, 1, 0)
     assert said.retry_after_s == pytest.approx(cluster.heard(other, Outcome)[-1].wait_s)
+
+
+def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:
+    node, client = cluster.node(), cluster.client()
+    cluster.say(client, submit(1))
+    cluster.say(node, completed(last(cluster, node), run_s=10.0))
+    cluster.say(client, submit(2))
+    cluster.say(client, submit(3, timeout_s=9.0))
+    assert (said := explained(cluster, client, 3).rejection) is not None
+    assert (said.reason, said.work_s, said.predicted_wait_s) == ("DEADLINE", 0.0, 10.0), "for what runs on the node"
+
+
+def test_large_task_tells_what_was_ahead_of_it_when_it_had_come(cluster: ClusterDriver) -> None:
+    node, client, other = cluster.node(), cluster.client(), cluster.client()
+    cluster.say(other, submit(1))
+    cluster.say(node, completed(last(cluster, node), run_s=0.5))
+    cluster.say(client, Announced(submit(1, payload=b""), 1_000_000))
+    cluster.say(other, submit(2), submit(3, priority=0))
+    cluster.say(client, submit(1, payload=b"x" * 1_000_000))
+    assert (said := explained(cluster, client, 1).admission) is not None
+    assert (said.queue_length, said.work_s) == (1, 0.5), "whatever was asked about in between"
 
 
 def test_task_that_was_too_large_is_remembered(cluster: ClusterDriver) -> None:

@@ -120,3 +120,10 @@ def test_now_and_then_one_may_try_all_the_same() -> None:
     assert seen.too_long(1, 0.5, 0.9 * TRIED_EVERY_S)
     assert [seen.too_long(1, 0.5, TRIED_EVERY_S) for _ in range(3)] == [False, True, True]
     assert [seen.too_long(1, 0.5, 2 * TRIED_EVERY_S) for _ in range(2)] == [False, True]
+
+
+def test_one_that_tries_and_must_wait_may_still_try_when_its_turn_comes() -> None:
+    seen = ServiceTimes()
+    seen.add(1, runs_of(*[1.0] * 5), 0.0)
+    assert [seen.too_long(1, 0.5, TRIED_EVERY_S, waits=True) for _ in range(2)] == [False, True]
+    assert [seen.too_long(1, 0.4, TRIED_EVERY_S + 0.1) for _ in range(2)] == [False, True], "one, and once"

@@ -181,6 +181,24 @@ def test_client_that_was_away_has_saved_nothing_up() -> None:
     assert 4 <= sum(id_ >= 100 for id_ in served) <= 6
 
 
+def test_newcomer_to_a_priority_starts_level_there_whatever_was_used_at_others() -> None:
+    queue = queue_of(*(a_task(id_, client=1, priority=0, predicted_s=100.0) for id_ in range(10)))
+    for id_ in range(20, 40):
+        queue.push(a_task(id_, client=2, priority=2))
+    for _ in range(9):
+        assert take(queue).client == 1
+    queue.push(a_task(99, client=3, priority=2))
+    assert 99 in order(queue)[1:3], "behind the last of client 1, and no 900 s of client 2"
+
+
+def test_client_that_has_used_much_at_one_priority_is_a_newcomer_at_another() -> None:
+    queue = queue_of(*(a_task(id_, client=1, priority=0, predicted_s=100.0) for id_ in range(10)))
+    for id_ in range(20, 40):
+        queue.push(a_task(id_, client=2, priority=2))
+    queue.push(a_task(99, client=1, priority=2))
+    assert 99 in order(queue)[10:12]
+
+
 def test_client_charged_too_much_and_paid_back_is_served_again() -> None:
     queue = queue_of(*(a_task(id_, client=1, predicted_s=10.0) for id_ in range(5)))
     for id_ in range(100, 120):
@@ -189,13 +207,13 @@ def test_client_charged_too_much_and_paid_back_is_served_again() -> None:
     assert first.client == 1
     for _ in range(3):
         assert take(queue).client == 2
-    queue.charge(1, 0.5 - first.charged_s)  # it took half a second, not ten
+    queue.charge(1, 2, 0.5 - first.charged_s)  # it took half a second, not ten
     assert take(queue).client == 1
 
 
 def test_charge_of_a_client_that_never_queued_is_ignored() -> None:
     queue = queue_of(a_task(1))
-    queue.charge(77, 5.0)
+    queue.charge(77, 2, 5.0)
     assert take(queue).id == 1
 
 
@@ -225,7 +243,7 @@ def test_returned_task_goes_first_and_counts_against_no_limit() -> None:
 def test_returned_task_is_not_found_again_where_it_first_waited() -> None:
     # Client 2 goes first although client 1 came first, so its task leaves from the middle of the line of arrivals.
     queue = queue_of(a_task(1, client=1), a_task(2, client=2), a_task(3, client=1), a_task(4, client=2))
-    queue.charge(1, 5.0)
+    queue.charge(1, 2, 5.0)
     returned = take(queue)
     assert returned.id == 2
     returned.state = TaskState.QUEUED
@@ -307,8 +325,8 @@ def test_client_that_comes_and_goes_in_the_queue_leaves_nothing_behind() -> None
         queue.push(a_task(10_000 + id_, client=1))
         take(queue)
         take(queue)
-        queue.charge(2, -0.5)
-        queue.charge(1, -0.5)
+        queue.charge(2, 2, -0.5)
+        queue.charge(1, 2, -0.5)
     assert len(queue._levels[2].turns) < 200
 
 
@@ -322,8 +340,8 @@ class Model:
     age_step_s: float
     tasks: list[Task] = field(default_factory=list)
     returned: list[Task] = field(default_factory=list)
-    used_s: dict[int, float] = field(default_factory=dict)
-    level_s: float = 0.0
+    used_s: dict[tuple[int, int], float] = field(default_factory=dict)
+    level_s: dict[int, float] = field(default_factory=dict)
     urgent_s: float = 0.0
     due_s: dict[int, float] = field(default_factory=dict)
 
@@ -331,7 +349,8 @@ class Model:
         client = task.client
         assert client is not None
         if not any(t.client == client and t.priority == task.priority for t in self.tasks):
-            self.used_s[client] = max(self.used_s.get(client, 0.0), self.level_s)
+            account = client, task.priority
+            self.used_s[account] = max(self.used_s.get(account, 0.0), self.level_s.get(task.priority, 0.0))
         self.tasks.append(task)
 
     def next(self, now: float) -> Task | None:
@@ -342,7 +361,7 @@ class Model:
 
         level = self._level(now)[0]
         of_level = [t for t in self.tasks if t.priority == level]
-        client = min({t.client for t in of_level if t.client is not None}, key=lambda c: (self.used_s[c], c))
+        client = min({t.client for t in of_level if t.client is not None}, key=lambda c: (self.used_s[c, level], c))
         return next(t for t in of_level if t.client == client)
 
     def _level(self, now: float) -> tuple[int, int]:
@@ -365,8 +384,8 @@ class Model:
         else:
             self.due_s[task.priority] = self.urgent_s + 7 * aged * task.predicted_s
         self.tasks.remove(task)
-        self.level_s = self.used_s[task.client]
-        self.used_s[task.client] += task.predicted_s
+        self.level_s[task.priority] = self.used_s[task.client, task.priority]
+        self.used_s[task.client, task.priority] += task.predicted_s
         return task
 
 
@@ -410,9 +429,9 @@ def test_queue_behaves_like_its_model(steps: list[tuple[str, int, int, float, fl
             queue.push_returned(task)
             model.returned.append(task)
         elif step == "charge":
-            queue.charge(client, seconds - 1.0)
-            if client in model.used_s:
-                model.used_s[client] += seconds - 1.0
+            queue.charge(client, number, seconds - 1.0)
+            if (client, number) in model.used_s:
+                model.used_s[client, number] += seconds - 1.0
         elif step == "wait":
             now += seconds
         elif step == "expire":
@@ -425,6 +444,7 @@ def test_queue_behaves_like_its_model(steps: list[tuple[str, int, int, float, fl
         assert queue.waiting() == [*model.returned, *sorted(model.tasks, key=lambda t: (t.priority, t.id))]
         assert queue.length == len(model.tasks)
         assert queue.size_bytes == sum(t.size_bytes for t in model.tasks)
-        assert queue.ahead_s(4, 0, 1e9) == pytest.approx(sum(t.predicted_s for t in model.tasks), abs=1e-6)
+        work_s = sum(t.predicted_s for t in [*model.returned, *model.tasks])
+        assert queue.ahead_s(4, 0, 1e9) == pytest.approx(work_s, abs=1e-6)
     remaining = len(queue)
     assert [take(queue, now) for _ in range(remaining)] == [model.pop(now) for _ in range(remaining)]

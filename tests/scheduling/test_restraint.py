@@ -66,6 +66,21 @@ def test_tries_are_free_but_apart() -> None:
     assert [restraint.allows_try(100.0 + 0.006 * n) for n in range(5)] == [True, False, True, False, True]
 
 
+@pytest.mark.parametrize("opened_by", ["silence", "answers", "forgetting"])
+def test_rejection_after_a_knock_has_opened_the_line_answers_no_knock(opened_by: str) -> None:
+    restraint = Restraint()
+    restraint.rejected(3, 100.0)
+    restraint.limit(3, 100.0)
+    if opened_by == "silence":
+        restraint.limit(4, restraint.next_deadline())
+    elif opened_by == "answers":
+        restraint.answered(4)
+    else:
+        restraint.forget()
+    assert restraint.limit(4, 100.0) == OPEN
+    assert not restraint.rejected(3, 3600.0), "it is the first of the next overload, and no try of those that wait"
+
+
 def test_knock_that_is_rejected_begins_another_pause() -> None:
     restraint = Restraint()
     restraint.rejected(3, 100.0)

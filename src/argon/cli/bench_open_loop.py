@@ -69,8 +69,8 @@ Submit = Callable[[Sample], None]
 
 
 def schedule(begin_s: float, per_s: float, for_s: float, task_times: Iterator[float]) -> list[Sample]:
-    """The tasks of a phase, evenly spaced."""
-    return [Sample(begin_s + number / per_s, next(task_times)) for number in range(round(per_s * for_s))]
+    """The tasks of a phase, evenly spaced: one at least, since a phase without any would tell nothing."""
+    return [Sample(begin_s + number / per_s, next(task_times)) for number in range(max(1, round(per_s * for_s)))]
 
 
 async def drive(samples: Sequence[Sample], submit: Submit) -> None:

@@ -223,6 +223,7 @@ class AsyncClient:
         if future.kept is not None and is_overload(outcome):
             future.run_here(future.kept, self._threads)
             return
+        future.kept = None
         if outcome.status == Status.CANCELLED:
             future.cancel()
             return

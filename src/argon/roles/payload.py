@@ -200,7 +200,7 @@ def pack_failure(error: BaseException, node: str, max_payload_bytes: int, *, by_
     """
     failure = describe(error, node=node, by_argon=by_argon, chars_max=min(TEXT_CHARS, max_payload_bytes // 32))
     as_text = msgspec.msgpack.encode(failure)
-    failure.pickled = _dump_exception(error) if _may_travel(error) else b""
+    failure.pickled = _dump_exception(error) if may_travel(error) else b""
     complete = msgspec.msgpack.encode(failure)
     return complete if len(complete) <= max_payload_bytes else as_text
 
@@ -235,7 +235,7 @@ def _caused_by(error: Exception, traceback_text: str) -> Exception:
     return error
 
 
-def _may_travel(error: object) -> bool:
+def may_travel(error: object) -> bool:
     """Whether the caller can be given this very exception.
 
     One that would end or cancel the caller itself cannot. Nor can one that ends whatever loop is the next to see it,
@@ -253,7 +253,7 @@ def _dump_exception(error: BaseException) -> bytes:
     for dump in (dumps, _cloud_dump):
         try:
             data: bytes = dump(error, protocol=5)
-            if len(data) <= EXCEPTION_BYTES and _may_travel(loads(data)):
+            if len(data) <= EXCEPTION_BYTES and may_travel(loads(data)):
                 return data
         except BaseException:  # noqa: BLE001 - a class whose __init__ wants other arguments ends here, quite usually
             continue
@@ -265,7 +265,7 @@ def _load_exception(data: bytes) -> Exception | None:
         error = loads(data) if data else None
     except BaseException:  # noqa: BLE001 - what is amiss with one task's exception must not hurt the client
         return None
-    return error if _may_travel(error) else None
+    return error if may_travel(error) else None
 
 
 # ---- pickle --------------------------------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from argon.errors import MayHaveRun, TaskExpired, TaskLost
 from argon.protocol.messages import Outcome, Payload, Refusal, Status
-from argon.roles.payload import unpack_call
+from argon.roles.payload import may_travel, pack_failure, unpack_call, unpack_failure
 from argon.roles.time_left import deadline_here
+from argon.settings import MAX_PAYLOAD_BYTES
 
 THREADS_MAX: Final = 4
 
@@ -46,7 +47,7 @@ class KeptCall:
         self._here: Future[Any] | None = None
 
     def run(self) -> Any:
-        """Runs it in this thread, and raises what it raises.
+        """Runs it in this thread, and raises what it raises, as a worker would have told it.
 
         Raises:
             TaskExpired: its timeout has passed already.
@@ -55,11 +56,19 @@ class KeptCall:
             raise self.expired()
         payload, self._payload = self._payload, b""
         function, args, kwargs = unpack_call(payload if isinstance(payload, bytes) else bytearray().join(payload))
-        with deadline_here(self.deadline):
-            value = function(*args, **kwargs)
-            if isinstance(function, type) and callable(getattr(value, "run", None)):
-                value = value.run()
-            return asyncio.run(_result_of(value)) if isinstance(value, Awaitable) else value
+        try:
+            with deadline_here(self.deadline):
+                value = function(*args, **kwargs)
+                if isinstance(function, type) and callable(getattr(value, "run", None)):
+                    value = value.run()
+                return asyncio.run(_result_of(value)) if isinstance(value, Awaitable) else value
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if may_travel(error):
+                raise
+            failure = pack_failure(error, "", MAX_PAYLOAD_BYTES)
+            raise unpack_failure(failure, attempt=0, queued_s=0.0, run_s=0.0)  # noqa: B904 - it has its cause
 
     def start(self, threads: LocalThreads) -> Future[Any]:
         """Runs it in another thread as soon as one is free."""

@@ -79,7 +79,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def running(self) -> bool:
         """Whether the cluster has the task, or it runs here, and it is not done."""
-        if self.kept is not None and self.kept.running():
+        kept = self.kept
+        if kept is not None and kept.running():
             return not self.done()
         return not self.done() and self._loop_thread.is_sent(self)
 
@@ -89,8 +90,9 @@ class TaskFuture(concurrent.futures.Future[Any]):
             self._loop_thread.refuse_elsewhere()
             if self._end(_CANCELLED, None, None):
                 self._loop_thread.cancel(self)
-                if self.kept is not None:
-                    self.kept.withdraw()
+                kept = self.kept
+                if kept is not None:
+                    kept.withdraw()
         return self._state == _CANCELLED
 
     def result(self, timeout: float | None = None) -> Any:
@@ -113,6 +115,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         if self.kept is not None and is_overload(outcome):
             self._loop_thread.run_here(self, self.kept)
             return
+        self.kept = None
         value: Any = None
         error: BaseException | None = None
         state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED

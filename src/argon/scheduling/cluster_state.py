@@ -190,7 +190,7 @@ class ClusterState:
             self._clients.end_announcement(client)
             admitted = not self._departure.told  # else its client may take it for one that was never read
         member = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
-        if not admitted and (member is None or len(client.tasks) >= client.allowance or m.timeout_s):
+        if not admitted and (member is None or client.outstanding() >= client.allowance or m.timeout_s):
             reason = self._door.refusal(client, m, size, member is not None, now)
             if reason is not None:
                 self._reject(client, self._door.rejection(client, m, size, reason, now), effects)
@@ -316,7 +316,7 @@ class ClusterState:
         elif status == _EXPIRED and m.run_s:
             member.note_killed(task, m.run_s, self._fleet, now)
         if task.client is not None:
-            self._queue.charge(task.client, m.run_s - task.charged_s)
+            self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
             status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
         ):
@@ -342,8 +342,8 @@ class ClusterState:
             return False
         self._ledger.requeued += 1
         self._journal.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
-        task.state = TaskState.QUEUED
-        task.queued_at = now
+        task.state, task.queued_at = TaskState.QUEUED, now
+        task.predicted_s = self._door.expected_s(task.kind)
         self._queue.push_returned(task)
         return True
 
@@ -370,12 +370,12 @@ class ClusterState:
         queue = self._queue
         while (task := queue.peek(now)) is not None:
             left_s = task.deadline - now
-            if left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
+            member = self._router.choose(task.kind, task.key)
+            if member is None and left_s > 0.0:
+                return
+            if member is None or left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
                 self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
                 continue
-            member = self._router.choose(task.kind, task.key)
-            if member is None:
-                return
             self._assign(queue.pop(now), member, now, effects)
 
     def _assign(self, task: Task, member: Member, now: float, effects: Effects) -> None:

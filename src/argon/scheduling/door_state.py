@@ -65,7 +65,7 @@ class DoorState:
             queue.waiting_at(m.priority) < self._places(m),
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
-        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now):
+        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now, not free):
             return Refusal.DEADLINE
         return reason
 
@@ -73,9 +73,10 @@ class DoorState:
         """When a task that was refused may come back, and the numbers of the moment."""
         workers = self._membership.workers
         run_s = self.expected_s(m.kind)
-        if reason is not Refusal.TOO_LARGE:
+        if reason is not Refusal.TOO_LARGE and not self._has_room():  # else it is not room that it wants
             self._clients.turn_away(client)
-        after_s = self._returns.retry_after_s(reason, self.wait_s(client, m), run_s / max(1, workers), now)
+        wait_s = self.wait_s(client, m)
+        after_s = self._returns.retry_after_s(reason, wait_s, run_s / max(1, workers), now)
         return Rejection(
             client.peer,
             m.id,
@@ -84,9 +85,10 @@ class DoorState:
             size_bytes,
             m.timeout_s,
             run_s,
+            wait_s,
             self._queue.length + self._clients.announced,
             self._queue.size_bytes + self._clients.announced_bytes,
-            self._queue.ahead_s(m.priority, client.peer, run_s),
+            self._ahead_s,
             workers,
             self._membership.open,
             client.outstanding(),
@@ -97,11 +99,9 @@ class DoorState:
         """The client to be told that there is room: of those that were refused the one that was so longest ago.
 
         One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
-        while workers idle, and do not all come at once.
+        while workers idle, and do not all come at once. Nobody is told so by a cluster that is leaving.
         """
-        if len(self._queue) or self._membership.in_flight >= self._membership.workers:
-            return None
-        return self._clients.next_turned_away()
+        return None if self.shut or not self._has_room() else self._clients.next_turned_away()
 
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
         """The same for a task of which only the size was read: there will never be room."""
@@ -143,6 +143,10 @@ class DoorState:
         soon, so that others, which must first grow as old here, do not keep them out."""
         aged = m.priority and m.waited_s >= m.priority * self._settings.age_step_s
         return self._membership.workers * (2 if aged else 1)
+
+    def _has_room(self) -> bool:
+        """Whether nothing waits and a worker is free."""
+        return not len(self._queue) and self._membership.in_flight < self._membership.workers
 
     def _may_wait_s(self, wait_s: float, now: float) -> float:
         target_s = queue_target_s(self._settings, self._fleet.mean_s())

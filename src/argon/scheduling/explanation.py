@@ -54,7 +54,8 @@ class ExplainedAttempt(msgspec.Struct):
 
 
 class ExplainedRejection(msgspec.Struct):
-    """Why it was not admitted, the last time, by the numbers of that moment."""
+    """Why it was not admitted, the last time, by the numbers of that moment. The wait is that for which it was refused:
+    for ``work_s`` in the queue, and for what the nodes had."""
 
     times: int
     reason: str
@@ -172,7 +173,7 @@ def _rejection(rejections: list[Rejection]) -> ExplainedRejection:
         size_bytes=last.size_bytes,
         timeout_s=last.timeout_s or None,
         predicted_run_s=last.run_s or None,
-        predicted_wait_s=last.work_s / last.workers if last.workers else None,
+        predicted_wait_s=last.wait_s if last.workers else None,
         queue_length=last.queue_length,
         queue_bytes=last.queue_bytes,
         work_s=last.work_s,

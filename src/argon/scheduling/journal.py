@@ -36,7 +36,8 @@ _DECISIONS: Final = (
 
 @mypyc_attr(acyclic=True)
 class Rejection(Record):
-    """Why a task was not admitted, by the numbers of that moment. ``run_s`` is predicted, 0 if unknown or not asked."""
+    """Why a task was not admitted, by the numbers of that moment. ``run_s`` is predicted, 0 if unknown or not asked;
+    ``work_s`` is that of the queue, and ``wait_s`` counts what the nodes have as well."""
 
     __slots__ = (
         "session",
@@ -46,6 +47,7 @@ class Rejection(Record):
         "size_bytes",
         "timeout_s",
         "run_s",
+        "wait_s",
         "queue_length",
         "queue_bytes",
         "work_s",
@@ -64,6 +66,7 @@ class Rejection(Record):
         size_bytes: int,
         timeout_s: float,
         run_s: float,
+        wait_s: float,
         queue_length: int,
         queue_bytes: int,
         work_s: float,
@@ -79,6 +82,7 @@ class Rejection(Record):
         self.size_bytes = size_bytes
         self.timeout_s = timeout_s
         self.run_s = run_s
+        self.wait_s = wait_s
         self.queue_length = queue_length
         self.queue_bytes = queue_bytes
         self.work_s = work_s

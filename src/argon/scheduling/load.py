@@ -74,9 +74,10 @@ class Runs(Record):
 
 
 class KindTime(Record):
-    """What tasks of one kind take, decayed. ``tried_at`` is when one was last let in against it."""
+    """What tasks of one kind take, decayed. ``tried_at`` is when one was last let in against it, ``waits_to_try``
+    whether that one had to wait and has not had its turn."""
 
-    __slots__ = ("mean_s", "typical_log", "at", "count", "tried_at")
+    __slots__ = ("mean_s", "typical_log", "at", "count", "tried_at", "waits_to_try")
 
     def __init__(self, runs: Runs, at: float) -> None:
         self.mean_s = runs.total_s / runs.count
@@ -84,6 +85,7 @@ class KindTime(Record):
         self.at = at
         self.count = runs.count
         self.tried_at = at
+        self.waits_to_try = False
 
     def add(self, runs: Runs, now: float, kept_each: float) -> None:
         """Adds samples taken at ``now``."""
@@ -116,13 +118,14 @@ class ServiceTimes:
 
     def add(self, kind: int, runs: Runs, now: float) -> None:
         """Records what tasks of this kind took."""
-        known = self._kinds.get(kind)
+        known = self._kinds.pop(kind, None)  # and it becomes the last in line to be forgotten
         if known is not None:
             known.add(runs, now, self._kept_each)
         else:
             if len(self._kinds) >= _KINDS_MAX:
-                del self._kinds[min(self._kinds, key=lambda k: self._kinds[k].at)]
-            self._kinds[kind] = KindTime(runs, now)
+                del self._kinds[next(iter(self._kinds))]
+            known = KindTime(runs, now)
+        self._kinds[kind] = known
         if self.overall is None:
             self.overall = KindTime(runs, now)
         else:
@@ -142,16 +145,20 @@ class ServiceTimes:
         """The expected seconds of a task of any kind, 0 if none has been seen."""
         return self.overall.mean_s if self.overall is not None else 0.0
 
-    def too_long(self, kind: int, left_s: float, now: float) -> bool:
+    def too_long(self, kind: int, left_s: float, now: float, waits: bool = False) -> bool:
         """Whether a task of this kind would most likely not be done in the time that is left.
 
         Now and then one may try all the same: what was measured once would be believed for ever where it lets nothing
-        in that could correct it.
+        in that could correct it. One that ``waits`` first is asked about again, and may still try then.
         """
         known = self._kinds.get(kind)
         if known is None or known.count < _BELIEVED_FROM or known.typical_s() <= left_s:
             return False
+        if known.waits_to_try and not waits:
+            known.waits_to_try = False
+            return False
         if now < known.tried_at + TRIED_EVERY_S:
             return True
         known.tried_at = now
+        known.waits_to_try = waits
         return False

@@ -4,8 +4,10 @@ In: tasks. Out: the next task, by priority with ageing, then fairly between clie
 never look at a clock (``now`` is given), never scan, and never decide whether a task may enter: that is admission's.
 
 Order: the level whose turn it is (``ageing.py``, counted in predicted worker-seconds). Inside a level the client that
-has used the fewest worker-seconds goes first (start-time fair queueing, Goyal, Vin and Cheng 1996: a client that was
-away starts level with those who stayed, it saves nothing up). Inside a client: arrival.
+has used the fewest worker-seconds there goes first (start-time fair queueing, Goyal, Vin and Cheng 1996: a client that
+was away starts level with those who stayed, it saves nothing up). Inside a client: arrival. A client has an account for
+each level, since levels are served at different rates: by one account, a client that comes to a level from a busier one
+would wait there until everybody else has used as much.
 
 Tasks that leave from the middle (cancelled, expired) stay behind as husks, are skipped when they come to the front,
 and are swept when they outnumber the living. A task that comes back after an assignment goes to a line of its own; its
@@ -31,6 +33,11 @@ def _lives(task: Task) -> bool:
 
 def _cost_s(task: Task) -> float:
     return task.predicted_s or _UNKNOWN_COST_S
+
+
+def _account(client: int, priority: int) -> int:
+    """The number of a client's account on a level."""
+    return client * LEVELS + priority
 
 
 class _Lane:
@@ -61,7 +68,7 @@ class _Lane:
 
 
 class _Level:
-    """The tasks of one priority: a line for each client, and one of all by arrival.
+    """The tasks of one priority: a line for each client, by the number of its account, and one of all by arrival.
 
     ``turns`` has for each client an entry no higher than its account; the one at the top is brought up to date when it
     is looked at. ``elders`` are those that came after one that has waited less, in its client and here; all others came
@@ -119,8 +126,9 @@ class TaskQueue:
         self._levels = [_Level() for _ in range(LEVELS)]
         self._busy_levels: list[int] = []
         self._returned: deque[Task] = deque()
+        self._returned_s = 0.0
         self._used_s: dict[int, float] = {}
-        self._level_s = 0.0
+        self._level_s = [0.0] * LEVELS
         self._deadlines: list[tuple[float, int, Task]] = []
         self._next: tuple[int, int, Task] | None = None
         self._next_at = 0.0
@@ -134,14 +142,14 @@ class TaskQueue:
     def push(self, task: Task) -> None:
         """Adds an admitted task at the end of its client's line."""
         level = self._levels[task.priority]
-        client = task.client
-        assert client is not None
-        lane = level.clients.get(client)
+        assert task.client is not None
+        account = _account(task.client, task.priority)
+        lane = level.clients.get(account)
         if lane is None:
-            lane = level.clients[client] = _Lane()
-            used_s = max(self._used_s.get(client, 0.0), self._level_s)
-            self._used_s[client] = used_s
-            level.list_turn(used_s, client)
+            lane = level.clients[account] = _Lane()
+            used_s = max(self._used_s.get(account, 0.0), self._level_s[task.priority])
+            self._used_s[account] = used_s
+            level.list_turn(used_s, account)
             if len(level.clients) == 1:
                 self._busy_levels = sorted([*self._busy_levels, task.priority])
             elif len(level.clients) == 2:
@@ -162,9 +170,10 @@ class TaskQueue:
     def ahead_s(self, priority: int, client: int, seconds: float) -> float:
         """The predicted work that would go before one more task of ``seconds``, given where it would stand now.
 
-        That is what is more urgent, and of its own level no more for each client than its own has there with it.
+        That is what came back from a node, what is more urgent, and of its own level no more for each client than its
+        own has there with it.
         """
-        ahead_s = 0.0
+        ahead_s = self._returned_s
         for busy in self._busy_levels:
             if busy > priority:
                 break
@@ -172,7 +181,7 @@ class TaskQueue:
             if busy < priority:
                 ahead_s += level.arrivals.work_s
                 continue
-            lane = level.clients.get(client)
+            lane = level.clients.get(_account(client, priority))
             own_s = lane.work_s if lane is not None else 0.0
             others = len(level.clients) - (lane is not None)
             ahead_s += own_s + min(level.arrivals.work_s - own_s, others * (own_s + seconds))
@@ -186,6 +195,7 @@ class TaskQueue:
     def push_returned(self, task: Task) -> None:
         """Adds a task that was admitted and assigned before; it goes first and does not count against the limit."""
         self._returned.append(task)
+        self._returned_s += _cost_s(task)
         if task.deadline != inf:
             self._note_deadline(task)
         self._next = None
@@ -204,26 +214,27 @@ class TaskQueue:
         """Takes the next task out, to be assigned; the caller counts the attempt."""
         if self._returned:
             task = self._returned.popleft()
+            self._forget_returned(task)
             task.state = TaskState.ASSIGNED
             return task
         if self._next is None or self._next_at != now:
             self._next = self._choose(now)
-        priority, client, task = self._next
+        priority, account, task = self._next
         self._next = None
         task.state = TaskState.ASSIGNED
         level = self._levels[priority]
-        level.clients[client].tasks.popleft()
+        level.clients[account].tasks.popleft()
         if level.arrivals.tasks[0] is task:
             level.arrivals.tasks.popleft()
         else:
             level.arrivals.leave_husk()
-        self._level_s = self._used_s[client]
+        self._level_s[priority] = self._used_s[account]
         task.charged_s = _cost_s(task)
         urgent = self._busy_levels[0]
         task.by_age = priority != urgent
         self._ageing.took(priority, urgent, task.charged_s)
-        self.charge(client, task.charged_s)
-        self._forget(task, level, client)
+        self._book(account, priority, task.charged_s)
+        self._forget(task, level, account)
         return task
 
     def remove(self, task: Task) -> None:
@@ -232,13 +243,14 @@ class TaskQueue:
         self._next = None
         if task in self._returned:
             self._returned.remove(task)
+            self._forget_returned(task)
             return
         level = self._levels[task.priority]
-        client = task.client
-        assert client is not None
+        assert task.client is not None
+        account = _account(task.client, task.priority)
         level.arrivals.leave_husk()
-        level.clients[client].leave_husk()
-        self._forget(task, level, client)
+        level.clients[account].leave_husk()
+        self._forget(task, level, account)
 
     def expire(self, now: float) -> list[Task]:
         """The waiting tasks whose deadline has passed; the caller settles and removes them."""
@@ -254,23 +266,16 @@ class TaskQueue:
         """The earliest moment at which ``expire`` may have something to say; infinity for never."""
         return self._deadlines[0][0] if self._deadlines else inf
 
-    def charge(self, client: int, seconds: float) -> None:
-        """Books worker-seconds on a client: the prediction when its task leaves, the difference when it ends."""
-        used_s = self._used_s.get(client)
-        if used_s is None:
-            return
-        self._next = None
-        self._used_s[client] = used_s = used_s + seconds
-        if seconds < 0.0:
-            # A client alone on its level takes every turn, so its entry matters only once there is another.
-            for priority in self._busy_levels:
-                level = self._levels[priority]
-                if client in level.clients and len(level.clients) > 1:
-                    level.list_turn(used_s, client)
+    def charge(self, client: int, priority: int, seconds: float) -> None:
+        """Books what a task of this priority took beside what was booked when it left; less than nothing gives back."""
+        account = _account(client, priority)
+        if account in self._used_s:
+            self._book(account, priority, seconds)
 
     def forget_client(self, client: int) -> None:
-        """Drops the account of a client that is gone and has no tasks here."""
-        self._used_s.pop(client, None)
+        """Drops the accounts of a client that is gone and has no tasks here."""
+        for priority in range(LEVELS):
+            self._used_s.pop(_account(client, priority), None)
 
     def waiting(self) -> list[Task]:
         """Every waiting task. For checks and for shutdown, not for the hot path."""
@@ -306,18 +311,30 @@ class TaskQueue:
         assert task is not None
         return priority, client, task
 
-    def _forget(self, task: Task, level: _Level, client: int) -> None:
+    def _book(self, account: int, priority: int, seconds: float) -> None:
+        self._next = None
+        self._used_s[account] = used_s = self._used_s[account] + seconds
+        if seconds < 0.0:
+            # A client alone on its level takes every turn, so its entry matters only once there is another.
+            level = self._levels[priority]
+            if account in level.clients and len(level.clients) > 1:
+                level.list_turn(used_s, account)
+
+    def _forget(self, task: Task, level: _Level, account: int) -> None:
         self.length -= 1
         self.size_bytes -= task.size_bytes
-        lane = level.clients[client]
+        lane = level.clients[account]
         work_s = _cost_s(task)
         level.arrivals.work_s -= work_s
         lane.work_s -= work_s
         if lane.head() is None:
-            del level.clients[client]
+            del level.clients[account]
             if not level.clients:
                 self._levels[task.priority] = _Level()
                 self._busy_levels = [p for p in self._busy_levels if p != task.priority]
+
+    def _forget_returned(self, task: Task) -> None:
+        self._returned_s = self._returned_s - _cost_s(task) if self._returned else 0.0
 
     def _note_deadline(self, task: Task) -> None:
         heappush(self._deadlines, (task.deadline, task.id, task))

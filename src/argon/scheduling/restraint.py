@@ -53,7 +53,7 @@ class Restraint:
         if self._window < OPEN:
             self._window += 1
             if self._window >= credits:
-                self._window = OPEN
+                self.forget()
 
     def invited(self, outstanding: int) -> None:
         """The cluster has told of room by itself: one task may go at once, whatever pause it was told before."""
@@ -65,15 +65,16 @@ class Restraint:
         return self._window < OPEN
 
     def forget(self) -> None:
-        """Nothing waits and nothing is outstanding, or another cluster is there: what comes next may find room."""
+        """There is room again, or nothing is left here to say that there is none: what comes next may be tried."""
         self._window = OPEN
+        self._knocked = False
 
     def limit(self, outstanding: int, now: float) -> int:
         """How many tasks the client may have outstanding now. Asked while one waits that its credits allow."""
         if self._window >= OPEN or now < self._again_at:
             return self._window
         if self._knocked:
-            self._window = OPEN
+            self.forget()
             return OPEN
         if self._window > outstanding:  # an answer has come meanwhile
             return self._window
