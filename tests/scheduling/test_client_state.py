@@ -446,6 +446,20 @@ def test_new_task_is_not_tried_at_once_without_a_timeout_or_behind_a_more_urgent
     assert client.submitted() == ids
 
 
+def test_more_urgent_task_passes_a_line_that_stands() -> None:
+    client = ClientDriver(credits=3)
+    low, _, _, waits = (client.submit(priority=priority) for priority in (3, 3, 1, 1))
+    sent = client.submitted()
+    client.answer(low, REJECTED, credits=5, detail=Refusal.QUEUE_FULL, wait_s=10.0)
+    assert client.submitted() == [*sent, waits], "it had no credit before"
+    high = client.submit(priority=0)
+    client.submit(priority=3)
+    assert client.submitted() == [*sent, waits, high]
+    client.answer(high, REJECTED, credits=9, detail=Refusal.QUEUE_FULL, wait_s=10.0)
+    client.submit(priority=1)
+    assert client.submitted() == [*sent, waits, high], "none is more urgent than that"
+
+
 def test_new_tasks_are_tried_at_once_only_now_and_then() -> None:
     client, ids = late_line()
     for _ in range(100):

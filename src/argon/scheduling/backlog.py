@@ -100,14 +100,18 @@ class Backlog:
         task.waits = True
         self._length += 1
 
+    def most_urgent(self) -> int:
+        """The most urgent priority of which something waits; one that is less urgent than all if nothing does."""
+        for level, line in enumerate(self._lines):
+            if line.oldest() is not None:
+                return level
+        return LEVELS
+
     def is_newest_first(self, priority: int, now: float) -> bool:
         """Whether a task of this priority and with a timeout would be the next if it came now, since others wait that
         have lost half of their time."""
-        if any(line.oldest() for line in self._lines[:priority]):
-            return False
         line = self._lines[priority]
-        line.oldest()
-        return bool(line.timed) and now >= line.timed[0].stale_at
+        return self.most_urgent() == priority and bool(line.timed) and now >= line.timed[0].stale_at
 
     def take(self, now: float, places: int) -> ClientTask:
         """The next one. Some must wait.

@@ -270,23 +270,26 @@ class ClientState:
         limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
         return self._outstanding < limit and self._cluster is not None and not self._drained
 
-    def _may_send(self, now: float) -> bool:
-        """Whether a task that wants to be sent may be."""
-        return self._within_credits() and self._outstanding < self._restraint.limit(self._outstanding, now)
+    def _may_send(self, priority: int, now: float) -> bool:
+        """Whether a task of this priority, which is the next, may be sent."""
+        return self._within_credits() and (
+            self._restraint.lets_pass(priority) or self._outstanding < self._restraint.limit(self._outstanding, now)
+        )
 
     def _may_send_new(self, task: ClientTask, now: float) -> bool:
         """Whether a task that has just come may be sent, since it is the next."""
-        if not len(self._backlog):
-            return self._may_send(now)
+        priority = task.options.priority
+        if not len(self._backlog) or priority < self._backlog.most_urgent():
+            return self._may_send(priority, now)
         return (
             task.deadline != inf
             and self._within_credits()
-            and self._backlog.is_newest_first(task.options.priority, now)
+            and self._backlog.is_newest_first(priority, now)
             and self._restraint.allows_try(now)
         )
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
-        while len(self._backlog) and self._may_send(now):
+        while len(self._backlog) and self._may_send(self._backlog.most_urgent(), now):
             task = self._backlog.take(now, self._credits)
             if now < task.deadline:
                 self._transmit(task, now, effects)
@@ -334,7 +337,7 @@ class ClientState:
         final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
         if m.detail != _DEADLINE or not final:  # what is too late for this task may do for the next
             self._refusal, self._refusal_after_s = m.detail, m.wait_s
-            if self._restraint.rejected(self._outstanding, again_at) and self._counting:
+            if self._restraint.rejected(self._outstanding, again_at, task.options.priority) and self._counting:
                 self._count_for_all(effects)
         if final:
             self._settle(task, m, effects)

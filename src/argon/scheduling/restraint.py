@@ -1,14 +1,14 @@
 """What rejections have taught a client: how many tasks it may have outstanding, whatever its credits say.
 
-In: that a task was rejected or answered, and when. Out: a number of tasks, and when to look again. It must never see a
-task.
+In: that a task was rejected or answered, when, and how urgent it was. Out: a number of tasks, and when to look again.
+It must never see a task.
 
-A rejection says that the cluster has no room for this client's next task either, so the client holds back all that
-waits, in its order, at what was admitted. An answer makes room for one task and shows that one more may be tried. Where
-none comes, the client knocks with one task when its pause is over; if no rejection follows soon, the cluster has room
-again. Knocks are paid for by a budget, to which answers and time contribute, so that they cannot keep an overload
-alive. A cluster that has room again and nothing waiting invites those whom it rejected, one at a time: who is invited
-sends one task at once.
+A rejection says that the cluster has no room for this client's next task either, unless that is more urgent. So the
+client holds back all that waits, in its order, at what was admitted. An answer makes room for one task and shows that
+one more may be tried. Where none comes, the client knocks with one task when its pause is over; if no rejection follows
+soon, the cluster has room again. Knocks are paid for by a budget, to which answers and time contribute, so that they
+cannot keep an overload alive. A cluster that has room again and nothing waiting invites those whom it rejected, one at
+a time: who is invited sends one task at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRY_EVERY_S: Final = 0.01
 class Restraint:
     """How far a client holds back."""
 
-    __slots__ = ("_window", "_again_at", "_knocked", "_budget", "_budget_at", "_try_at")
+    __slots__ = ("_window", "_again_at", "_knocked", "_budget", "_budget_at", "_try_at", "_refused")
 
     def __init__(self) -> None:
         self._window = OPEN
@@ -37,12 +37,14 @@ class Restraint:
         self._budget = _BUDGET_MAX
         self._budget_at = 0.0
         self._try_at = 0.0
+        self._refused = 0
 
-    def rejected(self, outstanding: int, again_at: float) -> bool:
+    def rejected(self, outstanding: int, again_at: float, priority: int) -> bool:
         """A task was rejected; ``outstanding`` were not, or not yet. Returns whether that answers a knock."""
         knocked, self._knocked = self._knocked, False
         if knocked or self._window >= OPEN:
             self._again_at = again_at
+        self._refused = min(priority, self._refused) if self._window < OPEN else priority
         self._window = outstanding
         return knocked
 
@@ -68,6 +70,7 @@ class Restraint:
         """There is room again, or nothing is left here to say that there is none: what comes next may be tried."""
         self._window = OPEN
         self._knocked = False
+        self._refused = 0
 
     def limit(self, outstanding: int, now: float) -> int:
         """How many tasks the client may have outstanding now. Asked while one waits that its credits allow."""
@@ -86,6 +89,11 @@ class Restraint:
             self._knocked = True
             self._again_at = now + _SILENCE_S
         return self._window
+
+    def lets_pass(self, priority: int) -> bool:
+        """Whether a task may go past the line since it is more urgent than all that was rejected: there may be room for
+        it."""
+        return priority < self._refused
 
     def allows_try(self, now: float) -> bool:
         """Whether a new task may be tried at once, past the line that stands: it is no retry, so it costs none of the
