@@ -62,7 +62,7 @@ class ClusterSettings(msgspec.Struct, frozen=True):
         max_payload_bytes: most bytes of one payload.
         queue_target_s: for how long the queue may stand, infinity for ever, None to go by what tasks take.
         client_limit: most tasks that one client may have outstanding.
-        age_step_s: after this long in the queue a task counts as one priority more urgent.
+        age_step_s: after this long, its time in its client included, what waits counts as one priority more urgent.
         heartbeat_s, dead_after_s: a heartbeat goes to every peer this often; a peer silent for longer is dead.
     """
 

@@ -58,7 +58,7 @@ class Cluster(Server):
         client_limit: most tasks that one client may have here, None for its share of what there is room for.
         max_payload: most bytes of one task's or one result's payload.
         drain_timeout: seconds that SIGTERM leaves for what is here to finish.
-        age_step: seconds after which a waiting task counts as one priority more urgent.
+        age_step: seconds after which a waiting task counts as one priority more urgent; they begin in its client.
         heartbeat: seconds between heartbeats.
         dead_after: a peer silent for this many seconds is dead.
         token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file, made if need be.

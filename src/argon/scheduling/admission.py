@@ -29,7 +29,7 @@ class Door(Record):
     """The counters of the moment, for one task.
 
     ``free`` is whether a worker is free for it; ``wait_s`` is how long it is predicted to wait where it would stand,
-    ``may_wait_s`` how long it may, and ``few`` is whether of its priority less than one task for each worker waits.
+    ``may_wait_s`` how long it may, and ``few`` is whether of its priority fewer wait than always may.
     """
 
     __slots__ = (
