@@ -193,6 +193,20 @@ def test_client_that_was_refused_is_told_when_there_is_room_the_one_that_was_so_
     assert told.index((0, 1)) < told.index((1, 1)), "one at a time"
 
 
+def test_heartbeat_tells_no_client_that_was_refused_of_room_before_there_is_some() -> None:
+    cluster, node = known_cluster(workers=1, queue_limit=1, heartbeat_s=1.0)
+    one, two = crowd(cluster, 2)
+    flood(cluster, one, count=2)
+    flood(cluster, two)
+    cluster.wait(1.0)
+    assert cluster.heard(one, Heartbeat) == cluster.heard(two, Heartbeat) == [Heartbeat(credits=0)]
+    for ended in range(20, 24):
+        for running in cluster.heard(node, Assign)[ended : ended + 1]:
+            cluster.say(node, completed(running, run_s=RUN_S))
+    cluster.wait(1.0)
+    assert all(cluster.heard(client, Heartbeat)[-1].credits for client in (one, two))
+
+
 def test_client_that_was_refused_by_a_cluster_that_leaves_is_not_told_of_its_room() -> None:
     cluster, _ = known_cluster()
     client = cluster.client()
