@@ -169,6 +169,8 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     cluster, _ = known_cluster()
     cluster.now += 1.0
     assert cluster.heard(cluster.client(), Welcome)[0].credits == (16 + 9) // 2, "40 ms for eight workers, and nine"
+    cluster.say(cluster.client(), submit(1))
+    assert cluster.state._door.room() == 16 + 9, "what waits takes none of it, and what nodes have ahead has a place"
     unknown = ClusterDriver(queue_limit=10)
     unknown.node(workers=2)
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12
