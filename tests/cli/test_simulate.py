@@ -131,6 +131,11 @@ def test_costs_are_part_of_each_task(simulated: Simulated, option: str, ways: in
     assert dear - free == pytest.approx(ways * 0.01, rel=0.1)  # heartbeats cost the cluster too
 
 
+def test_overhead_is_work_of_which_the_load_is_a_share(simulated: Simulated) -> None:
+    rates = [simulated(*SMALL, "--load", "0.5", "--overhead-us", cost)["offered_per_s"] for cost in ("0", "10000")]
+    assert rates[0] == pytest.approx(2 * rates[1])
+
+
 def test_defaults_are_those_of_the_engine(argon: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Circumstances] = []
     real = engine.simulate

@@ -68,7 +68,12 @@ def test_queue_may_stand_for_its_target_and_a_client_has_no_more_than_its_limit(
     work = random_workload(500, 2000.0, Mix(Constant(0.01), clients=10), Random(1))
     rejected = [
         ran(ARGON, FLEET, work, Circumstances(queue_limit=50_000, retries=0, **options)).rejected
-        for options in ({"queue_target_s": 0.01}, {"queue_target_s": 0.1}, {"queue_target_s": inf}, {"client_limit": 1})
+        for options in (
+            {"queue_target_s": 0.01},
+            {"queue_target_s": 0.1},
+            {"queue_target_s": inf},
+            {"queue_target_s": inf, "client_limit": 1},
+        )
     ]
     assert rejected[0] > rejected[1] > rejected[2] == 0
     assert rejected[3] > rejected[2]

@@ -82,6 +82,11 @@ def burst_history(*waits_after: float) -> tuple[Workload, Course]:
     return work, course
 
 
+def came(work: Workload, course: Course) -> list[tuple[float, float]]:
+    """When each task came, and how long it waited."""
+    return [(at_s, began_s - at_s) for at_s, began_s in zip(work.at_s, course.began_s, strict=True)]
+
+
 def test_recovery_is_until_waits_are_what_they_were_before_the_burst() -> None:
     assert recovery(*burst_history(5.0, 3.0, 1.0, 0.5)) == pytest.approx(3 / SLICES_PER_BURST)
     assert recovery(*burst_history(1.0, 1.0, 1.0)) == pytest.approx(1 / SLICES_PER_BURST)
@@ -99,6 +104,21 @@ def test_slice_of_a_short_burst_has_some_tasks_in_it() -> None:
     found = recovery(work, course)
     assert found is not None
     assert 1.4 < found < inf
+
+
+def test_flood_does_not_shorten_the_slices_in_which_recovery_is_looked_for() -> None:
+    after = [*[9.0] * 20, 1.0, 1.0, 1.0]
+    plain, course = burst_history(*after)
+    plain.spike = 0.999, 1.0
+    expected = recovery(plain, course)
+    work, course = history(
+        *[(0.0, 0.0, 1.0, Status.COMPLETED)] * 50_000,
+        *[(at_s, at_s + wait, 100.0, Status.COMPLETED) for at_s, wait in came(plain, course)],
+    )
+    for task in range(50_000):
+        work.client[task] = 1
+    work.flood, work.spike = 1, plain.spike
+    assert recovery(work, course) == expected, "else there is nothing in most of them, and nothing waits"
 
 
 def test_burst_that_is_not_recovered_from_says_never_and_json_knows_no_infinity() -> None:

@@ -21,6 +21,7 @@ from argon.roles.cluster import Cluster
 from argon.roles.payload import pack_call
 from argon.roles.run_here import THREADS_MAX, KeptCall, LocalThreads, is_overload
 from argon.roles.task_future import TaskFuture
+from argon.roles.time_left import time_left
 from tests.support import light_tasks as tasks
 from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, lines, make_cluster, make_node, network, serving
 from tests.support.in_process import within as run_within
@@ -161,6 +162,17 @@ def test_function_gets_copies_and_its_value_is_the_answer(client: Client) -> Non
     assert client.run(Job, 1) == 2
     assert client.run(later, 3) == 3
     assert client.submit(later, 3).result(WITHIN_S) == 3
+
+
+def test_async_function_is_run_here_also_where_a_loop_runs_in_the_calling_thread(client: Client) -> None:
+    async def left() -> float | None:
+        return time_left()
+
+    async def main() -> None:
+        assert client.run(later, 3) == 3
+        assert client.with_options(timeout=60.0).run(left) > 50.0
+
+    run_within(main())
 
 
 def test_exception_of_the_function_is_the_answer(client: Client) -> None:

@@ -53,5 +53,13 @@ def test_answers_that_come_take_callers_off_the_count_and_the_last_takes_all() -
     assert pace.retry_after_s(100.2, rng) <= 1.5 * 0.1
 
 
+def test_each_answer_lets_one_of_those_told_before_go() -> None:
+    pace = steady(0.1)
+    for _ in range(10):
+        pace.retry_after_s(100.0, Random(1))
+    pace.answered(1, 4, 100.1)
+    assert pace.retry_after_s(100.1, Random(1)) >= 0.5 * 0.95, "nine are ahead still"
+
+
 def test_answers_that_have_ceased_are_not_expected_soon() -> None:
     assert steady(0.1).retry_after_s(103.0, Random(1)) >= 1.5

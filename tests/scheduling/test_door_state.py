@@ -181,6 +181,8 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     cluster, _ = known_cluster()
     cluster.now += 1.0
     assert cluster.heard(cluster.client(), Welcome)[0].credits == (16 + 9) // 2, "40 ms for eight workers, and nine"
+    cluster.say(cluster.client(), submit(1))
+    assert cluster.state._door.room() == 16 + 9, "what waits takes none of it, and what nodes have ahead has a place"
     unknown = ClusterDriver(queue_limit=10)
     unknown.node(workers=2)
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12
@@ -212,6 +214,20 @@ def test_places_for_a_few_of_a_priority_are_twice_as_many_for_those_that_have_ag
     assert flood(cluster, *crowd(cluster), priority=4, waited_s=3.9) == 0
     assert flood(cluster, *crowd(cluster), priority=4, waited_s=4.0) == 8
     assert flood(cluster, *crowd(cluster), priority=0, waited_s=9.0) == 0, "what is not behind others has not aged"
+
+
+def test_heartbeat_tells_no_client_that_was_refused_of_room_before_there_is_some() -> None:
+    cluster, node = known_cluster(workers=1, queue_limit=1, heartbeat_s=1.0)
+    one, two = crowd(cluster, 2)
+    flood(cluster, one, count=2)
+    flood(cluster, two)
+    cluster.wait(1.0)
+    assert cluster.heard(one, Heartbeat) == cluster.heard(two, Heartbeat) == [Heartbeat(credits=0)]
+    for ended in range(20, 24):
+        for running in cluster.heard(node, Assign)[ended : ended + 1]:
+            cluster.say(node, completed(running, run_s=RUN_S))
+    cluster.wait(1.0)
+    assert all(cluster.heard(client, Heartbeat)[-1].credits for client in (one, two))
 
 
 def test_client_that_was_refused_by_a_cluster_that_leaves_is_not_told_of_its_room() -> None:

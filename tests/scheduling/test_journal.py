@@ -70,6 +70,16 @@ def test_task_that_took_long_outlives_ordinary_ones(wait_s: float, run_s: float)
     assert journal.task(SESSION, 1) is slow
 
 
+def test_task_that_came_back_outlives_ordinary_ones() -> None:
+    journal, returned, member = Journal(), task(1), Member(5, "node", 1, workers=1)
+    journal.send(returned, member, Choice.FREE, 1, None, None)
+    journal.give_back(returned, "again")
+    end(journal, returned)
+    for number in range(2, 3 * ORDINARY_KEPT):
+        end(journal, task(number))
+    assert journal.task(SESSION, 1) is returned
+
+
 def test_remarkable_tasks_are_bounded_too() -> None:
     journal = Journal()
     for number in range(1, REMARKABLE_KEPT + 2):

@@ -114,7 +114,7 @@ def recovery(work: Workload, course: Course) -> float | None:
     if work.spike is None:
         return None
     begin_s, end_s = work.spike
-    calm_gap_s = begin_s / max(1, bisect_left(work.at_s, begin_s))
+    calm_gap_s = begin_s / max(1, bisect_left(work.watched(), begin_s, key=work.at_s.__getitem__))
     slice_s = max((end_s - begin_s) / SLICES_PER_BURST, TASKS_PER_SLICE * calm_gap_s)
     calm_s = max(mean_waits(work, course, 0.0, begin_s, slice_s), default=0.0)
     after = mean_waits(work, course, end_s, work.at_s[-1], slice_s)

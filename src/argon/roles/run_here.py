@@ -13,6 +13,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from math import inf
 from time import monotonic
 from typing import Any, Final
@@ -61,7 +62,7 @@ class KeptCall:
                 value = function(*args, **kwargs)
                 if isinstance(function, type) and callable(getattr(value, "run", None)):
                     value = value.run()
-                return asyncio.run(_result_of(value)) if isinstance(value, Awaitable) else value
+                return _awaited(value) if isinstance(value, Awaitable) else value
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -117,6 +118,16 @@ class LocalThreads:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _awaited(awaitable: Awaitable[Any]) -> Any:
+    """What it comes to, on an event loop of its own; and where this thread runs one, as in a notebook, elsewhere."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_result_of(awaitable))
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, asyncio.run, _result_of(awaitable)).result()
 
 
 async def _result_of(awaitable: Awaitable[Any]) -> Any:

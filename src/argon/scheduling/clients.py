@@ -86,9 +86,10 @@ class Clients:
         return None if peer is None else self._sessions.get(peer)
 
     def offer(self, peer: int, room: int) -> int:
-        """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client."""
+        """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client, or one that
+        was turned away and would take them for an invitation."""
         session = self._sessions.get(peer)
-        if session is None:
+        if session is None or peer in self._turned_away:
             return 0
         credit = self.credit(session, room)
         session.allowance = max(credit, session.allowance)
