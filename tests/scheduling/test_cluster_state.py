@@ -1253,6 +1253,21 @@ def test_node_on_probation_is_tried_again_when_it_has_rested_though_nothing_else
     assert len(cluster.heard(slow, Assign)) == 1
 
 
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.EXPIRED])
+def test_node_on_probation_rests_after_each_task_however_it_ends(status: Status) -> None:
+    cluster = ClusterDriver()
+    slow, fast, client = cluster.node(workers=1), cluster.node(workers=1), cluster.client()
+    put_on_probation(cluster, slow)
+    cluster.wait(REST_S)
+    cluster.say(client, submit(1), submit(2), submit(3))
+    (tried,) = cluster.heard(slow, Assign)
+    assert len(cluster.heard(fast, Assign)) == 1
+    cluster.say(slow, Outcome(tried.id, status, Entered.YES, tried.attempt))
+    assert len(cluster.heard(slow, Assign)) == 1
+    cluster.wait(REST_S)
+    assert len(cluster.heard(slow, Assign)) == 2
+
+
 def put_on_probation(cluster: ClusterDriver, node: int) -> None:
     member = cluster.state._membership.get(node)
     assert member is not None

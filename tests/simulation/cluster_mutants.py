@@ -146,7 +146,7 @@ def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
         if task is not None and task.state is TaskState.CANCELLING:
             member = state._membership.get(task.node)
             if member is not None and task.id in member.tasks:
-                state._membership.release(member, task)
+                state._membership.release(member, task, rest[0])
 
     around(patch, ClusterState, "_cancel_asked", cancel_asked)
 
@@ -172,7 +172,7 @@ def superseded_nodes_tasks_are_forgotten(patch: Patch) -> None:
         old = state._membership.named(m.name)
         if old is not None and old.incarnation == m.incarnation:
             for task in list(old.tasks.values()):
-                state._membership.release(old, task)
+                state._membership.release(old, task, rest[0])
         original(state, peer, m, *rest)
 
     around(patch, ClusterState, "_register", register)

@@ -308,7 +308,7 @@ class ClusterState:
             self._ledger.stale_answers += 1
             return
         status = m.status
-        self._membership.release(member, task, given_back=status == _LOST)
+        self._membership.release(member, task, now, given_back=status == _LOST)
         if status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if status == _COMPLETED:
@@ -430,7 +430,7 @@ class ClusterState:
             self._settle(task, Status.LOST, Entered.NO, now, effects, Detail(reason))
         for member in self._membership.all():
             for task in list(member.tasks.values()):
-                self._membership.release(member, task)
+                self._membership.release(member, task, now)
                 effects.append(Send(member.peer, Cancel(task.id)))
                 status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
                 self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))

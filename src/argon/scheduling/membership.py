@@ -72,11 +72,13 @@ class Membership:
         member.take(task, predicted_s)
         self.in_flight += 1
 
-    def release(self, member: Member, task: Task, given_back: bool = False) -> None:
-        """Takes a task off a node, which has ended it or given it back."""
+    def release(self, member: Member, task: Task, now: float, given_back: bool = False) -> None:
+        """Takes a task off a node, which has ended it or given it back. One on probation rests then."""
         member.release(task)
         member.held_up = given_back
         self.in_flight -= 1
+        if member.grey:
+            self._rest(member, now)
 
     def set_workers(self, member: Member, workers: int) -> None:
         """Records how many workers of a node are ready."""
@@ -89,9 +91,8 @@ class Membership:
         slow = member.is_slow() and self.trusted > (0 if member.grey else member.capacity())
         if slow != member.grey:
             self._set_grey(member, slow)
-        if slow and not member.rests_until:
-            member.rests_until = now + REST_S
-            self._resting.append((member.rests_until, member))
+            if slow:
+                self._rest(member, now)
 
     def rested(self, now: float) -> list[Member]:
         """The nodes on probation that may be tried again; all of them, and on it no longer, when no other is left."""
@@ -125,6 +126,11 @@ class Membership:
         self.workers += capacity
         if not member.grey:
             self.trusted += capacity
+
+    def _rest(self, member: Member, now: float) -> None:
+        if not member.rests_until:
+            member.rests_until = now + REST_S
+            self._resting.append((member.rests_until, member))
 
     def _set_grey(self, member: Member, grey: bool) -> None:
         self._count(member, -1)
