@@ -22,11 +22,11 @@ COMPILED = [
     "scheduling/*.py",
     *(f"net/{name}.py" for name in ("channel", "memory", "timer")),
     *(f"roles/{name}.py" for name in ("pool", "worker_process", "inbox", "outbox", "worker")),
-    *(f"roles/{name}.py" for name in ("payload", "envelope", "answers")),
+    *(f"roles/{name}.py" for name in ("payload", "envelope", "answers", "time_left")),
     *(f"roles/{name}.py" for name in ("cluster_shell", "node_shell", "client_shell")),
 ]
 # Nothing in them is called for every task; and a class with keywords loses them when it is compiled.
-LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "detail.py", "task_options.py"}
+LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "detail.py"}
 
 
 class CompileHook(BuildHookInterface[Any]):

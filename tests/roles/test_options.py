@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from enum import IntEnum
 from math import inf, nan
-from time import monotonic
 from typing import Any
 
 import pytest
 
-from argon.roles.options import changed_options, deadline_of
-from argon.roles.time_left import set_deadline
+from argon.roles.options import changed_options
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_TIMEOUT_S, Priority
 
@@ -93,21 +91,3 @@ def test_option_out_of_range_is_one_sentence_that_names_it(name: str, values: li
             changed_options(DEFAULTS, **{name: value})
         assert repr(value) in str(caught.value)
         assert "\n" not in str(caught.value)
-
-
-def test_deadline_is_the_moment_at_which_the_timeout_passes() -> None:
-    before = monotonic()
-    assert before + 5 <= deadline_of(TaskOptions(timeout_s=5.0)) <= monotonic() + 5
-    assert deadline_of(DEFAULTS) == inf
-
-
-@pytest.mark.parametrize(("own_s", "rest_s", "least_s"), [(None, 5.0, 5.0), (9.0, 5.0, 5.0), (2.0, 5.0, 2.0)])
-def test_deadline_is_no_later_than_that_of_the_task_that_submits(
-    own_s: float | None, rest_s: float, least_s: float
-) -> None:
-    before = monotonic()
-    set_deadline(before + rest_s)
-    try:
-        assert before + least_s <= deadline_of(TaskOptions(timeout_s=own_s)) <= monotonic() + least_s
-    finally:
-        set_deadline(inf)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import argon
-from argon.roles.time_left import current_deadline, set_deadline, time_left
+from argon.roles.time_left import current_deadline, deadline_of, set_deadline, time_left
+from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
 from tests.support.in_process import TOKEN, Network, eventually, lines, network
 
@@ -45,6 +46,24 @@ def test_deadline_counts_down_and_stays_at_nothing() -> None:
     assert 0.0 < second <= first <= LONG_S
     set_deadline(time.monotonic() - 1.0)
     assert time_left() == 0.0
+
+
+def test_deadline_is_the_moment_at_which_the_timeout_passes() -> None:
+    before = time.monotonic()
+    assert before + 5 <= deadline_of(TaskOptions(timeout_s=5.0)) <= time.monotonic() + 5
+    assert deadline_of(TaskOptions()) == inf
+
+
+@pytest.mark.parametrize(("own_s", "rest_s", "least_s"), [(None, 5.0, 5.0), (9.0, 5.0, 5.0), (2.0, 5.0, 2.0)])
+def test_deadline_is_no_later_than_that_of_the_task_that_submits(
+    own_s: float | None, rest_s: float, least_s: float
+) -> None:
+    before = time.monotonic()
+    set_deadline(before + rest_s)
+    try:
+        assert before + least_s <= deadline_of(TaskOptions(timeout_s=own_s)) <= time.monotonic() + least_s
+    finally:
+        set_deadline(inf)
 
 
 def test_task_is_told_what_remains_of_its_timeout_and_another_that_there_is_none(net: Network) -> None:

@@ -19,10 +19,11 @@ from argon.roles.answers import value_of
 from argon.roles.client import arguments_of
 from argon.roles.client_connection import ClientConnection
 from argon.roles.client_shell import ClientShell
-from argon.roles.options import UNSET, Unset, changed_options, deadline_of
+from argon.roles.options import UNSET, Unset, changed_options
 from argon.roles.payload import pack_call
 from argon.roles.run_here import KeptCall, LocalThreads, closed_before_it_began, is_overload
 from argon.roles.task_id import task_id
+from argon.roles.time_left import deadline_of
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 

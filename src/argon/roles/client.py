@@ -21,10 +21,11 @@ from argon.net.security import find_token
 from argon.protocol.messages import Outcome
 from argon.roles.answers import value_of
 from argon.roles.loop_thread import LoopThread
-from argon.roles.options import UNSET, Unset, changed_options, deadline_of
+from argon.roles.options import UNSET, Unset, changed_options
 from argon.roles.payload import pack_call
 from argon.roles.run_here import KeptCall, is_overload
 from argon.roles.task_future import TaskFuture
+from argon.roles.time_left import deadline_of
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 

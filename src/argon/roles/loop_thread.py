@@ -21,9 +21,9 @@ from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
 from argon.protocol.messages import Entered, Outcome, Payload, Status
 from argon.roles.client_connection import ClientConnection
-from argon.roles.options import deadline_of
 from argon.roles.run_here import KeptCall, LocalThreads
 from argon.roles.server import run_on_own_loop
+from argon.roles.time_left import deadline_of
 from argon.scheduling.task_options import TaskOptions
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ function's own arguments, so that no function's keyword is ever taken.
 
 from __future__ import annotations
 
-from time import monotonic
+from typing import Any
 from zlib import crc32
 
 import msgspec
 
-from argon.roles.time_left import current_deadline
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import Priority, check_count, check_seconds
 
@@ -50,7 +49,7 @@ def changed_options(
     Raises:
         ValueError: an option is out of its range; the message says which and what it may be.
     """
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if not isinstance(priority, Unset):
         if type(priority) not in (int, Priority) or not Priority.MAX <= priority <= Priority.MIN:
             raise ValueError(f"priority is an argon.Priority, from 0 (MAX) to 4 (MIN), not {priority!r}")
@@ -74,11 +73,4 @@ def changed_options(
         elif on_overload != "run_here" and retries != _RETRIES_BY_DEFAULT[on_overload]:
             other = _RETRIES_BY_DEFAULT[on_overload]
             raise ValueError(f"on_overload={on_overload!r} is retries={other}, so give one of the two")
-    return msgspec.structs.replace(options, **changes)
-
-
-def deadline_of(options: TaskOptions) -> float:
-    """The moment on the monotonic clock at which a task submitted now expires: no later than the task that submits
-    it."""
-    deadline = current_deadline()
-    return deadline if options.timeout_s is None else min(deadline, monotonic() + options.timeout_s)
+    return TaskOptions(**{**options.fields(), **changes})

@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from math import inf
 from time import monotonic
 
+from argon.scheduling.task_options import TaskOptions
+
 _deadline = inf
 _deadline_here: ContextVar[float] = ContextVar("argon_deadline", default=inf)
 
@@ -57,3 +59,10 @@ def deadline_here(deadline: float) -> Iterator[None]:
 def current_deadline() -> float:
     """The moment on the monotonic clock at which the task that runs here must have ended; infinity for never."""
     return min(_deadline, _deadline_here.get())
+
+
+def deadline_of(options: TaskOptions) -> float:
+    """The moment on the monotonic clock at which a task submitted now expires: no later than the task that submits
+    it."""
+    deadline = current_deadline()
+    return deadline if options.timeout_s is None else min(deadline, monotonic() + options.timeout_s)

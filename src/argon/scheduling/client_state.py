@@ -114,23 +114,24 @@ class ClientState:
             self._restraint.forget()
         self._tasks[task.id] = task
         self._counting += options.retries is not None
+        impatient = options.impatient()
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
             self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
         elif deadline <= now:
             self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
-        elif options.retries == 0 and self._cluster is None:
+        elif impatient and self._cluster is None:
             why = "there is no connection to the cluster at present"
             after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
             self._refuse(task, Refusal.NO_NODES, after_s, why, effects)
-        elif options.retries == 0 and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
+        elif impatient and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
             why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
             self._refuse(task, Refusal.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
-            if options.retries == 0:  # its caller wants to know now, and all that wait have room
+            if impatient:  # its caller wants to know now, and all that wait have room
                 self._probing = False
                 self._send(now, effects)
                 self._transmit(task, now, effects)
@@ -256,7 +257,7 @@ class ClientState:
     def window(self, options: TaskOptions) -> int:
         """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way,
         unless those would be refused."""
-        return max(2, 2 * self._credits) if options.retries != 0 else max(1, self._credits)
+        return max(1, self._credits) if options.impatient() else max(2, 2 * self._credits)
 
     def is_sent(self, id_: int) -> bool:
         """Whether the cluster has this task."""

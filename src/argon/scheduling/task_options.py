@@ -1,14 +1,16 @@
 """How a task is to be treated: what its caller has chosen, checked.
 
-In: fields. Out: fields. It stands by itself, since a class with keywords must not be compiled: they would be lost.
+In: fields. Out: fields.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
+
+from argon.record import Record
 
 
-class TaskOptions(msgspec.Struct, frozen=True):
+class TaskOptions(Record):
     """How a task is to be treated.
 
     Attributes:
@@ -20,9 +22,24 @@ class TaskOptions(msgspec.Struct, frozen=True):
         key: tasks of equal non-zero keys go to one node while it has room.
     """
 
-    priority: int = 2
-    timeout_s: float | None = None
-    retries: int | None = None
-    idempotent: bool = False
-    run_here: bool = False
-    key: int = 0
+    __slots__ = ("priority", "timeout_s", "retries", "idempotent", "run_here", "key")
+
+    def __init__(
+        self,
+        priority: int = 2,
+        timeout_s: float | None = None,
+        retries: int | None = None,
+        idempotent: bool = False,
+        run_here: bool = False,
+        key: int = 0,
+    ) -> None:
+        self.priority: Final = priority
+        self.timeout_s: Final = timeout_s
+        self.retries: Final = retries
+        self.idempotent: Final = idempotent
+        self.run_here: Final = run_here
+        self.key: Final = key
+
+    def impatient(self) -> bool:
+        """Whether the caller wants to know at once when there is no room."""
+        return self.retries is not None and self.retries == 0
