@@ -28,21 +28,28 @@ _number: Final = attrgetter("id")
 
 
 class Line:
-    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number."""
+    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number, with husks of
+    those that wait no longer. ``waiting`` is how many do."""
 
-    __slots__ = ("patient", "timed", "patient_next")
+    __slots__ = ("waiting", "patient", "timed", "patient_next")
 
     def __init__(self) -> None:
+        self.waiting = 0
         self.patient: deque[ClientTask] = deque()
         self.timed: deque[ClientTask] = deque()
         self.patient_next = False
 
-    def take(self, now: float) -> ClientTask | None:
-        """The next task."""
-        oldest = self.oldest()
+    def take(self, now: float) -> ClientTask:
+        """The next task. Some must wait."""
         patient, timed = self.patient, self.timed
-        if oldest is None or not timed or now < timed[0].stale_at:
-            return None if oldest is None else (patient if patient and patient[0] is oldest else timed).popleft()
+        if not timed:
+            task = patient.popleft()
+            while not task.waits:
+                task = patient.popleft()
+            return task
+        oldest = self.oldest()
+        if not timed or now < timed[0].stale_at:
+            return (patient if patient and patient[0] is oldest else timed).popleft()
         self.patient_next = not self.patient_next
         if self.patient_next and patient:
             return patient.popleft()
@@ -89,6 +96,7 @@ class Backlog:
             line.patient.append(task)
         else:
             line.timed.append(task)
+        line.waiting += 1
         task.waits = True
         self._length += 1
 
@@ -97,13 +105,14 @@ class Backlog:
         line = self._lines[task.options.priority]
         tasks = line.patient if task.deadline == inf else line.timed
         tasks.insert(bisect_left(tasks, task.id, key=_number), task)
+        line.waiting += 1
         task.waits = True
         self._length += 1
 
     def most_urgent(self) -> int:
         """The most urgent priority of which something waits; one that is less urgent than all if nothing does."""
         for level, line in enumerate(self._lines):
-            if line.oldest() is not None:
+            if line.waiting:
                 return level
         return LEVELS
 
@@ -111,6 +120,7 @@ class Backlog:
         """Whether a task of this priority and with a timeout would be the next if it came now, since others wait that
         have lost half of their time."""
         line = self._lines[priority]
+        line.oldest()  # and no husk is in front
         return self.most_urgent() == priority and bool(line.timed) and now >= line.timed[0].stale_at
 
     def take(self, now: float, places: int) -> ClientTask:
@@ -119,39 +129,31 @@ class Backlog:
         Args:
             places: how many tasks the cluster allows this client to have there.
         """
-        busy = [level for level, line in enumerate(self._lines) if line.patient or line.timed]
-        if len(busy) == 1:
-            self._ageing.took(busy[0], busy[0], 1.0)
-            return self._taken(busy[0], now)
-        levels: list[int] = []
-        since: list[float] = []
-        for level in busy:
-            oldest = self._lines[level].oldest()
-            if oldest is not None:
-                levels.append(level)
-                since.append(oldest.since)
-        urgent = level = levels[0]
-        if len(levels) > 1:
-            level = self._ageing.turn(levels, since, now)
+        urgent = level = self.most_urgent()
+        if self._lines[level].waiting < self._length:
+            levels = [number for number, line in enumerate(self._lines) if line.waiting]
+            level = self._ageing.turn(levels, self._since(levels), now)
             if level != urgent:
                 self._by_age = [task for task in self._by_age if task.sent]
                 if len(self._by_age) >= max(1, places // AGED_SHARE):
                     level = urgent
         self._ageing.took(level, urgent, 1.0)
-        task = self._taken(level, now)
+        line = self._lines[level]
+        task = line.take(now)
+        line.waiting -= 1
+        task.waits = False
+        self._length -= 1
         if level != urgent:
             self._by_age.append(task)
         return task
 
-    def _taken(self, level: int, now: float) -> ClientTask:
-        task = self._lines[level].take(now)
-        assert task is not None, "the backlog is empty, whatever its length says"
-        task.waits = False
-        self._length -= 1
-        return task
+    def _since(self, levels: list[int]) -> list[float]:
+        """Since when the oldest of each of these priorities waits."""
+        return [oldest.since for level in levels if (oldest := self._lines[level].oldest()) is not None]
 
     def remove(self, task: ClientTask) -> None:
         """A task that waits need not wait any longer."""
+        self._lines[task.options.priority].waiting -= 1
         task.waits = False
         self._length -= 1
         self._leftovers += 1
