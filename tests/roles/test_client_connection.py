@@ -43,7 +43,7 @@ class Watched:
         self.settled: list[tuple[str, Outcome]] = []
         self.refused: list[str] = []
         self.connection = ClientConnection(
-            address, secret, lambda ticket, outcome: self.settled.append((ticket, outcome)), self.refused.append
+            address, secret, lambda ticket, outcome, _: self.settled.append((ticket, outcome)), self.refused.append
         )
         self.shell = self.connection.shell
 

@@ -19,7 +19,7 @@ def submits(cluster: FakeCluster) -> int:
 def test_first_of_many_tasks_leave_while_the_rest_are_being_submitted() -> None:
     async def main() -> None:
         async with fake_cluster() as cluster:
-            connection = ClientConnection(cluster.address, SECRET, lambda ticket, outcome: None)
+            connection = ClientConnection(cluster.address, SECRET, lambda *_: None)
             await connection.connect(5.0)
             shell = connection.shell
             shell.submit(7, b"first", TaskOptions(), inf, None)

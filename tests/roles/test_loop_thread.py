@@ -37,7 +37,7 @@ class Slip:
     def done(self) -> bool:
         return bool(self.outcomes)
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: Outcome, session: int = 0) -> None:
         self.outcomes.append(outcome)
         self.ended.set()
 

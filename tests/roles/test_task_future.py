@@ -62,7 +62,7 @@ def test_id_is_of_the_session_in_which_it_was_answered(future: TaskFuture) -> No
     assert future.task_id == ""
     future.number = 17
     assert future.task_id == "3.17"
-    future.settle(value(1))
+    future.settle(value(1), 3)
     cast(NoLoop, future._loop_thread).session_now = 4  # it has connected again
     assert future.task_id == "3.17"
     later = TaskFuture(future._loop_thread)

@@ -31,23 +31,24 @@ from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 class AsyncFuture(asyncio.Future[Any]):
     """A task's future. Cancelling it ends the task, wherever it is."""
 
-    task_number = 0
-    session = 0
-    shell: ClientShell | None = None
-    kept: KeptCall | None = None
+    # Whoever makes it sets these: a default in the class makes each access slow, and so does a method for it.
+    shell: ClientShell
+    kept: KeptCall | None
+    task_number: int
+    session: int
 
     @property
     def task_id(self) -> str:
         """What ``argon explain`` and ``AsyncClient.explain`` know it by, as ``SESSION.SEQUENCE``."""
-        return task_id(self.session or (self.shell.session if self.shell is not None else 0), self.task_number)
+        return task_id(self.session or self.shell.session, self.task_number)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancels the wait, and the task with it: one that is queued never runs, one that runs is killed."""
         cancelled = super().cancel(msg)
-        if cancelled and self.shell is not None:
+        if cancelled:
             self.shell.cancel(self.task_number)
-        elif cancelled and self.kept is not None:
-            self.kept.withdraw()
+            if self.kept is not None:
+                self.kept.withdraw()
         return cancelled
 
     def run_here(self, kept: KeptCall, threads: LocalThreads) -> None:
@@ -174,10 +175,10 @@ class AsyncClient:
         future = AsyncFuture()
         options = self._options
         deadline = deadline_of(options)
-        if options.run_here:
-            future.kept = KeptCall(payload, deadline)
-        number = shell.submit(kind, payload, options, deadline, future)
-        future.task_number, future.shell = number, shell
+        future.shell = shell
+        future.kept = KeptCall(payload, deadline) if options.run_here else None
+        future.task_number = future.session = 0
+        future.task_number = shell.submit(kind, payload, options, deadline, future)
         return future
 
     async def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
@@ -216,11 +217,10 @@ class AsyncClient:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
         return await self._connections[0].explain(task_id)
 
-    def _settled(self, future: AsyncFuture, outcome: Outcome) -> None:
+    def _settled(self, future: AsyncFuture, outcome: Outcome, session: int) -> None:
         if future.done():
             return
-        if future.shell is not None:
-            future.session, future.shell = future.shell.session, None
+        future.session = session
         if future.kept is not None and is_overload(outcome):
             future.run_here(future.kept, self._threads)
             return
@@ -228,7 +228,7 @@ class AsyncClient:
         if outcome.status == Status.CANCELLED:
             future.cancel()
             return
-        value, error = value_of(outcome, future.session)
+        value, error = value_of(outcome, session)
         if error is None:
             future.set_result(value)
         else:

@@ -44,7 +44,7 @@ class _Call:
     def done(self) -> bool:
         return self._outcome is not None
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: Outcome, session: int = 0) -> None:
         self._outcome = outcome
         self._waiting.release()
 
@@ -230,7 +230,8 @@ class Client:
         try:
             for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                while waiting and (len(waiting) >= self._thread.window(self._options) or waiting[0].done()):
+                window = self._thread.window(self._options)
+                while waiting and (len(waiting) >= window or waiting[0].done()):
                     yield _result_by(waiting.popleft(), end)
             while waiting:
                 yield _result_by(waiting.popleft(), end)

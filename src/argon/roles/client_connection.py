@@ -24,7 +24,7 @@ class ClientConnection:
     Args:
         address: ``host:port`` of the cluster, or of a node that listens by itself.
         token: the shared secret.
-        on_settled: called with a task's ticket and its outcome.
+        on_settled: called with a task's ticket, its outcome, and the session in which it ended.
         on_refused: called with a task's ticket when a queued-only cancel came too late.
 
     Attributes:
@@ -35,7 +35,7 @@ class ClientConnection:
         self,
         address: str,
         token: bytes,
-        on_settled: Callable[[Any, Outcome], None],
+        on_settled: Callable[[Any, Outcome, int], None],
         on_refused: Callable[[Any], None] = lambda ticket: None,
     ) -> None:
         self.shell = ClientShell(on_settled, on_refused)

@@ -40,14 +40,14 @@ class ClientShell:
     """The channel to the cluster, and the state that speaks on it.
 
     Args:
-        on_settled: called with a task's ticket and its outcome.
+        on_settled: called with a task's ticket, its outcome, and the session in which it ended.
         on_refused: called with a task's ticket when a queued-only cancel came too late.
 
     Attributes:
         session: what the cluster calls this connection, or the last there was; 0 before the first.
     """
 
-    def __init__(self, on_settled: Callable[[Any, Outcome], None], on_refused: Callable[[Any], None]) -> None:
+    def __init__(self, on_settled: Callable[[Any, Outcome, int], None], on_refused: Callable[[Any], None]) -> None:
         self._state = ClientState(random.Random())
         self._on_settled = on_settled
         self._on_refused = on_refused
@@ -141,7 +141,7 @@ class ClientShell:
         channel = self._channel
         for effect in effects:
             if type(effect) is Settle:
-                self._on_settled(self._tickets.pop(effect.task), effect.outcome)
+                self._on_settled(self._tickets.pop(effect.task), effect.outcome, self.session)
             elif type(effect) is Send:
                 if channel is not None:
                     channel.send(effect.message)

@@ -42,8 +42,9 @@ class Ticket(Protocol):
     def done(self) -> bool:
         """Whether it has ended."""
 
-    def settle(self, outcome: Outcome) -> None:
-        """Takes the outcome, on the loop's thread; of a client that is being closed, on any."""
+    def settle(self, outcome: Outcome, session: int = 0) -> None:
+        """Takes the outcome, on the loop's thread; of a client that is being closed, on any. ``session`` is what the
+        cluster calls the connection, 0 if it never had the task."""
 
     def stop_refused(self) -> None:
         """A queued-only cancel came too late."""
@@ -264,8 +265,8 @@ class LoopThread:
             self._shell.cancel(ticket.number, queued_only)
 
 
-def _settle(ticket: Ticket, outcome: Outcome) -> None:
-    ticket.settle(outcome)
+def _settle(ticket: Ticket, outcome: Outcome, session: int) -> None:
+    ticket.settle(outcome, session)
 
 
 def _expire(future: ref[TaskFuture], kept: KeptCall) -> None:

@@ -38,8 +38,6 @@ class TaskFuture(concurrent.futures.Future[Any]):
     """A task's future. ``cancel()`` ends the task, wherever it is: one that is queued never runs, one that runs is
     killed."""
 
-    kept: KeptCall | None = None  # of a task that is run here if it is rejected
-
     def __init__(self, loop_thread: LoopThread) -> None:
         # Not the standard library's, which makes a condition. These are what its wait() and as_completed() ask for.
         self._state = _PENDING
@@ -49,6 +47,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._done_callbacks: list[Any] = []
         self._made_condition: threading.Condition | None = None
         self._loop_thread = loop_thread
+        self.kept: KeptCall | None = None  # of a task that is run here if it is rejected
         self.number = 0
         self._session = 0
 
@@ -107,11 +106,11 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._loop_thread.refuse_waiting(self)
         return super().exception(timeout)
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: Outcome, session: int = 0) -> None:
         """Takes the outcome; one that comes after ``cancel()`` is too late."""
         if self._state != _PENDING:
             return
-        self._session = self._loop_thread.session()
+        self._session = session
         if self.kept is not None and is_overload(outcome):
             self._loop_thread.run_here(self, self.kept)
             return
@@ -121,7 +120,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED
         if state == _FINISHED:
             try:
-                value, error = value_of(outcome, self._session)
+                value, error = value_of(outcome, session)
             except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 error = unforeseen
         self._finish(state, value, error)
