@@ -109,8 +109,9 @@ class Clients:
     def begin(self, session: ClientSession, task: Task) -> None:
         """A task of this client was admitted."""
         session.tasks[task.client_id] = task
-        if len(session.tasks) > session.demand:
-            session.demand = float(len(session.tasks))
+        outstanding = float(len(session.tasks))
+        if outstanding > session.demand:
+            session.demand = outstanding
             self._new_demand = True
 
     def end(self, session: ClientSession, task: Task) -> None:
