@@ -109,11 +109,13 @@ class ServiceTimes:
         kept_each: how much of what was known is kept with each sample.
     """
 
-    __slots__ = ("_kinds", "_kept_each", "overall")
+    __slots__ = ("_kinds", "_kept_each", "_last_kind", "_last", "overall")
 
     def __init__(self, kept_each: float = NODE_KEPT) -> None:
         self._kinds: dict[int, KindTime] = {}
         self._kept_each = kept_each
+        self._last_kind = -1
+        self._last: KindTime | None = None
         self.overall: KindTime | None = None
 
     def add(self, kind: int, runs: Runs, now: float) -> None:
@@ -126,6 +128,7 @@ class ServiceTimes:
                 del self._kinds[next(iter(self._kinds))]
             known = KindTime(runs, now)
         self._kinds[kind] = known
+        self._last_kind, self._last = kind, known
         if self.overall is None:
             self.overall = KindTime(runs, now)
         else:
@@ -133,12 +136,12 @@ class ServiceTimes:
 
     def of(self, kind: int) -> float | None:
         """The expected seconds of a task of this kind, or None if none has been seen."""
-        known = self._kinds.get(kind)
+        known = self._known(kind)
         return None if known is None else known.mean_s
 
     def typical_log(self, kind: int) -> float | None:
         """The logarithm of what a task of this kind typically takes, or None if none has been seen."""
-        known = self._kinds.get(kind)
+        known = self._known(kind)
         return None if known is None else known.typical_log
 
     def mean_s(self) -> float:
@@ -151,7 +154,7 @@ class ServiceTimes:
         Now and then one may try all the same: what was measured once would be believed for ever where it lets nothing
         in that could correct it. One that ``waits`` first is asked about again, and may still try then.
         """
-        known = self._kinds.get(kind)
+        known = self._known(kind)
         if known is None or known.count < _BELIEVED_FROM or known.typical_s() <= left_s:
             return False
         if known.waits_to_try and not waits:
@@ -162,3 +165,9 @@ class ServiceTimes:
         known.tried_at = now
         known.waits_to_try = waits
         return False
+
+    def _known(self, kind: int) -> KindTime | None:
+        """What is known of a kind. The last one is at hand, since tasks of a kind mostly come together."""
+        if kind != self._last_kind:
+            self._last_kind, self._last = kind, self._kinds.get(kind)
+        return self._last
