@@ -53,21 +53,29 @@ class Router:
         self._ahead: list[_Entry] = []
         self._sequence = 0
         self._known: set[Member] = set()
+        self._only: Member | None = None
         self._changed: dict[Member, None] = {}
         self._keys: dict[int, Member] = {}
 
     def update(self, member: Member) -> None:
-        """Notes that a node has changed. It finds its place when the next choice is made, however often it changed."""
+        """Notes that a node has changed. It finds its place when the next choice is made, however often it changed; one
+        without another beside it needs none."""
+        if member is self._only and member.workers:
+            return
+        if self._only is not None:
+            self._changed[self._only] = None
+        self._changed[member] = None
         if member.workers:
             self._known.add(member)
         else:
             self._known.discard(member)
-        self._changed[member] = None
+        self._find_only()
 
     def remove(self, member: Member) -> None:
         """Forgets a node."""
         self._take_out(member)
         self._known.discard(member)
+        self._find_only()
         self._changed.pop(member, None)
         for key in [key for key, kept in self._keys.items() if kept is member]:
             del self._keys[key]
@@ -77,8 +85,8 @@ class Router:
         self.choice = Choice.FREE
         self.free_nodes = 0
         self.next_node = ""
-        if len(self._known) == 1:
-            (only,) = self._known
+        only = self._only
+        if only is not None:
             return only if self._fits(only, kind) else None
         for member in self._changed:
             self._place(member)
@@ -100,6 +108,9 @@ class Router:
                 del self._keys[next(iter(self._keys))]
             self._keys[key] = best
         return best
+
+    def _find_only(self) -> None:
+        self._only = next(iter(self._known)) if len(self._known) == 1 else None
 
     def _place(self, member: Member) -> None:
         self._take_out(member)
