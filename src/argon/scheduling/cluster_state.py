@@ -356,11 +356,8 @@ class ClusterState:
         self._route(now, effects)
         if self._answered:
             room = self._clients.share(self._door.room(), now)
-            told, credit = None, 0
             for client, outcome in self._answered:
-                if client is not told:
-                    told, credit = client, self._clients.credit(client, room)
-                outcome.credits = client.grant(credit)
+                outcome.credits = client.grant(self._clients.credit(client, room))
             self._answered.clear()
         guest = self._door.guest()
         if guest is not None:
