@@ -53,9 +53,10 @@ def test_kinds_are_bounded_and_the_one_unused_for_longest_is_forgotten() -> None
     for kind in range(1024):
         seen.add(kind, runs_of(1.0), float(kind))
     seen.add(0, runs_of(1.0), 2000.0)
+    assert seen.of(1) == 1.0
     seen.add(5000, runs_of(1.0), 2001.0)
+    assert seen.of(1) is None, "also if it was the last that was asked about"
     assert seen.of(0) == 1.0
-    assert seen.of(1) is None
     assert sum(seen.of(kind) is not None for kind in range(6000)) == 1024
 
 

@@ -200,6 +200,17 @@ def test_busy_nodes_are_not_sent_ahead_what_is_long_or_unknown() -> None:
     assert Fleet(1).chosen(5) == [1]
 
 
+def test_node_that_was_alone_has_its_place_when_another_comes() -> None:
+    fleet = Fleet(2)
+    assert fleet.chosen(2) == [1, 1]
+    fleet.join(2)
+    assert fleet.chosen(2) == [2, 2]
+    fleet.router.remove(fleet.members[1])
+    assert fleet.assign() is None
+    fleet.join(1)
+    assert fleet.chosen(2) == [3]
+
+
 def test_draining_or_removed_node_is_never_chosen() -> None:
     fleet = Fleet(1, 1)
     fleet.members[0].draining = True
