@@ -150,10 +150,14 @@ def test_client_that_has_been_quiet_leaves_everything_to_the_others() -> None:
     assert crowd.credits() == [100, 50]
 
 
-def test_short_quiet_of_a_client_takes_nothing_from_it() -> None:
-    crowd = Crowd(50, 10)
-    crowd.have(50, 0, for_s=0.2)
-    assert crowd.credits()[0] < 100
+def test_what_a_client_has_stopped_using_goes_to_the_others_little_by_little_but_soon() -> None:
+    crowd = Crowd(50, 50)
+    seen = []
+    for _ in range(4):
+        crowd.have(50, 0, for_s=0.05)
+        seen.append(crowd.credits()[0])
+    assert seen == sorted(seen)
+    assert (seen[0] <= 75, seen[-1] >= 90) == (True, True)
 
 
 def test_no_client_is_given_more_than_the_limit_for_one_nor_less_than_one() -> None:

@@ -4,8 +4,8 @@ In: that a client's task is admitted or answered, that a large payload is announ
 always right, and each client's share. It must never decide about a task.
 
 What the cluster has room for is shared by demand: each may have an equal share, and what those leave who did not want
-it of late is shared by those who mostly use all of theirs (max-min fairness, one step of it). So one that fills the
-cluster has all but what the others use now and then.
+it of late is shared by those who used all of theirs (max-min fairness, one step of it). So one that fills the cluster
+has all but what the others use now and then, and what they have stopped using is not kept for them for long.
 
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
@@ -23,17 +23,17 @@ from argon.scheduling.task import Task
 
 _SHARED_EVERY_S: Final = 0.05
 _SHARING_S: Final = 20e-6  # for each client: so sharing never takes more than a few per cent of the time
-_DEMAND_HALF_S: Final = 0.5
+_DEMAND_HALF_S: Final = 0.05
 _GREEDY_USE: Final = 0.75
 
 
 class ClientSession:
     """One client's connection: its unanswered tasks by its own numbers, and the payload it has announced, if any.
 
-    ``demand`` is the most that it had outstanding of late, ``use`` how many it had on average.
+    ``demand`` is the most that it had outstanding of late.
     """
 
-    __slots__ = ("peer", "allowance", "tasks", "announced", "demand", "use")
+    __slots__ = ("peer", "allowance", "tasks", "announced", "demand")
 
     def __init__(self, peer: int, allowance: int) -> None:
         self.peer = peer
@@ -41,7 +41,6 @@ class ClientSession:
         self.tasks: dict[int, Task] = {}
         self.announced: Announced | None = None
         self.demand = 0.0
-        self.use = 0.0
 
     def outstanding(self) -> int:
         """How many tasks it has here, one whose payload is on the way included."""
@@ -127,9 +126,7 @@ class Clients:
         kept: float = 0.5 ** (past_s / _DEMAND_HALF_S)
         self._active = 0
         for session in self._sessions.values():
-            outstanding = float(len(session.tasks))
-            session.demand = max(outstanding, session.demand * kept)
-            session.use += (1.0 - kept) * (outstanding - session.use)
+            session.demand = max(float(len(session.tasks)), min(session.demand, self._share) * kept)
             self._active += session.demand >= 0.5
         self._share = room / max(1, self._active)
         left, greedy = 0.0, 0
@@ -150,8 +147,8 @@ class Clients:
         return min(self._limit, max(1, int(share)))
 
     def _is_greedy(self, session: ClientSession) -> bool:
-        """Whether it mostly has all that an equal share allows."""
-        return session.use >= _GREEDY_USE * max(1.0, self._share - 1.0)
+        """Whether it had nearly all that an equal share allows, of late."""
+        return session.demand >= _GREEDY_USE * max(1.0, self._share - 1.0)
 
     def turn_away(self, session: ClientSession) -> None:
         """A task of this client was refused for want of room; it stands behind those to whom that happened before."""
