@@ -21,13 +21,13 @@ from argon.settings import AHEAD_S, MAX_NAME_CHARS
 
 WORK_AHEAD_S: Final = 0.002
 AHEAD_MAX_PER_WORKER: Final = 128
-GREY_RATIO: Final = 6.0
-TRUSTED_RATIO: Final = 3.0
+GREY_RATIO: Final = 10.0
+TRUSTED_RATIO: Final = 5.0
 REST_S: Final = 1.0
 _GREY_FROM: Final = 5
-_RATIO_MAX: Final = 12.0
+_RATIO_MAX: Final = 24.0
 _SLOWNESS_KEPT: Final = 0.97
-_LATELY_KEPT: Final = 0.9
+_LATELY_KEPT: Final = 0.95
 _TRIFLE_S: Final = 0.001  # less is mostly noise, and no reason to call a node slow
 _UNKNOWN_WORK_S: Final = 1.0
 _NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
@@ -44,7 +44,7 @@ class Member:
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
     a task back until it ends one. A grey one has no room until ``rests_until``, 0 when it does not rest. ``pressure``
     is how busy it says that its machine is, from 0 to 1. ``slowness`` is the logarithm of what tasks take here by what
-    they take in the fleet, over some fifty of them; ``lately`` is the same over some fifteen.
+    they take in the fleet, over some fifty of them; ``lately`` is the same over some thirty.
     """
 
     __slots__ = (
