@@ -80,7 +80,7 @@ def cluster_that_says_nothing_is_waited_for(patch: Patch) -> None:
 
 
 def line_goes_on_after_a_rejection(patch: Patch) -> None:
-    patch.setattr(Restraint, "rejected", lambda self, outstanding, again_at: False)
+    patch.setattr(Restraint, "rejected", lambda self, outstanding, again_at, priority: False)
 
 
 def nobody_knocks(patch: Patch) -> None:

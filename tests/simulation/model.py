@@ -101,7 +101,7 @@ class Model:
 
     def outcome(self, key: Key, status: Status, entered: Entered) -> dict[Key, Status]:
         task = self.tasks[key]
-        if status == Status.COMPLETED:
+        if status in (Status.COMPLETED, Status.EXPIRED):  # what is killed teaches as well
             self.known_s.add(task.run_s)
         if entered != Entered.NO:
             self.may_have_run.add(key)
