@@ -460,6 +460,18 @@ def test_more_urgent_task_passes_a_line_that_stands() -> None:
     assert client.submitted() == [*sent, waits, high], "none is more urgent than that"
 
 
+def test_task_that_has_aged_does_not_pass_the_line_with_those_that_are_more_urgent() -> None:
+    client = ClientDriver(credits=1)
+    lows = [client.submit(priority=3) for _ in range(3)]
+    client.wait(5.0)
+    for _ in range(20):
+        client.submit(priority=1)
+    client.answer(lows[0], REJECTED, credits=30, detail=Refusal.QUEUE_FULL, wait_s=10.0)
+    sent = client.submitted()[1:]
+    assert len(sent) == 20
+    assert not set(sent) & set(lows)
+
+
 def test_new_tasks_are_tried_at_once_only_now_and_then() -> None:
     client, ids = late_line()
     for _ in range(100):

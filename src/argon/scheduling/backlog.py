@@ -127,10 +127,10 @@ class Backlog:
         """The next one. Some must wait.
 
         Args:
-            places: how many tasks the cluster allows this client to have there.
+            places: how many tasks the cluster allows this client to have there; 0 if only the most urgent may go.
         """
         urgent = level = self.most_urgent()
-        if self._lines[level].waiting < self._length:
+        if places and self._lines[level].waiting < self._length:
             levels = [number for number, line in enumerate(self._lines) if line.waiting]
             level = self._ageing.turn(levels, self._since(levels), now)
             if level != urgent:

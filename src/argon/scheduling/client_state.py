@@ -290,8 +290,12 @@ class ClientState:
         )
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
-        while len(self._backlog) and self._may_send(self._backlog.most_urgent(), now):
-            task = self._backlog.take(now, self._credits)
+        while len(self._backlog):
+            urgent = self._backlog.most_urgent()
+            passes = self._restraint.lets_pass(urgent)
+            if not self._may_send(urgent, now):
+                return
+            task = self._backlog.take(now, 0 if passes else self._credits)
             if now < task.deadline:
                 self._transmit(task, now, effects)
             else:
