@@ -130,7 +130,7 @@ class Rejected(TaskError):
     """The task was not admitted and never ran. Submit it again after ``retry_after`` seconds, or do without.
 
     Clients retry by themselves unless ``retries`` says otherwise, so this reaches the caller when the retries are
-    used up, or at once with ``retries=0``.
+    used up, at once with ``retries=0``, or when its timeout leaves no time for another.
 
     Attributes:
         reason: a ``RejectReason``.

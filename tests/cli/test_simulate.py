@@ -189,7 +189,7 @@ def test_plot_without_matplotlib_is_one_sentence_before_anything_is_run(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     ran = argon("simulate", "--plot", str(tmp_path / "plan.png"))
     assert (ran.status, ran.out) == (1, "")
-    assert ran.err == "argon: pictures need matplotlib: pip install 'argon-cluster[bench]'\n"
+    assert ran.err == "argon: pictures need matplotlib: pip install matplotlib\n"
 
 
 @pytest.mark.parametrize(

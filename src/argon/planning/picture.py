@@ -71,7 +71,7 @@ def _pyplot() -> Any:
     try:
         import matplotlib
     except ImportError as error:
-        raise PictureImpossible("pictures need matplotlib: pip install 'argon-cluster[bench]'") from error
+        raise PictureImpossible("pictures need matplotlib: pip install matplotlib") from error
     matplotlib.use("Agg")  # draws to files, and needs no display
     from matplotlib import pyplot
 

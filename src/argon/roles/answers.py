@@ -19,7 +19,7 @@ from argon.roles.task_id import task_id
 _MAY_HAVE_RUN: Final = {Entered.NO: MayHaveRun.NO, Entered.YES: MayHaveRun.YES, Entered.UNKNOWN: MayHaveRun.UNKNOWN}
 
 _REFUSALS: Final = {
-    Refusal.QUEUE_FULL: "the queue is full",
+    Refusal.QUEUE_FULL: "it would wait for longer than the queue may stand, or queue_limit tasks wait",
     Refusal.QUEUE_BYTES: "the queue holds as many bytes as it may",
     Refusal.NO_NODES: "there is no node to run it",
     Refusal.DRAINING: "the cluster is shutting down",

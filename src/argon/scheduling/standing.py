@@ -27,7 +27,7 @@ class Standing:
         """Whether the queue stands now.
 
         It begins when the oldest task has been over the target at every look for an interval, which is no shorter than
-        the target, and ends when one has waited for less than half of that.
+        the target, and ends when the oldest has waited for less than half the target.
         """
         interval_s = max(INTERVAL_S, target_s)
         if oldest_s <= (0.5 * target_s if self._stands else target_s):
