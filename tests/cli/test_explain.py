@@ -20,6 +20,7 @@ REJECTION: dict[str, Any] = {
     "timeout_s": 0.1,
     "predicted_run_s": 0.3,
     "predicted_wait_s": 1.5,
+    "may_wait_s": None,
     "queue_length": 1,
     "queue_bytes": 45,
     "work_s": 3.0,
@@ -117,6 +118,15 @@ def test_text_of_a_rejected_task_is_the_numbers_of_that_moment(
         "1 node; its client had 1 tasks of the 3 it may have; it had 38 bytes; "
         "100 ms were left, and predicted a wait of 1.50 s and a run of 300 ms",
     }
+
+
+def test_text_of_a_task_that_would_have_waited_too_long_says_what_was_allowed(
+    argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = {**REJECTION, "reason": "QUEUE_FULL", "timeout_s": None, "may_wait_s": 0.08}
+    nothing = dict.fromkeys(EXPLANATION)
+    text = text_of(argon, monkeypatch, **{**nothing, "attempts": [], "state": "rejected", "rejection": full})
+    assert text["rejected"].endswith("it would have waited for 1.50 s, and 80 ms were allowed")
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -182,6 +182,17 @@ def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: 
     cluster.say(client, submit(3, timeout_s=9.0))
     assert (said := explained(cluster, client, 3).rejection) is not None
     assert (said.reason, said.work_s, said.predicted_wait_s) == ("DEADLINE", 0.0, 10.0), "for what runs on the node"
+    assert said.may_wait_s is None
+
+
+def test_task_that_would_have_waited_too_long_tells_what_was_allowed() -> None:
+    cluster = ClusterDriver(queue_target_s=0.4)
+    node, client = cluster.node(), cluster.client()
+    cluster.say(client, submit(1))
+    cluster.say(node, completed(last(cluster, node), run_s=0.5))
+    cluster.say(client, *(submit(id_) for id_ in range(2, 6)))
+    assert (said := explained(cluster, client, 5).rejection) is not None
+    assert (said.reason, said.predicted_wait_s, said.may_wait_s) == ("QUEUE_FULL", 1.0, 0.8)
 
 
 def test_large_task_tells_what_was_ahead_of_it_when_it_had_come(cluster: ClusterDriver) -> None:

@@ -26,7 +26,7 @@ def task(number: int, id_: int | None = None) -> Task:
 
 
 def rejection(number: int, reason: Refusal = Refusal.QUEUE_FULL) -> Rejection:
-    return Rejection(SESSION, number, reason, 0.5, 4, 0.0, 0.0, 0.0, 1, 4, 0.1, 1, 1, 1, 1)
+    return Rejection(SESSION, number, reason, 0.5, 4, 0.0, 0.0, 0.0, 0.1, 1, 4, 0.1, 1, 1, 1, 1)
 
 
 def end(journal: Journal, ended: Task, status: Status = Status.COMPLETED, run_s: float = 0.001) -> None:

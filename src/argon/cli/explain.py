@@ -168,6 +168,8 @@ def _rejection(rejection: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"its client had {rejection['outstanding']} tasks of the {rejection['allowance']} it may have",
         f"it had {rejection['size_bytes']:,} bytes",
     ]
+    if rejection["may_wait_s"] is not None:
+        parts.append(f"it would have waited for {seconds(wait_s)}, and {seconds(rejection['may_wait_s'])} were allowed")
     if timeout_s is not None:
         known = [f"a wait of {seconds(wait_s)}"] if wait_s is not None else []
         known += [f"a run of {seconds(run_s)}"] if run_s is not None else []

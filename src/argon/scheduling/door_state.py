@@ -44,6 +44,7 @@ class DoorState:
         self._standing = Standing()
         self._returns = Returns(rng)
         self._ahead_s = 0.0
+        self._allowed_s = inf
         self.shut = False
 
     def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Refusal | None:
@@ -52,6 +53,7 @@ class DoorState:
         if not free:
             wait_s = self.wait_s(client, m)
             may_wait_s = self._may_wait_s(wait_s, now)
+        self._allowed_s = may_wait_s
         door = Door(
             self.shut,
             free,
@@ -86,6 +88,7 @@ class DoorState:
             m.timeout_s,
             run_s,
             wait_s,
+            self._allowed_s,
             self._queue.length + self._clients.announced,
             self._queue.size_bytes + self._clients.announced_bytes,
             self._ahead_s,

@@ -55,7 +55,8 @@ class ExplainedAttempt(msgspec.Struct):
 
 class ExplainedRejection(msgspec.Struct):
     """Why it was not admitted, the last time, by the numbers of that moment. The wait is that for which it was refused:
-    for ``work_s`` in the queue, and for what the nodes had."""
+    for ``work_s`` in the queue, and for what the nodes had. ``may_wait_s`` is the wait that was allowed then, None
+    where it was not asked, or made no difference."""
 
     times: int
     reason: str
@@ -64,6 +65,7 @@ class ExplainedRejection(msgspec.Struct):
     timeout_s: float | None
     predicted_run_s: float | None
     predicted_wait_s: float | None
+    may_wait_s: float | None
     queue_length: int
     queue_bytes: int
     work_s: float
@@ -174,6 +176,7 @@ def _rejection(rejections: list[Rejection]) -> ExplainedRejection:
         timeout_s=last.timeout_s or None,
         predicted_run_s=last.run_s or None,
         predicted_wait_s=last.wait_s if last.workers else None,
+        may_wait_s=None if last.may_wait_s == inf or last.reason != Refusal.QUEUE_FULL else last.may_wait_s,
         queue_length=last.queue_length,
         queue_bytes=last.queue_bytes,
         work_s=last.work_s,

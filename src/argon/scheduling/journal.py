@@ -37,7 +37,8 @@ _DECISIONS: Final = (
 @mypyc_attr(acyclic=True)
 class Rejection(Record):
     """Why a task was not admitted, by the numbers of that moment. ``run_s`` is predicted, 0 if unknown or not asked;
-    ``work_s`` is that of the queue, and ``wait_s`` counts what the nodes have as well."""
+    ``work_s`` is that of the queue, and ``wait_s`` counts what the nodes have as well; ``may_wait_s`` is how long it
+    might have waited, infinity if that was not asked."""
 
     __slots__ = (
         "session",
@@ -48,6 +49,7 @@ class Rejection(Record):
         "timeout_s",
         "run_s",
         "wait_s",
+        "may_wait_s",
         "queue_length",
         "queue_bytes",
         "work_s",
@@ -67,6 +69,7 @@ class Rejection(Record):
         timeout_s: float,
         run_s: float,
         wait_s: float,
+        may_wait_s: float,
         queue_length: int,
         queue_bytes: int,
         work_s: float,
@@ -83,6 +86,7 @@ class Rejection(Record):
         self.timeout_s = timeout_s
         self.run_s = run_s
         self.wait_s = wait_s
+        self.may_wait_s = may_wait_s
         self.queue_length = queue_length
         self.queue_bytes = queue_bytes
         self.work_s = work_s
