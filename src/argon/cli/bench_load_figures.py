@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from argon.cli.bench_open_loop import Ending, Sample
 
-REJECTS = (Ending.REJECTED, Ending.REFUSED_HERE)
 WORSE_TIMES, WORSE_S = 2.0, 0.005
 """A task is late when it takes more than so many times the calm p99, or than the calm p99 and so much, whichever is
 more."""

@@ -1,7 +1,7 @@
 """The door of the corridor: reads off the rooms what admission decides by, for a task that has come.
 
-In: a Submit and who says it. Out: whether it may enter, when it may come back, how many tasks a client may have. It
-must never change a room: the corridor does.
+In: a Submit and who says it. Out: whether it may enter, when it may come back, how many tasks a client may have, and
+whom to tell of room; that list of clients is all that it changes, the corridor does the rest.
 """
 
 from __future__ import annotations
