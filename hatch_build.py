@@ -52,19 +52,22 @@ class CompileHook(BuildHookInterface[Any]):
         build_data["force_include"].update({str(path): str(path.relative_to(out)) for path in extensions})
 
 
+def compiled_sources(package: Path) -> list[Path]:
+    """The files that are compiled. A pattern does not descend into folders, so each folder has one of its own."""
+    found = {path for pattern in COMPILED for path in package.glob(pattern)}
+    return sorted(path for path in found if path.name not in LEFT_ALONE)
+
+
 def compile_all(root: Path, out: Path) -> list[Path]:
     """Compiles into ``out``, laid out as in the wheel; returns the extension modules."""
     from mypyc.build import mypycify
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
 
-    package = root / "src" / "argon"
-    found = {path for pattern in COMPILED for path in package.glob(pattern)}
-    sources = sorted(path for path in found if path.name not in LEFT_ALONE)
     before = Path.cwd()
     os.chdir(root)
     try:
-        paths = [str(path.relative_to(root)) for path in sources]
+        paths = [str(path.relative_to(root)) for path in compiled_sources(root / "src" / "argon")]
         options = ["--config-file", "pyproject.toml", "--python-executable", sys.executable]
         modules = mypycify([*options, *paths], opt_level="3", debug_level="0", target_dir=str(out / "c"))
         command = build_ext(Distribution({"name": "argon", "ext_modules": modules, "package_dir": {"": "src"}}))

@@ -87,16 +87,39 @@ def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
         run(build, tmp_path, monkeypatch, "1", "standard", fails=True)
 
 
-def test_every_name_among_what_is_compiled_is_a_file(build: ModuleType) -> None:
+# Stated by name, so that a file that moves out of a pattern's sight is missed here and not in a benchmark.
+COMPILED_SET = {
+    ".": "record",
+    "net": "channel memory timer",
+    "protocol": "codec fragments framing handshake messages",
+    "roles": (
+        "answers client_shell cluster_shell envelope inbox node_shell outbox payload pool time_left worker"
+        " worker_process"
+    ),
+    "scheduling": (
+        "admission ageing answer_pace backlog capacity_report client_state client_task clients cluster_state departure"
+        " door_state effects journal ledger liveness load member membership node_buffer node_state node_task queue"
+        " report_state restraint router standing task task_options workers"
+    ),
+}
+
+
+def test_compiled_set_is_the_stated_one(build: ModuleType) -> None:
     package = ROOT / "src" / "argon"
-    assert all(list(package.glob(pattern)) for pattern in build.COMPILED)
-    assert all(list(package.rglob(name)) for name in build.LEFT_ALONE)
+    stated = {package / folder / f"{name}.py" for folder, names in COMPILED_SET.items() for name in names.split()}
+    found = build.compiled_sources(package)
+    assert found == sorted(stated)
+    assert len({path.name for path in found}) == len(found), "a profile tells compiled modules apart by their names"
+
+
+def test_every_pattern_and_every_exception_names_a_file(build: ModuleType) -> None:
+    package = ROOT / "src" / "argon"
+    assert [pattern for pattern in build.COMPILED if not list(package.glob(pattern))] == []
+    assert [name for name in build.LEFT_ALONE if not list(package.rglob(name))] == []
 
 
 def test_nothing_compiled_has_coroutines_or_classes_with_keywords(build: ModuleType) -> None:
-    package = ROOT / "src" / "argon"
-    found = {path for pattern in build.COMPILED for path in package.glob(pattern) if path.name not in build.LEFT_ALONE}
-    for path in found:
+    for path in build.compiled_sources(ROOT / "src" / "argon"):
         text = path.read_text()
         assert "async def" not in text, path
         assert "Struct, " not in text, path
