@@ -20,10 +20,14 @@ COMPILED = [
     "record.py",
     "protocol/*.py",
     "scheduling/*.py",
+    *(f"scheduling/{folder}/*.py" for folder in ("cluster", "cluster/reporting", "node", "client")),
     *(f"net/{name}.py" for name in ("channel", "memory", "timer")),
-    *(f"roles/{name}.py" for name in ("pool", "worker_process", "inbox", "outbox", "worker")),
-    *(f"roles/{name}.py" for name in ("payload", "envelope", "answers", "time_left")),
-    *(f"roles/{name}.py" for name in ("cluster_shell", "node_shell", "client_shell")),
+    *(f"ipc/{name}.py" for name in ("inbox", "outbox")),
+    *(f"call/{name}.py" for name in ("payload", "envelope", "deadline")),
+    "cluster/cluster_shell.py",
+    *(f"node/{name}.py" for name in ("node_shell", "pool", "worker_process")),
+    "worker/worker.py",
+    *(f"client/{name}.py" for name in ("client_shell", "answers")),
 ]
 # Nothing in them is called for every task; and a class with keywords loses them when it is compiled.
 LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "detail.py"}

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from argon import AsyncClient, Client, Executor
-from argon.roles.server import run_on_own_loop
+from argon.process.event_loop import run_on_own_loop
 from benchmarks.stack import Stack
 from benchmarks.subject import MEGABYTE
 from benchmarks.tasks import echo, noop, spin

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import msgspec
 
+from argon.call.payload import pack_call
 from argon.cli.child import running
 from argon.net.channel import Channel
 from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer
 from argon.net.security import find_token
+from argon.process.event_loop import run_on_own_loop
 from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Capacity, Heartbeat, Message, Register, Submit, Welcome
-from argon.roles.payload import pack_call
-from argon.roles.server import run_on_own_loop
 from argon.settings import parse_address
 from benchmarks.frames import encoded
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.overload`: what other systems do with more work than they can do, beside Argon.
 
 In: which systems and factors. Out: a table on stdout, and on request JSON and a picture; progress on stderr. The phases
-and what is measured are those of `argon bench --overload` (src/argon/cli/bench_overload.py). Each system runs in a
+and what is measured are those of `argon bench --overload` (src/argon/cli/bench/overload.py). Each system runs in a
 process of its own for each factor, bounded in time: one with an unbounded queue would work it off for minutes. Exit
 status 0 when everything ran, 1 when something did not.
 """
@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import msgspec
@@ -21,11 +21,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from argon.cli.bench_overload import FactorFigures, OverloadPlan
-from argon.cli.bench_overload_tables import rows
+from argon.cli.bench.overload import OverloadPlan
+from argon.cli.bench.overload_tables import rows
 from argon.cli.child import ended_by_exceptions
 from argon.cli.failures import sentence
-from benchmarks.overload_system import SYSTEMS, Answer, Order, lacking
+from benchmarks.overload_system import SYSTEMS, Answer, Order, Result, lacking
 from benchmarks.peers.child import Child
 from benchmarks.report import machine
 
@@ -43,15 +43,6 @@ SHOWN = (
     *("completed", "rejected by the cluster", "refused by the client, which knew", "failed, unanswered"),
     *("a reject's answer, p99", "recovery", "the driver's lag, p99"),
 )
-
-
-@dataclass(frozen=True)
-class Result:
-    """One system at one factor."""
-
-    system: str
-    efficiency: float
-    figures: FactorFigures
 
 
 class Found(msgspec.Struct):

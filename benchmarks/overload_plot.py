@@ -15,9 +15,8 @@ matplotlib.use("Agg")  # draws to files, and needs no display
 from matplotlib import pyplot, style
 from matplotlib.axes import Axes
 
-from argon.cli.bench_overload import OverloadPlan
-from benchmarks.overload import Result
-from benchmarks.overload_system import WORKERS
+from argon.cli.bench.overload import OverloadPlan
+from benchmarks.overload_system import WORKERS, Result
 from benchmarks.plot import ARGON, DOTS_PER_INCH, LINES, MISSED, QUIET, STYLE
 
 OTHERS = ("#7b8794", "#c58b2a", "#4b9a6a", "#a05fb5", "#1f2933", "#b5bfca")

@@ -11,14 +11,15 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from argon import AsyncClient
-from argon.cli.bench_open_loop import Ending, Sample
-from argon.cli.bench_overload import FactorFigures, OverloadPlan, measured_factor, submitter, warm_up
-from argon.roles.server import run_on_own_loop
+from argon.cli.bench.open_loop import Ending, Sample
+from argon.cli.bench.overload import FactorFigures, OverloadPlan, measured_factor, submitter, warm_up
+from argon.process.event_loop import run_on_own_loop
 from benchmarks.peers import PEERS, available
 from benchmarks.peers.driven import Driven
 from benchmarks.stack import Stack
@@ -44,6 +45,15 @@ SYSTEMS = {
     "dask": System("dask.distributed", "dask"),
     "ray": System("Ray tasks", "ray"),
 }
+
+
+@dataclass(frozen=True)
+class Result:
+    """One system at one factor."""
+
+    system: str
+    efficiency: float
+    figures: FactorFigures
 
 
 class Order(msgspec.Struct):

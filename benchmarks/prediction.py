@@ -28,7 +28,7 @@ from argon.planning.result import Percentiles, percentiles
 from argon.planning.rules import ARGON
 from argon.planning.service import Exponential
 from argon.planning.workload import Mix, Workload, random_workload
-from argon.roles.server import run_on_own_loop
+from argon.process.event_loop import run_on_own_loop
 from benchmarks.crowd import ROOT
 from benchmarks.tasks import SPEED_VARIABLE, nap_at_speed
 

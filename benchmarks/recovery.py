@@ -23,7 +23,7 @@ from argon import AsyncClient
 from argon.cli.child import ChildProcess, ended_by_exceptions, ready_address, running
 from argon.errors import ConnectionFailed, MayHaveRun, TaskLost
 from argon.net.security import make_token
-from argon.roles.server import run_on_own_loop
+from argon.process.event_loop import run_on_own_loop
 from argon.settings import DEAD_AFTER_S
 from benchmarks.crowd import ROOT, CrowdPlan, crowd
 from benchmarks.report import Report, closing_lines, figure_table, machine

@@ -95,13 +95,13 @@ def profile(pid: int, subject: AsyncClientSubject, rooms: Mapping[str, str]) -> 
 
 
 def package_rooms() -> dict[str, str]:
-    """The files of the package, as `floor/room`, by the names of their modules."""
+    """The files of the package, as `folder/file`, by the names of their modules."""
     package = ROOT / "src" / "argon"
     return {path.stem: str(path.relative_to(package).with_suffix("")) for path in sorted(package.rglob("*.py"))}
 
 
 def main() -> int:
-    import argon.scheduling.cluster_state as core
+    import argon.scheduling.cluster.cluster_state as core
 
     if shutil.which("perf") is None or Path(core.__file__).suffix == ".py":
         print("this needs perf (Debian: linux-perf) and a compiled build: see CONTRIBUTING.md", file=sys.stderr)

@@ -12,8 +12,8 @@ from importlib import import_module
 from random import Random
 
 from argon import Cluster
-from argon.scheduling.cluster_state import ClusterState
-from argon.scheduling.router import Router
+from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.router import Router
 
 OWN = "argon"
 RULES_MODULE = "argon.planning.rules"

@@ -20,7 +20,7 @@ import msgspec
 from argon.net.security import parse_token
 from argon.protocol.codec import OUTCOME
 from argon.protocol.handshake import Role
-from argon.scheduling.snapshot import ClusterSnapshot
+from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
 from benchmarks.frames import Shape, Submits, are_completed
 from benchmarks.stack import Stack, cpu_s
 from benchmarks.subject import Figure

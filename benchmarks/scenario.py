@@ -12,9 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from argon import AsyncClient
-from argon.cli.bench_load_figures import percentile_ms, phase_figures
-from argon.cli.bench_open_loop import Ending, Sample, Submit
-from argon.cli.bench_overload import note_answer
+from argon.cli.bench.load_figures import percentile_ms, phase_figures
+from argon.cli.bench.open_loop import Ending, Sample, Submit
+from argon.cli.bench.overload import note_answer
 from benchmarks.tasks import nap
 
 WORKERS = 8

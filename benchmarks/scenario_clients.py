@@ -17,12 +17,12 @@ from random import Random
 from time import monotonic
 
 from argon import AsyncClient, Priority
-from argon.cli.bench_load_figures import QUIET_S, late_after_s
-from argon.cli.bench_open_loop import Ending, Sample, answered, drive, schedule
-from argon.cli.bench_overload import LEAD_S, OverloadPlan, measured_factor, submitter, warm_up
-from argon.cli.bench_overload_tables import recovery_text
-from argon.cli.bench_task_times import Distribution
-from argon.roles.server import run_on_own_loop
+from argon.cli.bench.load_figures import QUIET_S, late_after_s
+from argon.cli.bench.open_loop import Ending, Sample, answered, drive, schedule
+from argon.cli.bench.overload import LEAD_S, OverloadPlan, measured_factor, submitter, warm_up
+from argon.cli.bench.overload_tables import recovery_text
+from argon.cli.bench.task_times import Distribution
+from argon.process.event_loop import run_on_own_loop
 from benchmarks.scenario import CAPACITY_PER_S, TASK_S, WORKERS, Plan, Row, at_random, row, submits
 from benchmarks.stack import Stack
 from benchmarks.tasks import long_nap, nap

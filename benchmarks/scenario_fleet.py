@@ -16,11 +16,11 @@ from pathlib import Path
 from time import monotonic
 
 from argon import AsyncClient
-from argon.cli.bench_open_loop import Sample, Submit, answered, drive
-from argon.cli.bench_overload import LEAD_S
+from argon.cli.bench.open_loop import Sample, Submit, answered, drive
+from argon.cli.bench.overload import LEAD_S
 from argon.cli.child import ready_address, running
 from argon.net.security import make_token
-from argon.roles.server import run_on_own_loop
+from argon.process.event_loop import run_on_own_loop
 from benchmarks.fleet_tasks import GREY_TIMES, fleet_nap
 from benchmarks.routed_cluster import rules
 from benchmarks.scenario import Plan, Row, at_random, row, submits

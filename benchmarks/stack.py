@@ -16,7 +16,7 @@ from argon.cli.child import ChildProcess, ready_address, running
 from argon.net.security import make_token
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKER_MODULE = b"argon.roles.worker"
+WORKER_MODULE = b"argon.worker.main"
 
 
 class Stack:

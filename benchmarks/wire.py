@@ -30,7 +30,7 @@ from argon.protocol.messages import (
     StatusRequest,
     Welcome,
 )
-from argon.scheduling.snapshot import ClusterSnapshot
+from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
 from argon.settings import parse_address
 from benchmarks.frames import Shape, decoded, encoded
 

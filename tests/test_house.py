@@ -20,18 +20,17 @@ ROOT = Path(__file__).resolve().parent.parent
 Sources = Mapping[str, str]
 Rule = Callable[[Sources], list[str]]
 
-FLOORS = {
-    "errors": 0,
-    "record": 0,
-    "settings": 0,
-    "protocol": 1,
-    "scheduling": 2,
-    "net": 3,
-    "roles": 4,
-    "planning": 5,
-    "observe": 5,
-    "cli": 6,
-}
+# From the ground up: a folder imports only itself and what stands below it.
+ORDER = (
+    *("errors", "record", "settings", "protocol", "scheduling"),
+    *("net", "ipc", "process", "call", "cluster", "node", "worker", "client"),
+    *("planning", "observe", "cli"),
+)
+FLOORS = {name: floor for floor, name in enumerate(ORDER)}
+TOP_OF_THE_CORE = FLOORS["scheduling"]
+PROCESSES = {"cluster", "node", "worker", "client"}  # each is one process, or the part of one that a caller holds
+EMBEDDED = {("node", "cluster")}  # a node that listens by itself has a cluster inside
+MACHINES = {"cluster", "node", "client"}  # the state machines of scheduling/
 DOORS = {"__init__.py", "__main__.py"}  # the package's own: they show what is inside, from any floor
 IMPURE = {
     *("asyncio", "socket", "ssl", "threading", "multiprocessing", "subprocess", "signal"),
@@ -42,6 +41,7 @@ WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 # What the rooms share: a task, how it is to be treated, a node, and what tasks take.
 RECORDS = {"task", "task_options", "node_task", "client_task", "member", "load", "ageing"}
+SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
 
 
@@ -59,7 +59,7 @@ def room(path: str) -> str:
 
 
 def is_pure(path: str) -> bool:
-    return path not in DOORS and FLOORS.get(room(path), 9) <= 2
+    return path not in DOORS and FLOORS.get(room(path), len(ORDER)) <= TOP_OF_THE_CORE
 
 
 def module_of(path: str) -> str:
@@ -132,27 +132,82 @@ def floors(sources: Sources) -> list[str]:
                 found.append(f"{place(path, node)}: imports {target}; import the module that defines the name")
             elif FLOORS[there] > FLOORS[here]:
                 found.append(
-                    f"{place(path, node)}: {here} (floor {FLOORS[here]}) imports {target} (floor {FLOORS[there]});"
-                    " let the higher floor import this one, or pass the value in"
+                    f"{place(path, node)}: {here} imports {target}, which stands above it;"
+                    " let the upper folder import this one, or pass the value in"
                 )
             elif (here, there) == ("net", "scheduling"):
                 found.append(f"{place(path, node)}: net imports {target}; connections know messages, not decisions")
-            elif (here, there) == ("observe", "scheduling") and parts[2:3] != ["snapshot"]:
-                found.append(f"{place(path, node)}: observe imports {target}; it sees only scheduling/snapshot.py")
+            elif (here, there) == ("observe", "scheduling") and parts[-1] != "snapshot":
+                found.append(f"{place(path, node)}: observe imports {target}; it sees only the snapshot")
     return found
+
+
+def foreign_processes(sources: Sources) -> list[str]:
+    found = []
+    known = {module_of(path) for path in sources}
+    for path, source in sources.items():
+        here = room(path)
+        for node, target in imports(path, ast.parse(source), known):
+            there = f"{target}.".split(".")[1]
+            if {here, there} <= PROCESSES and here != there and (here, there) not in EMBEDDED:
+                found.append(
+                    f"{place(path, node)}: {here} imports {target}, the code of another process;"
+                    " what both need belongs to call, ipc, net, scheduling or protocol"
+                )
+    return found
+
+
+def foreign_machines(sources: Sources) -> list[str]:
+    found = []
+    known = {module_of(path) for path in sources}
+    for path, source in sources.items():
+        if room(path) != "scheduling":
+            continue
+        inside = PurePosixPath(path).parts[1]
+        for node, target in imports(path, ast.parse(source), known):
+            parts = target.split(".")
+            there = parts[2] if parts[:2] == ["argon", "scheduling"] and len(parts) > 3 else ""
+            if there in MACHINES and there != inside:
+                found.append(
+                    f"{place(path, node)}: imports {target}; what several state machines share stands in scheduling/,"
+                    " and sees none of them"
+                )
+    return found
+
+
+def circles(sources: Sources) -> list[str]:
+    """Files that import themselves over others, be it for types only."""
+    known = {module_of(path): path for path in sources if path not in DOORS}
+    targets = {
+        module: {target for _, target in imports(path, ast.parse(sources[path]), known) if target in known}
+        for module, path in known.items()
+    }
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        ahead = [start]
+        while ahead:
+            new = targets[ahead.pop()] - seen
+            seen |= new
+            ahead += new
+        return seen
+
+    return [
+        f"{place(path, 1)}: imports itself over others; move what both need into a file of its own"
+        for module, path in known.items()
+        if module in reached(module)
+    ]
 
 
 def blind_rooms(sources: Sources) -> list[str]:
     found = []
     known = {module_of(path) for path in sources}
     for path, source in sources.items():
-        if room(path) != "scheduling" or path.endswith(
-            ("_state.py", "/invariants.py", "/snapshot.py", "/explanation.py")
-        ):
+        if room(path) != "scheduling" or path.endswith(SEE_SEVERAL) or "/reporting/" in path:
             continue
         for node, target in imports(path, ast.parse(source), known):
             parts = target.split(".")
-            if parts[:2] == ["argon", "scheduling"] and not (len(parts) == 3 and parts[2] in RECORDS):
+            if parts[:2] == ["argon", "scheduling"] and not (len(parts) > 2 and parts[-1] in RECORDS):
                 found.append(
                     f"{place(path, node)}: imports {target}; rooms of scheduling see only the records"
                     f" {', '.join(sorted(RECORDS))}, so let a *_state.py pass the value in"
@@ -181,7 +236,9 @@ def pure_calls(sources: Sources) -> list[str]:
         if is_pure(path):
             for node, name, bare in calls(ast.parse(source)):
                 if name == "sleep" or (bare and name in {"open", "print"}):
-                    found.append(f"{place(path, node)}: the core calls {name}(); return an effect and let a role do it")
+                    found.append(
+                        f"{place(path, node)}: the core calls {name}(); return an effect and let a shell perform it"
+                    )
     return found
 
 
@@ -203,9 +260,9 @@ def wall_clocks(sources: Sources) -> list[str]:
 
 def picklers(sources: Sources) -> list[str]:
     return [
-        f"{place(path, node)}: imports {target}; only roles/payload.py pickles, so call that"
+        f"{place(path, node)}: imports {target}; only call/payload.py pickles, so call that"
         for path, source in sources.items()
-        if path != "roles/payload.py"
+        if path != "call/payload.py"
         for node, target in imports(path, ast.parse(source), ())
         if target.split(".")[0] in PICKLERS
     ]
@@ -321,8 +378,20 @@ def test_the_package_is_there() -> None:
     assert "__init__.py" in PACKAGE
 
 
-def test_a_floor_imports_only_lower_floors() -> None:
+def test_a_folder_imports_only_what_stands_below_it() -> None:
     hold(floors(PACKAGE))
+
+
+def test_no_process_imports_another() -> None:
+    hold(foreign_processes(PACKAGE))
+
+
+def test_no_state_machine_imports_another() -> None:
+    hold(foreign_machines(PACKAGE))
+
+
+def test_no_file_imports_itself_over_others() -> None:
+    hold(circles(PACKAGE))
 
 
 def test_rooms_of_scheduling_are_blind_to_each_other() -> None:
@@ -380,26 +449,36 @@ def test_no_file_is_too_long() -> None:
 # --- the rules themselves ---------------------------------------------------------------------------------------------
 
 BROKEN: list[tuple[Rule, Sources, str]] = [
-    (floors, {"protocol/codec.py": "import argon.net.channel"}, "src/argon/protocol/codec.py:1: protocol (floor 1)"),
-    (floors, {"protocol/codec.py": "\nfrom argon.scheduling.task import Task"}, "codec.py:2: "),
-    (floors, {"protocol/codec.py": "from argon import cli"}, "imports argon.cli (floor 6)"),
-    (floors, {"protocol/codec.py": "from ..roles import node"}, "imports argon.roles (floor 4)"),
-    (floors, {"protocol/__init__.py": "from ..roles.node import Node"}, "imports argon.roles.node (floor 4)"),
+    (floors, {"protocol/codec.py": "import argon.net.channel"}, "src/argon/protocol/codec.py:1: protocol imports"),
+    (floors, {"protocol/codec.py": "\nfrom argon.scheduling.effects import Send"}, "codec.py:2: "),
+    (floors, {"protocol/codec.py": "from argon import cli"}, "imports argon.cli, which stands above"),
+    (floors, {"protocol/codec.py": "from ..node import pool"}, "imports argon.node, which"),
+    (floors, {"protocol/__init__.py": "from ..node.node import Node"}, "imports argon.node.node, which"),
     (floors, {"errors.py": "from .protocol import framing", "protocol/framing.py": ""}, "argon.protocol.framing"),
-    (floors, {"errors.py": "if TYPE_CHECKING:\n    from argon.roles.node import Node"}, "errors.py:2"),
-    (floors, {"roles/node.py": "def late():\n    from argon.cli.main import main"}, "node.py:2"),
-    (floors, {"roles/node.py": "from argon import Client"}, "import the module that defines the name"),
+    (floors, {"errors.py": "if TYPE_CHECKING:\n    from argon.node.node import Node"}, "errors.py:2"),
+    (floors, {"node/node.py": "def late():\n    from argon.cli.main import main"}, "node.py:2"),
+    (floors, {"node/node.py": "from argon import Client"}, "import the module that defines the name"),
     (floors, {"cli/run.py": "import argon"}, "import the module that defines the name"),
     (floors, {"net/channel.py": "from argon.scheduling import effects"}, "net imports argon.scheduling"),
-    (floors, {"observe/metrics.py": "from argon.scheduling.queue import Queue"}, "only scheduling/snapshot.py"),
+    (floors, {"ipc/inbox.py": "from argon.call.payload import pack_call"}, "ipc imports argon.call.payload"),
+    (floors, {"call/payload.py": "from argon.client.options import UNSET"}, "call imports argon.client.options"),
+    (floors, {"observe/metrics.py": "from argon.scheduling.cluster.queue import Queue"}, "only the snapshot"),
     (floors, {"stray.py": ""}, "stray is on no floor"),
     (floors, {"tools/stray.py": ""}, "tools is on no floor"),
-    (blind_rooms, {"scheduling/queue.py": "from argon.scheduling.effects import Send"}, "argon.scheduling.effects"),
-    (blind_rooms, {"scheduling/queue.py": "from . import router", "scheduling/router.py": ""}, "scheduling.router"),
-    (blind_rooms, {"scheduling/workers.py": "from argon.scheduling.membership import Membership"}, "only the records"),
-    (blind_rooms, {"scheduling/task.py": "from argon.scheduling import queue"}, "argon.scheduling"),
-    (blind_rooms, {"scheduling/queue.py": "from .cluster_state import ClusterState"}, "argon.scheduling.cluster_state"),
-    (blind_rooms, {"scheduling/__init__.py": "from .queue import Queue"}, "argon.scheduling.queue"),
+    (foreign_processes, {"client/local.py": "from argon.node.node import Node"}, "client imports argon.node.node"),
+    (foreign_processes, {"worker/worker.py": "from argon.client import client"}, "worker imports argon.client"),
+    (foreign_processes, {"client/a.py": "if TYPE_CHECKING:\n    from argon.cluster.cluster import C"}, "a.py:2"),
+    (foreign_processes, {"cluster/cluster.py": "from argon.node.node import Node"}, "cluster imports argon.node"),
+    (foreign_machines, {"scheduling/node/a.py": "import argon.scheduling.client.backlog"}, "scheduling.client.backlog"),
+    (foreign_machines, {"scheduling/load.py": "from argon.scheduling.cluster.task import Task"}, "cluster.task"),
+    (circles, {"net/a.py": "from . import a"}, "src/argon/net/a.py:1"),
+    (blind_rooms, {"scheduling/cluster/queue.py": "from argon.scheduling.effects import Send"}, "scheduling.effects"),
+    (blind_rooms, {"scheduling/node/a.py": "from . import b", "scheduling/node/b.py": ""}, "imports argon.scheduling"),
+    (blind_rooms, {"scheduling/node/workers.py": "from .node_buffer import NodeBuffer"}, "only the records"),
+    (blind_rooms, {"scheduling/cluster/task.py": "from argon.scheduling.cluster import queue"}, "scheduling.cluster"),
+    (blind_rooms, {"scheduling/cluster/queue.py": "from .cluster_state import ClusterState"}, "cluster_state"),
+    (blind_rooms, {"scheduling/cluster/queue.py": "from .reporting.snapshot import Snapshot"}, "reporting.snapshot"),
+    (blind_rooms, {"scheduling/cluster/__init__.py": "from .queue import Queue"}, "scheduling.cluster.queue"),
     *[(pure_imports, {"settings.py": f"import {name}"}, f"the core imports {name}") for name in sorted(IMPURE)],
     (pure_imports, {"errors.py": "import os.path"}, "os.path"),
     (pure_imports, {"protocol/codec.py": "def now():\n    from time import monotonic"}, "codec.py:2"),
@@ -408,13 +487,13 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
     (pure_calls, {"protocol/codec.py": "print(1)"}, "calls print()"),
     (pure_calls, {"scheduling/queue.py": "clock.sleep(1)"}, "calls sleep()"),
     (wall_clocks, {"net/timer.py": "import time\ntime.time()"}, "net/timer.py:2: time.time is"),
-    (wall_clocks, {"roles/pool.py": "from time import time_ns"}, "pool.py:1: time.time_ns is"),
+    (wall_clocks, {"node/pool.py": "from time import time_ns"}, "pool.py:1: time.time_ns is"),
     (wall_clocks, {"cli/run.py": "import datetime"}, "datetime is the time of day"),
-    *[(picklers, {"roles/worker.py": f"import {name}"}, f"imports {name}") for name in sorted(PICKLERS)],
+    *[(picklers, {"worker/worker.py": f"import {name}"}, f"imports {name}") for name in sorted(PICKLERS)],
     (picklers, {"__init__.py": "from pickle import loads"}, "imports pickle"),
     (picklers, {"cli/payload.py": "import pickle"}, "imports pickle"),
     (evaluation, {"cli/run.py": "eval('1')"}, "calls eval()"),
-    (evaluation, {"roles/worker.py": "exec('1')"}, "calls exec()"),
+    (evaluation, {"worker/worker.py": "exec('1')"}, "calls exec()"),
     (unique_classes, {"a.py": "class Task: ...", "b.py": "\nclass Task: ..."}, "src/argon/b.py:2: class Task is also"),
     (
         unique_classes,
@@ -437,31 +516,38 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
 ]
 
 SOUND: list[tuple[Rule, Sources]] = [
-    (
-        floors,
-        {"__init__.py": "from argon.roles.client import Client", "__main__.py": "import argon.cli.main"},
-    ),
+    (floors, {"__init__.py": "from argon.client.client import Client", "__main__.py": "import argon.cli.main"}),
     (floors, {"cli/run.py": "import json\nfrom argon import __version__, errors\nfrom .main import app"}),
     (floors, {"net/channel.py": "from argon.protocol.codec import Codec\nfrom argon.errors import ArgonError"}),
-    (floors, {"observe/http.py": "from argon.scheduling.snapshot import Snapshot\nfrom .metrics import text"}),
+    (floors, {"observe/http.py": "import argon.scheduling.cluster.reporting.snapshot\nfrom .metrics import text"}),
+    (foreign_processes, {"node/node.py": "from argon.cluster.cluster import Cluster\nfrom .pool import Pool"}),
+    (foreign_processes, {"cli/demo/command.py": "from argon.client.client import Client\nimport argon.node.node"}),
+    (foreign_machines, {"scheduling/node/a.py": "from argon.scheduling.load import X\nimport argon.protocol.codec"}),
+    (foreign_machines, {"planning/engine.py": "from argon.scheduling.cluster.cluster_state import ClusterState"}),
+    (
+        circles,
+        {"net/a.py": "from argon.net.b import B\nfrom . import c", "net/b.py": "from . import c", "net/c.py": ""},
+    ),
+    (circles, {"__init__.py": "from argon.errors import E", "errors.py": "from argon import __version__"}),
     (
         blind_rooms,
-        {"scheduling/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
+        {"scheduling/cluster/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
     ),
-    (blind_rooms, {"scheduling/queue.py": "from . import task", "scheduling/task.py": ""}),
-    (blind_rooms, {"scheduling/router.py": "from .load import predict_s\nfrom argon.scheduling.member import Member"}),
-    (blind_rooms, {"scheduling/workers.py": "from argon.scheduling.load import ServiceTimes"}),
-    (blind_rooms, {"scheduling/invariants.py": "from argon.scheduling.queue import TaskQueue"}),
-    (blind_rooms, {"scheduling/cluster_state.py": "from . import queue\nfrom argon.scheduling.router import Router"}),
+    (blind_rooms, {"scheduling/cluster/queue.py": "from . import task", "scheduling/cluster/task.py": ""}),
+    (blind_rooms, {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .member import Member"}),
+    (blind_rooms, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
+    (blind_rooms, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
+    (blind_rooms, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),
+    (blind_rooms, {"scheduling/cluster/forecast.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
     (pure_imports, {"scheduling/router.py": "import typing\nif typing.TYPE_CHECKING:\n    from random import Random"}),
     (pure_imports, {"scheduling/load.py": "import heapq\nfrom .time import x"}),
     (pure_imports, {"net/channel.py": "import asyncio", "__init__.py": "import os"}),
     (pure_calls, {"scheduling/admission.py": "gate.open()", "cli/run.py": "print(open('x'))"}),
     (wall_clocks, {"net/timer.py": "from time import monotonic\nloop.time()", "cli/run.py": "import time"}),
-    (picklers, {"roles/payload.py": "import pickle, cloudpickle"}),
+    (picklers, {"call/payload.py": "import pickle, cloudpickle"}),
     (evaluation, {"cli/run.py": "shell.exec('ls')\nast.literal_eval('1')"}),
     (unique_classes, {"a.py": "class Task: ...", "b.py": "class Tasks: ..."}),
-    (magnets, {"net/channel.py": "", "roles/base64.py": ""}),
+    (magnets, {"net/channel.py": "", "call/base64.py": ""}),
     (docstrings, {"a.py": '"""What it is."""'}),
     (swallowed_exceptions, {"a.py": "try:\n    f()\nexcept OSError:\n    pass\nexcept Exception:\n    raise"}),
     (excuses, {"a.py": "x = 1  # type: ignore[misc]\ny = '# type: ignore'\nf()  # noqa: BLE001"}),
@@ -491,6 +577,17 @@ def test_file_without_its_mirrored_test_file_is_named() -> None:
     assert untested(sources, {"cli/test_run.py", "cli/test_errors.py"}) == [
         "src/argon/errors.py:1: has no test file; write tests/test_errors.py"
     ]
+
+
+def test_files_that_import_each_other_over_a_third_are_all_named() -> None:
+    sources = {
+        "a.py": "import argon.b",
+        "b.py": "from argon import c",
+        "c.py": "from argon.a import A",
+        "d.py": "import argon.a",
+    }
+    known = {f"net/{path}": text.replace("argon", "argon.net") for path, text in sources.items()}
+    assert [sentence[:20] for sentence in circles(known)] == [f"src/argon/net/{name}.py:1"[:20] for name in "abc"]
 
 
 def test_every_rule_is_shown_to_fail() -> None:

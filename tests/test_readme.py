@@ -155,7 +155,10 @@ def test_links_of_a_document_lead_somewhere(document: Path) -> None:
 def test_source_files_named_by_a_document_exist(document: Path) -> None:
     if document.name == "CHANGELOG.md":
         return  # it tells of the past
-    named = re.findall(r"`((?:protocol|scheduling|net|roles|cli)/[a-z_]+\.py)`", document.read_text("utf-8"))
+    named = re.findall(
+        r"`((?:protocol|scheduling|net|ipc|process|call|cluster|node|worker|client|planning|cli)/[a-z_/]+\.py)`",
+        document.read_text("utf-8"),
+    )
     missing = sorted({path for path in named if not (ROOT / "src" / "argon" / path).exists()})
     assert not missing, f"{document.relative_to(ROOT)} names {missing}, which do not exist in src/argon"
 

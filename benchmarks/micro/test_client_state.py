@@ -9,7 +9,7 @@ from math import inf
 from random import Random
 
 from argon.protocol.messages import Heartbeat, Outcome, Submit, Welcome
-from argon.scheduling.client_state import ClientState
+from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import Send, Settle
 from argon.scheduling.task_options import TaskOptions
 from benchmarks.micro.messages import KIND, TASK, Measure, completed, in_batches

@@ -13,7 +13,7 @@ import pytest
 
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Assign, Capacity, Message, Outcome, Register, Status
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import ClusterEffect, Send
 from argon.settings import ClusterSettings
 from benchmarks.micro.messages import Measure, completed, in_batches, submits

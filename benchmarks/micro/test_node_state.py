@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from argon.protocol.messages import Message, Outcome, Welcome
 from argon.scheduling.effects import Give, NodeEffect, Send, Spawn
-from argon.scheduling.node_state import NodeState
+from argon.scheduling.node.node_state import NodeState
 from argon.settings import NodeSettings
 from benchmarks.micro.messages import Measure, assigns, completed, in_batches
 

@@ -6,8 +6,8 @@ from math import inf
 
 import pytest
 
-from argon.scheduling.queue import TaskQueue
-from argon.scheduling.task import Task, TaskState
+from argon.scheduling.cluster.queue import TaskQueue
+from argon.scheduling.cluster.task import Task, TaskState
 from benchmarks.micro.messages import KIND, RUN_S, TASK, Measure, in_batches
 
 AGE_STEP_S = 1.0

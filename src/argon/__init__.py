@@ -9,6 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from argon.call.deadline import time_left as time_left
+    from argon.client.async_client import AsyncClient as AsyncClient
+    from argon.client.client import Client as Client
+    from argon.client.executor import Executor as Executor
+    from argon.client.local import local as local
+    from argon.cluster.cluster import Cluster as Cluster
     from argon.errors import AddressInvalid as AddressInvalid
     from argon.errors import ArgonError as ArgonError
     from argon.errors import ArgumentNotSerializable as ArgumentNotSerializable
@@ -26,13 +32,7 @@ if TYPE_CHECKING:
     from argon.errors import TokenInvalid as TokenInvalid
     from argon.errors import UnknownFunction as UnknownFunction
     from argon.errors import WorkerDied as WorkerDied
-    from argon.roles.async_client import AsyncClient as AsyncClient
-    from argon.roles.client import Client as Client
-    from argon.roles.cluster import Cluster as Cluster
-    from argon.roles.executor import Executor as Executor
-    from argon.roles.local import local as local
-    from argon.roles.node import Node as Node
-    from argon.roles.time_left import time_left as time_left
+    from argon.node.node import Node as Node
     from argon.settings import Priority as Priority
 
 __version__ = "0.1.0"
@@ -55,14 +55,14 @@ _HOMES = {
     "TokenInvalid": "argon.errors",
     "UnknownFunction": "argon.errors",
     "WorkerDied": "argon.errors",
-    "AsyncClient": "argon.roles.async_client",
-    "Client": "argon.roles.client",
-    "Cluster": "argon.roles.cluster",
-    "Executor": "argon.roles.executor",
-    "Node": "argon.roles.node",
+    "AsyncClient": "argon.client.async_client",
+    "Client": "argon.client.client",
+    "Cluster": "argon.cluster.cluster",
+    "Executor": "argon.client.executor",
+    "Node": "argon.node.node",
     "Priority": "argon.settings",
-    "local": "argon.roles.local",
-    "time_left": "argon.roles.time_left",
+    "local": "argon.client.local",
+    "time_left": "argon.call.deadline",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]  # the names are the table's, nothing is listed twice

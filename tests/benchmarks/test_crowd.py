@@ -7,7 +7,7 @@ import time
 from argon.net.security import parse_token
 from argon.protocol.codec import OUTCOME
 from argon.protocol.handshake import Role
-from argon.scheduling.snapshot import ClusterSnapshot
+from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
 from benchmarks.crowd import CrowdPlan, crowd
 from benchmarks.frames import Shape
 from benchmarks.wire import Wires

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from argon.cli.bench_open_loop import Ending, Sample
-from argon.cli.bench_overload import OverloadPlan
+from argon.cli.bench.open_loop import Ending, Sample
+from argon.cli.bench.overload import OverloadPlan
 from benchmarks import overload
 from benchmarks.overload import Result, as_json, command_line, factor_table, main, measured, plan_of, read
 from benchmarks.overload_system import SYSTEMS, lacking, submits

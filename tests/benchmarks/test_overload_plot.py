@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from argon.cli.bench_overload import OverloadPlan
+from argon.cli.bench.overload import OverloadPlan
 from benchmarks.overload import Result
 from tests.cli.overload_figures import DOUBLE, TENFOLD
 

@@ -8,7 +8,11 @@ import pytest
 
 from benchmarks.rooms import EVENT_LOOP, INTERPRETED, KERNEL, OTHER, REST, package_rooms, room_of, samples, shares
 
-ROOMS = {"framing": "protocol/framing", "cluster_state": "scheduling/cluster_state", "messages": "protocol/messages"}
+ROOMS = {
+    "framing": "protocol/framing",
+    "cluster_state": "scheduling/cluster/cluster_state",
+    "messages": "protocol/messages",
+}
 
 
 @pytest.mark.parametrize(
@@ -17,7 +21,7 @@ ROOMS = {"framing": "protocol/framing", "cluster_state": "scheduling/cluster_sta
         (["CPyDef_framing___Framing___feed", "uv__read"], "protocol/framing"),
         (["_PyObject_Free", "tupledealloc", "CPyDef_framing___Framing___feed"], "protocol/framing"),
         (["_PyObject_Free", "messages___Outcome_dealloc", "list_dealloc"], "protocol/messages"),
-        (["CPyDef_cluster_state____settle", "CPyDef_framing___Framing___feed"], "scheduling/cluster_state"),
+        (["CPyDef_cluster_state____settle", "CPyDef_framing___Framing___feed"], "scheduling/cluster/cluster_state"),
         (["list_append", "_PyEval_EvalFrameDefault", "CPyDef_framing___Framing___feed"], INTERPRETED),
         (["memcpy", "CPyDef_framing___Framing___feed", "_PyEval_EvalFrameDefault"], "protocol/framing"),
         (["vfs_read", "do_syscall_64", "read", "CPyDef_framing___Framing___feed"], KERNEL),
@@ -43,5 +47,5 @@ def test_small_rooms_are_summed_up() -> None:
 
 def test_rooms_are_the_files_of_the_package() -> None:
     rooms = package_rooms()
-    assert rooms["cluster_state"] == "scheduling/cluster_state"
+    assert rooms["cluster_state"] == "scheduling/cluster/cluster_state"
     assert rooms["framing"] == "protocol/framing"

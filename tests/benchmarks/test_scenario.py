@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from argon.cli.bench_open_loop import Ending, Sample
+from argon.cli.bench.open_loop import Ending, Sample
 from benchmarks.scenario import Plan, at_random, row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from argon.cli.bench_open_loop import Ending, Sample
+from argon.cli.bench.open_loop import Ending, Sample
 from benchmarks.scenario_clients import calm_again_s
 
 

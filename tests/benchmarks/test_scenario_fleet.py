@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from argon.scheduling.router import Router
+from argon.scheduling.cluster.router import Router
 from benchmarks import fleet_tasks, scenario_fleet
 from benchmarks.routed_cluster import OWN, RULES_MODULE, routed_cluster, rules
 from benchmarks.scenario import Plan

@@ -67,21 +67,21 @@ def live_address() -> Iterator[str]:
 
 @pytest.fixture
 def fake_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeClient]]:
-    put_in_place(monkeypatch, "argon.roles.client", "Client", FakeClient)
+    put_in_place(monkeypatch, "argon.client.client", "Client", FakeClient)
     yield FakeClient
     FakeClient.made.clear()
 
 
 @pytest.fixture
 def fake_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeServer]]:
-    put_in_place(monkeypatch, "argon.roles.cluster", "Cluster", FakeServer)
+    put_in_place(monkeypatch, "argon.cluster.cluster", "Cluster", FakeServer)
     yield FakeServer
     FakeServer.made.clear()
 
 
 @pytest.fixture
 def fake_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeServer]]:
-    put_in_place(monkeypatch, "argon.roles.node", "Node", FakeServer)
+    put_in_place(monkeypatch, "argon.node.node", "Node", FakeServer)
     yield FakeServer
     FakeServer.made.clear()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from argon.cli.bench_load_figures import PhaseFigures
-from argon.cli.bench_overload import FactorFigures, Overloaded, OverloadPlan
+from argon.cli.bench.load_figures import PhaseFigures
+from argon.cli.bench.overload import FactorFigures, Overloaded, OverloadPlan
 
 CALM = PhaseFigures(1000, 1000, 0, 0, 0, 0, 0, {}, 20.5, 21.5)
 SPIKE = PhaseFigures(8000, 4001, 123, 3876, 45, 6, 7, {"QUEUE_FULL": 3999}, 345.5, 360.5)

@@ -12,7 +12,7 @@ import argon as package
 from argon.cli import run
 from argon.cli.failures import CommandFailed
 from argon.cli.main import core_build, main
-from argon.scheduling import cluster_state
+from argon.scheduling.cluster import cluster_state
 from tests.cli.conftest import Run
 from tests.cli.processes import environment
 
@@ -57,7 +57,7 @@ def test_version_is_printed(argon: Run) -> None:
 def test_version_says_whether_the_core_is_compiled(
     argon: Run, monkeypatch: pytest.MonkeyPatch, file: str, build: str
 ) -> None:
-    monkeypatch.setattr(cluster_state, "__file__", f"/site-packages/argon/scheduling/{file}")
+    monkeypatch.setattr(cluster_state, "__file__", f"/site-packages/argon/scheduling/cluster/{file}")
     assert argon("--version").out.endswith(f" ({build})\n")
 
 

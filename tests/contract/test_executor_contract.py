@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 import argon
-from argon.roles.local import LocalCluster
+from argon.client.local_cluster import LocalCluster
 from tests.contract import tasks
 from tests.support.build import IMPORTED_FROM
 from tests.support.waiting import WITHIN_S, Gate, wait_until

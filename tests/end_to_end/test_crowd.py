@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import argon
+from argon.call.payload import pack_call
 from argon.protocol.handshake import MAGIC, VERSION, Role
 from argon.protocol.messages import Submit
-from argon.roles.payload import pack_call
 from argon.settings import parse_address
 from tests.end_to_end import tasks
 from tests.support import light_tasks
@@ -29,7 +29,7 @@ MIB = 1 << 20
 FOR_ALL_BYTES = 64 * MIB
 IMPATIENT = f"""
 import argon
-from argon.roles import cluster as module
+from argon.cluster import cluster as module
 module.OUT_BUFFERS_BYTES, module._LOOK_S = {FOR_ALL_BYTES}, 0.05
 cluster = argon.Cluster(port=0, heartbeat=0.3, dead_after=1.5, queue_target_ms="off")
 cluster.start(lambda: print(cluster.address, flush=True))

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from argon.client.client import Client
+from argon.cluster.cluster import Cluster
 from argon.errors import MayHaveRun, TaskLost
-from argon.roles.client import Client
-from argon.roles.cluster import Cluster
 from tests.support import light_tasks as tasks
 from tests.support.fault_proxy import FaultProxy
 from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, make_cluster, make_node, pid_ended, serving

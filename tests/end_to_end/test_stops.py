@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 import argon
+from argon.cluster.cluster import Cluster
 from argon.errors import MayHaveRun, TaskExpired
-from argon.roles.cluster import Cluster
 from tests.end_to_end import tasks
 from tests.support.in_process import make_cluster, make_node, serving
 from tests.support.ledger import Ledger

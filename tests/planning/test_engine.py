@@ -16,8 +16,8 @@ from argon.planning.rules import ARGON, RULES
 from argon.planning.service import Constant, Exponential
 from argon.planning.workload import Arrival, Mix, Workload, random_workload, traced_workload
 from argon.protocol.messages import Status
-from argon.scheduling.member import Member
-from argon.scheduling.router import Router
+from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.router import Router
 from argon.settings import Priority
 
 BARE = Circumstances(latency_s=0.0, overhead_s=0.0, cluster_s=0.0)

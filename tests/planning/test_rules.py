@@ -13,9 +13,9 @@ from argon.planning.node_plan import NodePlan
 from argon.planning.rules import RULES, AnyNode, LeastLoaded, Oracle, Original, RoundRobin, TwoChoices, make_router
 from argon.planning.service import Constant
 from argon.planning.workload import Mix, random_workload
-from argon.scheduling.member import Member
-from argon.scheduling.router import Router
-from argon.scheduling.task import Task, admitted_task
+from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.task import Task, admitted_task
 from tests.support.drivers import runs_of, submit
 
 KIND = 1

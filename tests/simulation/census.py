@@ -31,8 +31,8 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.ageing import AGED_SHARE
+from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER
 from argon.scheduling.effects import Close, Send
-from argon.scheduling.member import AHEAD_MAX_PER_WORKER
 from tests.simulation.checkers import LATE_S, Checker
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from argon.protocol.messages import Submit
-from argon.scheduling.client_state import ClientState
+from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import Close, Refused, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 from tests.simulation.host_actor import HostActor

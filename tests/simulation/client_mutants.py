@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from argon.protocol.messages import Submit
-from argon.scheduling import client_state
-from argon.scheduling.backlog import Backlog, Line
-from argon.scheduling.client_state import ClientState
-from argon.scheduling.restraint import Restraint
+from argon.scheduling.client import client_state
+from argon.scheduling.client.backlog import Backlog, Line
+from argon.scheduling.client.client_state import ClientState
+from argon.scheduling.client.send_window import Restraint
 from tests.simulation.mutation import Patch, around
 
 

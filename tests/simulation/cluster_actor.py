@@ -1,4 +1,4 @@
-"""The cluster process of a simulation: what `argon.roles.cluster_shell` and `argon.net.channel` do, around the real
+"""The cluster process of a simulation: what `argon.cluster.cluster_shell` and `argon.net.channel` do, around the real
 ClusterState.
 
 Bytes to messages to effects, one timer, and nothing else. Bytes that mean nothing end their connection, and must not
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from argon.protocol.codec import ProtocolViolation
 from argon.protocol.handshake import Role
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
 from argon.settings import ClusterSettings
 from tests.simulation.actor import Actor

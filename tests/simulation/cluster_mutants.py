@@ -6,16 +6,16 @@ from math import inf
 from typing import Any
 
 from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
-from argon.scheduling import cluster_state, door_state
-from argon.scheduling.admission import refusal
 from argon.scheduling.ageing import Ageing
-from argon.scheduling.clients import Clients, ClientSession
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.cluster import cluster_state, forecast
+from argon.scheduling.cluster.admission import refusal
+from argon.scheduling.cluster.clients import Clients, ClientSession
+from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.queue import TaskQueue
+from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.task import TaskState
 from argon.scheduling.effects import Send
-from argon.scheduling.member import Member
-from argon.scheduling.queue import TaskQueue
-from argon.scheduling.router import Router
-from argon.scheduling.task import TaskState
 from tests.simulation.mutation import Patch, around
 from tests.support.records import replaced
 
@@ -24,14 +24,14 @@ def queue_takes_one_too_many(patch: Patch) -> None:
     def lenient(limits: Any, door: Any, *rest: Any) -> Any:
         return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
 
-    patch.setattr(door_state, "refusal", lenient)
+    patch.setattr(forecast, "refusal", lenient)
 
 
 def queue_forgets_its_bytes(patch: Patch) -> None:
     def lenient(limits: Any, door: Any, *rest: Any) -> Any:
         return refusal(limits, replaced(door, queue_bytes=0), *rest)
 
-    patch.setattr(door_state, "refusal", lenient)
+    patch.setattr(forecast, "refusal", lenient)
 
 
 def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
@@ -47,7 +47,7 @@ def last_comes_first(patch: Patch) -> None:
 
 
 def husks_come_to_life(patch: Patch) -> None:
-    patch.setattr("argon.scheduling.queue._lives", lambda task: task.state is TaskState.QUEUED)
+    patch.setattr("argon.scheduling.cluster.queue._lives", lambda task: task.state is TaskState.QUEUED)
 
 
 def slot_is_kept_after_a_cancel(patch: Patch) -> None:
@@ -205,7 +205,7 @@ def only_the_first_of_a_level_ages(patch: Patch) -> None:
     def oldest_since(level: Any) -> float:
         return float(level.arrivals.head().since)
 
-    patch.setattr("argon.scheduling.queue._Level.oldest_since", oldest_since)
+    patch.setattr("argon.scheduling.cluster.queue._Level.oldest_since", oldest_since)
 
 
 def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:

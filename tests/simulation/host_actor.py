@@ -13,8 +13,8 @@ from tests.simulation.actor import Actor
 from tests.simulation.connection import Connection
 
 if TYPE_CHECKING:
-    from argon.scheduling.client_state import ClientState
-    from argon.scheduling.node_state import NodeState
+    from argon.scheduling.client.client_state import ClientState
+    from argon.scheduling.node.node_state import NodeState
     from tests.simulation.world import World
 
 

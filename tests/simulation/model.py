@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from argon.protocol.messages import Entered, Status
-from argon.scheduling.cluster_state import ATTEMPTS_MAX
-from argon.scheduling.member import AHEAD_MAX_PER_WORKER
+from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX
+from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER
 
 Key = tuple[int, int]  # a client and its own number for a task
 

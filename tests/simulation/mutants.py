@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tests.scheduling import test_client_state as client_core
-from tests.scheduling import test_cluster_state as core
+from tests.scheduling.client import test_client_state as client_core
+from tests.scheduling.cluster import test_cluster_state as core
 from tests.simulation import client_mutants, cluster_mutants, node_mutants, wire_mutants
 from tests.simulation.mutation import Mutant
 from tests.simulation.world import PromiseBroken, run

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from argon.protocol.handshake import Role
 from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Send, Spawn, Stop
-from argon.scheduling.node_state import NodeState
-from argon.scheduling.workers import WorkerEnd
+from argon.scheduling.node.node_state import NodeState
+from argon.scheduling.node.workers import WorkerEnd
 from argon.settings import NodeSettings
 from tests.simulation.host_actor import HostActor
 from tests.simulation.worker import SimulatedWorker

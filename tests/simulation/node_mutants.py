@@ -6,9 +6,9 @@ from math import inf
 from typing import Any
 
 from argon.protocol.messages import Assign, Capacity, Entered, Status
-from argon.scheduling import node_state
-from argon.scheduling.node_state import NodeState
-from argon.scheduling.workers import Slot, Workers
+from argon.scheduling.node import node_state
+from argon.scheduling.node.node_state import NodeState
+from argon.scheduling.node.workers import Slot, Workers
 from tests.simulation.mutation import Patch, around
 
 

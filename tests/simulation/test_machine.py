@@ -32,7 +32,7 @@ from argon.protocol.messages import (
     StillRunning,
     Submit,
 )
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import Close, Send
 from argon.settings import ClusterSettings
 from tests.simulation.model import Key, Model, ModelNode, ModelTask, deadline

@@ -7,10 +7,10 @@ from typing import Any
 
 from argon.protocol.fragments import Fragments
 from argon.protocol.framing import Framing
-from argon.scheduling.client_state import ClientState
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.client.client_state import ClientState
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.liveness import Liveness
-from argon.scheduling.node_state import NodeState
+from argon.scheduling.node.node_state import NodeState
 from tests.simulation.mutation import Patch, around
 
 

@@ -24,13 +24,13 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.client_state import ClientState
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.client.client_state import ClientState
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import Close, Give, Send, Settle
 from argon.scheduling.load import Runs
-from argon.scheduling.node_state import NodeState
+from argon.scheduling.node.node_state import NodeState
+from argon.scheduling.node.workers import WorkerEnd
 from argon.scheduling.task_options import TaskOptions
-from argon.scheduling.workers import WorkerEnd
 from argon.settings import ClusterSettings, NodeSettings
 
 M = TypeVar("M")

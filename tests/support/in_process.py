@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from argon.client.client import Client
+from argon.cluster.cluster import Cluster
 from argon.net.security import make_token
-from argon.roles.client import Client
-from argon.roles.cluster import Cluster
-from argon.roles.node import Node
-from argon.roles.server import Server
+from argon.node.node import Node
+from argon.process.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 20.0

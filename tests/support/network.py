@@ -96,7 +96,7 @@ class RunningCommand:
 
     def workers(self) -> set[int]:
         """The ids of a node's worker processes."""
-        return {pid for pid, command in self.family().items() if "argon.roles.worker_main " in command}
+        return {pid for pid, command in self.family().items() if "argon.worker.main " in command}
 
     def end(self) -> None:
         """Kills it, if it still runs."""

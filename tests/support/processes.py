@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 
+from argon.call.payload import pack_call, unpack_failure, unpack_result
+from argon.ipc.inbox import Inbox, create_claims
+from argon.ipc.outbox import Outbox, create_page
+from argon.ipc.worker_config import WorkerConfig
+from argon.node.pool import Pool, WorkerExit
 from argon.protocol.framing import Framing
 from argon.protocol.messages import Assign, Message, Outcome, Status
-from argon.roles.inbox import Inbox, create_claims
-from argon.roles.outbox import Outbox, create_page
-from argon.roles.payload import pack_call, unpack_failure, unpack_result
-from argon.roles.pool import Pool, WorkerExit
-from argon.roles.worker_config import WorkerConfig
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ class LoneWorker:
             self.far.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "argon.roles.worker_main", msgspec.json.encode(config).decode()],
+            [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
             pass_fds=(self.far.fileno(), waiting, page_fd),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

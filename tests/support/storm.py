@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
-from argon.scheduling.client_state import ClientState
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.client.client_state import ClientState
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import Give, Kill, Recall, Send, Settle, Spawn
-from argon.scheduling.node_state import NodeState
+from argon.scheduling.node.node_state import NodeState
+from argon.scheduling.node.workers import WorkerEnd
 from argon.scheduling.task_options import TaskOptions
-from argon.scheduling.workers import WorkerEnd
 from argon.settings import ClusterSettings, NodeSettings
 from tests.simulation.agenda import Agenda
 

@@ -68,7 +68,7 @@ def command(
 
     Stop it with Ctrl-C or SIGTERM: it finishes what it has, and answers everybody. A second signal stops it at once.
     """
-    from argon.roles.cluster import Cluster
+    from argon.cluster.cluster import Cluster
 
     log_to_stderr(debug)
     with refused_as_usage():

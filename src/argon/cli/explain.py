@@ -23,7 +23,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def task_id_of(text: str) -> str:
     """Checks `SESSION.SEQUENCE`."""
-    from argon.roles.task_id import parse_task_id
+    from argon.client.task_id import parse_task_id
 
     try:
         parse_task_id(text)
@@ -52,7 +52,7 @@ def command(
 
     How long it waited and behind what, why it went to its node, what was predicted and what it took, and how it ended.
     """
-    from argon.roles.client import Client
+    from argon.client.client import Client
 
     with Client(cluster) as client:
         known = client.explain(task_id)

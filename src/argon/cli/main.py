@@ -17,9 +17,12 @@ from typing import Annotated, Any
 import typer
 
 from argon import __version__
-from argon.cli import bench, cluster, demo, explain, map, node, run, simulate, status
+from argon.cli import cluster, explain, map, node, run, status
 from argon.cli.arguments import Verbosity
+from argon.cli.bench import command as bench
+from argon.cli.demo import command as demo
 from argon.cli.failures import INTERRUPTED, RUN_TIME, USAGE, sentence
+from argon.cli.simulate import command as simulate
 from argon.errors import ArgonError
 
 # Typer keeps the base of its usage errors in another place in each version; this one is public in all of them.
@@ -54,7 +57,7 @@ def show_version(value: bool) -> None:
 
 def core_build() -> str:
     """Whether the hot part of this installation is compiled."""
-    from argon.scheduling import cluster_state
+    from argon.scheduling.cluster import cluster_state
 
     return "pure Python" if cluster_state.__file__.endswith((".py", ".pyc")) else "core compiled"
 

@@ -55,7 +55,7 @@ def command(
     input. A line whose task fails is named on stderr, and the others go on; the exit status is then 1.
     """
     from argon.cli.progress import progress_on_terminal
-    from argon.roles.client import Client
+    from argon.client.client import Client
 
     with Client(cluster) as client, progress_on_terminal(function) as advance:
         face = GivenOptions(timeout, priority, retries).applied_to(client)

@@ -98,7 +98,7 @@ def command(
     for directory in include or []:
         if not Path(directory).is_dir():
             raise bad_value("--include", "want a directory", directory)
-    from argon.roles.node import Node
+    from argon.node.node import Node
 
     log_to_stderr(debug)
     with refused_as_usage():

@@ -61,7 +61,7 @@ def command(
     """Run a function on the cluster and print its result."""
     positional = [parse_value(text) for text in arguments or []]
     keywords = parse_keywords(kw or [])
-    from argon.roles.client import Client
+    from argon.client.client import Client
 
     with Client(cluster) as client:
         face = GivenOptions(timeout, priority, retries).applied_to(client)

@@ -26,7 +26,7 @@ def command(
     debug: DebugOption = False,
 ) -> None:
     """Print the queue, the nodes and the counters."""
-    from argon.roles.client import Client
+    from argon.client.client import Client
 
     with Client(cluster) as client:
         numbers = client.status()

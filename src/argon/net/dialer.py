@@ -16,7 +16,7 @@ from typing import Final
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
-from argon.net.shortcut import connect_beside
+from argon.net.unix_socket import connect_beside
 from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Message, Welcome
 from argon.settings import HELLO_TIMEOUT_S, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address

@@ -16,7 +16,7 @@ from typing import Final
 from argon.errors import ListenRefused
 from argon.net.acceptor import Acceptor
 from argon.net.descriptors import raise_descriptor_limit
-from argon.net.shortcut import listen_beside
+from argon.net.unix_socket import listen_beside
 from argon.settings import MAX_CONNECTIONS, format_address
 
 _BACKLOG: Final = MAX_CONNECTIONS  # all peers may come back at once

@@ -13,7 +13,7 @@ from typing import Final
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
 from argon.protocol.messages import Message, Welcome
-from argon.scheduling.client_state import ClientState
+from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import ClientEffect, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 

@@ -24,9 +24,9 @@ from argon.planning.rules import Oracle, make_router
 from argon.planning.workload import Workload
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Message, Welcome
-from argon.scheduling.cluster_state import ClusterState
+from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.router import Router
 from argon.scheduling.effects import ClusterEffect, Send
-from argon.scheduling.router import Router
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import CLIENT_LIMIT, HEARTBEAT_S, QUEUE_LIMIT, ClusterSettings
 

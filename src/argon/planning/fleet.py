@@ -17,8 +17,8 @@ from argon.planning.course import Course
 from argon.planning.node_plan import NodePlan
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.effects import Give, Kill, NodeEffect, Recall, Send, Spawn
-from argon.scheduling.node_state import NodeState
-from argon.scheduling.workers import WorkerEnd
+from argon.scheduling.node.node_state import NodeState
+from argon.scheduling.node.workers import WorkerEnd
 from argon.settings import NodeSettings
 
 WORKER_START_S: Final = 0.1

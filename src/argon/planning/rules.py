@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 from argon.planning.fleet import node_name
 from argon.planning.node_plan import NodePlan
 from argon.planning.workload import Workload
-from argon.scheduling.member import Member
-from argon.scheduling.router import Router
+from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.router import Router
 
 _TRIED_AHEAD: Final = 3
 """Of the nodes without a free worker, how many are looked at for room ahead: as many as Argon's own rule looks at."""

@@ -1,4 +1,4 @@
-"""What a state machine asks its shell to do. Plain records; the shells in ``roles`` perform them in order.
+"""What a state machine asks its shell to do. Plain records, which the shell performs in order.
 
 A peer is an opaque id that the shell chose; a worker is a number that the node's state chose.
 """

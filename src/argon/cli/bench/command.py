@@ -1,0 +1,217 @@
+"""`argon bench`: how many tasks a second, and how long one takes.
+
+In: what each task should be like, and a cluster or nothing. Out: a few numbers, as a table or as JSON. Without a
+cluster, one is started on this machine for the measurement, as real processes, and stopped whatever happens.
+
+The method is that of the project's reference relay: one client process keeps tasks outstanding by submitting them in
+parts of a thousand, and the median of three rounds counts. With `--overload` tasks are submitted when they are due,
+more than the workers can do, and what counts is what becomes of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from argon.cli.arguments import DebugOption, address_option, whole_number
+from argon.cli.bench.overload_options import (
+    OVERLOAD_WORKERS,
+    CalmOption,
+    DistributionOption,
+    FactorsArgument,
+    GivenOverload,
+    OverloadOption,
+    PlotOption,
+    SloOption,
+    SpikeOption,
+    TimeoutMsOption,
+)
+from argon.cli.failures import sentence
+from argon.cli.status import JsonOption
+from argon.settings import MAX_PAYLOAD_BYTES, MAX_WORKERS
+
+if TYPE_CHECKING:
+    from argon.cli.bench.rounds import Measured
+
+TASKS = 30_000
+EXAMPLE = """\b
+Examples:
+  argon bench
+  argon bench --workers 4 --sleep-ms 1 --tasks 4000
+  argon bench --cluster localhost:8000 --size 65536 --json
+  argon bench --overload
+  argon bench --overload 2 20 --timeout-ms 200 --distribution lognormal --plot overload.png
+"""
+
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="HOST:PORT",
+        parser=address_option("--cluster"),
+        help="The cluster to measure. Without it one is started here; ARGON_CLUSTER is not asked, since a benchmark "
+        "on a cluster that others use should be meant.",
+    ),
+]
+TasksOption = Annotated[
+    int | None,
+    typer.Option(
+        "--tasks",
+        metavar="N",
+        parser=whole_number("--tasks", 1),
+        help=f"How many tasks are in each round; without it {TASKS:,}.",
+    ),
+]
+ClientsOption = Annotated[
+    int,
+    typer.Option(
+        "--clients",
+        metavar="N",
+        parser=whole_number("--clients", 1, 1000),
+        help="How many connections submit them, all from this process.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        parser=whole_number("--workers", 1, MAX_WORKERS),
+        help="How many workers the cluster that is started here has; without it one for each CPU, or "
+        f"{OVERLOAD_WORKERS} with --overload.",
+    ),
+]
+SleepOption = Annotated[
+    int | None,
+    typer.Option(
+        "--sleep-ms",
+        metavar="MS",
+        parser=whole_number("--sleep-ms", 0, 60_000),
+        help="How long each task sleeps; without it not at all, or 20 ms on average with --overload.",
+    ),
+]
+SizeOption = Annotated[
+    int,
+    typer.Option(
+        "--size",
+        metavar="BYTES",
+        parser=whole_number("--size", 0, MAX_PAYLOAD_BYTES),
+        help="How many bytes each task is given and returns.",
+    ),
+]
+
+
+def command(
+    factors: FactorsArgument = None,
+    overload: OverloadOption = False,
+    cluster: ClusterOption = None,
+    tasks: TasksOption = None,
+    clients: ClientsOption = 1,
+    workers: WorkersOption = None,
+    sleep_ms: SleepOption = None,
+    size: SizeOption = 0,
+    calm_s: CalmOption = None,
+    spike_s: SpikeOption = None,
+    slo_ms: SloOption = None,
+    timeout_ms: TimeoutMsOption = None,
+    distribution: DistributionOption = None,
+    plot: PlotOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Measure tasks a second and round trips; or, with --overload, what too much work does.
+
+    Throughput is measured with many tasks outstanding, in three rounds of which the median counts; the round trip with
+    one task at a time.
+
+    With --overload, tasks are submitted when they are due, whether or not earlier ones are answered: at half of what
+    the workers can do, then for a while at FACTOR times of it, then at half again until all is well. About 20 seconds
+    for each FACTOR.
+    """
+    if cluster is not None and workers is not None:
+        raise typer.BadParameter("the cluster has its own; leave out --workers or --cluster", param_hint="--workers")
+    given = GivenOverload(factors, calm_s, spike_s, slo_ms, timeout_ms, distribution, plot)
+    if not overload:
+        given.refuse()
+        rounds(cluster, tasks or TASKS, clients, workers, sleep_ms or 0, size, json_output)
+        return
+    if tasks is not None:
+        raise typer.BadParameter("the rates and times say how many; leave it out with --overload", param_hint="--tasks")
+    if sleep_ms == 0:
+        raise typer.BadParameter("want tasks that take 1 ms or more with --overload, got 0", param_hint="--sleep-ms")
+    from argon.cli.bench.overload import measure
+    from argon.cli.bench.overload_tables import show as show_overload
+    from argon.cli.child import ended_by_exceptions
+    from argon.cli.progress import progress_on_terminal
+
+    plan = given.plan(sleep_ms=sleep_ms, clients=clients, size_bytes=size or None)
+    picture = given.picture()
+    with (
+        ended_by_exceptions(),
+        measured_cluster(cluster, workers or OVERLOAD_WORKERS) as address,
+        progress_on_terminal("spikes") as advance,
+    ):
+        measured = measure(address, plan, advance)
+    if json_output:
+        print(json.dumps(measured.as_dict()), flush=True)
+    else:
+        show_overload(measured)
+    picture(measured)
+
+
+def rounds(
+    cluster: str | None, tasks: int, clients: int, workers: int | None, sleep_ms: int, size: int, json_output: bool
+) -> None:
+    """Throughput and round trips."""
+    from argon.cli.bench.rounds import Plan, measure
+    from argon.cli.child import ended_by_exceptions
+
+    with ended_by_exceptions(), measured_cluster(cluster, workers) as address:
+        measured = measure(address, Plan(tasks=tasks, clients=clients, sleep_ms=sleep_ms, size_bytes=size))
+    if json_output:
+        print(json.dumps(measured.as_dict()), flush=True)
+    else:
+        show(measured)
+    if measured.tally.error is not None:
+        lacking = measured.failed + measured.rejected
+        counted = f"{lacking} of {lacking + measured.completed} tasks did not complete"
+        print(f"argon: {counted}; the first: {sentence(measured.tally.error)}", file=sys.stderr)
+
+
+@contextmanager
+def measured_cluster(address: str | None, workers: int | None) -> Iterator[str]:
+    """The address of the cluster to measure: the given one, or one that exists only here."""
+    if address is not None:
+        yield address
+        return
+    from argon.cli.child import ready_address, running
+
+    with running(["cluster", "--port", "0"]) as cluster:
+        own = ready_address(cluster.ready_line)
+        size = [] if workers is None else ["--workers", str(workers)]
+        with running(["node", "--manager", own, "--name", "bench", *size]):
+            yield own
+
+
+def show(measured: Measured) -> None:
+    """Prints the numbers for people."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("tasks a second", f"{measured.tasks_per_s:,}")
+    table.add_row("round trip, median", f"{measured.rt_p50_us:,} µs")
+    table.add_row("round trip, 99 of 100 within", f"{measured.rt_p99_us:,} µs")
+    if measured.efficiency is not None:
+        table.add_row("share of the ideal", f"{measured.efficiency:.1%}")
+    table.add_row("completed, failed, rejected", f"{measured.completed:,}, {measured.failed:,}, {measured.rejected:,}")
+    table.add_row("clients, workers", f"{measured.plan.clients}, {measured.workers}")
+    Console(highlight=False).print(table)

@@ -1,0 +1,149 @@
+"""The options of `argon bench` that only `--overload` has.
+
+In: what was typed. Out: a plan with what was given, the defaults elsewhere; or a usage error for what makes no sense.
+Nothing here measures, or imports what measuring needs before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from argon.cli.arguments import bad_value, number, whole_number
+from argon.cli.bench.task_times import Distribution
+
+if TYPE_CHECKING:
+    from argon.cli.bench.overload import Overloaded, OverloadPlan
+
+OVERLOAD_WORKERS = 8
+MOST_FACTOR = 1000.0
+
+
+def parse_distribution(value: object) -> Distribution:
+    """Reads a distribution by its name."""
+    try:
+        return Distribution(str(value))
+    except ValueError:
+        raise bad_value("--distribution", f"want one of {', '.join(Distribution)}", value) from None
+
+
+def picture_file(value: object) -> Path:
+    """Reads the name of a picture that can be written."""
+    file = Path(str(value))
+    if file.suffix != ".png" or not file.parent.is_dir():
+        raise bad_value("--plot", "want a file that ends in .png, in a directory that is there", value)
+    return file
+
+
+FactorsArgument = Annotated[
+    list[float] | None,
+    typer.Argument(
+        metavar="FACTOR",
+        parser=number("FACTOR", 0.1, MOST_FACTOR),
+        help="With --overload: the spikes, as multiples of what the workers can do; without it 2, 5 and 10.",
+    ),
+]
+OverloadOption = Annotated[
+    bool, typer.Option("--overload", help="Offer more than the workers can do, and see what becomes of it.")
+]
+CalmOption = Annotated[
+    float | None,
+    typer.Option(
+        "--calm-s",
+        metavar="S",
+        parser=number("--calm-s", 0.5, 3600.0),
+        help="With --overload: how long half of it is offered before the spike; without it 5 s.",
+    ),
+]
+SpikeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--spike-s",
+        metavar="S",
+        parser=number("--spike-s", 0.5, 3600.0),
+        help="With --overload: how long too much is offered; without it 10 s.",
+    ),
+]
+SloOption = Annotated[
+    int | None,
+    typer.Option(
+        "--slo-ms",
+        metavar="MS",
+        parser=whole_number("--slo-ms", 1, 3_600_000),
+        help="With --overload: an answer that comes later is not counted as goodput; without it 500 ms.",
+    ),
+]
+TimeoutMsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--timeout-ms",
+        metavar="MS",
+        parser=whole_number("--timeout-ms", 1, 3_600_000),
+        help="With --overload: the timeout of each task; without it none.",
+    ),
+]
+DistributionOption = Annotated[
+    Distribution | None,
+    typer.Option(
+        "--distribution",
+        metavar="NAME",
+        parser=parse_distribution,
+        help="With --overload: how the lengths of tasks are spread around --sleep-ms: constant, lognormal (sigma 1.5), "
+        "pareto (alpha 1.6) or bimodal (one in twenty a hundred times as long); without it constant.",
+    ),
+]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE.png",
+        parser=picture_file,
+        help="With --overload: also draw a picture (needs matplotlib).",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class GivenOverload:
+    """What was given of these options; None stands for what was not."""
+
+    factors: list[float] | None
+    calm_s: float | None
+    spike_s: float | None
+    slo_ms: int | None
+    timeout_ms: int | None
+    distribution: Distribution | None
+    plot: Path | None
+
+    def refuse(self) -> None:
+        """Makes a usage error of whatever was given: without --overload it would do nothing."""
+        for field in fields(self):
+            if getattr(self, field.name):
+                option = "FACTOR" if field.name == "factors" else f"--{field.name.replace('_', '-')}"
+                raise typer.BadParameter("it means something with --overload only", param_hint=option)
+
+    def plan(self, **more: int | None) -> OverloadPlan:
+        """The plan, with the given options and some more."""
+        from argon.cli.bench.overload import OverloadPlan
+
+        given = {**vars(self), **more, "factors": tuple(self.factors or ())}
+        del given["plot"]
+        return OverloadPlan(**{name: value for name, value in given.items() if value})
+
+    def picture(self) -> Callable[[Overloaded], None]:
+        """What draws the picture that was asked for, if one was.
+
+        Raises:
+            CommandFailed: there is no matplotlib; better known before the measurement than after.
+        """
+        file = self.plot
+        if file is None:
+            return lambda measured: None
+        from argon.cli.bench.overload_picture import draw, drawing_library
+
+        library = drawing_library()
+        return lambda measured: draw(library, measured, file)

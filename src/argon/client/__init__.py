@@ -1,0 +1,1 @@
+"""What callers hold, and the thin shell that speaks for it."""

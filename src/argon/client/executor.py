@@ -1,0 +1,202 @@
+"""The face of ``concurrent.futures``: a drop-in for ProcessPoolExecutor that runs on a cluster.
+
+In: the standard library's calls. Out: the standard library's futures, with its rules: a task that runs is not
+cancelled. Without an address it starts a cluster on this machine, and owns it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from argon.call.payload import pack_call
+from argon.client.local_cluster import LocalCluster
+from argon.client.loop_thread import LoopThread
+from argon.client.task_future import TaskFuture
+from argon.net.security import find_token
+from argon.scheduling.task_options import TaskOptions
+from argon.settings import MAX_WORKERS, check_count, parse_address
+
+T = TypeVar("T")
+_ANSWER_TIMEOUT_S = 10.0
+
+
+class ExecutorFuture(TaskFuture):
+    """A task's future with the standard library's rules: only what no worker has begun can be cancelled."""
+
+    def __init__(self, loop_thread: LoopThread, pending: set[ExecutorFuture]) -> None:
+        super().__init__(loop_thread)
+        self._pending = pending
+        self._cancels: list[threading.Event] = []
+
+    def cancel(self) -> bool:
+        """Cancels the task if it waits in a queue, here or in the cluster; returns whether it is cancelled.
+
+        Asks the cluster, and waits for its answer, some 0.2 ms; in a callback it does not wait, and only a task that
+        has not left this process is cancelled for certain.
+        """
+        if self.done():
+            return self.cancelled()
+        answered = threading.Event()
+        self._cancels.append(answered)
+        if self.done():
+            self._answer_cancels()
+        self._owner.cancel(self, queued_only=True)
+        if not self._owner.here():
+            answered.wait(_ANSWER_TIMEOUT_S)
+        return self.cancelled()
+
+    def stop_refused(self) -> None:
+        """The task is with a node: it goes on."""
+        self._answer_cancels()
+
+    def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
+        try:
+            return super()._end(state, value, error)
+        finally:  # also when a callback raises what is no Exception
+            self._pending.discard(self)
+            self._answer_cancels()
+
+    def _answer_cancels(self) -> None:
+        while self._cancels:
+            try:
+                self._cancels.pop().set()
+            except IndexError:
+                return  # another thread has taken it
+
+
+class Executor(concurrent.futures.Executor):
+    """A real ``concurrent.futures.Executor`` on an Argon cluster.
+
+    Args:
+        address: ``host:port`` of a cluster, or of a node that listens by itself. Without it a cluster is started on
+            this machine, with this process's ``sys.path``, and ended with the executor.
+        max_workers: worker processes of that own cluster; by default one for each CPU.
+        token: the shared secret's text, for an ``address``.
+
+    Raises:
+        ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as ``Client``.
+        ValueError: ``max_workers`` is not a positive number, or is given together with an address.
+
+    Example:
+        >>> with argon.Executor(max_workers=4) as pool:  # doctest: +SKIP
+        ...     list(pool.map(math.sqrt, [1.0, 4.0]))
+        [1.0, 2.0]
+    """
+
+    def __init__(self, address: str | None = None, max_workers: int | None = None, *, token: str | None = None) -> None:
+        if address is not None and max_workers is not None:
+            raise ValueError("max_workers is for an executor's own cluster: give an address or max_workers, not both")
+        if max_workers is not None:
+            check_count("max_workers", max_workers, 1, MAX_WORKERS)
+        self._local: LocalCluster | None = None
+        if address is None:
+            self._local = LocalCluster(max_workers)
+            address, token = self._local.address, self._local.token
+        parse_address(address)
+        try:
+            self._thread = LoopThread(address, find_token(token), 10.0)
+        except BaseException:
+            self._end()
+            raise
+        self._options = TaskOptions()
+        self._lock = threading.Lock()
+        self._futures: set[ExecutorFuture] = set()
+        self._shut_down = False
+        self._ended = threading.Event()
+        self._pid = os.getpid()
+        _EXECUTORS.add(self)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+        """Hands a task over; see ``concurrent.futures.Executor.submit``.
+
+        Raises:
+            RuntimeError: the executor was shut down.
+            ArgumentNotSerializable: an argument cannot travel; nothing was sent.
+        """
+        payload, kind = pack_call(fn, args, kwargs)
+        future = ExecutorFuture(self._thread, self._futures)
+        try:
+            with self._lock:
+                if self._shut_down:
+                    raise RuntimeError("cannot schedule new futures after shutdown")
+                self._futures.add(future)
+            self._thread.submit(future, kind, payload, self._options)
+        except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
+            TaskFuture.cancel(future)
+            raise
+        return future
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+    ) -> Iterator[T]:
+        """Values in order; see ``concurrent.futures.Executor.map``. ``chunksize`` items travel in one task."""
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if chunksize == 1:
+            return super().map(fn, *iterables, timeout=timeout)
+        items = zip(*iterables, strict=False)
+        chunks = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
+        results = super().map(partial(_run_chunk, fn), chunks, timeout=timeout)
+        return itertools.chain.from_iterable(results)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes nothing new; finishes what is here, then disconnects and ends an own cluster.
+
+        Args:
+            wait: return only when that is done; otherwise it is done in the background.
+            cancel_futures: cancel what no worker has begun.
+        """
+        if self._pid != os.getpid():
+            return  # a forked process has no part in it
+        with self._lock:
+            first, self._shut_down = not self._shut_down, True
+            waiting = list(self._futures)
+        if cancel_futures:
+            for future in waiting:
+                self._thread.cancel(future, queued_only=True)
+        if first:
+            try:
+                threading.Thread(target=self._finish, args=(waiting,), name="argon-executor-shutdown").start()
+            except RuntimeError:  # the interpreter ends, and starts no thread any more
+                self._finish(waiting)
+        if wait and not self._thread.here():
+            self._ended.wait()
+
+    def _finish(self, waiting: list[ExecutorFuture]) -> None:
+        concurrent.futures.wait(waiting)
+        self._end()
+        self._ended.set()
+
+    def _end(self) -> None:
+        thread = getattr(self, "_thread", None)
+        if thread is not None:
+            thread.close()
+        if self._local is not None:
+            self._local.close()
+
+
+def _run_chunk(function: Callable[..., T], chunk: tuple[tuple[Any, ...], ...]) -> list[T]:
+    return [function(*arguments) for arguments in chunk]
+
+
+_EXECUTORS: weakref.WeakSet[Executor] = weakref.WeakSet()
+
+
+def _shut_down_all() -> None:
+    for executor in list(_EXECUTORS):
+        executor.shutdown(wait=True)
+
+
+atexit.register(_shut_down_all)

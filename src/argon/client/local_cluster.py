@@ -1,0 +1,87 @@
+"""A cluster on this machine, owned by this process: a node that listens by itself, in a child process.
+
+In: how many workers. Out: an address and a token. The child reads a pipe that its owner holds: when a byte comes, or
+the owner ends in whatever way and the pipe with it, the child ends with all its workers. A process that the owner has
+forked holds the pipe too, so while one lives on, only ``close()`` ends the child. It must never outlive them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+
+from argon.errors import ConnectionFailed
+from argon.net.security import make_token
+from argon.settings import MAX_WORKERS, check_count
+
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 5.0
+
+
+class LocalCluster:
+    """A cluster and its node on this machine, owned by this process.
+
+    Args:
+        workers: worker processes; by default one for each CPU.
+        include: directories in which workers look for modules first; this process's ``sys.path`` comes after them.
+
+    Raises:
+        ConnectionFailed: it did not start; the message has what it said.
+    """
+
+    def __init__(self, workers: int | None = None, include: Sequence[str] = ()) -> None:
+        if workers is not None:
+            check_count("workers", workers, 1, MAX_WORKERS)
+        if isinstance(include, str):
+            raise ValueError("include is a list of directories, not one string")
+        self.token = make_token()
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        here = [os.getcwd() if path == "" else path for path in sys.path]
+        config = json.dumps({"workers": workers, "include": [*map(os.fspath, include), *here]})
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "argon.node.standalone", config],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "ARGON_TOKEN": self.token, "PYTHONPATH": os.pathsep.join(here)},
+        )
+        self.address = self._wait_for_address()
+
+    def close(self) -> None:
+        """Ends the cluster and all its processes. From a forked child it does nothing."""
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            process = self._process
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if not process.stdin.closed:
+                with suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write(b".")  # a forked process may hold the pipe open
+            try:
+                process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+    def _wait_for_address(self) -> str:
+        """The child prints one line to its standard output when it is ready, and then leaves that to nobody."""
+        output = self._process.stdout
+        assert output is not None
+        deadline = monotonic() + _START_TIMEOUT_S
+        ready, _, _ = select.select([output], [], [], max(0.0, deadline - monotonic()))
+        line = output.readline() if ready else b""
+        if not line:
+            self.close()
+            raise ConnectionFailed(f"the local cluster did not start (exit code {self._process.returncode}); see above")
+        address: str = json.loads(line)["address"]
+        return address

@@ -1,0 +1,168 @@
+"""The future of one task: what callers' threads wait for, and the loop's thread settles.
+
+In: an outcome, from the loop's thread; waits and cancels, from any thread. Out: a ``concurrent.futures.Future`` that
+ends exactly once. ``result`` and ``exception`` refuse to wait on the thread that brings the answers, since then nothing
+would ever be answered again; the standard library's ``wait`` and ``as_completed`` cannot be kept from it.
+
+Most futures are done before anybody waits for them, so the condition that the standard library makes, locks and
+notifies for each is made here only when somebody looks. What makes this sound: a future without one is ended under the
+lock under which it would be made, and a future with one is ended under the condition as well, as the standard library
+does.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+from concurrent.futures import _base
+from typing import Any, Final
+
+from argon.client.answers import value_of
+from argon.client.run_here import KeptCall, closed_before_it_began, is_overload
+from argon.client.task_id import task_id
+from argon.client.task_owner import TaskOwner
+from argon.protocol.messages import Outcome, Status
+
+_PENDING: Final = _base.PENDING
+_FINISHED: Final = _base.FINISHED
+_CANCELLED: Final = _base.CANCELLED_AND_NOTIFIED
+_STATUS_CANCELLED: Final = int(Status.CANCELLED)
+
+log = logging.getLogger("argon.client")
+
+
+class TaskFuture(concurrent.futures.Future[Any]):
+    """A task's future. ``cancel()`` ends the task, wherever it is: one that is queued never runs, one that runs is
+    killed."""
+
+    def __init__(self, owner: TaskOwner) -> None:
+        # Not the standard library's, which makes a condition. These are what its wait() and as_completed() ask for.
+        self._state = _PENDING
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Any] = []
+        self._made_condition: threading.Condition | None = None
+        self._owner = owner
+        self.kept: KeptCall | None = None  # of a task that is run here if it is rejected
+        self.number = 0
+        self._session = 0
+
+    @property
+    def task_id(self) -> str:
+        """What ``argon explain`` and ``Client.explain`` know it by, as ``SESSION.SEQUENCE``; empty until it is sent.
+
+        A task that is sent again on a new connection has another from then on.
+        """
+        return task_id(self._session or self._owner.session(), self.number)
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
+        if self._made_condition is None:
+            condition = threading.Condition()
+            with self._owner.deciding:
+                if self._made_condition is None:
+                    self._made_condition = condition
+        return self._made_condition
+
+    def done(self) -> bool:
+        """Whether it has ended: with a value, with an exception, or cancelled."""
+        return self._state != _PENDING
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._state == _CANCELLED
+
+    def running(self) -> bool:
+        """Whether the cluster has the task, or it runs here, and it is not done."""
+        kept = self.kept
+        if kept is not None and kept.running():
+            return not self.done()
+        return not self.done() and self._owner.is_sent(self)
+
+    def cancel(self) -> bool:
+        """Cancels the task; False only when it is done already."""
+        if self._state == _PENDING:
+            self._owner.refuse_elsewhere()
+            if self._end(_CANCELLED, None, None):
+                self._owner.cancel(self)
+                kept = self.kept
+                if kept is not None:
+                    kept.withdraw()
+        return self._state == _CANCELLED
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The task's value; waits for it. On ``TimeoutError`` the task goes on: cancel it, or ask again."""
+        if self._state == _FINISHED and self._exception is None:
+            return self._result
+        self._owner.refuse_waiting(self)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The task's exception or None; waits for it."""
+        self._owner.refuse_waiting(self)
+        return super().exception(timeout)
+
+    def settle(self, outcome: Outcome, session: int = 0) -> None:
+        """Takes the outcome; one that comes after ``cancel()`` is too late."""
+        if self._state != _PENDING:
+            return
+        self._session = session
+        if self.kept is not None and is_overload(outcome):
+            self._owner.run_here(self, self.kept)
+            return
+        self.kept = None
+        value: Any = None
+        error: BaseException | None = None
+        state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED
+        if state == _FINISHED:
+            try:
+                value, error = value_of(outcome, session)
+            except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+                error = unforeseen
+        self._finish(state, value, error)
+
+    def settle_here(self, here: concurrent.futures.Future[Any]) -> None:
+        """Takes what it has come to in this process, in the thread in which it ran."""
+        error = closed_before_it_began() if here.cancelled() else here.exception()
+        self._finish(_FINISHED, None if error is not None else here.result(), error)
+
+    def expire_here(self, kept: KeptCall) -> None:
+        """Its timeout has passed while it waited or ran here."""
+        self._finish(_FINISHED, None, kept.expired())
+        kept.withdraw()
+
+    def _finish(self, state: str, value: Any, error: BaseException | None) -> None:
+        try:
+            self._end(state, value, error)
+        except BaseException:  # the loop's thread brings everybody's answers: no caller's callback may end it
+            log.exception("! a callback of a task's future ended in an exception")
+
+    def stop_refused(self) -> None:
+        """A queued-only cancel came too late."""
+
+    def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
+        """Ends the future and tells those who wait, unless it has ended; returns whether it was this call."""
+        deciding = self._owner.deciding
+        with deciding:
+            if self._state != _PENDING:
+                return False
+            if self._made_condition is None:
+                self._result, self._exception, self._state = value, error, state
+                return True
+        with self._made_condition:
+            with deciding:
+                if self._state != _PENDING:
+                    return False
+                self._result, self._exception, self._state = value, error, state
+            for waiter in self._waiters:
+                if state == _CANCELLED:
+                    waiter.add_cancelled(self)
+                elif error is not None:
+                    waiter.add_exception(self)
+                else:
+                    waiter.add_result(self)
+            self._made_condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
+        return True

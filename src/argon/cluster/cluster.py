@@ -1,0 +1,181 @@
+"""The cluster process: its parameters, and its life around a ``ClusterShell``.
+
+In: the owner's parameters, and connections. Out: each connection, once its peer has proved the token, handed to the
+shell, which does what happens for every task. It must never decide anything itself, and never unpickle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Final
+
+from argon.cluster.cluster_shell import ClusterShell
+from argon.net.acceptor import Acceptor
+from argon.net.channel import Channel
+from argon.net.listener import listen
+from argon.net.memory import MemoryChannel, join
+from argon.net.security import find_token
+from argon.net.slow_readers import Outflow
+from argon.process.server import Server
+from argon.protocol.handshake import ClusterHandshake, Role
+from argon.settings import (
+    AGE_STEP_S,
+    CLIENT_LIMIT,
+    DEAD_AFTER_S,
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DRAIN_TIMEOUT_S,
+    HEARTBEAT_S,
+    MAX_CONNECTIONS,
+    MAX_PAYLOAD_BYTES,
+    MIN_MAX_PAYLOAD_BYTES,
+    OUT_BUFFER_STALL_S,
+    OUT_BUFFERS_BYTES,
+    QUEUE_BYTES,
+    QUEUE_LIMIT,
+    ClusterSettings,
+    check_count,
+    check_queue_target,
+    check_seconds,
+)
+
+_LINGER_S: Final = 2.0
+_LOOK_S: Final = 1.0  # between looks at what waits to be sent
+_LEAVING: Final = "the cluster is shutting down"
+
+
+class Cluster(Server):
+    """The manager of an Argon network: clients and nodes connect to it. Constructing it does not listen.
+
+    Args:
+        host: where to listen; a name or address of this machine's loopback.
+        port: 0 lets the system choose; see ``address``.
+        queue_limit: most tasks admitted and not yet assigned; what comes beyond is rejected.
+        queue_bytes: most bytes of their payloads.
+        queue_target_ms: for how many milliseconds the queue may stand before what would only wait is rejected;
+            ``"auto"`` for twice what a task takes on average, 25 ms at least, ``"off"`` for ever.
+        client_limit: most tasks that one client may have here, None for its share of what there is room for.
+        max_payload: most bytes of one task's or one result's payload.
+        drain_timeout: seconds that SIGTERM leaves for what is here to finish.
+        age_step: seconds after which a waiting task counts as one priority more urgent; they begin in its client.
+        heartbeat: seconds between heartbeats.
+        dead_after: a peer silent for this many seconds is dead.
+        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file, made if need be.
+
+    Raises:
+        ValueError: a parameter is out of its range; the message says which and what it may be.
+        TokenInvalid: the token is unusable (when it starts).
+        ListenRefused: it cannot listen there (when it starts).
+
+    Example:
+        >>> cluster = argon.Cluster(port=8000, queue_limit=128)  # doctest: +SKIP
+        >>> cluster.start()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        queue_limit: int = QUEUE_LIMIT,
+        *,
+        queue_bytes: int = QUEUE_BYTES,
+        queue_target_ms: float | str = "auto",
+        client_limit: int | None = None,
+        max_payload: int = MAX_PAYLOAD_BYTES,
+        drain_timeout: float = DRAIN_TIMEOUT_S,
+        age_step: float = AGE_STEP_S,
+        heartbeat: float = HEARTBEAT_S,
+        dead_after: float = DEAD_AFTER_S,
+        token: str | None = None,
+    ) -> None:
+        super().__init__(drain_timeout)
+        self._host = host
+        self._port = check_count("port", port, 0, 65535)
+        self._token = token
+        settings = ClusterSettings(
+            queue_limit=check_count("queue_limit", queue_limit, 1, 10_000_000),
+            queue_bytes=check_count("queue_bytes", queue_bytes, 1, 1 << 50),
+            queue_target_s=check_queue_target(queue_target_ms),
+            client_limit=check_count(
+                "client_limit", CLIENT_LIMIT if client_limit is None else client_limit, 1, 1 << 30
+            ),
+            max_payload_bytes=check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31),
+            age_step_s=check_seconds("age_step", age_step),
+            heartbeat_s=check_seconds("heartbeat", heartbeat),
+            dead_after_s=check_seconds("dead_after", dead_after),
+        )
+        if not settings.heartbeat_s < settings.dead_after_s:
+            raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
+        self._max_payload_bytes = settings.max_payload_bytes
+        self._shell = ClusterShell(settings, self._stop, self._broken)
+        self._acceptor: Acceptor | None = None
+        self._outflow = Outflow(OUT_BUFFERS_BYTES, OUT_BUFFER_STALL_S)
+        self._looking: asyncio.TimerHandle | None = None
+        self.address = ""
+
+    def running(self) -> bool:
+        """Whether it serves, or is still finishing what it has."""
+        return self._stopped is not None and not self._stopped.done()
+
+    def drain_within(self, timeout_s: float) -> None:
+        """Begins to stop, on the loop's own thread: nothing new is taken, what is here has this long to finish."""
+        self._drain_now(timeout_s)
+
+    # ---- life ---------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        secret = find_token(self._token, create=True)
+        self._acceptor, self.address = listen(self._host, self._port, lambda: self._accept(secret).as_protocol())
+        self._cut_off_slow()
+
+    def _drain_now(self, timeout_s: float) -> None:
+        self._guarded(self._shell.drain, timeout_s)
+
+    def _close(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
+        if self._looking is not None:
+            self._looking.cancel()
+        self._shell.close(_LEAVING)
+
+    async def _linger(self) -> None:
+        if self._shell.links:
+            self._shell.empty = empty = asyncio.Event()
+            try:
+                await asyncio.wait_for(empty.wait(), _LINGER_S)
+            except TimeoutError:
+                for link in self._shell.links.values():
+                    link.abort(_LEAVING)
+
+    # ---- peers --------------------------------------------------------------------------------------------------
+
+    def attach(self, node: MemoryChannel) -> None:
+        """Takes a node inside this process, as if it had connected."""
+        link = MemoryChannel(Role.NODE, self._shell.received, self._shell.lost)
+        join(node, link)
+        self._shell.opened(link)
+
+    def _accept(self, secret: bytes) -> Channel:
+        channel = Channel(
+            ClusterHandshake(secret, os.urandom(32)),
+            max_payload_bytes=self._max_payload_bytes,
+            on_open=lambda opened: self._guarded(self._shell.opened, opened),
+            on_messages=self._shell.received,
+            on_lost=self._shell.lost,
+            hold_back=True,
+        )
+        strangers = self._shell.strangers
+        strangers[channel] = None
+        if len(strangers) + len(self._shell.links) > MAX_CONNECTIONS:
+            silent = next(iter(strangers))  # who means well proves the token at once, and so has gone from here
+            del strangers[silent]
+            silent.abort(f"there are {MAX_CONNECTIONS} connections, and it was the longest without a proof")
+        return channel
+
+    def _cut_off_slow(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(_LOOK_S, self._cut_off_slow)
+        channels = [link for link in self._shell.links.values() if isinstance(link, Channel)]
+        for channel in self._outflow.too_slow(channels, loop.time()):
+            channel.abort("it takes too long to read what waits for it, and too much waits for all")

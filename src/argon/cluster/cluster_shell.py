@@ -1,0 +1,183 @@
+"""The synchronous half of a cluster: what its peers say, decisions by ``ClusterState``, what is said to them.
+
+In: links that open, speak and end, and the time. Out: what the state decides, performed in order and flushed once per
+event. It must never decide anything itself, never unpickle, and never wait: it is compiled, and coroutines are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, TypeAlias
+
+from argon.net.channel import Channel
+from argon.net.memory import MemoryChannel
+from argon.net.timer import DeadlineTimer
+from argon.protocol.handshake import Role
+from argon.protocol.messages import Message
+from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
+from argon.settings import ClusterSettings
+
+Link: TypeAlias = Channel | MemoryChannel
+_FEW_PEERS: Final = 8  # so few seldom speak in one turn of the loop, and waiting for its end would only delay answers
+log: Final = logging.getLogger("argon.cluster")
+
+
+class ClusterShell:
+    """The links, and the state that they speak to.
+
+    What the loop and the links call (``received``, ``lost``, a timer that rings) is guarded here, since it happens for
+    every task: what it raises is a broken invariant. What the cluster calls, the cluster guards.
+
+    Args:
+        settings: the cluster's.
+        on_stop: called when everything is answered.
+        on_broken: called with what an event raised; returns whether that has ended the cluster. If not, it is raised.
+
+    Attributes:
+        state: every decision.
+        strangers: connections that have not proved the token, in the order in which they came.
+        links: each peer's link, by its number.
+        empty: set when the last peer is gone, if somebody waits for that.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        on_stop: Callable[[], None],
+        on_broken: Callable[[Exception], bool],
+    ) -> None:
+        self.state = ClusterState(settings, random.Random())
+        self.strangers: dict[Channel, None] = {}
+        self.links: dict[int, Link] = {}
+        self.empty: asyncio.Event | None = None
+        self._on_stop = on_stop
+        self._on_broken = on_broken
+        self._numbers: dict[Link, int] = {}
+        self._last_number = 0
+        self._touched: dict[Link, None] = {}
+        self._flushing = False
+        self._timer = DeadlineTimer(self._tick, self.state.next_deadline)
+
+    # ---- called by the cluster ----------------------------------------------------------------------------------
+
+    def opened(self, link: Link) -> None:
+        """A peer has proved the token, or is in this process."""
+        if isinstance(link, Channel):
+            self.strangers.pop(link, None)
+        self._last_number += 1
+        peer = self._last_number
+        self.links[peer] = link
+        self._numbers[link] = peer
+        role = link.role
+        assert role is not None
+        log.debug("= peer %d is a %s", peer, role.name.lower())
+        self._perform(self.state.connected(peer, role, monotonic()))
+
+    def drain(self, timeout_s: float) -> None:
+        """Takes nothing new, and stops when what is here is finished or this time is over."""
+        self._perform(self.state.drain(monotonic(), timeout_s))
+
+    def close(self, reason: str) -> None:
+        """Says goodbye to everybody, and lets the timer ring no more."""
+        self._timer.cancel()
+        for stranger in self.strangers:
+            stranger.abort(reason)
+        for link in list(self.links.values()):
+            link.close(reason)
+
+    # ---- called by the loop and the links -----------------------------------------------------------------------
+
+    def received(self, link: Link, messages: list[Message]) -> None:
+        """A peer has said these things."""
+        try:
+            peer = self._numbers.get(link)
+            if peer is not None:
+                self._perform(self.state.received(peer, messages, monotonic()))
+        except Exception as error:
+            if not self._on_broken(error):
+                raise
+
+    def lost(self, link: Link, reason: str) -> None:
+        """A peer is gone."""
+        try:
+            self._lose(link, reason)
+        except Exception as error:
+            if not self._on_broken(error):
+                raise
+
+    def _lose(self, link: Link, reason: str) -> None:
+        peer = self._numbers.pop(link, None)
+        if peer is None:
+            assert isinstance(link, Channel)
+            self.strangers.pop(link, None)
+            log.info("x a connection was refused: %s", reason)
+            return
+        del self.links[peer]
+        level = logging.INFO if link.role is Role.NODE else logging.DEBUG
+        log.log(level, "x peer %d is gone: %s", peer, reason)
+        self._perform(self.state.lost(peer, monotonic()))
+        if not self.links and self.empty is not None:
+            self.empty.set()
+
+    def _tick(self) -> None:
+        try:
+            now = monotonic()
+            for peer, link in self.links.items():
+                if link.held_back:
+                    self.state.held_back(peer, now)
+            self._perform(self.state.tick(now))
+        except Exception as error:
+            if not self._on_broken(error):
+                raise
+
+    def _end_turn(self) -> None:
+        try:
+            self._flush()
+        except Exception as error:
+            if not self._on_broken(error):
+                raise
+
+    # ---- effects ------------------------------------------------------------------------------------------------
+
+    def _perform(self, effects: list[ClusterEffect]) -> None:
+        """Does what the state has decided."""
+        links, touched = self.links, self._touched
+        for effect in effects:
+            if type(effect) is Send:
+                link = links.get(effect.peer)
+                if link is not None:
+                    link.send(effect.message)
+                    touched[link] = None
+            elif type(effect) is Stop:
+                self._on_stop()
+            else:
+                assert isinstance(effect, Close | DiscardPayload)
+                self._perform_rare(effect)
+        if len(links) <= _FEW_PEERS:
+            self._flush()
+        elif not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _flush(self) -> None:
+        """Answers with one write for each peer: at once, or where there are many, at the end of a turn of the loop."""
+        self._flushing = False
+        for link in self._touched:
+            link.flush()
+        self._touched.clear()
+        self._timer.arm(self.state.next_deadline())
+
+    def _perform_rare(self, effect: Close | DiscardPayload) -> None:
+        link = self.links.get(effect.peer)
+        if link is None:
+            return
+        if isinstance(effect, DiscardPayload):
+            link.discard_payload()
+        else:
+            log.info("x closing peer %d: %s", effect.peer, effect.reason)
+            link.close(effect.reason)

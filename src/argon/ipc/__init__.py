@@ -1,0 +1,1 @@
+"""The channels between a node and one of its workers."""

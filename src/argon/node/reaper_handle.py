@@ -1,0 +1,83 @@
+"""A node's hold on its warden process.
+
+In: process groups, as they begin and end. Out: lines to the reaper, which kills those left when this process is gone.
+It must never block on the reaper, nor fail because of it: it is the second line, for what the kernel does not end.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from argon.node import reaper
+
+CLOSE_WITHIN_S = 2.0
+
+# By path, isolated and without site-packages: it starts in milliseconds, and nothing that users install can break it.
+_COMMAND = (sys.executable, "-I", "-S", str(Path(reaper.__file__)))
+
+
+class Guard:
+    """Starts a warden and tells it which groups there are.
+
+    Attributes:
+        mark: belongs, followed by a dot and the worker's number, into the variable ``ARGON_WORKER`` of each worker.
+    """
+
+    def __init__(self) -> None:
+        self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._groups: set[int] = set()
+        self._warden = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The warden's process id."""
+        return self._warden.pid
+
+    def add(self, group: int) -> None:
+        """A process group has begun."""
+        self._groups.add(group)
+        self._tell(f"+{group}\n")
+
+    def remove(self, group: int, worker: int) -> None:
+        """A worker has ended, and its process group; what else has its mark is to end too."""
+        self._groups.discard(group)
+        self._tell(f"-{group} {worker}\n")
+
+    def close(self) -> None:
+        """Ends the reaper, and with it whatever is left of the groups."""
+        assert self._warden.stdin is not None
+        try:
+            self._warden.stdin.close()
+        except BrokenPipeError:
+            pass  # it is gone already
+        try:
+            self._warden.wait(CLOSE_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._warden.kill()
+            self._warden.wait()
+
+    def _tell(self, line: str) -> None:
+        if not _wrote(self._warden, line):  # somebody has killed it: another takes over the groups
+            self.close()
+            self._warden = self._start()
+            _wrote(self._warden, "".join(f"+{group}\n" for group in self._groups))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = (*_COMMAND, self.mark)
+        process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, start_new_session=True)
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        return process
+
+
+def _wrote(process: subprocess.Popen[bytes], line: str) -> bool:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(line.encode("ascii"))
+    except BrokenPipeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""How a process of Argon starts, serves and stops."""

@@ -1,1 +1,0 @@
-"""The processes of an Argon network: cluster, node, worker, and the faces that callers use."""

@@ -1,0 +1,48 @@
+"""What must always be true of a cluster's rooms taken together. Checked after every step in tests, never in production.
+
+In: the rooms. Out: nothing, or an AssertionError that says which invariant is broken. It must never change anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from argon.scheduling.cluster.task import TaskState
+
+if TYPE_CHECKING:
+    from argon.scheduling.cluster.clients import Clients
+    from argon.scheduling.cluster.membership import Membership
+    from argon.scheduling.cluster.queue import TaskQueue
+    from argon.scheduling.cluster.reporting.counters import Ledger
+    from argon.scheduling.cluster.reporting.decision_log import Journal
+    from argon.settings import ClusterSettings
+
+
+def check_cluster(
+    settings: ClusterSettings,
+    queue: TaskQueue,
+    membership: Membership,
+    clients: Clients,
+    ledger: Ledger,
+    journal: Journal,
+) -> None:
+    """Asserts that counters are right, limits hold, each task is in one room, and no worker is free while a
+    task waits in the queue."""
+    members = membership.all()
+    assert membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
+    assert membership.workers == sum(m.capacity() for m in members), "workers are off"
+    assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
+    assert sum(journal.decisions.refusals) == ledger.rejected(), "rejections are not the sum of their reasons"
+    waiting = queue.waiting()
+    assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
+    assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"
+    assert len(waiting) == len(queue), "the queue's count is off"
+    assert sum(task.size_bytes for task in waiting) >= queue.size_bytes >= 0, "the queue's bytes are off"
+    assert all(task.state == TaskState.QUEUED for task in waiting), "a task in the queue is not QUEUED"
+    for member in members:
+        for task in member.tasks.values():
+            assert task.node == member.peer, "a task is on a node that it was not assigned to"
+            assert task.state in (TaskState.ASSIGNED, TaskState.CANCELLING), "a task on a node is not assigned"
+        assert not (waiting and member.free()), "a task waits while a worker is free"
+    for session in clients.all():
+        assert len(session.tasks) <= session.allowance, "a client has more outstanding than it was allowed"

@@ -1,0 +1,186 @@
+"""Which node gets the next task: the one with the least predicted finish time.
+
+In: nodes whose load has changed, and the kind of the next task. Out: the chosen node, or None when none has room. It
+must never change a node. Costs O(log nodes) comparisons a task: two sorted lines, one of nodes with a free worker and
+one of nodes that may be sent a little ahead. A node with a free worker goes first, so that no task waits in the queue
+while a worker is free. What was sent ahead stays with its node, also when a worker of another becomes free.
+
+A line is ordered by the node's own numbers; the first three are then compared by what a task of *this* kind takes on
+them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the node with the
+smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be sent
+ahead to the node of its key although another has a free worker.
+
+A node whose machine is busy counts as slower: its predicted seconds are taken ``1 + pressure`` times.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from math import exp, log, log2
+from typing import Final, TypeAlias
+
+from mypy_extensions import mypyc_attr
+
+from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.task import Choice
+from argon.scheduling.load import FLEET_KEPT, ServiceTimes
+
+_KEYS_MAX: Final = 4096
+_SLOW: Final = log(1.5)
+WAIT_FOR_FASTER_S: Final = 0.0125
+LONGEST_WAITING_S: Final = 0.2
+WORTH_WAITING: Final = 1.5
+_Entry: TypeAlias = tuple[int, float, int, Member]
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Router:
+    """Chooses nodes. What compares it with simpler rules gives the cluster a subclass with another ``choose``.
+
+    ``fleet`` are the service times of all nodes together.
+
+    Attributes:
+        choice, free_nodes, next_node, next_s: why the last choice was made, for the journal: see ``Attempt``.
+    """
+
+    def __init__(self) -> None:
+        self.fleet = ServiceTimes(FLEET_KEPT)
+        self.choice: int = Choice.FREE
+        self.free_nodes = 0
+        self.next_node = ""
+        self.next_s = 0.0
+        self._free: list[_Entry] = []
+        self._ahead: list[_Entry] = []
+        self._sequence = 0
+        self._known: set[Member] = set()
+        self._only: Member | None = None
+        self._changed: dict[Member, None] = {}
+        self._keys: dict[int, Member] = {}
+
+    def update(self, member: Member) -> None:
+        """Notes that a node has changed. It finds its place when the next choice is made, however often it changed; one
+        without another beside it needs none."""
+        if member is self._only and member.workers:
+            return
+        if self._only is not None:
+            self._changed[self._only] = None
+        self._changed[member] = None
+        if member.workers:
+            self._known.add(member)
+        else:
+            self._known.discard(member)
+        self._find_only()
+
+    def remove(self, member: Member) -> None:
+        """Forgets a node."""
+        self._take_out(member)
+        self._known.discard(member)
+        self._find_only()
+        self._changed.pop(member, None)
+        for key in [key for key, kept in self._keys.items() if kept is member]:
+            del self._keys[key]
+
+    def choose(self, kind: int, key: int) -> Member | None:
+        """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
+        self.choice = Choice.FREE
+        self.free_nodes = 0
+        self.next_node = ""
+        only = self._only
+        if only is not None:
+            return only if self._fits(only, kind) else None
+        for member in self._changed:
+            self._place(member)
+        self._changed.clear()
+        self.free_nodes = len(self._free)
+        kept = self._keys.get(key) if key else None
+        if kept is not None:
+            self.choice = Choice.KEY
+            if self._fits(kept, kind):
+                return kept
+            self.choice = Choice.SPILLED
+        best = self._best_free(kind)
+        if best is None:
+            best = self._best_ahead(kind)
+        elif best.slowness > _SLOW:
+            best = self._faster(best, kind)
+        if key and best is not None and key not in self._keys:
+            if len(self._keys) >= _KEYS_MAX:
+                del self._keys[next(iter(self._keys))]
+            self._keys[key] = best
+        return best
+
+    def _find_only(self) -> None:
+        self._only = next(iter(self._known)) if len(self._known) == 1 else None
+
+    def _place(self, member: Member) -> None:
+        self._take_out(member)
+        self._sequence += 1
+        if member.free():
+            load = _octave(exp(member.slowness) * (1.0 + member.pressure))
+            member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
+            insort(self._free, member.place)
+        elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
+            member.place = (0, member.work_s * (1.0 + member.pressure) / member.workers, self._sequence, member)
+            insort(self._ahead, member.place)
+
+    def _fits(self, member: Member, kind: int) -> bool:
+        if member.free():
+            return True
+        seconds = member.known_s(kind, self.fleet)
+        return seconds is not None and member.has_room_ahead(seconds)
+
+    def _faster(self, free: Member, kind: int) -> Member:
+        """A fast node where the task waits a moment, if it is done there much sooner than on this free one."""
+        for *_, fast in self._ahead[:3]:
+            wait_s, run_s = fast.wait_s(), self._takes_s(fast, kind)
+            if (
+                wait_s <= WAIT_FOR_FASTER_S
+                and WORTH_WAITING * (wait_s + run_s) < self._takes_s(free, kind)
+                and fast.has_room_ahead(run_s, WAIT_FOR_FASTER_S, LONGEST_WAITING_S)
+            ):
+                self.choice = Choice.FASTER
+                self.next_node, self.next_s = free.name, self._takes_s(free, kind)
+                return fast
+        return free
+
+    def _takes_s(self, member: Member, kind: int) -> float:
+        """What one more task of this kind is expected to take there, the way included."""
+        trip = member.round_trip.mean_s if member.round_trip else 0.0
+        return (member.expected_s(kind, self.fleet) + trip) * (1.0 + member.pressure)
+
+    def _best_free(self, kind: int) -> Member | None:
+        line = self._free
+        if len(line) < 2:
+            return line[0][3] if line else None
+        best, best_rank, best_s = None, (0, 0.0, 0), 0.0
+        for _, busy, sequence, member in line[:3]:
+            all_s = self._takes_s(member, kind)
+            rank = (_octave(all_s), busy, sequence)
+            if best is None or rank < best_rank:
+                if best is not None:
+                    self.next_node, self.next_s = best.name, best_s
+                best, best_rank, best_s = member, rank, all_s
+            elif not self.next_node or all_s < self.next_s:
+                self.next_node, self.next_s = member.name, all_s
+        return best
+
+    def _best_ahead(self, kind: int) -> Member | None:
+        for *_, member in self._ahead[:3]:
+            if self._fits(member, kind):
+                return member
+        return None
+
+    def _take_out(self, member: Member) -> None:
+        place = member.place
+        if place is None:
+            return
+        member.place = None
+        for line in (self._free, self._ahead):
+            index = bisect_left(line, place)
+            if index < len(line) and line[index] == place:
+                del line[index]
+                return
+
+
+def _octave(seconds: float) -> int:
+    return round(2 * log2(seconds + 1e-5))

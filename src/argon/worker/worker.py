@@ -1,0 +1,177 @@
+"""A worker: one process that runs one task at a time.
+
+In: packets of tasks, on a socket, and the tasks' ids, on a pipe from which its node can read as well. Out: frames on
+the same socket, cut into packets anywhere. It must never begin a task whose id it has not read, and never let a task's
+end, whatever it is, pass unanswered.
+
+Outcomes of short tasks are collected in the outbox and sent together, within a third of a millisecond of the first
+one's beginning or when there is nothing to do; should the next task take long or crash the process, the node finds
+them there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from math import inf
+from os import getpid, read
+from time import monotonic, perf_counter
+from typing import Final
+
+from argon.call.deadline import set_deadline
+from argon.call.payload import pack_failure, pack_result, unpack_call
+from argon.ipc.inbox import ID, PACKET_BYTES, cut
+from argon.ipc.outbox import Outbox
+from argon.protocol.codec import HEADER, HEADER_BYTES, OUTCOME, encode, read_header
+from argon.protocol.messages import Entered, FailureKind, Heartbeat, Payload, Status, payload_bytes
+from argon.worker.awaiter import Awaiter
+
+FLUSH_AFTER_S: Final = 0.0003
+FLUSH_BYTES: Final = 64 << 10
+
+_NO_AWAITABLES: Final = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})  # asking costs time
+_write_header: Final = HEADER.pack
+_read_id: Final[Callable[[bytes], tuple[int]]] = ID.unpack
+ID_BYTES: Final = ID.size
+_COMPLETED: Final = int(Status.COMPLETED)
+_FAILED: Final = int(Status.FAILED)
+_YES: Final = int(Entered.YES)
+_NO: Final = int(Entered.NO)
+_RAISED: Final = int(FailureKind.RAISED)
+
+
+class Worker:
+    """Takes tasks, runs them, answers them, until the inbox ends.
+
+    Args:
+        inbox: the worker's end of the socket pair.
+        claims: a reading end of the pipe of ids that waits.
+        unclaimed: one that does not, read while there is more of a packet in hand.
+        outbox: the page that the node can read as well.
+        node: its name, for failures.
+        max_payload_bytes: most bytes of a result; a task may come with a lower limit.
+    """
+
+    def __init__(
+        self, inbox: socket.socket, claims: int, unclaimed: int, outbox: Outbox, node: str, max_payload_bytes: int
+    ) -> None:
+        self._inbox = inbox
+        self._claims = claims
+        self._unclaimed = unclaimed
+        self._outbox = outbox
+        self._node = node
+        self._max_payload_bytes = max_payload_bytes
+        self._pid = os.getpid()
+        self._first_begun = 0.0
+        self._awaiter = Awaiter()
+
+    def serve(self) -> None:
+        """Runs until the inbox ends. Raises OSError when a task has broken the channel."""
+        self._send(encode(Heartbeat())[0])
+        packet = memoryview(bytearray(PACKET_BYTES))
+        position = size = 0
+        while True:
+            if position < size:
+                try:
+                    claim = read(self._unclaimed, ID_BYTES)
+                except BlockingIOError:
+                    position = size  # the node has taken back what is left of the packet
+                    continue
+            else:
+                self._flush()
+                claim = read(self._claims, ID_BYTES)
+            if not claim:
+                break
+            (claimed,) = _read_id(claim)
+            task = length = attempt = limit = start = -1
+            timeout_s = 0.0
+            while task != claimed:
+                if position >= size:
+                    position, size = 0, self._inbox.recv_into(packet)
+                    if not size:
+                        raise ConnectionError("the inbox has ended before a task that was claimed")
+                length, _, _, attempt, task, timeout_s, _, _, limit = read_header(packet, position)
+                start = position + HEADER_BYTES
+                position = start + length
+            payload = packet[start:position].tobytes() if position <= size else self._receive_large(length)
+            if timeout_s:
+                set_deadline(monotonic() + timeout_s)
+                self._serve_one(task, attempt, limit, payload)
+                set_deadline(inf)
+            else:
+                self._serve_one(task, attempt, limit, payload)
+        self._flush()
+
+    def _serve_one(self, task: int, attempt: int, limit: int, payload: bytes | bytearray) -> None:
+        begun = perf_counter()
+        max_bytes = self._max_payload_bytes
+        if 0 < limit < max_bytes:
+            max_bytes = limit
+        status, entered, answer = self._run(task, max_bytes, payload)
+        ended = perf_counter()
+        if getpid() != self._pid:  # a child that the task forked, and that has come back in its place
+            os._exit(0)
+        size = len(answer) if type(answer) is bytes else payload_bytes(answer)
+        code = status | entered << 4  # an Outcome's header is packed here, since building the message would take longer
+        header = _write_header(size, OUTCOME, code, attempt, task, ended - begun, 0.0, 0, _RAISED)
+        self._answer(header, answer, begun, ended)
+
+    def _receive_large(self, length: int) -> bytearray:
+        """Receives the pieces of a large payload into one block, which its arrays then use in place."""
+        payload = bytearray(length)
+        position = 0
+        with memoryview(payload) as view:
+            while position < length:
+                size = self._inbox.recv_into(view[position:])
+                if not size:
+                    raise ConnectionError("the inbox has ended in the middle of a task")
+                position += size
+        return payload
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def _run(self, task: int, max_bytes: int, payload: bytes | bytearray) -> tuple[int, int, Payload]:
+        """Runs one task to its end. Whatever it raises becomes its answer, SystemExit and the like too."""
+        try:
+            function, args, kwargs = unpack_call(payload)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return _FAILED, _NO, pack_failure(error, self._node, max_bytes, by_argon=True)
+        self._outbox.enter(task)
+        try:
+            value = function(*args, **kwargs)
+            if isinstance(function, type) and callable(getattr(value, "run", None)):
+                value = value.run()
+            if type(value) not in _NO_AWAITABLES and isinstance(value, Awaitable):
+                value = self._awaiter.wait_for(value)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return _FAILED, _YES, pack_failure(error, self._node, max_bytes)
+        try:
+            return _COMPLETED, _YES, pack_result(value, max_bytes)
+        except BaseException as error:  # noqa: BLE001 - see above
+            return _FAILED, _YES, pack_failure(error, self._node, max_bytes, by_argon=True)
+
+    # ---- answering ---------------------------------------------------------------------------------------------
+
+    def _answer(self, header: bytes, payload: Payload, begun: float, ended: float) -> None:
+        outbox = self._outbox
+        if type(payload) is bytes and len(payload) < FLUSH_BYTES:
+            if not outbox.pending_bytes:
+                self._first_begun = begun
+            if outbox.append(header + payload):
+                if ended - self._first_begun >= FLUSH_AFTER_S or outbox.pending_bytes >= FLUSH_BYTES:
+                    self._flush()
+                return
+        self._flush()
+        self._send(header)
+        for segment in (payload,) if isinstance(payload, bytes) else payload:
+            self._send(segment)
+
+    def _flush(self) -> None:
+        if self._outbox.pending_bytes:
+            self._send(self._outbox.take())
+            self._outbox.clear()
+
+    def _send(self, data: bytes | memoryview) -> None:
+        for piece in cut(data):
+            self._inbox.send(piece)

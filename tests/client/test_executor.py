@@ -1,0 +1,308 @@
+"""What an executor adds to the standard library's contract (tests/contract): where its tasks run, and its own end."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argon.client import executor as executor_module
+from argon.client.executor import Executor
+from argon.client.local_cluster import LocalCluster
+from argon.errors import AddressInvalid, AuthenticationFailed, ConnectionFailed, TaskLost, TokenInvalid
+from argon.net.security import make_token
+from tests.support import light_tasks as tasks
+from tests.support.in_process import (
+    TOKEN,
+    WITHIN_S,
+    Gate,
+    Network,
+    eventually,
+    free_port,
+    make_cluster,
+    network,
+    pid_ended,
+    serving,
+)
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    """One worker, so that what waits and what runs is known."""
+    with network() as net:
+        yield net
+
+
+@pytest.fixture
+def pool(net: Network) -> Iterator[Executor]:
+    with Executor(net.address, token=TOKEN) as pool:
+        yield pool
+    with net.client() as watcher:
+        eventually(lambda: not any(watcher.status()[name] for name in ("in_flight", "queue_length")))
+
+
+# ---- where tasks run ---------------------------------------------------------------------------------------------
+
+
+def test_executor_is_the_standard_librarys_on_the_cluster_of_the_address(net: Network, pool: Executor) -> None:
+    assert isinstance(pool, concurrent.futures.Executor)
+    assert net.node._pool is not None
+    assert pool.submit(tasks.pid).result(WITHIN_S) in net.node._pool.pids().values()
+
+
+def test_executor_without_an_address_owns_a_cluster_that_ends_with_it() -> None:
+    with Executor(max_workers=2) as pool:
+        assert pool._local is not None
+        process = pool._local._process
+        assert pool.submit(pow, 2, 10).result(WITHIN_S) == 1024
+        workers = {pool.submit(tasks.pid).result(WITHIN_S) for _ in range(10)}
+    assert process.returncode == 0
+    assert all(pid_ended(pid) for pid in workers)
+
+
+def test_max_workers_is_how_many_tasks_run_at_a_time(tmp_path: Path) -> None:
+    with Executor(max_workers=2) as pool:
+        gates = [Gate(tmp_path, f"gate-{n}") for n in range(2)]
+        futures = [pool.submit(tasks.hold, *gate.call[1:]) for gate in gates]
+        for gate in gates:
+            gate.wait()
+        for gate in gates:
+            gate.open()
+        assert [future.result(WITHIN_S) for future in futures] == ["held", "held"]
+
+
+@pytest.mark.parametrize("value", [0, -1, 4097, 1.5, "2", True])
+def test_max_workers_out_of_range_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="max_workers"):
+        Executor(max_workers=value)
+
+
+def test_max_workers_together_with_an_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="give an address or max_workers, not both"):
+        Executor("localhost:8000", 4)
+
+
+def test_connecting_fails_in_one_sentence(net: Network) -> None:
+    with pytest.raises(AddressInvalid):
+        Executor("localhost")
+    with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
+        Executor(f"127.0.0.1:{free_port()}", token=TOKEN)
+    with pytest.raises(AuthenticationFailed, match="has another token"):
+        Executor(net.address, token=make_token())
+    with pytest.raises(TokenInvalid, match="the token given is empty"):
+        Executor(net.address, token="")
+
+
+def test_own_cluster_ends_when_the_executor_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[LocalCluster] = []
+
+    class Noted(LocalCluster):
+        def __init__(self, workers: int | None) -> None:
+            super().__init__(workers)
+            made.append(self)
+            self.token = make_token()  # not the one that it has
+
+    monkeypatch.setattr(executor_module, "LocalCluster", Noted)
+    with pytest.raises(AuthenticationFailed):
+        Executor(max_workers=1)
+    assert made[0]._process.returncode == 0
+
+
+# ---- tasks -------------------------------------------------------------------------------------------------------
+
+
+def test_chunks_travel_as_one_task_each(net: Network, pool: Executor) -> None:
+    with net.client() as client:
+        before = client.status()["counters"]["completed"]
+        assert list(pool.map(pow, range(10), range(10), chunksize=4)) == [n**n for n in range(10)]
+        assert client.status()["counters"]["completed"] == before + 3
+
+
+def test_cancel_in_a_callback_does_not_wait_for_the_answer(tmp_path: Path, pool: Executor) -> None:
+    gate = Gate(tmp_path)
+    answered: concurrent.futures.Future[bool] = concurrent.futures.Future()
+    pool.submit(tasks.pid).add_done_callback(lambda _: answered.set_result(behind.cancel()))
+    behind = pool.submit(tasks.hold, *gate.call[1:])
+    assert answered.result(WITHIN_S) in (True, False)
+    gate.open()
+    concurrent.futures.wait([behind], WITHIN_S)
+
+
+def test_cancel_of_a_running_task_is_refused_at_once(tmp_path: Path, pool: Executor) -> None:
+    gate = Gate(tmp_path)
+    future = pool.submit(tasks.hold, *gate.call[1:])
+    gate.wait()
+    assert not future.cancel()
+    assert future.running()
+    gate.open()
+    assert future.result(WITHIN_S) == "held"
+
+
+def test_cancel_of_a_queued_task_is_one_that_the_cluster_confirms(tmp_path: Path, pool: Executor) -> None:
+    gate = Gate(tmp_path)
+    held = pool.submit(tasks.hold, *gate.call[1:])
+    gate.wait()
+    future = pool.submit(tasks.note, str(tmp_path / "ran"), "ran")
+    assert future.cancel()
+    assert future.cancel()
+    gate.open()
+    assert held.result(WITHIN_S) == "held"
+    pool.submit(tasks.pid).result(WITHIN_S)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_task_of_a_lost_cluster_is_lost() -> None:
+    with Executor(max_workers=1) as pool:
+        assert pool._local is not None
+        pool.submit(tasks.pid).result(WITHIN_S)
+        future = pool.submit(time.sleep, 60)
+        eventually(future.running)
+        pool._local._process.kill()
+        assert isinstance(future.exception(WITHIN_S), TaskLost)
+
+
+# ---- the end -----------------------------------------------------------------------------------------------------
+
+
+def test_shutdown_where_no_thread_can_begin_any_more_still_ends_it(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    pool = Executor(net.address, token=TOKEN)
+    future = pool.submit(tasks.identity, 1)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    pool.shutdown()
+    assert future.result(0) == 1
+    assert not pool._thread._thread.is_alive()
+
+
+def test_shutdown_in_a_callback_does_not_wait_for_itself(net: Network) -> None:
+    pool = Executor(net.address, token=TOKEN)
+    pool.submit(tasks.pid).add_done_callback(lambda _: pool.shutdown())
+    assert pool._ended.wait(WITHIN_S)
+    pool.shutdown()
+
+
+def test_shutdown_from_many_threads_returns_in_all(net: Network) -> None:
+    pool = Executor(net.address, token=TOKEN)
+    pool.submit(tasks.identity, 1)
+    threads = [threading.Thread(target=pool.shutdown) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+        assert not thread.is_alive()
+
+
+def test_ctrl_c_in_submit_leaves_nothing_to_wait_for(net: Network) -> None:
+    class Interrupting(set[Any]):
+        def add(self, item: Any) -> None:
+            super().add(item)
+            raise KeyboardInterrupt
+
+    pool = Executor(net.address, token=TOKEN)
+    pool._futures = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        pool.submit(tasks.pid)
+    assert not pool._futures
+    pool.shutdown()
+
+
+def test_cancel_of_a_task_that_nobody_takes_is_quick() -> None:
+    with serving(make_cluster()) as cluster, Executor(cluster.address, token=TOKEN) as pool:
+        for _ in range(20):
+            future = pool.submit(tasks.pid)
+            assert future.cancel()
+        waiting = [pool.submit(tasks.pid) for _ in range(20)]
+        pool.shutdown(cancel_futures=True)
+        assert all(future.cancelled() for future in waiting)
+
+
+def test_callback_that_ends_in_anything_leaves_no_cancel_unanswered(tmp_path: Path, pool: Executor) -> None:
+    gate = Gate(tmp_path)
+    held = pool.submit(*gate.call)
+    gate.wait()
+    queued = pool.submit(lambda: None)  # of a kind that was never measured, so that no node has it yet
+
+    def end(_: concurrent.futures.Future[Any]) -> None:
+        raise SystemExit
+
+    queued.add_done_callback(end)
+    assert queued.cancel()
+    assert queued not in pool._futures
+    gate.open()
+    assert held.result(WITHIN_S) == "held"
+
+
+def test_task_that_could_not_be_handed_over_is_not_waited_for(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ConnectionFailed("this client is closed")
+
+    pool = Executor(net.address, token=TOKEN)
+    with monkeypatch.context() as patch:
+        patch.setattr(pool._thread, "submit", refuse)
+        with pytest.raises(ConnectionFailed):
+            pool.submit(tasks.pid)
+    thread = threading.Thread(target=pool.shutdown)
+    thread.start()
+    thread.join(WITHIN_S)
+    assert not thread.is_alive()
+
+
+def test_forked_process_leaves_the_executor_alone(tmp_path: Path, pool: Executor) -> None:
+    gate = Gate(tmp_path)
+    pending = pool.submit(tasks.hold, *gate.call[1:])
+    gate.wait()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            try:
+                pool.submit(tasks.pid)
+            except RuntimeError:
+                executor_module._shut_down_all()
+                pool.shutdown()
+                code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    gate.open()
+    assert pending.result(WITHIN_S) == "held"
+
+
+def test_program_that_forgets_its_executor_leaves_no_process() -> None:
+    program = (
+        "import argon, os\n"
+        "pool = argon.Executor(max_workers=1)\n"
+        "print(pool.submit(os.getpid).result(), pool._local._process.pid, flush=True)\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(pid_ended(int(pid)) for pid in done.stdout.split())
+
+
+def test_cancel_from_many_threads_answers_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "_ANSWER_TIMEOUT_S", 3600.0)
+    with Executor(max_workers=1) as pool:
+        gate = Gate(tmp_path)
+        future = pool.submit(*gate.call)
+        gate.wait()
+        cancelled: list[bool] = []
+        threads = [threading.Thread(target=lambda: cancelled.append(future.cancel()), daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WITHIN_S)
+        gate.open()
+        assert cancelled == [False] * 8

@@ -1,0 +1,52 @@
+"""The arguments of each task of a map, and each value in its time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+
+from argon.client.map_items import arguments_of, result_by
+from argon.errors import TaskExpired
+
+
+def test_arguments_are_zipped_up_to_the_shortest_and_taken_one_at_a_time() -> None:
+    numbers = iter(range(5))
+    items = arguments_of((numbers, "abc"))
+    assert next(items) == (0, "a")
+    assert next(numbers) == 1
+    assert list(items) == [(2, "b"), (3, "c")]
+
+
+def test_iterable_that_raises_is_told_at_which_item() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise KeyError("gone")
+
+    items = arguments_of((broken(),))
+    assert next(items) == (1,)
+    with pytest.raises(KeyError) as caught:
+        next(items)
+    assert caught.value.__notes__ == ["raised by what was given to map, for item 1"]
+
+
+def test_value_that_is_there_is_given_though_the_time_is_over() -> None:
+    future: concurrent.futures.Future[int] = concurrent.futures.Future()
+    future.set_result(1)
+    assert result_by(future, None) == result_by(future, monotonic() - 1) == 1
+
+
+def test_value_that_is_not_there_in_time_is_a_timeout_and_cancelled() -> None:
+    future: concurrent.futures.Future[int] = concurrent.futures.Future()
+    with pytest.raises(TimeoutError):
+        result_by(future, monotonic() - 1)
+    assert future.cancelled()
+
+
+def test_tasks_own_timeout_is_raised_as_it_is() -> None:
+    future: concurrent.futures.Future[int] = concurrent.futures.Future()
+    future.set_exception(TaskExpired("its deadline passed"))
+    with pytest.raises(TaskExpired):
+        result_by(future, monotonic() + 1)

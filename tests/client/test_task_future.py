@@ -1,0 +1,195 @@
+"""The future of a task: it ends once, whoever ends it, and everybody who waits in any of the standard ways is told."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from concurrent.futures import CancelledError, Future
+from typing import Any, cast
+
+import pytest
+
+from argon.call.payload import pack_failure, pack_result
+from argon.client.loop_thread import LoopThread
+from argon.client.task_future import TaskFuture
+from argon.protocol.messages import Entered, Outcome, Status
+
+WITHIN_S = 10.0
+
+
+class NoLoop:
+    """What a future asks of its thread."""
+
+    def __init__(self) -> None:
+        self.deciding = threading.RLock()
+        self.cancelled: list[TaskFuture] = []
+        self.session_now = 3
+
+    def cancel(self, future: TaskFuture) -> None:
+        self.cancelled.append(future)
+
+    def session(self) -> int:
+        return self.session_now
+
+    def is_sent(self, future: TaskFuture) -> bool:
+        return future.number > 0
+
+    def refuse_elsewhere(self) -> None:
+        """This is its process."""
+
+    def refuse_waiting(self, future: TaskFuture) -> None:
+        """Everybody may wait."""
+
+
+@pytest.fixture
+def future() -> TaskFuture:
+    return a_future()
+
+
+def a_future() -> TaskFuture:
+    return TaskFuture(cast(LoopThread, NoLoop()))
+
+
+def value(it: Any) -> Outcome:
+    return Outcome(1, Status.COMPLETED, payload=pack_result(it, 1000))
+
+
+def failure(error: Exception) -> Outcome:
+    return Outcome(1, Status.FAILED, payload=pack_failure(error, "node", 100_000))
+
+
+def test_id_is_of_the_session_in_which_it_was_answered(future: TaskFuture) -> None:
+    assert future.task_id == ""
+    future.number = 17
+    assert future.task_id == "3.17"
+    future.settle(value(1), 3)
+    cast(NoLoop, future._owner).session_now = 4  # it has connected again
+    assert future.task_id == "3.17"
+    later = TaskFuture(future._owner)
+    later.number = 18
+    assert later.task_id == "4.18"
+
+
+def in_thread(action: Any) -> Future[Any]:
+    """Runs something in a thread of its own."""
+    done: Future[Any] = Future()
+
+    def act() -> None:
+        try:
+            done.set_result(action())
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody asks
+            done.set_exception(error)
+
+    threading.Thread(target=act, daemon=True).start()
+    return done
+
+
+def test_new_future_is_pending_and_runs_once_the_cluster_has_it(future: TaskFuture) -> None:
+    assert (future.done(), future.cancelled(), future.running()) == (False, False, False)
+    future.number = 1
+    assert future.running()
+    future.settle(value(1))
+    assert not future.running()
+
+
+def test_future_that_nobody_waits_for_needs_no_condition(future: TaskFuture) -> None:
+    future.settle(value("it"))
+    assert future.done()
+    assert future.result() == "it"
+    assert future._made_condition is None
+
+
+def test_exception_is_raised_and_given(future: TaskFuture) -> None:
+    future.settle(failure(KeyError("key")))
+    with pytest.raises(KeyError, match="key"):
+        future.result()
+    assert type(future.exception()) is KeyError
+
+
+def test_waiting_thread_is_woken_by_the_outcome(future: TaskFuture) -> None:
+    waiting = in_thread(future.result)
+    while future._made_condition is None:
+        pass
+    future.settle(value("it"))
+    assert waiting.result(WITHIN_S) == "it"
+
+
+def test_wait_that_takes_too_long_is_a_timeout(future: TaskFuture) -> None:
+    for wait in (future.result, future.exception):
+        with pytest.raises(TimeoutError):
+            wait(0.001)
+
+
+def test_first_outcome_counts(future: TaskFuture) -> None:
+    future.settle(value(1))
+    future.settle(value(2))
+    assert not future.cancel()
+    assert future.result() == 1
+
+
+def test_cancelled_future_tells_the_loop_once_and_takes_no_outcome(future: TaskFuture) -> None:
+    assert future.cancel()
+    assert future.cancel()
+    future.settle(value(1))
+    assert future.cancelled()
+    assert cast(NoLoop, future._owner).cancelled == [future]
+    with pytest.raises(CancelledError):
+        future.result()
+
+
+def test_task_that_was_cancelled_elsewhere_is_a_cancelled_future(future: TaskFuture) -> None:
+    future.settle(Outcome(1, Status.CANCELLED, Entered.NO))
+    assert future.cancelled()
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_of_an_answer_and_a_cancel_at_the_same_moment_one_counts(watched: bool) -> None:
+    for _ in range(300):
+        future = a_future()
+        calls: list[TaskFuture] = []
+        if watched:
+            future.add_done_callback(calls.append)
+        start = threading.Barrier(2)
+        cancelling = in_thread(lambda future=future, start=start: (start.wait(), future.cancel())[1])
+        start.wait()
+        future.settle(value(1))
+        assert cancelling.result(WITHIN_S) == future.cancelled()
+        assert future.done()
+        assert len(calls) == watched
+
+
+def test_callbacks_are_called_once_each_and_at_once_when_it_is_done(future: TaskFuture) -> None:
+    seen: list[Any] = []
+    future.add_done_callback(lambda done: seen.append(("first", done.result())))
+    future.add_done_callback(lambda done: seen.append(("second", done.result())))
+    future.settle(value(1))
+    future.add_done_callback(lambda done: seen.append(("third", done.result())))
+    assert seen == [("first", 1), ("second", 1), ("third", 1)]
+
+
+def test_future_does_not_end_while_somebody_looks_at_several(future: TaskFuture) -> None:
+    """Else ``wait()`` would count one that ended between its two looks twice, and return too early."""
+    with future._condition:
+        settling = in_thread(lambda: future.settle(value(1)))
+        cancelling = in_thread(future.cancel)
+        concurrent.futures.wait([settling, cancelling], timeout=0.05)
+        assert not future.done()
+    concurrent.futures.wait([settling, cancelling], timeout=WITHIN_S)
+    assert future.done()
+
+
+def test_those_who_wait_for_several_are_told_of_every_kind_of_end() -> None:
+    for _ in range(50):
+        futures = [a_future() for _ in range(6)]
+        waiting = in_thread(lambda futures=futures: concurrent.futures.wait(futures, WITHIN_S))
+        completed = in_thread(lambda futures=futures: len(list(concurrent.futures.as_completed(futures, WITHIN_S))))
+        for number, future in enumerate(futures):
+            if number % 3 == 0:
+                future.settle(value(number))
+            elif number % 3 == 1:
+                future.settle(failure(ValueError()))
+            else:
+                future.cancel()
+        done, not_done = waiting.result(WITHIN_S)
+        assert (done, not_done) == (set(futures), set())
+        assert completed.result(WITHIN_S) == 6
