@@ -90,8 +90,8 @@ def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
 # Stated by name, so that a file that moves out of a pattern's sight is missed here and not in a benchmark.
 COMPILED_SET = {
     ".": "record",
-    "protocol": "codec fragments framing handshake messages",
-    "scheduling": "ageing effects liveness load task_options",
+    "protocol": "codec fragments framing handshake ids messages",
+    "scheduling": "ageing deadlines effects liveness load task_options",
     "scheduling/cluster": (
         "admission clients cluster_state forecast member membership queue router shutdown standing_queue task"
     ),

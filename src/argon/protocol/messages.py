@@ -17,6 +17,7 @@ from typing import TypeAlias
 import msgspec
 from mypy_extensions import mypyc_attr
 
+from argon.protocol.ids import ClientTaskId
 from argon.record import Record
 
 Payload: TypeAlias = bytes | tuple[bytes | memoryview, ...]
@@ -77,7 +78,7 @@ class Submit(Record):
 
     def __init__(
         self,
-        id: int,
+        id: ClientTaskId,
         priority: int,
         idempotent: bool,
         timeout_s: float,
@@ -172,7 +173,7 @@ class StillRunning(Record):
 
     __slots__ = ("id",)
 
-    def __init__(self, id: int) -> None:
+    def __init__(self, id: ClientTaskId) -> None:
         self.id = id
 
 
@@ -191,7 +192,7 @@ class Oversized(Record):
 
     __slots__ = ("id", "size_bytes")
 
-    def __init__(self, id: int, size_bytes: int) -> None:
+    def __init__(self, id: ClientTaskId, size_bytes: int) -> None:
         self.id = id
         self.size_bytes = size_bytes
 

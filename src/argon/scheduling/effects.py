@@ -9,10 +9,9 @@ from typing import TypeAlias
 
 from mypy_extensions import mypyc_attr
 
+from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
 from argon.protocol.messages import Assign, Message, Outcome
 from argon.record import Record
-
-Peer: TypeAlias = int
 
 
 @mypyc_attr(acyclic=True)
@@ -21,7 +20,7 @@ class Send(Record):
 
     __slots__ = ("peer", "message")
 
-    def __init__(self, peer: Peer, message: Message) -> None:
+    def __init__(self, peer: PeerId, message: Message) -> None:
         self.peer = peer
         self.message = message
 
@@ -31,7 +30,7 @@ class Close(Record):
 
     __slots__ = ("peer", "reason")
 
-    def __init__(self, peer: Peer, reason: str) -> None:
+    def __init__(self, peer: PeerId, reason: str) -> None:
         self.peer = peer
         self.reason = reason
 
@@ -41,7 +40,7 @@ class DiscardPayload(Record):
 
     __slots__ = ("peer",)
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: PeerId) -> None:
         self.peer = peer
 
 
@@ -54,7 +53,7 @@ class Spawn(Record):
 
     __slots__ = ("worker",)
 
-    def __init__(self, worker: int) -> None:
+    def __init__(self, worker: WorkerId) -> None:
         self.worker = worker
 
 
@@ -65,7 +64,7 @@ class Give(Record):
 
     __slots__ = ("worker", "assign", "apart")
 
-    def __init__(self, worker: int, assign: Assign, apart: bool = False) -> None:
+    def __init__(self, worker: WorkerId, assign: Assign, apart: bool = False) -> None:
         self.worker = worker
         self.assign = assign
         self.apart = apart
@@ -76,7 +75,7 @@ class Recall(Record):
 
     __slots__ = ("worker",)
 
-    def __init__(self, worker: int) -> None:
+    def __init__(self, worker: WorkerId) -> None:
         self.worker = worker
 
 
@@ -85,7 +84,7 @@ class Kill(Record):
 
     __slots__ = ("worker", "forced")
 
-    def __init__(self, worker: int, forced: bool) -> None:
+    def __init__(self, worker: WorkerId, forced: bool) -> None:
         self.worker = worker
         self.forced = forced
 
@@ -95,7 +94,7 @@ class Retire(Record):
 
     __slots__ = ("worker",)
 
-    def __init__(self, worker: int) -> None:
+    def __init__(self, worker: WorkerId) -> None:
         self.worker = worker
 
 
@@ -105,7 +104,7 @@ class Settle(Record):
 
     __slots__ = ("task", "outcome")
 
-    def __init__(self, task: int, outcome: Outcome) -> None:
+    def __init__(self, task: ClientTaskId, outcome: Outcome) -> None:
         self.task = task
         self.outcome = outcome
 
@@ -115,7 +114,7 @@ class Refused(Record):
 
     __slots__ = ("task",)
 
-    def __init__(self, task: int) -> None:
+    def __init__(self, task: ClientTaskId) -> None:
         self.task = task
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Cancel,
     Drain,
@@ -38,7 +39,7 @@ from argon.scheduling.client.backlog import Backlog
 from argon.scheduling.client.client_task import ClientTask
 from argon.scheduling.client.reply_rate import AnswerPace
 from argon.scheduling.client.send_window import Restraint
-from argon.scheduling.effects import ClientEffect, Close, Peer, Refused, Send, Settle
+from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_PAYLOAD_BYTES
@@ -62,7 +63,7 @@ class ClientState:
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._cluster: Peer | None = None
+        self._cluster: PeerId | None = None
         self._credits = 0
         self._outstanding = 0
         self._probing = True
@@ -82,7 +83,7 @@ class ClientState:
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
-    def connected(self, peer: Peer, welcome: Welcome, now: float) -> list[ClientEffect]:
+    def connected(self, peer: PeerId, welcome: Welcome, now: float) -> list[ClientEffect]:
         """The cluster has welcomed this client."""
         self._cluster = peer
         self._credits = welcome.credits
@@ -157,7 +158,7 @@ class ClientState:
             self._settle(task, Outcome(id_, Status.CANCELLED, Entered.NO), effects)
         return effects
 
-    def received(self, peer: Peer, messages: list[Message], now: float) -> list[ClientEffect]:
+    def received(self, peer: PeerId, messages: list[Message], now: float) -> list[ClientEffect]:
         """The cluster has said these things, all read at once."""
         effects: list[ClientEffect] = []
         if peer != self._cluster:
@@ -194,7 +195,7 @@ class ClientState:
             self._probing = True
         return effects
 
-    def lost(self, peer: Peer, now: float) -> list[ClientEffect]:
+    def lost(self, peer: PeerId, now: float) -> list[ClientEffect]:
         """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice.
 
         A cluster that has said Drain had answered all that it had read, so of what has no answer it has read nothing.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
 from argon.protocol.handshake import Role
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Announced,
     Assign,
@@ -48,7 +49,7 @@ from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.shutdown import Departure
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
-from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Peer, Send, Stop
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
 from argon.scheduling.liveness import Liveness
 from argon.settings import MAX_WORKERS, ClusterSettings
 
@@ -75,7 +76,7 @@ class ClusterState:
     def __init__(self, settings: ClusterSettings, rng: Random, router: Router | None = None) -> None:
         self._settings = settings
         self._clients = Clients(settings.client_limit)
-        self._newcomers: set[Peer] = set()
+        self._newcomers: set[PeerId] = set()
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
         self._router = router or Router()
@@ -92,7 +93,7 @@ class ClusterState:
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
-    def connected(self, peer: Peer, role: Role, now: float) -> Effects:
+    def connected(self, peer: PeerId, role: Role, now: float) -> Effects:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
         if role is Role.CLIENT:
@@ -104,7 +105,7 @@ class ClusterState:
         welcome = Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
         return [welcome, Send(peer, Drain())] if self._departure.told and role is Role.CLIENT else [welcome]
 
-    def received(self, peer: Peer, messages: list[Message], now: float) -> Effects:
+    def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
         """A peer has said these things, in this order, all read at once."""
         effects: Effects = []
         client = self._clients.get(peer)
@@ -131,13 +132,13 @@ class ClusterState:
                 self._router.update(member)
         return self._finish(now, effects)
 
-    def lost(self, peer: Peer, now: float) -> Effects:
+    def lost(self, peer: PeerId, now: float) -> Effects:
         """A peer is gone; nothing can be said to it any more."""
         effects: Effects = []
         self._gone(peer, "the connection to its node was lost", now, effects)
         return self._finish(now, effects)
 
-    def _gone(self, peer: Peer, reason: str, now: float, effects: Effects) -> None:
+    def _gone(self, peer: PeerId, reason: str, now: float, effects: Effects) -> None:
         self._liveness.leave(peer)
         client = self._clients.get(peer)
         if client is not None:
@@ -147,7 +148,7 @@ class ClusterState:
         if member is not None:
             self._node_gone(member, reason, now, effects)
 
-    def held_back(self, peer: Peer, now: float) -> None:
+    def held_back(self, peer: PeerId, now: float) -> None:
         """Our side does not read from this peer at present, so its silence means nothing."""
         self._liveness.heard(peer, now)
 
@@ -243,8 +244,7 @@ class ClusterState:
             effects.append(DiscardPayload(client.peer))
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
-        task = client.tasks.get(m.id)
-        if task is None or task.state == TaskState.CANCELLING:
+        if (task := client.tasks.get(m.id)) is None or task.state == TaskState.CANCELLING:
             return
         if task.state == TaskState.QUEUED:
             self._settle(task, Status.CANCELLED, Entered.NO, now, effects, Detail())
@@ -271,10 +271,10 @@ class ClusterState:
 
     # ---- nodes --------------------------------------------------------------------------------------------------
 
-    def _is_node(self, peer: Peer) -> bool:
+    def _is_node(self, peer: PeerId) -> bool:
         return peer in self._newcomers or self._membership.get(peer) is not None
 
-    def _from_node(self, peer: Peer, m: Message, now: float, effects: Effects) -> bool:
+    def _from_node(self, peer: PeerId, m: Message, now: float, effects: Effects) -> bool:
         member = self._membership.get(peer)
         match m:
             case Register() if member is None:
@@ -293,7 +293,7 @@ class ClusterState:
                 self._drop(peer, f"a node may not say {type(m).__name__} now", now, effects)
         return self._is_node(peer)
 
-    def _register(self, peer: Peer, m: Register, now: float, effects: Effects) -> None:
+    def _register(self, peer: PeerId, m: Register, now: float, effects: Effects) -> None:
         if objection := self._membership.objection(m.name, m.incarnation):
             self._drop(peer, objection, now, effects)
             return
@@ -420,7 +420,7 @@ class ClusterState:
 
     # ---- life and death -----------------------------------------------------------------------------------------
 
-    def _drop(self, peer: Peer, reason: str, now: float, effects: Effects) -> None:
+    def _drop(self, peer: PeerId, reason: str, now: float, effects: Effects) -> None:
         effects.append(Close(peer, reason))
         self._gone(peer, reason, now, effects)
 

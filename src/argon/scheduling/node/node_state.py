@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from argon.protocol.codec import encode_detail
 from argon.protocol.detail import Detail
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -30,7 +31,7 @@ from argon.protocol.messages import (
     Status,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Peer, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import Runs, ServiceTimes
 from argon.scheduling.node.capacity_report import CapacityReport
@@ -50,7 +51,7 @@ class NodeState:
 
     def __init__(self, settings: NodeSettings) -> None:
         self._settings = settings
-        self._cluster: Peer | None = None
+        self._cluster: PeerId | None = None
         self._liveness = Liveness()
         self._times = ServiceTimes()
         self._workers = Workers(settings.workers, settings.max_requests)
@@ -74,7 +75,7 @@ class NodeState:
         spare = 1 if self._settings.max_requests is not None else 0
         return [Spawn(self._workers.add()) for _ in range(self._settings.workers + spare)]
 
-    def connected(self, peer: Peer, welcome: Welcome, now: float) -> Effects:
+    def connected(self, peer: PeerId, welcome: Welcome, now: float) -> Effects:
         """The cluster has welcomed this node."""
         self._cluster = peer
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
@@ -87,7 +88,7 @@ class NodeState:
         self._tell_capacity(effects)
         return effects
 
-    def received(self, peer: Peer, messages: list[Message], now: float) -> Effects:
+    def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
         """The cluster has said these things, all read at once."""
         effects: Effects = []
         if peer != self._cluster:
@@ -112,7 +113,7 @@ class NodeState:
         self._give(now, effects)
         return effects
 
-    def lost(self, peer: Peer, now: float) -> Effects:
+    def lost(self, peer: PeerId, now: float) -> Effects:
         """The cluster is gone: nobody waits for these tasks any more, so they are dropped, the running ones ended."""
         effects: Effects = []
         if peer != self._cluster:
@@ -261,7 +262,7 @@ class NodeState:
 
     # ---- tasks --------------------------------------------------------------------------------------------------
 
-    def _assign(self, cluster: Peer, m: Assign, now: float, effects: Effects) -> None:
+    def _assign(self, cluster: PeerId, m: Assign, now: float, effects: Effects) -> None:
         if m.id in self._tasks:
             effects.append(Close(cluster, f"task id {m.id} is already here"))
             return

@@ -6,6 +6,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from argon.protocol.ids import LocalTaskId, TaskId
 from argon.protocol.messages import Assign, Status
 
 SHORT_S: Final = 0.001
@@ -25,7 +26,7 @@ class NodeTask:
     __slots__ = ("id", "attempt", "sequence", "assign", "deadline", "worker", "waits", "doom", "orphan", "predicted_s")
 
     def __init__(
-        self, id: int, attempt: int, sequence: int, assign: Assign, deadline: float, predicted_s: float = 0.0
+        self, id: TaskId, attempt: int, sequence: LocalTaskId, assign: Assign, deadline: float, predicted_s: float = 0.0
     ) -> None:
         self.id = id
         self.attempt = attempt
