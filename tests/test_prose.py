@@ -41,7 +41,6 @@ WORDS = (
     (r"departures?", "shutdown"),
     (r"outflow", "slow readers"),
     (r"restraints?", "send window"),
-    (r"PROBE_TASKS", "INITIAL_WINDOW_TASKS"),
     (
         r"(line|queue)s?\s+(that\s+)?(may\s+)?(stands?|stood)",
         "blocked, or a standing queue",
@@ -135,7 +134,6 @@ def test_line_that_is_short_or_cannot_be_broken_is_left_alone(line: str) -> None
         ("The departure begins.", "departure", "shutdown"),
         ("The outflow looks.", "outflow", "slow readers"),
         ("`Restraint` has a budget.", "Restraint", "send window"),
-        ("It begins with `PROBE_TASKS`.", "PROBE_TASKS", "INITIAL_WINDOW_TASKS"),
         ("The whole line\nstands.", "line\nstands", "blocked, or a standing queue"),
         ("One task is sent ahead.", "sent ahead", "prefetch, prefetched"),
         ("It has an eighth of the work.", "an eighth", "12.5 %"),
