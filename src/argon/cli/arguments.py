@@ -129,7 +129,7 @@ def parse_priority(value: object) -> Priority:
 
 
 def parse_queue_target(value: object) -> float | str:
-    """Reads how long the queue may stand: a number of milliseconds, or one of two words."""
+    """Reads how long tasks may wait in the queue: a number of milliseconds, or one of two words."""
     text = str(value)
     if text in ("auto", "off"):
         return text
@@ -158,7 +158,7 @@ def address_option(option: str, *, environment: str = "") -> Callable[[object], 
 
 
 def note_debug(context: click.Context, option: click.Parameter, value: bool) -> None:
-    """Tells whoever runs the command (`main.execute`) that the user wants to see tracebacks."""
+    """Notes for `main.execute`, which runs the command, that the user wants to see tracebacks."""
     if value and isinstance(context.obj, Verbosity):
         context.obj.debug = True
 
@@ -204,33 +204,40 @@ cluster_option = click.option(
     show_envvar=True,
     default=DEFAULT_ADDRESS,
     type=address_option("--cluster", environment="ARGON_CLUSTER"),
-    help="The cluster to use.",
+    help="Address of the cluster, or of a node that listens by itself.",
 )
 timeout_option = click.option(
     "--timeout",
     metavar="SECONDS",
     type=number("--timeout", 0.001, MAX_TIMEOUT_S),
-    help="Give a task up, and kill it if it runs, after so many seconds from its submission.",
+    help="Seconds from submission to answer. A task that takes longer fails; if it is running, it is killed.",
 )
 priority_option = click.option(
     "--priority",
     metavar="PRIORITY",
     type=parse_priority,
     shell_complete=words(*PRIORITIES),
-    help="MAX, HIGH, NORMAL, LOW or MIN.",
+    help="MAX, HIGH, NORMAL (the default), LOW or MIN.",
 )
 retries_option = click.option(
     "--retries",
     metavar="N",
     type=whole_number("--retries", 0, 1_000_000),
-    help="How often to submit a rejected task again; without it, until it is admitted.",
+    help="How many times to submit a rejected task again. Without it: until it is admitted.",
 )
-json_option = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+json_option = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
 debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=note_debug, help="Show the traceback of an error."
 )
+server_debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=note_debug,
+    help="Log everything, not only warnings; show the traceback of an error.",
+)
 function_argument = click.argument(
-    "function", metavar="MODULE:FUNCTION", type=function_name, help="What to run, by its name on the nodes."
+    "function", metavar="MODULE:FUNCTION", type=function_name, help="The function to run. The workers import it."
 )
 
 
