@@ -171,6 +171,7 @@ class Census(Checker):
                         self._refused(submit, rejected.popleft(), size_bytes)
                         continue
                     assert isinstance(submit, Submit), "a task that is too large is not rejected"
+                    assert size_bytes <= self.world.cluster.settings.max_payload_bytes, "a task that is too large waits"
                     if self._enter(peer, submit, size_bytes, whole=message is submit):
                         continue
                 case Cancel() | StatusRequest() | ExplainRequest() | Heartbeat():
