@@ -501,7 +501,7 @@ def test_map_with_no_time_left_raises_at_the_first_that_is_not_done(pool: Execut
 
 @pytest.mark.parametrize("new_pool", PROCESS_KINDS, indirect=True)  # threads have no chunks
 def test_chunksize_that_is_no_integer_is_refused(pool: Executor) -> None:
-    with pytest.raises(ValueError, match="must be None or an integer"):
+    with pytest.raises((TypeError, ValueError), match="integer"):  # the one since Python 3.13, the other before
         list(pool.map(tasks.double, [1, 2], chunksize=1.5))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="'str'"):
         pool.map(tasks.double, [1, 2], chunksize="2")  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ def connect_beside(host: str, port: int) -> socket.socket | None:
             sock.connect(_name(address, port))
             if _listening_user(sock) in (0, os.geteuid()):
                 return sock
-        except OSError:  # usually: nobody listens there; EAGAIN, which event loops take for success: there is no room
+        except OSError:  # nobody listens there, or it has no room: EAGAIN, which event loops take for success
             pass
         sock.close()
     return None
