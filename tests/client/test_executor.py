@@ -79,10 +79,9 @@ def test_max_workers_is_how_many_tasks_run_at_a_time(tmp_path: Path) -> None:
         assert [future.result(WITHIN_S) for future in futures] == ["held", "held"]
 
 
-@pytest.mark.parametrize("value", [0, -1, 4097, 1.5, "2", True])
-def test_max_workers_out_of_range_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="max_workers"):
-        Executor(max_workers=value)
+def test_more_workers_than_a_node_may_have_are_refused_in_the_words_of_the_standard_library() -> None:
+    with pytest.raises(ValueError, match=r"^max_workers must be <= 4096$"):
+        Executor(max_workers=4097)
 
 
 def test_max_workers_together_with_an_address_is_refused() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import concurrent.futures
 import itertools
+import operator
 import os
 import threading
 import weakref
@@ -22,7 +23,7 @@ from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import MAX_WORKERS, check_count, parse_address
+from argon.settings import MAX_WORKERS, parse_address
 
 T = TypeVar("T")
 _ANSWER_TIMEOUT_S = 10.0
@@ -83,7 +84,8 @@ class Executor(concurrent.futures.Executor):
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as ``Client``.
-        ValueError: ``max_workers`` is not a positive number, or is given together with an address.
+        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
+        TypeError: ``max_workers`` is not an integer.
 
     Example:
         >>> with argon.Executor(max_workers=4) as pool:  # doctest: +SKIP
@@ -95,7 +97,7 @@ class Executor(concurrent.futures.Executor):
         if address is not None and max_workers is not None:
             raise ValueError("max_workers is for an executor's own cluster: give an address or max_workers, not both")
         if max_workers is not None:
-            check_count("max_workers", max_workers, 1, MAX_WORKERS)
+            max_workers = _checked(max_workers)
         self._local: LocalCluster | None = None
         if address is None:
             self._local = LocalCluster(max_workers)
@@ -121,12 +123,12 @@ class Executor(concurrent.futures.Executor):
             RuntimeError: the executor was shut down.
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
         """
+        self._refuse_after_shutdown()
         payload, kind = pack_call(fn, args, kwargs)
         future = ExecutorFuture(self._thread, self._futures)
         try:
             with self._lock:
-                if self._shut_down:
-                    raise RuntimeError("cannot schedule new futures after shutdown")
+                self._refuse_after_shutdown()
                 self._futures.add(future)
             self._thread.submit(future, kind, payload, self._options)
         except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
@@ -174,6 +176,10 @@ class Executor(concurrent.futures.Executor):
         if wait and not self._thread.here():
             self._ended.wait()
 
+    def _refuse_after_shutdown(self) -> None:
+        if self._shut_down:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
         concurrent.futures.wait(waiting)
         self._end()
@@ -185,6 +191,16 @@ class Executor(concurrent.futures.Executor):
             thread.close()
         if self._local is not None:
             self._local.close()
+
+
+def _checked(max_workers: int) -> int:
+    """The number, or the standard library's error in its words."""
+    workers = operator.index(max_workers)
+    if workers <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    if workers > MAX_WORKERS:
+        raise ValueError(f"max_workers must be <= {MAX_WORKERS}")
+    return workers
 
 
 def _run_chunk(function: Callable[..., T], chunk: tuple[tuple[Any, ...], ...]) -> list[T]:
