@@ -28,7 +28,7 @@ export PIP_BUILD_CONSTRAINT = constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled simulate mutants chaos bench bench-micro bench-peers check format clean
+.PHONY: help demo test test-compiled test-next simulate mutants chaos bench bench-micro bench-peers check format clean
 
 help: ## show this list
 	@awk -F ': ## ' '/^[a-z-]+: ## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,10 @@ test: $(READY)
 test-compiled: ## run every test on the compiled build
 test-compiled: $(COMPILED)/.ready
 	@$(COMPILED)/bin/python -m pytest $(ARGS)
+
+test-next: ## run every test on Python 3.14, in a small Debian where this machine has none
+test-next:
+	@.ci/python-next test ARGS='$(ARGS)'
 
 simulate: ## live through SEEDS little worlds (10000) on every core; name those that break a promise
 simulate: $(READY)
@@ -80,6 +84,7 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --python-version 3.14
 
 format: ## format the code and put its imports in order
 format: $(READY)
