@@ -216,6 +216,19 @@ class Executor(concurrent.futures.Executor):
         if wait and not self._thread.here():
             self._ended.wait()
 
+    def terminate_workers(self) -> None:
+        """Ends this executor at once, as ``ProcessPoolExecutor`` can since Python 3.14; here on every version.
+
+        It takes nothing new, and its tasks are cancelled: what runs ends with its worker process. Tasks of others on
+        the same cluster go on.
+        """
+        self.shutdown(wait=False)
+        if self._pid == os.getpid():
+            for future in list(self._futures):
+                TaskFuture.cancel(future)
+
+    kill_workers = terminate_workers  # a worker that is to end is not asked in either case
+
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
         concurrent.futures.wait(waiting)
         self._end()
