@@ -30,7 +30,8 @@ export PIP_BUILD_CONSTRAINT = constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-next dist test-dist simulate mutants chaos bench bench-micro bench-peers check format clean
+.PHONY: help demo test test-compiled test-next dist test-dist simulate mutants chaos
+.PHONY: bench bench-micro bench-peers check format clean
 
 help: ## show this list
 	@awk -F ': ## ' '/^[a-z-]+: ## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -52,7 +53,7 @@ test-compiled: $(COMPILED)/.ready
 
 test-next: ## run every test on Python 3.14, in a small Debian where this machine has none
 test-next:
-	@.ci/python-next test ARGS='$(ARGS)'
+	@.ci/python-next test
 
 dist: ## build a release into dist/: the sources, the wheel for all machines, and compiled wheels for PYTHONS
 dist: $(DIST)/.ready

@@ -9,6 +9,7 @@ must not fail because a newer library describes itself in other words.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import json
@@ -18,6 +19,7 @@ import shlex
 import shutil
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,8 @@ class CompileHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
             return
-        root, out = Path(self.root), Path(self.root) / "build" / "compiled"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
+        root, out = Path(self.root), Path(tempfile.mkdtemp(prefix="argon-"))
+        atexit.register(shutil.rmtree, out, ignore_errors=True)
         wanted = os.environ.get("ARGON_COMPILE", "")
         try:
             if wanted == "0":
@@ -84,7 +85,7 @@ class CompileHook(BuildHookInterface[Any]):
 
 
 def compiled_sources(package: Path) -> list[Path]:
-    """The modules that are compiled, of the package in this folder."""
+    """The files that are compiled. A pattern does not descend into folders, so each folder has one of its own."""
     found = {path for pattern in COMPILED for path in package.glob(pattern)}
     return sorted(path for path in found if path.name not in LEFT_ALONE)
 
