@@ -227,6 +227,19 @@ def test_cancel_of_a_task_that_nobody_takes_is_quick() -> None:
         assert all(future.cancelled() for future in waiting)
 
 
+def test_workers_that_are_ended_are_those_of_this_executors_tasks_only(net: Network, tmp_path: Path) -> None:
+    gate, pool, other = Gate(tmp_path), Executor(net.address, token=TOKEN), Executor(net.address, token=TOKEN)
+    pid = pool.submit(tasks.pid).result(WITHIN_S)
+    held = pool.submit(*gate.call)
+    gate.wait()
+    queued = other.submit(tasks.pid)
+    pool.kill_workers()
+    assert held.cancelled()
+    assert queued.result(WITHIN_S) != pid
+    eventually(lambda: pid_ended(pid))
+    other.shutdown()
+
+
 def test_callback_that_ends_in_anything_leaves_no_cancel_unanswered(tmp_path: Path, pool: Executor) -> None:
     gate = Gate(tmp_path)
     held = pool.submit(*gate.call)

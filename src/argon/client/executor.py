@@ -13,8 +13,10 @@ import operator
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from argon.call.payload import pack_call
@@ -142,16 +144,56 @@ class Executor(concurrent.futures.Executor):
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
+        buffersize: int | None = None,
     ) -> Iterator[T]:
-        """Values in order; see ``concurrent.futures.Executor.map``. ``chunksize`` items travel in one task."""
+        """Values in order; see ``concurrent.futures.Executor.map`` of Python 3.14, whose ``buffersize`` is here on all.
+
+        Args:
+            timeout: seconds from now until the last value, None (the default) for ever.
+            chunksize: how many items travel in one task, 1 by default.
+            buffersize: how many tasks are submitted before their values are asked for. The iterables are read on as
+                values are taken, so they may be endless. None (the default) reads and submits everything at once.
+
+        Raises:
+            TimeoutError: the timeout passed; what no worker has begun is cancelled.
+            RuntimeError: the executor was shut down.
+            ValueError, TypeError: ``chunksize`` or ``buffersize`` is not a positive number.
+        """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
-        if chunksize == 1:
-            return super().map(fn, *iterables, timeout=timeout)
-        items = zip(*iterables, strict=False)
-        chunks = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
-        results = super().map(partial(_run_chunk, fn), chunks, timeout=timeout)
-        return itertools.chain.from_iterable(results)
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        function: Callable[..., Any] = fn
+        sources: tuple[Iterable[Any], ...] = iterables
+        if chunksize > 1:
+            items = zip(*iterables, strict=False)
+            function, sources = partial(_run_chunk, fn), (iter(lambda: tuple(itertools.islice(items, chunksize)), ()),)
+        values: Iterator[Any]
+        if buffersize is None:
+            values = super().map(function, *sources, timeout=timeout)
+        else:
+            values = self._map_ahead(function, zip(*sources, strict=False), timeout, buffersize)
+        return values if chunksize == 1 else itertools.chain.from_iterable(values)
+
+    def _map_ahead(
+        self, function: Callable[..., Any], calls: Iterator[tuple[Any, ...]], timeout: float | None, ahead: int
+    ) -> Iterator[Any]:
+        end = None if timeout is None else monotonic() + timeout
+        futures = deque(self.submit(function, *arguments) for arguments in itertools.islice(calls, ahead))
+
+        def values() -> Iterator[Any]:  # apart, so that the first are submitted before a value is asked for
+            try:
+                while futures:
+                    for arguments in itertools.islice(calls, 1):
+                        futures.append(self.submit(function, *arguments))
+                    yield _result_or_cancel(futures.popleft(), end)
+            finally:
+                for future in futures:
+                    future.cancel()
+
+        return values()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes nothing new; finishes what is here, then disconnects and ends an own cluster.
@@ -180,6 +222,19 @@ class Executor(concurrent.futures.Executor):
         if self._shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
+    def terminate_workers(self) -> None:
+        """Ends this executor at once, as ``ProcessPoolExecutor`` can since Python 3.14; here on every version.
+
+        It takes nothing new, and its tasks are cancelled: what runs ends with its worker process. Tasks of others on
+        the same cluster go on.
+        """
+        self.shutdown(wait=False)
+        if self._pid == os.getpid():
+            for future in list(self._futures):
+                TaskFuture.cancel(future)
+
+    kill_workers = terminate_workers  # a worker that is to end is not asked in either case
+
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
         concurrent.futures.wait(waiting)
         self._end()
@@ -205,6 +260,13 @@ def _checked(max_workers: int) -> int:
 
 def _run_chunk(function: Callable[..., T], chunk: tuple[tuple[Any, ...], ...]) -> list[T]:
     return [function(*arguments) for arguments in chunk]
+
+
+def _result_or_cancel(future: concurrent.futures.Future[T], end: float | None) -> T:
+    try:
+        return future.result(None if end is None else end - monotonic())
+    finally:
+        future.cancel()  # if its time is up
 
 
 _EXECUTORS: weakref.WeakSet[Executor] = weakref.WeakSet()
