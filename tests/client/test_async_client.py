@@ -120,7 +120,7 @@ def test_connecting_fails_in_one_sentence(net: Network) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, nan, "10", None])
 def test_connect_timeout_that_is_no_number_of_seconds_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="connect_timeout is a positive number of seconds"):
+    with pytest.raises(ValueError, match="connect_timeout must be a positive number of seconds"):
         AsyncClient("localhost:1", connect_timeout=value)
 
 

@@ -138,7 +138,7 @@ def test_connect_timeout_is_how_long_the_first_connection_may_take() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, nan, inf, "10", None, True])
 def test_connect_timeout_that_is_no_number_of_seconds_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="connect_timeout is a positive number of seconds"):
+    with pytest.raises(ValueError, match="connect_timeout must be a positive number of seconds"):
         Client("localhost:1", token=TOKEN, connect_timeout=value)
 
 

@@ -107,7 +107,7 @@ def test_waiting_on_its_own_thread_is_refused_unless_it_is_done(thread: LoopThre
     for slip in (pending, done):
         thread._loop.call_soon_threadsafe(ask, slip)
     eventually(lambda: len(refused) == 2)
-    assert "runs on the thread that brings the answers" in str(refused[0])
+    assert "runs on the thread that receives the answers" in str(refused[0])
     assert refused[1] is None
     thread.refuse_waiting(pending)  # any other thread may wait
 

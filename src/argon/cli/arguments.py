@@ -54,7 +54,7 @@ def parse_keywords(texts: Iterable[str]) -> dict[str, object]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise bad_value("--kw", "want NAME=VALUE, where NAME is a Python name", text)
+            raise bad_value("--kw", "must be NAME=VALUE, where NAME is a Python name", text)
         if name in found:
             raise bad_value("--kw", f"{name} is given twice", text)
         found[name] = parse_value(value)
@@ -65,7 +65,7 @@ def function_name(text: str) -> str:
     """Checks `MODULE:FUNCTION`; the node, not this process, will import it."""
     module, colon, qualname = text.partition(":")
     if not colon or not all(part.isidentifier() for name in (module, qualname) for part in name.split(".")):
-        raise bad_value("MODULE:FUNCTION", "want a module, a colon and a name in it, such as math:sqrt", text)
+        raise bad_value("MODULE:FUNCTION", "must be a module, a colon and a name in it, such as math:sqrt", text)
     return text
 
 
@@ -88,7 +88,9 @@ def refused_as_usage() -> Iterator[None]:
 
 def whole_number(option: str, low: int, high: int = MOST) -> Callable[[object], int]:
     """Makes a parser that accepts whole numbers from `low` to `high`."""
-    wanted = f"want a whole number from {low} to {high}" if high != MOST else f"want a whole number, {low} or more"
+    wanted = (
+        f"must be a whole number from {low} to {high}" if high != MOST else f"must be a whole number, {low} or more"
+    )
 
     def parse(value: object) -> int:
         text = str(value)
@@ -103,7 +105,7 @@ def whole_number(option: str, low: int, high: int = MOST) -> Callable[[object], 
 
 def number(option: str, low: float, high: float) -> Callable[[object], float]:
     """Makes a parser that accepts finite numbers from `low` to `high`."""
-    wanted = f"want a number from {low:g} to {high:g}"
+    wanted = f"must be a number from {low:g} to {high:g}"
 
     def parse(value: object) -> float:
         try:
@@ -125,7 +127,7 @@ def parse_priority(value: object) -> Priority:
     for priority in Priority:
         if text in (priority.name, str(priority.value)):
             return priority
-    raise bad_value("--priority", f"want one of {', '.join(PRIORITIES)}", value)
+    raise bad_value("--priority", f"must be one of {', '.join(PRIORITIES)}", value)
 
 
 def parse_queue_target(value: object) -> float | str:
@@ -136,7 +138,7 @@ def parse_queue_target(value: object) -> float | str:
     try:
         return number("--queue-target-ms", 0.001, 1e9)(text)
     except click.BadParameter:
-        raise bad_value("--queue-target-ms", "want milliseconds from 0.001 to 1e9, auto or off", text) from None
+        raise bad_value("--queue-target-ms", "must be milliseconds from 0.001 to 1e9, auto or off", text) from None
 
 
 def address_option(option: str, *, environment: str = "") -> Callable[[object], str]:
@@ -151,7 +153,7 @@ def address_option(option: str, *, environment: str = "") -> Callable[[object], 
         except AddressInvalid as error:
             raise click.BadParameter(str(error), param_hint=named) from None
         if port == 0:
-            raise bad_value(named, "want the port that the cluster listens on, from 1 to 65535", text)
+            raise bad_value(named, "must be the port that the cluster listens on, from 1 to 65535", text)
         return text
 
     return parse

@@ -99,7 +99,7 @@ def command(
         )
     for directory in include:
         if not Path(directory).is_dir():
-            raise bad_value("--include", "want a directory", directory)
+            raise bad_value("--include", "must be a directory", directory)
     from argon.node.node import Node
 
     log_to_stderr(verbosity.debug)

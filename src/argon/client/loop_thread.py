@@ -28,7 +28,7 @@ from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.messages import Answer, Entered, Outcome, Payload, Status
 from argon.scheduling.task_options import TaskOptions
 
-_NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"
+_NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that receives the answers"
 _CLOSED = Diagnosis("the client was closed")
 _CLOSED_SENTENCE = "this client is closed; make a new one"
 

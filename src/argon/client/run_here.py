@@ -92,7 +92,7 @@ class KeptCall:
     def expired(self) -> TaskExpired:
         """What its caller is told when its timeout has passed."""
         if self.running():
-            text = "it runs in this process, where nothing can kill it, and goes on"
+            text = "it runs in this process, where it cannot be killed, and continues"
             return TaskExpired(f"the task's timeout passed: {text}", may_have_run=MayHaveRun.YES)
         return TaskExpired("the task's timeout passed: it had not been started", may_have_run=MayHaveRun.NO)
 

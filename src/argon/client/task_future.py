@@ -136,7 +136,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         try:
             self._end(state, value, error)
         except BaseException:  # the loop's thread brings everybody's answers: no caller's callback may end it
-            log.exception("! a callback of a task's future ended in an exception")
+            log.exception("a callback of a task's future raised an exception")
 
     def stop_refused(self) -> None:
         """A queued-only cancel came too late."""

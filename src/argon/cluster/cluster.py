@@ -106,7 +106,7 @@ class Cluster(Server):
             dead_after_s=check_seconds("dead_after", dead_after),
         )
         if not settings.heartbeat_s < settings.dead_after_s:
-            raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
+            raise ValueError(f"dead_after ({dead_after!r}) must be longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
         self._acceptor: Acceptor | None = None
@@ -171,7 +171,9 @@ class Cluster(Server):
         if len(strangers) + len(self._shell.links) > MAX_CONNECTIONS:
             silent = next(iter(strangers))  # who means well proves the token at once, and so has gone from here
             del strangers[silent]
-            silent.abort(f"there are {MAX_CONNECTIONS} connections, and it was the longest without a proof")
+            silent.abort(
+                f"there are {MAX_CONNECTIONS} connections, and this one has waited longest for its proof of the token"
+            )
         return channel
 
     def _cut_off_slow(self) -> None:
@@ -179,4 +181,4 @@ class Cluster(Server):
         self._looking = loop.call_later(_LOOK_S, self._cut_off_slow)
         channels = [link for link in self._shell.links.values() if isinstance(link, Channel)]
         for channel in self._outflow.too_slow(channels, loop.time()):
-            channel.abort("it takes too long to read what waits for it, and too much waits for all")
+            channel.abort("it reads too slowly, and the answers that wait for all clients take too much memory")

@@ -98,11 +98,11 @@ class Node(Server):
     ) -> None:
         super().__init__(drain_timeout)
         if (manager is None) == (port is None):
-            raise ValueError("a node serves a cluster (manager=…) or listens by itself (port=…): give one of the two")
+            raise ValueError("give either manager, to serve a cluster, or port, to listen for clients without one")
         if manager is not None:
             parse_address(manager)
         if isinstance(include, str):
-            raise ValueError("include is a list of directories, not one string")
+            raise ValueError("include must be a list of directories, not one string")
         self.name = _checked_name(name)
         self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
         self._manager = manager
@@ -232,7 +232,7 @@ class Node(Server):
         self._in_trouble = True
         if str(failure) != self._last_failure:
             self._last_failure = str(failure)
-            log.warning("! %s; trying again until there is one", failure)
+            log.warning("%s; trying to connect again", failure)
 
     def _welcomed(self, channel: Channel, welcome: Welcome) -> None:
         level = logging.WARNING if self._in_trouble else logging.INFO  # who has read of trouble reads of its end
@@ -241,10 +241,10 @@ class Node(Server):
 
     def _cluster_gone(self, channel: Channel, reason: str) -> None:
         if self._leaving:
-            log.info("x disconnected from the cluster: %s", reason)
+            log.info("disconnected from the cluster: %s", reason)
         else:
             self._in_trouble = True
-            log.warning("x disconnected from the cluster: %s; trying again until there is one", reason)
+            log.warning("disconnected from the cluster: %s; trying to connect again", reason)
         self._guarded(self._shell.lost, channel)
 
 

@@ -68,12 +68,12 @@ class NodeShell:
         self._perform(self.state.start())
 
     def welcomed(self, link: Link, welcome: Welcome, level: int = logging.INFO) -> None:
-        """The cluster has taken this node, which is logged at this level."""
+        """The cluster has accepted this node, which is logged at this level."""
         assert self._pool is not None
         self._pool.limit_results(welcome.max_payload_bytes)
         self._link = link
         self._session += 1
-        log.log(level, "= the cluster has welcomed this node as session %d", welcome.session)
+        log.log(level, "connected to the cluster, as session %d", welcome.session)
         self._perform(self.state.connected(self._session, welcome, monotonic()))
         self._note_ready()
 
@@ -135,7 +135,7 @@ class NodeShell:
         try:
             amiss = (exit_.signal or exit_.exit_code) and not exit_.wanted
             level = logging.WARNING if amiss else logging.DEBUG
-            log.log(level, "x worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
+            log.log(level, "worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
             end = WorkerEnd(
                 exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted, exit_.entered
             )

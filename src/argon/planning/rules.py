@@ -203,4 +203,4 @@ def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Rando
             return Oracle(work.service_s, speeds)
         case "argon":
             return Router()
-    raise ValueError(f"a rule is one of {', '.join(RULES)}, not {rule!r}")
+    raise ValueError(f"a rule must be one of {', '.join(RULES)}, not {rule!r}")

@@ -30,7 +30,7 @@ class Server(ABC):
 
     def __init__(self, drain_timeout: float) -> None:
         if type(drain_timeout) not in (int, float) or not 0 <= drain_timeout <= MAX_TIMEOUT_S:
-            raise ValueError(f"drain_timeout is a number of seconds, 0 or more, not {drain_timeout!r}")
+            raise ValueError(f"drain_timeout must be a number of seconds, 0 or more, not {drain_timeout!r}")
         self._drain_timeout = float(drain_timeout)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Future[None] | None = None
@@ -73,7 +73,7 @@ class Server(ABC):
 
     async def __aenter__(self) -> Self:
         if self._loop is not None:
-            raise RuntimeError(f"this {type(self).__name__} was started before; make a new one")
+            raise RuntimeError(f"this {type(self).__name__} was started before; create a new one")
         self._stopped = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()  # from here on the owner's threads reach it
         if self._asked_early:

@@ -143,7 +143,7 @@ def command(
             "with --overload the rates and times set the number of tasks; leave out --tasks", param_hint="--tasks"
         )
     if sleep_ms == 0:
-        raise click.BadParameter("want tasks that take 1 ms or more with --overload, got 0", param_hint="--sleep-ms")
+        raise click.BadParameter("must be 1 or more with --overload, got 0", param_hint="--sleep-ms")
     from argon.cli.bench.overload import measure
     from argon.cli.bench.overload_tables import show as show_overload
     from argon.cli.child import ended_by_exceptions

@@ -28,14 +28,14 @@ def parse_distribution(value: object) -> Distribution:
     try:
         return Distribution(str(value))
     except ValueError:
-        raise bad_value("--distribution", f"want one of {', '.join(Distribution)}", value) from None
+        raise bad_value("--distribution", f"must be one of {', '.join(Distribution)}", value) from None
 
 
 def picture_file(value: object) -> Path:
     """Reads the name of a picture that can be written."""
     file = Path(str(value))
     if file.suffix != ".png" or not file.parent.is_dir():
-        raise bad_value("--plot", "want a file that ends in .png, in a directory that exists", value)
+        raise bad_value("--plot", "must be a file that ends in .png, in a directory that exists", value)
     return file
 
 
