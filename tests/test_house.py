@@ -39,9 +39,12 @@ IMPURE = {
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
-# What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing, moments and tables of states.
-RECORDS = {"task", "task_options", "node_task", "client_task", "member", "load", "ageing", "deadlines", "transitions"}
-SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine
+# What the rooms share: a task, how it is to be treated, a forecast, a node, what tasks take, ageing, moments, tables.
+RECORDS = {
+    *("task", "task_options", "node_task", "client_task", "forecast", "member", "load"),
+    *("ageing", "deadlines", "transitions"),
+}
+SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
 
 
@@ -538,7 +541,7 @@ SOUND: list[tuple[Rule, Sources]] = [
     (blind_rooms, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
     (blind_rooms, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
     (blind_rooms, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),
-    (blind_rooms, {"scheduling/cluster/forecast.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
+    (blind_rooms, {"scheduling/cluster/admission.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
     (pure_imports, {"scheduling/router.py": "import typing\nif typing.TYPE_CHECKING:\n    from random import Random"}),
     (pure_imports, {"scheduling/load.py": "import heapq\nfrom .time import x"}),
     (pure_imports, {"net/channel.py": "import asyncio", "__init__.py": "import os"}),

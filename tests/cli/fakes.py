@@ -29,7 +29,7 @@ STATUS: dict[str, Any] = {
         "lost": 0,
     },
     "decisions": {"to_free_worker": 11000, "sent_ahead": 1345},
-    "refusals": {"QUEUE_FULL": 7, "DEADLINE": 0},
+    "rejections": {"QUEUE_FULL": 7, "DEADLINE": 0},
 }
 EXPLANATION: dict[str, Any] = {
     "task": "3.17",

@@ -7,10 +7,10 @@ from typing import Any
 
 from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
 from argon.scheduling.ageing import Ageing
-from argon.scheduling.cluster import cluster_state, forecast
-from argon.scheduling.cluster.admission import refusal
+from argon.scheduling.cluster import admission, cluster_state
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.forecast import reject_reason
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.router import Router
@@ -21,17 +21,17 @@ from tests.support.records import replaced
 
 
 def queue_takes_one_too_many(patch: Patch) -> None:
-    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
+    def lenient(limits: Any, forecast: Any, *rest: Any) -> Any:
+        return reject_reason(limits, replaced(forecast, queue_length=forecast.queue_length - 1), *rest)
 
-    patch.setattr(forecast, "refusal", lenient)
+    patch.setattr(admission, "reject_reason", lenient)
 
 
 def queue_forgets_its_bytes(patch: Patch) -> None:
-    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, replaced(door, queue_bytes=0), *rest)
+    def lenient(limits: Any, forecast: Any, *rest: Any) -> Any:
+        return reject_reason(limits, replaced(forecast, queue_bytes=0), *rest)
 
-    patch.setattr(forecast, "refusal", lenient)
+    patch.setattr(admission, "reject_reason", lenient)
 
 
 def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
@@ -211,7 +211,7 @@ def only_the_first_of_a_level_ages(patch: Patch) -> None:
 def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:
     def finish(original: Any, state: ClusterState, now: float, effects: list[Any]) -> Any:
         returned = state._queue._returned
-        if state._departure.begun:
+        if state._shutdown.draining:
             state._queue._returned = type(returned)()
         effects = original(state, now, effects)
         state._queue._returned = returned

@@ -65,7 +65,7 @@ def tables(address: str, numbers: dict[str, Any]) -> list[RenderableType]:
         counters.add_row(Text(str(name)), f"{count:,}")
     decisions = Table("decisions", box=box.SIMPLE_HEAD, title="why tasks went where they did", title_justify="left")
     decisions.add_column("number", justify="right")
-    refusals = {f"rejected {reason}": count for reason, count in numbers.get("refusals", {}).items() if count}
-    for name, count in {**numbers.get("decisions", {}), **refusals}.items():
+    rejections = {f"rejected {reason}": count for reason, count in numbers.get("rejections", {}).items() if count}
+    for name, count in {**numbers.get("decisions", {}), **rejections}.items():
         decisions.add_row(Text(str(name)), f"{count:,}")
     return [headline, nodes, counters, decisions]

@@ -16,7 +16,7 @@ from argon.net.channel import Channel
 from argon.net.listener import listen
 from argon.net.memory import MemoryChannel, join
 from argon.net.security import find_token
-from argon.net.slow_readers import Outflow
+from argon.net.slow_readers import SlowReaders
 from argon.process.server import Server
 from argon.protocol.handshake import ClusterHandshake, Role
 from argon.settings import (
@@ -110,7 +110,7 @@ class Cluster(Server):
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
         self._acceptor: Acceptor | None = None
-        self._outflow = Outflow(OUT_BUFFERS_BYTES, OUT_BUFFER_STALL_S)
+        self._slow_readers = SlowReaders(OUT_BUFFERS_BYTES, OUT_BUFFER_STALL_S)
         self._looking: asyncio.TimerHandle | None = None
         self.address = ""
 
@@ -177,5 +177,5 @@ class Cluster(Server):
         loop = asyncio.get_running_loop()
         self._looking = loop.call_later(_LOOK_S, self._cut_off_slow)
         channels = [link for link in self._shell.links.values() if isinstance(link, Channel)]
-        for channel in self._outflow.too_slow(channels, loop.time()):
+        for channel in self._slow_readers.too_slow(channels, loop.time()):
             channel.abort("it takes too long to read what waits for it, and too much waits for all")

@@ -19,7 +19,7 @@ class Flowing(Protocol):
 C = TypeVar("C", bound=Flowing)
 
 
-class Outflow:
+class SlowReaders:
     """Compares each look with the one before.
 
     Args:

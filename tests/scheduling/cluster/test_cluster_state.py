@@ -861,7 +861,7 @@ def test_every_decision_is_counted_by_its_reason() -> None:
         "to_faster_node": 0,
         "kind_unmeasured_there": 1,
     }
-    assert {reason: count for reason, count in snapshot.refusals.items() if count} == {
+    assert {reason: count for reason, count in snapshot.rejections.items() if count} == {
         "CLIENT_LIMIT": 1,
         "TOO_LARGE": 1,
     }

@@ -12,7 +12,7 @@ from tests.support.drivers import submit
 
 def test_admitted_task_carries_what_was_submitted() -> None:
     task = admitted_task(9, 4, submit(3, priority=1, payload=b"xyz", idempotent=True, kind=5, key=6), 3, 100.0)
-    assert (task.id, task.client, task.client_id) == (9, 4, 3)
+    assert (task.id, task.client, task.client_task_id) == (9, 4, 3)
     assert (task.priority, task.kind, task.key, task.idempotent) == (1, 5, 6, True)
     assert (task.payload, task.size_bytes, task.queued_at) == (b"xyz", 3, 100.0)
     assert (task.state, task.attempt, task.losses) == (TaskState.QUEUED, 0, 0)

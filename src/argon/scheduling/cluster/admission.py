@@ -1,204 +1,159 @@
-"""Whether a task may enter: arithmetic on counters, decided once, at the door.
+"""The door of the corridor: reads off the rooms what admission decides by, for a task that has come.
 
-In: a task's header and the counters of the moment. Out: None to admit it, or why not; how long the queue may stand;
-when to come back. It must never see a payload, keep a task, or cost more for a reject than for an admission.
+In: a Submit and who says it. Out: whether it may enter, when it may come back, how many tasks a client may have, and
+whom to tell of room; that list of clients is all that it changes, the corridor does the rest.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from mypy_extensions import mypyc_attr
-
-from argon.protocol.messages import Refusal
-from argon.record import Record
+from argon.protocol.messages import Oversized, Refusal, Submit
+from argon.scheduling.cluster.clients import Clients, ClientSession
+from argon.scheduling.cluster.forecast import BURST, Forecast, Rejection, queue_target_s, reject_reason
+from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.queue import TaskQueue
+from argon.scheduling.cluster.retry_pacing import RetryPacing
+from argon.scheduling.cluster.standing_queue import StandingQueue
+from argon.scheduling.cluster.task import Admission
+from argon.scheduling.load import ServiceTimes
 from argon.settings import ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
 
-TARGET_MIN_S: Final = 0.025
-TARGET_TASKS: Final = 2.0
-BURST: Final = 2.0
-_RETRY_MIN_S: Final = 0.01
-_RETRY_MAX_S: Final = 30.0
-_NO_NODES_RETRY_S: Final = 0.5
-_BOOKED_MAX_S: Final = 5.0
 
-
-class Door(Record):
-    """The counters of the moment, for one task.
-
-    ``free`` is whether a worker is free for it; ``wait_s`` is how long it is predicted to wait where it would stand,
-    ``may_wait_s`` how long it may, and ``few`` is whether of its priority fewer wait than always may.
-    """
-
-    __slots__ = (
-        "draining",
-        "free",
-        "nodes",
-        "queue_length",
-        "queue_bytes",
-        "outstanding",
-        "allowance",
-        "wait_s",
-        "may_wait_s",
-        "few",
-    )
+class AdmissionControl:
+    """One cluster's. ``shut`` is whether nothing more may enter."""
 
     def __init__(
         self,
-        draining: bool,
-        free: bool,
-        nodes: int,
-        queue_length: int,
-        queue_bytes: int,
-        outstanding: int,
-        allowance: int,
-        wait_s: float,
-        may_wait_s: float,
-        few: bool,
+        settings: ClusterSettings,
+        rng: Random,
+        clients: Clients,
+        queue: TaskQueue,
+        membership: Membership,
+        fleet: ServiceTimes,
     ) -> None:
-        self.draining = draining
-        self.free = free
-        self.nodes = nodes
-        self.queue_length = queue_length
-        self.queue_bytes = queue_bytes
-        self.outstanding = outstanding
-        self.allowance = allowance
-        self.wait_s = wait_s
-        self.may_wait_s = may_wait_s
-        self.few = few
+        self._settings = settings
+        self._clients = clients
+        self._queue = queue
+        self._membership = membership
+        self._fleet = fleet
+        self._standing = StandingQueue()
+        self._retry_pacing = RetryPacing(rng)
+        self._work_s = 0.0
+        self._allowed_s = inf
+        self.shut = False
 
+    def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Refusal | None:
+        """Why this task may not enter, or None. ``free`` is whether a worker is free for it."""
+        queue, wait_s, may_wait_s = self._queue, 0.0, inf
+        if not free:
+            wait_s = self.wait_s(client, m)
+            may_wait_s = self._may_wait_s(wait_s, now)
+        self._allowed_s = may_wait_s
+        door = Forecast(
+            self.shut,
+            free,
+            self._membership.open,
+            queue.length + self._clients.announced,
+            queue.size_bytes + self._clients.announced_bytes,
+            client.outstanding(),
+            client.allowance,
+            wait_s,
+            may_wait_s,
+            queue.waiting_at(m.priority) < self._places(m),
+        )
+        reason = reject_reason(self._settings, door, size_bytes, m.timeout_s)
+        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now, not free):
+            return Refusal.DEADLINE
+        return reason
 
-def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: float) -> Refusal | None:
-    """Decides about one task, but for what it takes to run.
+    def rejection(self, client: ClientSession, m: Submit, size_bytes: int, reason: Refusal, now: float) -> Rejection:
+        """When a task that was refused may come back, and the numbers of the moment."""
+        workers = self._membership.workers
+        run_s = self.expected_s(m.kind)
+        if reason is not Refusal.TOO_LARGE and not self._has_free_worker():  # else it is not room that it wants
+            self._clients.await_offer(client)
+        wait_s = self.wait_s(client, m)
+        after_s = self._retry_pacing.retry_after_s(reason, wait_s, run_s / max(1, workers), now)
+        return Rejection(
+            client.peer,
+            m.id,
+            reason,
+            after_s,
+            size_bytes,
+            m.timeout_s,
+            run_s,
+            wait_s,
+            self._allowed_s,
+            self._queue.length + self._clients.announced,
+            self._queue.size_bytes + self._clients.announced_bytes,
+            self._work_s,
+            workers,
+            self._membership.open,
+            client.outstanding(),
+            client.allowance,
+        )
 
-    Since ``wait_s`` is that of the task's own place, those of low priority and of clients that have much waiting are
-    refused first when the queue stands. But a few of each priority may always wait, so that none is kept out for good:
-    each goes when it has aged.
+    def client_to_offer(self) -> int | None:
+        """The client to be told that there is room: of those that were refused the one that was so longest ago.
 
-    Args:
-        size_bytes: of its payload.
-        timeout_s: what remains until its deadline, 0 for none.
-    """
-    if door.draining:
-        return Refusal.DRAINING
-    if not door.free and size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
-        return Refusal.TOO_LARGE  # there will never be room
-    if door.outstanding >= door.allowance:
-        return Refusal.CLIENT_LIMIT
-    if door.free:
-        return None
-    if not door.nodes:
-        return Refusal.NO_NODES
-    if door.queue_length >= limits.queue_limit:
-        return Refusal.QUEUE_FULL
-    if door.queue_bytes + size_bytes > limits.queue_bytes:
-        return Refusal.QUEUE_BYTES
-    if door.wait_s > door.may_wait_s and not door.few:
-        return Refusal.QUEUE_FULL
-    if timeout_s and door.wait_s > timeout_s:
-        return Refusal.DEADLINE
-    return None
-
-
-def queue_target_s(limits: ClusterSettings, mean_run_s: float) -> float:
-    """How long the queue may stand, in seconds of work for all workers: as set, or by what a task takes on average.
-
-    A queue need be no longer than what keeps every worker busy until the next tasks come. Two tasks for each worker do
-    that; of very short ones, as many as come while a process is held up.
-    """
-    if limits.queue_target_s is not None:
-        return limits.queue_target_s
-    return max(TARGET_MIN_S, TARGET_TASKS * mean_run_s) if mean_run_s else inf
-
-
-@mypyc_attr(acyclic=True)
-class Rejection(Record):
-    """Why a task was not admitted, by the numbers of that moment. ``run_s`` is predicted, 0 if unknown or not asked;
-    ``work_s`` is that of the queue, and ``wait_s`` counts what the nodes have as well; ``may_wait_s`` is how long it
-    might have waited, infinity if that was not asked."""
-
-    __slots__ = (
-        "session",
-        "sequence",
-        "reason",
-        "retry_after_s",
-        "size_bytes",
-        "timeout_s",
-        "run_s",
-        "wait_s",
-        "may_wait_s",
-        "queue_length",
-        "queue_bytes",
-        "work_s",
-        "workers",
-        "nodes",
-        "outstanding",
-        "allowance",
-    )
-
-    def __init__(
-        self,
-        session: int,
-        sequence: int,
-        reason: int,
-        retry_after_s: float,
-        size_bytes: int,
-        timeout_s: float,
-        run_s: float,
-        wait_s: float,
-        may_wait_s: float,
-        queue_length: int,
-        queue_bytes: int,
-        work_s: float,
-        workers: int,
-        nodes: int,
-        outstanding: int,
-        allowance: int,
-    ) -> None:
-        self.session = session
-        self.sequence = sequence
-        self.reason = reason
-        self.retry_after_s = retry_after_s
-        self.size_bytes = size_bytes
-        self.timeout_s = timeout_s
-        self.run_s = run_s
-        self.wait_s = wait_s
-        self.may_wait_s = may_wait_s
-        self.queue_length = queue_length
-        self.queue_bytes = queue_bytes
-        self.work_s = work_s
-        self.workers = workers
-        self.nodes = nodes
-        self.outstanding = outstanding
-        self.allowance = allowance
-
-
-class Returns:
-    """When those who were rejected are to come back: so that they do not come faster than workers become free.
-
-    Each is booked with the time for which it will keep the fleet busy. Bookings wear off as time passes.
-    """
-
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-        self._booked_s = 0.0
-        self._at = 0.0
-
-    def retry_after_s(self, reason: Refusal, wait_s: float, work_s: float, now: float) -> float:
-        """When to come back: the predicted wait, or the time that all who were told so before will take if that is
-        longer, times one half to one and a half, so that they come back apart.
-
-        Args:
-            wait_s: predicted work ahead of it divided by the capacity of the moment.
-            work_s: its own predicted work divided by that.
+        One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
+        while workers idle, and do not all come at once. Nobody is told so by a cluster that is leaving.
         """
-        if reason is Refusal.TOO_LARGE:
-            return 0.0
-        self._booked_s = min(_BOOKED_MAX_S, max(0.0, self._booked_s - (now - self._at)) + work_s)
-        self._at = now
-        least_s = _NO_NODES_RETRY_S if reason is Refusal.NO_NODES else _RETRY_MIN_S
-        return min(_RETRY_MAX_S, max(wait_s, self._booked_s, least_s) * (0.5 + self._rng.random()))
+        return None if self.shut or not self._has_free_worker() else self._clients.next_to_offer()
+
+    def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
+        """The same for a task of which only the size was read: there will never be room."""
+        submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
+        return self.rejection(client, submit, m.size_bytes, Refusal.TOO_LARGE, 0.0)
+
+    def admission(self, client: ClientSession, m: Submit, asked: bool) -> Admission:
+        """What is ahead of a task that must wait: of the one that was ``asked`` about last, or of another."""
+        if not asked:
+            self.wait_s(client, m)
+        members = self._membership
+        return Admission(len(self._queue), self._work_s, members.in_flight, members.workers)
+
+    def expected_s(self, kind: int) -> float:
+        """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
+        return self._fleet.of(kind) or self._fleet.mean_s()
+
+    def wait_s(self, client: ClientSession, m: Submit) -> float:
+        """How long a task is predicted to wait: what would go before it, what nodes have ahead, and the rest of what
+        the first worker to become free is running, by the workers."""
+        workers = self._membership.workers
+        ahead_s = self._work_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
+        begun = self._membership.in_flight - workers
+        if begun >= 0:
+            ahead_s += (begun + 1) * self._fleet.mean_s()
+        return ahead_s / max(1, workers)
+
+    def budget(self) -> int:
+        """How many tasks all clients may have here together."""
+        workers, mean_s = self._membership.workers, self._fleet.mean_s()
+        waiting = self._settings.queue_limit
+        target_s = queue_target_s(self._settings, mean_s)
+        if mean_s and workers and target_s != inf:
+            waiting = min(waiting, int(target_s * workers / mean_s))
+        return waiting + max(workers, self._membership.in_flight)
+
+    def _places(self, m: Submit) -> int:
+        """How many of its priority may always wait: one for each worker; as many more are for those whose turn may come
+        soon, so that others, which must first grow as old here, do not keep them out."""
+        aged = m.priority and m.waited_s >= m.priority * self._settings.age_step_s
+        return self._membership.workers * (2 if aged else 1)
+
+    def _has_free_worker(self) -> bool:
+        """Whether nothing waits and a worker is free."""
+        return not len(self._queue) and self._membership.in_flight < self._membership.workers
+
+    def _may_wait_s(self, wait_s: float, now: float) -> float:
+        target_s = queue_target_s(self._settings, self._fleet.mean_s())
+        if wait_s <= target_s or not self._membership.workers:
+            return inf  # and whether the queue stands is not asked
+        stands = self._standing.update(self._queue.oldest(now), target_s, now)
+        return target_s if stands else BURST * target_s

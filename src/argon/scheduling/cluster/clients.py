@@ -67,30 +67,30 @@ class Clients:
         self._extra = 0.0
         self._shared_at = 0.0
         self._new_demand = False
-        self._turned_away: dict[int, None] = {}
+        self._awaiting_offer: dict[int, None] = {}
         self.announced = 0
         self.announced_bytes = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def add(self, peer: int, room: int) -> int:
+    def add(self, peer: int, budget: int) -> int:
         """A client has come; returns its first credits."""
         session = self._sessions[peer] = ClientSession(peer, 0)
-        session.allowance = self.credit(session, room)
+        session.allowance = self.credit(session, budget)
         return session.allowance
 
     def get(self, peer: int | None) -> ClientSession | None:
         """The client behind this peer, if it is still there."""
         return None if peer is None else self._sessions.get(peer)
 
-    def offer(self, peer: int, room: int) -> int:
+    def offer(self, peer: int, budget: int) -> int:
         """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client, or one that
         was turned away and would take them for an invitation."""
         session = self._sessions.get(peer)
-        if session is None or peer in self._turned_away:
+        if session is None or peer in self._awaiting_offer:
             return 0
-        credit = self.credit(session, room)
+        credit = self.credit(session, budget)
         session.allowance = max(credit, session.allowance)
         return credit
 
@@ -101,13 +101,13 @@ class Clients:
     def remove(self, session: ClientSession) -> None:
         """A client is gone."""
         del self._sessions[session.peer]
-        self._turned_away.pop(session.peer, None)
+        self._awaiting_offer.pop(session.peer, None)
         self.end_announcement(session)
         self._new_demand = True
 
     def begin(self, session: ClientSession, task: Task) -> None:
         """A task of this client was admitted."""
-        session.tasks[task.client_id] = task
+        session.tasks[task.client_task_id] = task
         outstanding = float(len(session.tasks))
         if outstanding > session.demand:
             session.demand = outstanding
@@ -115,20 +115,20 @@ class Clients:
 
     def end(self, session: ClientSession, task: Task) -> None:
         """A task of this client is answered."""
-        del session.tasks[task.client_id]
+        del session.tasks[task.client_task_id]
 
-    def share(self, room: int, now: float) -> int:
+    def share(self, budget: int, now: float) -> int:
         """Shares room for so many tasks between the clients that want some, and returns it."""
         past_s = now - self._shared_at
         if past_s < (len(self._sessions) * _SHARING_S if self._new_demand else _SHARED_EVERY_S):
-            return room
+            return budget
         self._shared_at, self._new_demand = now, False
         kept: float = 0.5 ** (past_s / _DEMAND_HALF_S)
         self._active = 0
         for session in self._sessions.values():
             session.demand = max(float(len(session.tasks)), min(session.demand, self._share) * kept)
             self._active += session.demand >= 0.5
-        self._share = room / max(1, self._active)
+        self._share = budget / max(1, self._active)
         left, greedy = 0.0, 0
         for session in self._sessions.values():
             if self._is_greedy(session):
@@ -136,12 +136,12 @@ class Clients:
             elif session.demand >= 0.5:
                 left += max(0.0, self._share - session.demand)
         self._extra = left / greedy if greedy else 0.0
-        return room
+        return budget
 
-    def credit(self, session: ClientSession, room: int) -> int:
+    def credit(self, session: ClientSession, budget: int) -> int:
         """How many tasks this client may have outstanding, of room for so many."""
         newcomer = session.demand < 0.5
-        share = room / max(1, self._active + newcomer)
+        share = budget / max(1, self._active + newcomer)
         if self._is_greedy(session):
             share += self._extra
         return min(self._limit, max(1, int(share)))
@@ -150,16 +150,16 @@ class Clients:
         """Whether it had nearly all that an equal share allows, of late."""
         return session.demand >= _GREEDY_USE * max(1.0, self._share - 1.0)
 
-    def turn_away(self, session: ClientSession) -> None:
+    def await_offer(self, session: ClientSession) -> None:
         """A task of this client was refused for want of room; it stands behind those to whom that happened before."""
-        self._turned_away[session.peer] = None
+        self._awaiting_offer[session.peer] = None
 
-    def next_turned_away(self) -> int | None:
+    def next_to_offer(self) -> int | None:
         """The one to whom that happened longest ago, once; None if there is none."""
-        if not self._turned_away:
+        if not self._awaiting_offer:
             return None
-        peer = next(iter(self._turned_away))
-        del self._turned_away[peer]
+        peer = next(iter(self._awaiting_offer))
+        del self._awaiting_offer[peer]
         return peer
 
     def announce(self, session: ClientSession, announced: Announced) -> None:

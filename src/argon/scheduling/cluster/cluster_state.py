@@ -35,19 +35,19 @@ from argon.protocol.messages import (
     Welcome,
     payload_bytes,
 )
-from argon.scheduling.cluster.admission import Rejection
+from argon.scheduling.cluster.admission import AdmissionControl
 from argon.scheduling.cluster.clients import Clients, ClientSession
-from argon.scheduling.cluster.forecast import DoorState
+from argon.scheduling.cluster.counters import TaskCounters
+from argon.scheduling.cluster.decision_log import DecisionLog
+from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import Ledger
-from argon.scheduling.cluster.reporting.decision_log import Journal
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.reporting.report import ReportState
 from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
 from argon.scheduling.cluster.router import Router
-from argon.scheduling.cluster.shutdown import Departure
+from argon.scheduling.cluster.shutdown import Shutdown
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
 from argon.scheduling.liveness import Liveness
@@ -81,14 +81,14 @@ class ClusterState:
         self._membership = Membership()
         self._router = router or Router()
         self._fleet = self._router.fleet
-        self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
-        self._ledger = Ledger()
-        self._journal = Journal()
+        self._admission = AdmissionControl(settings, rng, self._clients, self._queue, self._membership, self._fleet)
+        self._counters = TaskCounters()
+        self._decision_log = DecisionLog()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
-        self._departure = Departure()
+        self._shutdown = Shutdown()
         self._report = ReportState(
-            settings, self._queue, self._membership, self._clients, self._ledger, self._journal, self._departure
+            settings, self._queue, self._membership, self._clients, self._counters, self._decision_log, self._shutdown
         )
 
     # ---- what happens -------------------------------------------------------------------------------------------
@@ -97,13 +97,13 @@ class ClusterState:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
         if role is Role.CLIENT:
-            credit = self._clients.add(peer, self._clients.share(self._door.room(), now))
+            credit = self._clients.add(peer, self._clients.share(self._admission.budget(), now))
         else:
             credit = 0
             self._newcomers.add(peer)
         s = self._settings
         welcome = Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
-        return [welcome, Send(peer, Drain())] if self._departure.told and role is Role.CLIENT else [welcome]
+        return [welcome, Send(peer, Drain())] if self._shutdown.clients_told and role is Role.CLIENT else [welcome]
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
         """A peer has said these things, in this order, all read at once."""
@@ -159,24 +159,24 @@ class ClusterState:
             self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
         if alive:
-            room = self._clients.share(self._door.room(), now)
-            effects += [Send(peer, Heartbeat(self._clients.offer(peer, room))) for peer in alive]
+            budget = self._clients.share(self._admission.budget(), now)
+            effects += [Send(peer, Heartbeat(self._clients.offer(peer, budget))) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
-        if now >= self._departure.next_deadline():
+        if now >= self._shutdown.next_deadline():
             self._fail_all(now, effects)
         return self._finish(now, effects)
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
-        moment = min(moment, min(self._departure.next_deadline(), self._membership.next_deadline()))
+        moment = min(moment, min(self._shutdown.next_deadline(), self._membership.next_deadline()))
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
-        self._departure.begin(now + timeout_s)
-        self._door.shut = True
+        self._shutdown.begin(now + timeout_s)
+        self._admission.shut = True
         effects: Effects = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
@@ -189,27 +189,27 @@ class ClusterState:
         admitted = client.announced is not None and client.announced.submit.id == m.id
         if admitted:
             self._clients.end_announcement(client)
-            admitted = not self._departure.told  # else its client may take it for one that was never read
-        member = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
+            admitted = not self._shutdown.clients_told  # else its client may take it for one that was never read
+        member = None if len(self._queue) or self._shutdown.draining else self._router.choose(m.kind, m.key)
         if not admitted and (member is None or client.outstanding() >= client.allowance or m.timeout_s):
-            reason = self._door.refusal(client, m, size, member is not None, now)
+            reason = self._admission.refusal(client, m, size, member is not None, now)
             if reason is not None:
-                self._reject(client, self._door.rejection(client, m, size, reason, now), effects)
+                self._reject(client, self._admission.rejection(client, m, size, reason, now), effects)
                 return
-        self._ledger.accepted += 1
-        task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
+        self._counters.accepted += 1
+        task = admitted_task(self._counters.accepted, client.peer, m, size, now)
         self._clients.begin(client, task)
         if member is not None:
             self._assign(task, member, now, effects)
         else:
-            task.predicted_s = self._door.expected_s(m.kind)
-            task.admission = self._door.admission(client, m, not admitted)
+            task.predicted_s = self._admission.expected_s(m.kind)
+            task.admission = self._admission.admission(client, m, not admitted)
             self._queue.push(task)
 
     def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
-        self._ledger.end(_REJECTED)
-        self._journal.refuse(why)
-        outcome = Outcome(why.sequence, _REJECTED, _NOT_ENTERED, wait_s=why.retry_after_s, detail=why.reason)
+        self._counters.end(_REJECTED)
+        self._decision_log.reject(why)
+        outcome = Outcome(why.client_task_id, _REJECTED, _NOT_ENTERED, wait_s=why.retry_after_s, detail=why.reason)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
 
@@ -220,7 +220,7 @@ class ClusterState:
             case Announced():
                 self._announce(client, m, now, effects)
             case Oversized():
-                self._reject(client, self._door.oversized(client, m), effects)
+                self._reject(client, self._admission.oversized(client, m), effects)
             case Cancel():
                 self._cancel_asked(client, m, now, effects)
             case StatusRequest():
@@ -236,11 +236,11 @@ class ClusterState:
         return self._clients.get(client.peer) is client
 
     def _announce(self, client: ClientSession, m: Announced, now: float, effects: Effects) -> None:
-        reason = self._door.refusal(client, m.submit, m.size_bytes, False, now)
+        reason = self._admission.refusal(client, m.submit, m.size_bytes, False, now)
         if reason is None:
             self._clients.announce(client, m)
         else:
-            self._reject(client, self._door.rejection(client, m.submit, m.size_bytes, reason, now), effects)
+            self._reject(client, self._admission.rejection(client, m.submit, m.size_bytes, reason, now), effects)
             effects.append(DiscardPayload(client.peer))
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
@@ -257,11 +257,11 @@ class ClusterState:
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
         self._clients.remove(client)
         for task in client.tasks.values():
-            self._journal.leave(task)
+            self._decision_log.leave(task)
             if task.state == TaskState.QUEUED:
                 task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
                 self._queue.remove(task)
-                self._ledger.end(Status.CANCELLED)
+                self._counters.end(Status.CANCELLED)
                 continue
             if task.state == TaskState.ASSIGNED:
                 task.state = TaskState.CANCELLING
@@ -305,7 +305,7 @@ class ClusterState:
     def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
         task = member.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
-            self._ledger.stale_answers += 1
+            self._counters.stale_answers += 1
             return
         status = m.status
         self._membership.release(member, task, now, given_back=status == _LOST)
@@ -337,13 +337,13 @@ class ClusterState:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
         unbegun = entered == Entered.NO
         task.losses += 0 if unbegun else 1
-        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self._departure.over
+        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self._shutdown.done
         if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
             return False
-        self._ledger.requeued += 1
-        self._journal.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
+        self._counters.requeued += 1
+        self._decision_log.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
         task.state, task.queued_at = TaskState.QUEUED, now
-        task.predicted_s = self._door.expected_s(task.kind)
+        task.predicted_s = self._admission.expected_s(task.kind)
         self._queue.push_returned(task)
         return True
 
@@ -355,14 +355,14 @@ class ClusterState:
             self._router.update(member)
         self._route(now, effects)
         if self._answered:
-            room = self._clients.share(self._door.room(), now)
+            budget = self._clients.share(self._admission.budget(), now)
             for client, outcome in self._answered:
-                outcome.credits = client.grant(self._clients.credit(client, room))
+                outcome.credits = client.grant(self._clients.credit(client, budget))
             self._answered.clear()
-        guest = self._door.guest()
-        if guest is not None:
-            effects.append(Send(guest, Heartbeat(self._clients.offer(guest, self._door.room()))))
-        if self._departure.begun and not len(self._queue) and not self._membership.in_flight:
+        peer = self._admission.client_to_offer()
+        if peer is not None:
+            effects.append(Send(peer, Heartbeat(self._clients.offer(peer, self._admission.budget()))))
+        if self._shutdown.draining and not len(self._queue) and not self._membership.in_flight:
             self._depart(now, effects)
         return effects
 
@@ -386,7 +386,7 @@ class ClusterState:
         task.wait_s += now - task.queued_at
         router = self._router
         seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
-        sent = self._journal.send(task, member, router.choice, router.free_nodes, seconds, known_s)
+        sent = self._decision_log.send(task, member, router.choice, router.free_nodes, seconds, known_s)
         sent.next_node, sent.next_s = router.next_node, router.next_s
         self._membership.take(member, task, known_s)
         router.update(member)
@@ -406,15 +406,15 @@ class ClusterState:
     def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
-        self._ledger.end(m.status)
+        self._counters.end(m.status)
         if task.losses and m.entered == _NOT_ENTERED:
             m.entered = Entered.UNKNOWN
-        self._journal.end(task, m.status, m.entered, m.run_s, now)
+        self._decision_log.end(task, m.status, m.entered, m.run_s, now)
         client = self._clients.get(task.client)
         if client is None:
             return
         self._clients.end(client, task)
-        m.id, m.wait_s = task.client_id, task.wait_s
+        m.id, m.wait_s = task.client_task_id, task.wait_s
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
 
@@ -436,9 +436,9 @@ class ClusterState:
                 self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
 
     def _depart(self, now: float, effects: Effects) -> None:
-        if self._departure.tell(now):
+        if self._shutdown.tell_clients(now):
             effects += [Send(client.peer, Drain()) for client in self._clients.all()]
-        if self._departure.leave(len(self._clients), now):
+        if self._shutdown.finish(len(self._clients), now):
             effects += [*(Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()), Stop()]
 
     def snapshot(self, now: float) -> ClusterSnapshot:
@@ -447,4 +447,4 @@ class ClusterState:
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        check_cluster(self._settings, self._queue, self._membership, self._clients, self._ledger, self._journal)
+        check_cluster(self._settings, self._queue, self._membership, self._clients, self._counters, self._decision_log)

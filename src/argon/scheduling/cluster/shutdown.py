@@ -15,42 +15,42 @@ from typing import Final
 CLIENTS_LEAVE_S: Final = 2.0
 
 
-class Departure:
+class Shutdown:
     """One cluster's.
 
     Attributes:
-        begun: nothing new is admitted.
+        draining: nothing new is admitted.
         until: when what is not finished by itself is ended.
-        told: the clients know that nothing more is admitted, not even what was announced.
-        over: it has left.
+        clients_told: the clients know that nothing more is admitted, not even what was announced.
+        done: it has left.
     """
 
     def __init__(self) -> None:
-        self.begun = False
+        self.draining = False
         self.until = inf
-        self.over = False
-        self.told = False
+        self.done = False
+        self.clients_told = False
 
     def begin(self, until: float) -> None:
         """It is to leave, by then at the latest."""
-        self.begun = True
+        self.draining = True
         self.until = until
 
     def next_deadline(self) -> float:
         """When time alone brings the next step."""
-        return inf if self.over else self.until
+        return inf if self.done else self.until
 
-    def tell(self, now: float) -> bool:
+    def tell_clients(self, now: float) -> bool:
         """All is answered: returns whether the clients are to be told so, now and only now."""
-        if self.told:
+        if self.clients_told:
             return False
-        self.told = True
+        self.clients_told = True
         self.until = now + CLIENTS_LEAVE_S
         return True
 
-    def leave(self, clients: int, now: float) -> bool:
+    def finish(self, clients: int, now: float) -> bool:
         """All is answered and told: returns whether it goes, now and only now."""
-        if self.over or (clients and now < self.until):
+        if self.done or (clients and now < self.until):
             return False
-        self.over = True
+        self.done = True
         return True

@@ -106,7 +106,7 @@ class Attempt(Record):
 class Task:
     """One admitted task.
 
-    ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
+    ``client`` is the peer that waits for it, or None once that peer is gone; ``client_task_id`` is its number there.
     ``deadline`` is a moment on the cluster's monotonic clock, or infinity. It was ``queued_at`` here, and has waited
     ``since`` for its urgency, its client's own line included. ``predicted_s`` is what it was expected to take when it
     was last priced, ``charged_s`` what its client was charged for it when it left the queue. ``attempt`` counts its
@@ -120,7 +120,7 @@ class Task:
     __slots__ = (
         "id",
         "client",
-        "client_id",
+        "client_task_id",
         "priority",
         "kind",
         "key",
@@ -154,7 +154,7 @@ class Task:
         self,
         id: int,
         client: int,
-        client_id: int,
+        client_task_id: int,
         priority: int,
         kind: int,
         key: int,
@@ -166,7 +166,7 @@ class Task:
     ) -> None:
         self.id = id
         self.client: int | None = client
-        self.client_id = client_id
+        self.client_task_id = client_task_id
         self.priority = priority
         self.kind = kind
         self.key = key

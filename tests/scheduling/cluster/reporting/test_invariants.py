@@ -8,11 +8,11 @@ import pytest
 
 from argon.protocol.messages import Status, Submit
 from argon.scheduling.cluster.clients import Clients
+from argon.scheduling.cluster.counters import TaskCounters
+from argon.scheduling.cluster.decision_log import DecisionLog
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import Ledger
-from argon.scheduling.cluster.reporting.decision_log import Journal
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.settings import ClusterSettings
@@ -41,12 +41,12 @@ class Rooms:
         self.membership = Membership()
         self.membership.add(self.member)
         self.membership.take(self.member, self.running, 1.0)
-        self.ledger = Ledger()
-        self.ledger.accepted = 3
-        self.journal = Journal()
+        self.counters = TaskCounters()
+        self.counters.accepted = 3
+        self.decision_log = DecisionLog()
 
     def check(self) -> None:
-        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger, self.journal)
+        check_cluster(self.settings, self.queue, self.membership, self.clients, self.counters, self.decision_log)
 
 
 def test_sound_rooms_are_found_sound() -> None:
@@ -63,7 +63,7 @@ def more_bytes(rooms: Rooms) -> None:
 
 def lost_count(rooms: Rooms) -> None:
     rooms.queue.length -= 1
-    rooms.ledger.accepted -= 1
+    rooms.counters.accepted -= 1
 
 
 def lost_bytes(rooms: Rooms) -> None:
@@ -74,7 +74,7 @@ def lost_bytes(rooms: Rooms) -> None:
 def task_in_two_rooms(rooms: Rooms) -> None:
     rooms.member.tasks[1] = rooms.tasks[1]
     rooms.membership.in_flight += 1
-    rooms.ledger.accepted += 1
+    rooms.counters.accepted += 1
 
 
 def task_on_the_wrong_node(rooms: Rooms) -> None:
@@ -95,15 +95,15 @@ def lost_worker(rooms: Rooms) -> None:
 
 def miscounted_assignment(rooms: Rooms) -> None:
     rooms.membership.in_flight = 2
-    rooms.ledger.accepted = 4
+    rooms.counters.accepted = 4
 
 
 def miscounted_answer(rooms: Rooms) -> None:
-    rooms.ledger.end(Status.COMPLETED)
+    rooms.counters.end(Status.COMPLETED)
 
 
 def miscounted_rejection(rooms: Rooms) -> None:
-    rooms.ledger.end(Status.REJECTED)
+    rooms.counters.end(Status.REJECTED)
 
 
 def client_over_its_allowance(rooms: Rooms) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from argon.protocol.messages import Entered, ExplainRequest, Refusal, Status
-from argon.scheduling.cluster.admission import Rejection
+from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.task import Admission, Attempt, Choice, Task, TaskState
 from argon.settings import Priority

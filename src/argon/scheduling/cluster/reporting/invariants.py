@@ -11,10 +11,10 @@ from argon.scheduling.cluster.task import TaskState
 
 if TYPE_CHECKING:
     from argon.scheduling.cluster.clients import Clients
+    from argon.scheduling.cluster.counters import TaskCounters
+    from argon.scheduling.cluster.decision_log import DecisionLog
     from argon.scheduling.cluster.membership import Membership
     from argon.scheduling.cluster.queue import TaskQueue
-    from argon.scheduling.cluster.reporting.counters import Ledger
-    from argon.scheduling.cluster.reporting.decision_log import Journal
     from argon.settings import ClusterSettings
 
 
@@ -23,16 +23,16 @@ def check_cluster(
     queue: TaskQueue,
     membership: Membership,
     clients: Clients,
-    ledger: Ledger,
-    journal: Journal,
+    counters: TaskCounters,
+    decision_log: DecisionLog,
 ) -> None:
     """Asserts that counters are right, limits hold, each task is in one room, and no worker is free while a
     task waits in the queue."""
     members = membership.all()
     assert membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
     assert membership.workers == sum(m.capacity() for m in members), "workers are off"
-    assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
-    assert sum(journal.decisions.refusals) == ledger.rejected(), "rejections are not the sum of their reasons"
+    assert counters.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
+    assert sum(decision_log.decisions.rejections) == counters.rejected(), "rejections are not the sum of their reasons"
     waiting = queue.waiting()
     assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
     assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from argon.scheduling.cluster.counters import TaskNumbers
+from argon.scheduling.cluster.decision_log import Decisions
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import TaskCounters
-from argon.scheduling.cluster.reporting.decision_log import Decisions
 from argon.settings import ClusterSettings
 
 
@@ -36,9 +36,9 @@ class ClusterSnapshot(msgspec.Struct):
     in_flight: int
     clients: int
     nodes: list[NodeNumbers]
-    counters: TaskCounters
+    counters: TaskNumbers
     decisions: dict[str, int]
-    refusals: dict[str, int]
+    rejections: dict[str, int]
 
 
 def cluster_snapshot(
@@ -46,7 +46,7 @@ def cluster_snapshot(
     queue: TaskQueue,
     membership: Membership,
     clients: int,
-    counters: TaskCounters,
+    counters: TaskNumbers,
     decisions: Decisions,
     draining: bool,
     now: float,
@@ -65,7 +65,7 @@ def cluster_snapshot(
         nodes=[_node_numbers(member) for member in membership.all()],
         counters=counters,
         decisions=decisions.numbers(),
-        refusals=decisions.refused(),
+        rejections=decisions.rejected(),
     )
 
 

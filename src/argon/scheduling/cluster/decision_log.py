@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from argon.protocol.messages import Refusal, Status
-from argon.scheduling.cluster.admission import Rejection
+from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.task import Attempt, Choice, Task
 
@@ -36,20 +36,20 @@ class Decisions:
     """How often each decision was made since the start. ``unmeasured`` of those sent were of a kind for which their
     node had no time of its own."""
 
-    __slots__ = ("sent", "unmeasured", "refusals")
+    __slots__ = ("sent", "unmeasured", "rejections")
 
     def __init__(self) -> None:
         self.sent = [0] * len(_DECISIONS)
         self.unmeasured = 0
-        self.refusals = [0] * len(Refusal)
+        self.rejections = [0] * len(Refusal)
 
     def numbers(self) -> dict[str, int]:
         """The routing decisions by name."""
         return {**dict(zip(_DECISIONS, self.sent, strict=True)), "kind_unmeasured_there": self.unmeasured}
 
-    def refused(self) -> dict[str, int]:
+    def rejected(self) -> dict[str, int]:
         """The rejections by reason."""
-        return {refusal.name: count for refusal, count in zip(Refusal, self.refusals, strict=True)}
+        return {refusal.name: count for refusal, count in zip(Refusal, self.rejections, strict=True)}
 
 
 class _Ended:
@@ -68,7 +68,7 @@ class _Ended:
         self._at = at + 1 if at + 1 < self._kept else 0
 
 
-class Journal:
+class DecisionLog:
     """The tasks that ended last, the last rejections, and the counts.
 
     A task is remarkable that did not complete, came back from a node, or took ``REMARKABLE_S`` or longer.
@@ -139,25 +139,25 @@ class Journal:
         """The client of a task that has not ended is gone."""
         self._remarkable.add(task)
 
-    def refuse(self, rejection: Rejection) -> None:
+    def reject(self, rejection: Rejection) -> None:
         """A task was not admitted."""
-        self.decisions.refusals[rejection.reason] += 1
+        self.decisions.rejections[rejection.reason] += 1
         at = self._rejections_at
         self._rejections[at] = rejection
         self._rejections_at = at + 1 if at + 1 < REJECTIONS_KEPT else 0
 
-    def task(self, session: int, sequence: int) -> Task | None:
+    def task(self, session: int, client_task_id: int) -> Task | None:
         """The task of this number that was here last, if it is still remembered."""
         found: Task | None = None
         for ring in (self._ordinary, self._remarkable):
             for task in ring.tasks:
-                if task is None or task.client_id != sequence or task.session != session:
+                if task is None or task.client_task_id != client_task_id or task.session != session:
                     continue
                 if found is None or task.id > found.id:
                     found = task
         return found
 
-    def rejections(self, session: int, sequence: int) -> list[Rejection]:
+    def rejections(self, session: int, client_task_id: int) -> list[Rejection]:
         """How often a task of this number was rejected of late, oldest first."""
         ring = self._rejections[self._rejections_at :] + self._rejections[: self._rejections_at]
-        return [r for r in ring if r is not None and r.sequence == sequence and r.session == session]
+        return [r for r in ring if r is not None and r.client_task_id == client_task_id and r.session == session]

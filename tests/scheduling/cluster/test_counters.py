@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from argon.protocol.messages import Status
-from argon.scheduling.cluster.reporting.counters import Ledger
+from argon.scheduling.cluster.counters import TaskCounters
 
 
 def test_accepted_tasks_that_have_not_ended_are_still_here() -> None:
-    ledger = Ledger()
-    ledger.accepted = 5
-    ledger.end(Status.COMPLETED)
-    ledger.end(Status.LOST)
-    assert ledger.still_here() == 3
+    counters = TaskCounters()
+    counters.accepted = 5
+    counters.end(Status.COMPLETED)
+    counters.end(Status.LOST)
+    assert counters.still_here() == 3
 
 
 def test_rejected_tasks_were_never_here() -> None:
-    ledger = Ledger()
-    ledger.accepted = 1
-    ledger.end(Status.REJECTED)
-    assert ledger.still_here() == 1
-    assert ledger.rejected() == 1
+    counters = TaskCounters()
+    counters.accepted = 1
+    counters.end(Status.REJECTED)
+    assert counters.still_here() == 1
+    assert counters.rejected() == 1
 
 
 def test_counters_carry_each_end_under_its_name() -> None:
-    ledger = Ledger()
-    ledger.accepted, ledger.requeued, ledger.stale_answers = 21, 7, 8
+    counters = TaskCounters()
+    counters.accepted, counters.requeued, counters.stale_answers = 21, 7, 8
     for status in Status:
         for _ in range(status + 1):
-            ledger.end(status)
-    counters = ledger.counters()
+            counters.end(status)
+    counters = counters.counters()
     named = [getattr(counters, status.name.lower()) for status in Status]
     assert named == [1, 2, 3, 4, 5, 6]
     assert (counters.accepted, counters.requeued, counters.stale_answers) == (21, 7, 8)

@@ -11,7 +11,7 @@ import msgspec
 from argon.protocol.messages import Status
 
 
-class TaskCounters(msgspec.Struct):
+class TaskNumbers(msgspec.Struct):
     """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
     running."""
 
@@ -26,7 +26,7 @@ class TaskCounters(msgspec.Struct):
     stale_answers: int
 
 
-class Ledger:
+class TaskCounters:
     """The counters of a cluster since its start. ``requeued`` and ``stale_answers`` count events, not tasks."""
 
     __slots__ = ("_ends", "accepted", "requeued", "stale_answers")
@@ -49,7 +49,7 @@ class Ledger:
         """How many tasks were not admitted."""
         return self._ends[Status.REJECTED]
 
-    def counters(self) -> TaskCounters:
+    def counters(self) -> TaskNumbers:
         """The numbers of this moment."""
         ends = {status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)}
-        return TaskCounters(accepted=self.accepted, requeued=self.requeued, stale_answers=self.stale_answers, **ends)
+        return TaskNumbers(accepted=self.accepted, requeued=self.requeued, stale_answers=self.stale_answers, **ends)
