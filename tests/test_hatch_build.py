@@ -96,7 +96,6 @@ COMPILED_SET = {
         "admission clients cluster_state counters decision_log forecast member membership queue retry_pacing router"
         " shutdown standing_queue task"
     ),
-    "scheduling/cluster/reporting": "report",
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",
     "scheduling/client": "backlog client_state client_task reply_rate send_window",
     "net": "channel memory timer",

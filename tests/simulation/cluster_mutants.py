@@ -144,16 +144,16 @@ def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
         task = client.tasks.get(m.id)
         original(state, client, m, *rest)
         if task is not None and task.state is TaskState.CANCELLING:
-            member = state._membership.get(task.node)
+            member = state.membership.get(task.node)
             if member is not None and task.id in member.tasks:
-                state._membership.release(member, task, rest[0])
+                state.membership.release(member, task, rest[0])
 
     around(patch, ClusterState, "_cancel_asked", cancel_asked)
 
 
 def returned_task_needs_room_in_the_queue(patch: Patch) -> None:
     def try_again(original: Any, state: ClusterState, *rest: Any) -> bool:
-        return state._queue.length < state._settings.queue_limit and original(state, *rest)
+        return state.queue.length < state.settings.queue_limit and original(state, *rest)
 
     around(patch, ClusterState, "_try_again", try_again)
 
@@ -169,10 +169,10 @@ def queue_keeps_the_bytes_of_what_is_cancelled(patch: Patch) -> None:
 
 def superseded_nodes_tasks_are_forgotten(patch: Patch) -> None:
     def register(original: Any, state: ClusterState, peer: int, m: Register, *rest: Any) -> None:
-        old = state._membership.named(m.name)
+        old = state.membership.named(m.name)
         if old is not None and old.incarnation == m.incarnation:
             for task in list(old.tasks.values()):
-                state._membership.release(old, task, rest[0])
+                state.membership.release(old, task, rest[0])
         original(state, peer, m, *rest)
 
     around(patch, ClusterState, "_register", register)
@@ -210,11 +210,11 @@ def only_the_first_of_a_level_ages(patch: Patch) -> None:
 
 def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:
     def finish(original: Any, state: ClusterState, now: float, effects: list[Any]) -> Any:
-        returned = state._queue._returned
-        if state._shutdown.draining:
-            state._queue._returned = type(returned)()
+        returned = state.queue._returned
+        if state.shutdown.draining:
+            state.queue._returned = type(returned)()
         effects = original(state, now, effects)
-        state._queue._returned = returned
+        state.queue._returned = returned
         return effects
 
     around(patch, ClusterState, "_finish", finish)
@@ -298,7 +298,7 @@ def pressure_is_ignored(patch: Patch) -> None:
 
 def node_may_answer_a_task_of_another(patch: Patch) -> None:
     def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
-        holder = next((other for other in state._membership.all() if m.id in other.tasks), member)
+        holder = next((other for other in state.membership.all() if m.id in other.tasks), member)
         original(state, holder, m, *rest)
 
     around(patch, ClusterState, "_outcome", outcome)

@@ -19,7 +19,8 @@ from argon.net.timer import DeadlineTimer
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Message
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
+from argon.scheduling.cluster.reporting.report import reply
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Report, Send, Stop
 from argon.settings import ClusterSettings
 
 Link: TypeAlias = Channel | MemoryChannel
@@ -156,7 +157,7 @@ class ClusterShell:
             elif type(effect) is Stop:
                 self._on_stop()
             else:
-                assert isinstance(effect, Close | DiscardPayload)
+                assert isinstance(effect, Close | DiscardPayload | Report)
                 self._perform_rare(effect)
         if len(links) <= _FEW_PEERS:
             self._flush()
@@ -172,11 +173,14 @@ class ClusterShell:
         self._touched.clear()
         self._timer.arm(self.state.next_deadline())
 
-    def _perform_rare(self, effect: Close | DiscardPayload) -> None:
+    def _perform_rare(self, effect: Close | DiscardPayload | Report) -> None:
         link = self.links.get(effect.peer)
         if link is None:
             return
-        if isinstance(effect, DiscardPayload):
+        if isinstance(effect, Report):
+            link.send(reply(self.state, effect.asked, monotonic()))
+            self._touched[link] = None
+        elif isinstance(effect, DiscardPayload):
             link.discard_payload()
         else:
             log.info("x closing peer %d: %s", effect.peer, effect.reason)

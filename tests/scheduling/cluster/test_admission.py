@@ -25,7 +25,7 @@ def known_cluster(workers: int = 8, run_s: float = RUN_S, **settings: float) -> 
 
 
 def waiting(cluster: ClusterDriver) -> int:
-    return cluster.state.snapshot(cluster.now).queue_length
+    return cluster.snapshot().queue_length
 
 
 def flood(cluster: ClusterDriver, *clients: int, count: int = 1, **options: object) -> int:

@@ -28,7 +28,6 @@ def test_counters_carry_each_end_under_its_name() -> None:
     for status in Status:
         for _ in range(status + 1):
             counters.end(status)
-    counters = counters.counters()
-    named = [getattr(counters, status.name.lower()) for status in Status]
-    assert named == [1, 2, 3, 4, 5, 6]
-    assert (counters.accepted, counters.requeued, counters.stale_answers) == (21, 7, 8)
+    named = counters.by_name()
+    assert [named[status.name.lower()] for status in Status] == [1, 2, 3, 4, 5, 6]
+    assert (named["accepted"], named["requeued"], named["stale_answers"]) == (21, 7, 8)

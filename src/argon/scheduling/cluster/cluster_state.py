@@ -43,13 +43,10 @@ from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.invariants import check_cluster
-from argon.scheduling.cluster.reporting.report import ReportState
-from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.shutdown import Shutdown
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
-from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Report, Send, Stop
 from argon.scheduling.liveness import Liveness
 from argon.settings import MAX_WORKERS, ClusterSettings
 
@@ -71,25 +68,26 @@ _TOO_LATE: Final = Detail("what its wait in the queue has left of its time is to
 
 
 class ClusterState:
-    """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order."""
+    """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order.
+
+    Attributes:
+        settings, queue, membership, clients, counters, decision_log, shutdown: for ``reporting/``, which only reads.
+    """
 
     def __init__(self, settings: ClusterSettings, rng: Random, router: Router | None = None) -> None:
-        self._settings = settings
-        self._clients = Clients(settings.client_limit)
+        self.settings = settings
+        self.clients = Clients(settings.client_limit)
         self._newcomers: set[PeerId] = set()
-        self._queue = TaskQueue(settings.age_step_s)
-        self._membership = Membership()
+        self.queue = TaskQueue(settings.age_step_s)
+        self.membership = Membership()
         self._router = router or Router()
         self._fleet = self._router.fleet
-        self._admission = AdmissionControl(settings, rng, self._clients, self._queue, self._membership, self._fleet)
-        self._counters = TaskCounters()
-        self._decision_log = DecisionLog()
+        self._admission = AdmissionControl(settings, rng, self.clients, self.queue, self.membership, self._fleet)
+        self.counters = TaskCounters()
+        self.decision_log = DecisionLog()
         self._answered: list[tuple[ClientSession, Outcome]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
-        self._shutdown = Shutdown()
-        self._report = ReportState(
-            settings, self._queue, self._membership, self._clients, self._counters, self._decision_log, self._shutdown
-        )
+        self.shutdown = Shutdown()
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
@@ -97,18 +95,18 @@ class ClusterState:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
         if role is Role.CLIENT:
-            credit = self._clients.add(peer, self._clients.share(self._admission.budget(), now))
+            credit = self.clients.add(peer, self.clients.share(self._admission.budget(), now))
         else:
             credit = 0
             self._newcomers.add(peer)
-        s = self._settings
+        s = self.settings
         welcome = Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
-        return [welcome, Send(peer, Drain())] if self._shutdown.clients_told and role is Role.CLIENT else [welcome]
+        return [welcome, Send(peer, Drain())] if self.shutdown.clients_told and role is Role.CLIENT else [welcome]
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
         """A peer has said these things, in this order, all read at once."""
         effects: Effects = []
-        client = self._clients.get(peer)
+        client = self.clients.get(peer)
         if client is not None:
             self._liveness.heard(peer, now)
             for message in messages:
@@ -118,17 +116,17 @@ class ClusterState:
                     break
         elif self._is_node(peer):
             self._liveness.heard(peer, now)
-            member = self._membership.get(peer)
+            member = self.membership.get(peer)
             for message in messages:
                 if type(message) is Outcome and member is not None and message.status != _REJECTED:
                     self._outcome(member, message, now, effects)
                 elif self._from_node(peer, message, now, effects):
-                    member = self._membership.get(peer)
+                    member = self.membership.get(peer)
                 else:
                     return self._finish(now, effects)
             if member is not None:
                 if member.learn(self._fleet, now):
-                    self._membership.judge(member, now)
+                    self.membership.judge(member, now)
                 self._router.update(member)
         return self._finish(now, effects)
 
@@ -140,11 +138,11 @@ class ClusterState:
 
     def _gone(self, peer: PeerId, reason: str, now: float, effects: Effects) -> None:
         self._liveness.leave(peer)
-        client = self._clients.get(peer)
+        client = self.clients.get(peer)
         if client is not None:
             self._client_gone(client, effects)
         self._newcomers.discard(peer)
-        member = self._membership.get(peer)
+        member = self.membership.get(peer)
         if member is not None:
             self._node_gone(member, reason, now, effects)
 
@@ -155,27 +153,27 @@ class ClusterState:
     def tick(self, now: float) -> Effects:
         """Time has passed."""
         effects: Effects = []
-        for task in self._queue.expire(now):
+        for task in self.queue.expire(now):
             self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
         alive, silent = self._liveness.beat(now)
         if alive:
-            budget = self._clients.share(self._admission.budget(), now)
-            effects += [Send(peer, Heartbeat(self._clients.offer(peer, budget))) for peer in alive]
+            budget = self.clients.share(self._admission.budget(), now)
+            effects += [Send(peer, Heartbeat(self.clients.offer(peer, budget))) for peer in alive]
         for peer in silent:
-            self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
-        if now >= self._shutdown.next_deadline():
+            self._drop(peer, f"nothing was heard for {self.settings.dead_after_s:g} s", now, effects)
+        if now >= self.shutdown.next_deadline():
             self._fail_all(now, effects)
         return self._finish(now, effects)
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
-        moment = min(moment, min(self._shutdown.next_deadline(), self._membership.next_deadline()))
+        moment = min(self.queue.next_deadline(), self._liveness.next_deadline())
+        moment = min(moment, min(self.shutdown.next_deadline(), self.membership.next_deadline()))
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
-        self._shutdown.begin(now + timeout_s)
+        self.shutdown.begin(now + timeout_s)
         self._admission.shut = True
         effects: Effects = []
         if timeout_s <= 0:
@@ -188,27 +186,27 @@ class ClusterState:
         size = payload_bytes(m.payload)
         admitted = client.announced is not None and client.announced.submit.id == m.id
         if admitted:
-            self._clients.end_announcement(client)
-            admitted = not self._shutdown.clients_told  # else its client may take it for one that was never read
-        member = None if len(self._queue) or self._shutdown.draining else self._router.choose(m.kind, m.key)
+            self.clients.end_announcement(client)
+            admitted = not self.shutdown.clients_told  # else its client may take it for one that was never read
+        member = None if len(self.queue) or self.shutdown.draining else self._router.choose(m.kind, m.key)
         if not admitted and (member is None or client.outstanding() >= client.allowance or m.timeout_s):
             reason = self._admission.refusal(client, m, size, member is not None, now)
             if reason is not None:
                 self._reject(client, self._admission.rejection(client, m, size, reason, now), effects)
                 return
-        self._counters.accepted += 1
-        task = admitted_task(self._counters.accepted, client.peer, m, size, now)
-        self._clients.begin(client, task)
+        self.counters.accepted += 1
+        task = admitted_task(self.counters.accepted, client.peer, m, size, now)
+        self.clients.begin(client, task)
         if member is not None:
             self._assign(task, member, now, effects)
         else:
             task.predicted_s = self._admission.expected_s(m.kind)
             task.admission = self._admission.admission(client, m, not admitted)
-            self._queue.push(task)
+            self.queue.push(task)
 
     def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
-        self._counters.end(_REJECTED)
-        self._decision_log.reject(why)
+        self.counters.end(_REJECTED)
+        self.decision_log.reject(why)
         outcome = Outcome(why.client_task_id, _REJECTED, _NOT_ENTERED, wait_s=why.retry_after_s, detail=why.reason)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
@@ -223,22 +221,20 @@ class ClusterState:
                 self._reject(client, self._admission.oversized(client, m), effects)
             case Cancel():
                 self._cancel_asked(client, m, now, effects)
-            case StatusRequest():
-                effects.append(Send(client.peer, self._report.status(now)))
-            case ExplainRequest():
-                effects.append(Send(client.peer, self._report.explained(m, now)))
+            case StatusRequest() | ExplainRequest():
+                effects.append(Report(client.peer, m))
             case Heartbeat():
                 pass
             case Goodbye():
                 self._drop(client.peer, "goodbye", now, effects)
             case _:
                 self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
-        return self._clients.get(client.peer) is client
+        return self.clients.get(client.peer) is client
 
     def _announce(self, client: ClientSession, m: Announced, now: float, effects: Effects) -> None:
         reason = self._admission.refusal(client, m.submit, m.size_bytes, False, now)
         if reason is None:
-            self._clients.announce(client, m)
+            self.clients.announce(client, m)
         else:
             self._reject(client, self._admission.rejection(client, m.submit, m.size_bytes, reason, now), effects)
             effects.append(DiscardPayload(client.peer))
@@ -255,37 +251,37 @@ class ClusterState:
             effects.append(Send(task.node, Cancel(task.id)))
 
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
-        self._clients.remove(client)
+        self.clients.remove(client)
         for task in client.tasks.values():
-            self._decision_log.leave(task)
+            self.decision_log.leave(task)
             if task.state == TaskState.QUEUED:
                 task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
-                self._queue.remove(task)
-                self._counters.end(Status.CANCELLED)
+                self.queue.remove(task)
+                self.counters.end(Status.CANCELLED)
                 continue
             if task.state == TaskState.ASSIGNED:
                 task.state = TaskState.CANCELLING
                 effects.append(Send(task.node, Cancel(task.id)))
             task.client = None
-        self._queue.forget_client(client.peer)
+        self.queue.forget_client(client.peer)
 
     # ---- nodes --------------------------------------------------------------------------------------------------
 
     def _is_node(self, peer: PeerId) -> bool:
-        return peer in self._newcomers or self._membership.get(peer) is not None
+        return peer in self._newcomers or self.membership.get(peer) is not None
 
     def _from_node(self, peer: PeerId, m: Message, now: float, effects: Effects) -> bool:
-        member = self._membership.get(peer)
+        member = self.membership.get(peer)
         match m:
             case Register() if member is None:
                 self._register(peer, m, now, effects)
             case Heartbeat():
                 pass
             case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
-                self._membership.set_workers(member, m.workers)
+                self.membership.set_workers(member, m.workers)
                 member.pressure = m.pressure
             case Drain() if member is not None:
-                self._membership.drain(member)
+                self.membership.drain(member)
                 effects.append(Send(peer, Drain()))
             case Goodbye():
                 self._drop(peer, "goodbye", now, effects)
@@ -294,21 +290,21 @@ class ClusterState:
         return self._is_node(peer)
 
     def _register(self, peer: PeerId, m: Register, now: float, effects: Effects) -> None:
-        if objection := self._membership.objection(m.name, m.incarnation):
+        if objection := self.membership.objection(m.name, m.incarnation):
             self._drop(peer, objection, now, effects)
             return
-        if (old := self._membership.named(m.name)) is not None:
+        if (old := self.membership.named(m.name)) is not None:
             self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
         self._newcomers.discard(peer)
-        self._membership.add(Member(peer, m.name, m.incarnation))
+        self.membership.add(Member(peer, m.name, m.incarnation))
 
     def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
         task = member.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
-            self._counters.stale_answers += 1
+            self.counters.stale_answers += 1
             return
         status = m.status
-        self._membership.release(member, task, now, given_back=status == _LOST)
+        self.membership.release(member, task, now, given_back=status == _LOST)
         if status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if status == _COMPLETED:
@@ -316,7 +312,7 @@ class ClusterState:
         elif status == _EXPIRED and m.run_s:
             member.note_killed(task, m.run_s, self._fleet, now)
         if task.client is not None:
-            self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
+            self.queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
             status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
         ):
@@ -324,7 +320,7 @@ class ClusterState:
         self._answer(task, m, now, effects)
 
     def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
-        self._membership.remove(member)
+        self.membership.remove(member)
         self._router.remove(member)
         for task in list(member.tasks.values()):
             if task.state == TaskState.CANCELLING:
@@ -337,37 +333,37 @@ class ClusterState:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
         unbegun = entered == Entered.NO
         task.losses += 0 if unbegun else 1
-        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self._shutdown.done
+        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self.shutdown.done
         if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
             return False
-        self._counters.requeued += 1
-        self._decision_log.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
+        self.counters.requeued += 1
+        self.decision_log.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
         task.state, task.queued_at = TaskState.QUEUED, now
         task.predicted_s = self._admission.expected_s(task.kind)
-        self._queue.push_returned(task)
+        self.queue.push_returned(task)
         return True
 
     # ---- routing and answering ----------------------------------------------------------------------------------
 
     def _finish(self, now: float, effects: Effects) -> Effects:
         """Ends every event: tasks go where room is now, and only then answers get their credits."""
-        for member in self._membership.rested(now):
+        for member in self.membership.rested(now):
             self._router.update(member)
         self._route(now, effects)
         if self._answered:
-            budget = self._clients.share(self._admission.budget(), now)
+            budget = self.clients.share(self._admission.budget(), now)
             for client, outcome in self._answered:
-                outcome.credits = client.grant(self._clients.credit(client, budget))
+                outcome.credits = client.grant(self.clients.credit(client, budget))
             self._answered.clear()
         peer = self._admission.client_to_offer()
         if peer is not None:
-            effects.append(Send(peer, Heartbeat(self._clients.offer(peer, self._admission.budget()))))
-        if self._shutdown.draining and not len(self._queue) and not self._membership.in_flight:
+            effects.append(Send(peer, Heartbeat(self.clients.offer(peer, self._admission.budget()))))
+        if self.shutdown.draining and not len(self.queue) and not self.membership.in_flight:
             self._depart(now, effects)
         return effects
 
     def _route(self, now: float, effects: Effects) -> None:
-        queue = self._queue
+        queue = self.queue
         while (task := queue.peek(now)) is not None:
             left_s = task.deadline - now
             member = self._router.choose(task.kind, task.key)
@@ -386,9 +382,9 @@ class ClusterState:
         task.wait_s += now - task.queued_at
         router = self._router
         seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
-        sent = self._decision_log.send(task, member, router.choice, router.free_nodes, seconds, known_s)
+        sent = self.decision_log.send(task, member, router.choice, router.free_nodes, seconds, known_s)
         sent.next_node, sent.next_s = router.next_node, router.next_s
-        self._membership.take(member, task, known_s)
+        self.membership.take(member, task, known_s)
         router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
@@ -398,7 +394,7 @@ class ClusterState:
         """Answers a task that no outcome from a node has answered."""
         if task.state == TaskState.QUEUED:
             task.state = TaskState.SETTLED
-            self._queue.remove(task)
+            self.queue.remove(task)
             task.wait_s += now - task.queued_at
         outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(why))
         self._answer(task, outcome, now, effects)
@@ -406,14 +402,14 @@ class ClusterState:
     def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
-        self._counters.end(m.status)
+        self.counters.end(m.status)
         if task.losses and m.entered == _NOT_ENTERED:
             m.entered = Entered.UNKNOWN
-        self._decision_log.end(task, m.status, m.entered, m.run_s, now)
-        client = self._clients.get(task.client)
+        self.decision_log.end(task, m.status, m.entered, m.run_s, now)
+        client = self.clients.get(task.client)
         if client is None:
             return
-        self._clients.end(client, task)
+        self.clients.end(client, task)
         m.id, m.wait_s = task.client_task_id, task.wait_s
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
@@ -426,25 +422,17 @@ class ClusterState:
 
     def _fail_all(self, now: float, effects: Effects) -> None:
         reason = "the cluster shut down before it finished"
-        for task in self._queue.waiting():
+        for task in self.queue.waiting():
             self._settle(task, Status.LOST, Entered.NO, now, effects, Detail(reason))
-        for member in self._membership.all():
+        for member in self.membership.all():
             for task in list(member.tasks.values()):
-                self._membership.release(member, task, now)
+                self.membership.release(member, task, now)
                 effects.append(Send(member.peer, Cancel(task.id)))
                 status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
                 self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
 
     def _depart(self, now: float, effects: Effects) -> None:
-        if self._shutdown.tell_clients(now):
-            effects += [Send(client.peer, Drain()) for client in self._clients.all()]
-        if self._shutdown.finish(len(self._clients), now):
+        if self.shutdown.tell_clients(now):
+            effects += [Send(client.peer, Drain()) for client in self.clients.all()]
+        if self.shutdown.finish(len(self.clients), now):
             effects += [*(Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()), Stop()]
-
-    def snapshot(self, now: float) -> ClusterSnapshot:
-        """The numbers of this moment."""
-        return self._report.snapshot(now)
-
-    def check(self) -> None:
-        """Asserts the invariants. Called after every step in tests, never in production."""
-        check_cluster(self._settings, self._queue, self._membership, self._clients, self._counters, self._decision_log)

@@ -6,24 +6,7 @@ must be, so that the counters can be held against the rooms.
 
 from __future__ import annotations
 
-import msgspec
-
 from argon.protocol.messages import Status
-
-
-class TaskNumbers(msgspec.Struct):
-    """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
-    running."""
-
-    accepted: int
-    completed: int
-    failed: int
-    rejected: int
-    expired: int
-    cancelled: int
-    lost: int
-    requeued: int
-    stale_answers: int
 
 
 class TaskCounters:
@@ -49,7 +32,7 @@ class TaskCounters:
         """How many tasks were not admitted."""
         return self._ends[Status.REJECTED]
 
-    def counters(self) -> TaskNumbers:
+    def by_name(self) -> dict[str, int]:
         """The numbers of this moment."""
         ends = {status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)}
-        return TaskNumbers(accepted=self.accepted, requeued=self.requeued, stale_answers=self.stale_answers, **ends)
+        return {"accepted": self.accepted, **ends, "requeued": self.requeued, "stale_answers": self.stale_answers}

@@ -241,7 +241,7 @@ def test_payloads_of_ended_tasks_are_not_kept(cluster: ClusterDriver) -> None:
     cluster.say(node, completed(last(cluster, node)))
     cluster.say(node, completed(last(cluster, node)))
     cluster.lose(client)
-    kept = [cluster.state._decision_log.task(client, sequence) for sequence in (1, 2, 3)]
+    kept = [cluster.state.decision_log.task(client, sequence) for sequence in (1, 2, 3)]
     assert [task.payload for task in kept if task is not None] == [b""] * 3
 
 

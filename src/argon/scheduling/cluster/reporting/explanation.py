@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from argon.protocol.messages import Entered, ExplainRequest, Refusal, Status
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.forecast import Rejection
-from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.task import Admission, Attempt, Choice, Task, TaskState
+from argon.scheduling.cluster.task import Admission, Attempt, Choice, TaskState
 from argon.settings import Priority
 
 LISTED_MAX: Final = 4096
@@ -107,42 +107,45 @@ class Explanation(msgspec.Struct):
     own_waiting_now: int | None = None
 
 
-def explanation(
-    asked: ExplainRequest, task: Task | None, rejections: list[Rejection], queue: TaskQueue, now: float
-) -> Explanation:
+def explanation(state: ClusterState, asked: ExplainRequest, now: float) -> Explanation:
     """What is known of the task that was asked for."""
-    told = Explanation(f"{asked.session}.{asked.sequence}", "unknown")
-    if rejections:
-        told.state, told.rejection = "rejected", _rejection(rejections)
+    client = state.clients.get(asked.session)
+    task = client.tasks.get(asked.sequence) if client is not None else None
     if task is None:
-        return told
-    told.state = _HERE.get(task.state) or Status(task.status).name.lower()
-    told.priority = Priority(task.priority).name
-    told.kind, told.keyed, told.idempotent, told.size_bytes = (
+        task = state.decision_log.task(asked.session, asked.sequence)
+    rejections, queue = state.decision_log.rejections(asked.session, asked.sequence), state.queue
+    known = Explanation(f"{asked.session}.{asked.sequence}", "unknown")
+    if rejections:
+        known.state, known.rejection = "rejected", _rejection(rejections)
+    if task is None:
+        return known
+    known.state = _HERE.get(task.state) or Status(task.status).name.lower()
+    known.priority = Priority(task.priority).name
+    known.kind, known.keyed, known.idempotent, known.size_bytes = (
         task.kind,
         bool(task.key),
         task.idempotent,
         task.size_bytes,
     )
-    told.timeout_s = None if task.deadline == inf else task.deadline - task.submitted_at
-    told.submitted_s_ago = now - task.submitted_at
-    told.waited_in_client_s = task.submitted_at - task.since
-    told.turn_by_age = task.by_age
+    known.timeout_s = None if task.deadline == inf else task.deadline - task.submitted_at
+    known.submitted_s_ago = now - task.submitted_at
+    known.waited_in_client_s = task.submitted_at - task.since
+    known.turn_by_age = task.by_age
     if task.status < 0 or task.ended_at:
-        told.waited_s = task.wait_s + (now - task.queued_at if task.state == TaskState.QUEUED else 0.0)
-    told.admission = _admission(task.admission)
-    told.attempt = task.attempt
-    told.attempts = [_attempt(attempt) for attempt in [*(task.returned or []), task.sent] if attempt is not None]
+        known.waited_s = task.wait_s + (now - task.queued_at if task.state == TaskState.QUEUED else 0.0)
+    known.admission = _admission(task.admission)
+    known.attempt = task.attempt
+    known.attempts = [_attempt(attempt) for attempt in [*(task.returned or []), task.sent] if attempt is not None]
     if task.status >= 0:
-        told.run_s = task.run_s
-        told.may_have_run = Entered(task.entered).name.lower()
+        known.run_s = task.run_s
+        known.may_have_run = Entered(task.entered).name.lower()
         if task.ended_at and task.client is not None:
-            told.answered_after_s = task.ended_at - task.submitted_at
+            known.answered_after_s = task.ended_at - task.submitted_at
     if task.state == TaskState.QUEUED and len(queue) <= LISTED_MAX:
         waiting = queue.waiting()
-        told.waiting_now = {p.name: n for p in Priority if (n := sum(other.priority == p for other in waiting))}
-        told.own_waiting_now = sum(other.client == task.client for other in waiting)
-    return told
+        known.waiting_now = {p.name: n for p in Priority if (n := sum(other.priority == p for other in waiting))}
+        known.own_waiting_now = sum(other.client == task.client for other in waiting)
+    return known
 
 
 def _admission(admission: Admission | None) -> ExplainedAdmission | None:
