@@ -10,7 +10,7 @@ from typing import TypeAlias
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
-from argon.protocol.messages import Assign, ExplainRequest, Message, Outcome, StatusRequest
+from argon.protocol.messages import Answer, Assign, ExplainRequest, Message, StatusRequest
 from argon.record import Record
 
 
@@ -114,7 +114,7 @@ class Settle(Record):
 
     __slots__ = ("task", "outcome")
 
-    def __init__(self, task: ClientTaskId, outcome: Outcome) -> None:
+    def __init__(self, task: ClientTaskId, outcome: Answer) -> None:
         self.task = task
         self.outcome = outcome
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argon.protocol.messages import Status
+from argon.protocol.messages import STATUS_NAMES, Status
 from argon.scheduling.cluster.counters import TaskCounters
 
 
@@ -25,9 +25,9 @@ def test_rejected_tasks_were_never_here() -> None:
 def test_counters_carry_each_end_under_its_name() -> None:
     counters = TaskCounters()
     counters.accepted, counters.requeued, counters.stale_answers = 21, 7, 8
-    for status in Status:
+    for status in range(len(STATUS_NAMES)):
         for _ in range(status + 1):
             counters.end(status)
     named = counters.by_name()
-    assert [named[status.name.lower()] for status in Status] == [1, 2, 3, 4, 5, 6]
+    assert [named[name.lower()] for name in STATUS_NAMES] == [1, 2, 3, 4, 5, 6]
     assert (named["accepted"], named["requeued"], named["stale_answers"]) == (21, 7, 8)

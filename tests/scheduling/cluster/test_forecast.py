@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from argon.protocol.messages import Refusal
+from argon.errors import RejectReason
 from argon.scheduling.cluster.forecast import TARGET_MIN_S, TARGET_TASKS, Forecast, queue_target_s, reject_reason
 from argon.settings import ClusterSettings
 from tests.support.records import replaced
@@ -26,7 +26,7 @@ OPEN = Forecast(
 )
 
 
-def decide(size_bytes: int = 100, timeout_s: float = 0.0, **forecast: float) -> Refusal | None:
+def decide(size_bytes: int = 100, timeout_s: float = 0.0, **forecast: float) -> RejectReason | None:
     return reject_reason(LIMITS, replaced(OPEN, **forecast), size_bytes, timeout_s)
 
 
@@ -37,43 +37,46 @@ def test_task_within_every_limit_is_admitted() -> None:
 @pytest.mark.parametrize(
     ("forecast", "reason"),
     [
-        ({"draining": True}, Refusal.DRAINING),
-        ({"nodes": 0}, Refusal.NO_NODES),
-        ({"queue_length": 10}, Refusal.QUEUE_FULL),
-        ({"queue_bytes": 901}, Refusal.QUEUE_BYTES),
-        ({"outstanding": 5}, Refusal.CLIENT_LIMIT),
-        ({"wait_s": 2.01}, Refusal.QUEUE_FULL),
+        ({"draining": True}, RejectReason.DRAINING),
+        ({"nodes": 0}, RejectReason.NO_NODES),
+        ({"queue_length": 10}, RejectReason.QUEUE_FULL),
+        ({"queue_bytes": 901}, RejectReason.QUEUE_BYTES),
+        ({"outstanding": 5}, RejectReason.CLIENT_LIMIT),
+        ({"wait_s": 2.01}, RejectReason.QUEUE_FULL),
     ],
 )
-def test_task_beyond_one_limit_is_refused_for_that_reason(forecast: dict[str, float], reason: Refusal) -> None:
+def test_task_beyond_one_limit_is_refused_for_that_reason(forecast: dict[str, float], reason: RejectReason) -> None:
     assert decide(**forecast) is reason
 
 
 def test_few_of_each_priority_may_wait_however_long_that_will_be() -> None:
     assert decide(wait_s=100.0, few=True) is None
-    assert decide(wait_s=100.0, few=True, queue_length=10) is Refusal.QUEUE_FULL, "a count is a count"
+    assert decide(wait_s=100.0, few=True, queue_length=10) is RejectReason.QUEUE_FULL, "a count is a count"
 
 
 def test_task_for_which_a_worker_is_free_is_refused_only_to_one_that_may_have_no_more() -> None:
     full = {"free": True, "queue_length": 10, "queue_bytes": 1000, "wait_s": 9.0}
     assert decide(**full) is None
-    assert decide(**full, outstanding=5) is Refusal.CLIENT_LIMIT
-    assert decide(**full, draining=True) is Refusal.DRAINING
+    assert decide(**full, outstanding=5) is RejectReason.CLIENT_LIMIT
+    assert decide(**full, draining=True) is RejectReason.DRAINING
 
 
 def test_payload_over_its_limit_is_refused_whatever_the_queue() -> None:
     assert decide(size_bytes=500, queue_bytes=0) is None
-    assert decide(size_bytes=501, queue_bytes=0) is Refusal.TOO_LARGE
-    assert decide(size_bytes=501, queue_length=10) is Refusal.TOO_LARGE, "trying again cannot help"
+    assert decide(size_bytes=501, queue_bytes=0) is RejectReason.TOO_LARGE
+    assert decide(size_bytes=501, queue_length=10) is RejectReason.TOO_LARGE, "trying again cannot help"
 
 
 def test_payload_that_no_queue_has_room_for_is_refused_for_good() -> None:
-    assert reject_reason(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 101, 0.0) is Refusal.TOO_LARGE
+    assert (
+        reject_reason(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 101, 0.0)
+        is RejectReason.TOO_LARGE
+    )
     assert reject_reason(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 100, 0.0) is None
 
 
 def test_task_that_would_wait_beyond_its_deadline_is_refused() -> None:
-    assert decide(timeout_s=1.9) is Refusal.DEADLINE
+    assert decide(timeout_s=1.9) is RejectReason.DEADLINE
     assert decide(timeout_s=2.1) is None
 
 

@@ -6,7 +6,7 @@ must be, so that the counters can be held against the rooms.
 
 from __future__ import annotations
 
-from argon.protocol.messages import Status
+from argon.protocol.messages import STATUS_NAMES, Status
 
 
 class TaskCounters:
@@ -15,7 +15,7 @@ class TaskCounters:
     __slots__ = ("_ends", "accepted", "requeued", "stale_answers")
 
     def __init__(self) -> None:
-        self._ends = [0] * len(Status)
+        self._ends = [0] * len(STATUS_NAMES)
         self.accepted = 0
         self.requeued = 0
         self.stale_answers = 0
@@ -34,5 +34,5 @@ class TaskCounters:
 
     def by_name(self) -> dict[str, int]:
         """The numbers of this moment."""
-        ends = {status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)}
+        ends = {name.lower(): count for name, count in zip(STATUS_NAMES, self._ends, strict=True)}
         return {"accepted": self.accepted, **ends, "requeued": self.requeued, "stale_answers": self.stale_answers}

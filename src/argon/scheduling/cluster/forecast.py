@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from argon.protocol.messages import Refusal
+from argon.errors import RejectReason
 from argon.record import Record
 from argon.settings import ClusterSettings
 
@@ -65,7 +65,9 @@ class Forecast(Record):
         self.few = few
 
 
-def reject_reason(limits: ClusterSettings, forecast: Forecast, size_bytes: int, timeout_s: float) -> Refusal | None:
+def reject_reason(
+    limits: ClusterSettings, forecast: Forecast, size_bytes: int, timeout_s: float
+) -> RejectReason | None:
     """Decides about one task, but for what it takes to run.
 
     Since ``wait_s`` is that of the task's own place, those of low priority and of clients that have much waiting are
@@ -77,23 +79,23 @@ def reject_reason(limits: ClusterSettings, forecast: Forecast, size_bytes: int, 
         timeout_s: what remains until its deadline, 0 for none.
     """
     if forecast.draining:
-        return Refusal.DRAINING
+        return RejectReason.DRAINING
     if not forecast.free and size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
-        return Refusal.TOO_LARGE  # there will never be room
+        return RejectReason.TOO_LARGE  # there will never be room
     if forecast.outstanding >= forecast.allowance:
-        return Refusal.CLIENT_LIMIT
+        return RejectReason.CLIENT_LIMIT
     if forecast.free:
         return None
     if not forecast.nodes:
-        return Refusal.NO_NODES
+        return RejectReason.NO_NODES
     if forecast.queue_length >= limits.queue_limit:
-        return Refusal.QUEUE_FULL
+        return RejectReason.QUEUE_FULL
     if forecast.queue_bytes + size_bytes > limits.queue_bytes:
-        return Refusal.QUEUE_BYTES
+        return RejectReason.QUEUE_BYTES
     if forecast.wait_s > forecast.may_wait_s and not forecast.few:
-        return Refusal.QUEUE_FULL
+        return RejectReason.QUEUE_FULL
     if timeout_s and forecast.wait_s > timeout_s:
-        return Refusal.DEADLINE
+        return RejectReason.DEADLINE
     return None
 
 
@@ -137,7 +139,7 @@ class Rejection(Record):
         self,
         session: int,
         client_task_id: int,
-        reason: int,
+        reason: RejectReason,
         retry_after_s: float,
         size_bytes: int,
         timeout_s: float,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from argon.protocol.messages import Refusal
+from argon.errors import RejectReason
 
 if TYPE_CHECKING:
     from random import Random
@@ -30,7 +30,7 @@ class RetryPacing:
         self._booked_s = 0.0
         self._at = 0.0
 
-    def retry_after_s(self, reason: Refusal, wait_s: float, work_s: float, now: float) -> float:
+    def retry_after_s(self, reason: RejectReason, wait_s: float, work_s: float, now: float) -> float:
         """When to come back: the predicted wait, or the time that all who were told so before will take if that is
         longer, times one half to one and a half, so that they come back apart.
 
@@ -38,9 +38,9 @@ class RetryPacing:
             wait_s: predicted work ahead of it divided by the capacity of the moment.
             work_s: its own predicted work divided by that.
         """
-        if reason is Refusal.TOO_LARGE:
+        if reason is RejectReason.TOO_LARGE:
             return 0.0
         self._booked_s = min(_BOOKED_MAX_S, max(0.0, self._booked_s - (now - self._at)) + work_s)
         self._at = now
-        least_s = _NO_NODES_RETRY_S if reason is Refusal.NO_NODES else _RETRY_MIN_S
+        least_s = _NO_NODES_RETRY_S if reason is RejectReason.NO_NODES else _RETRY_MIN_S
         return min(_RETRY_MAX_S, max(wait_s, self._booked_s, least_s) * (0.5 + self._rng.random()))

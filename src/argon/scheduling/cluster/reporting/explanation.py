@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from argon.protocol.messages import Entered, ExplainRequest, Refusal, Status
+from argon.errors import MayHaveRun, RejectReason
+from argon.protocol.messages import STATUS_NAMES, ExplainRequest
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.task import Admission, Attempt, Choice, TaskState
@@ -26,6 +27,8 @@ _CHOICES: Final = {
     Choice.SPILLED: "node of its key had no room",
     Choice.FASTER: "done sooner there than on a free worker elsewhere",
 }
+
+_MAY_HAVE_RUN: Final = tuple(MayHaveRun)  # by the number of Entered
 
 
 class ExplainedAdmission(msgspec.Struct):
@@ -119,7 +122,7 @@ def explanation(state: ClusterState, asked: ExplainRequest, now: float) -> Expla
         known.state, known.rejection = "rejected", _rejection(rejections)
     if task is None:
         return known
-    known.state = _HERE.get(task.state) or Status(task.status).name.lower()
+    known.state = _HERE.get(task.state) or STATUS_NAMES[task.status].lower()
     known.priority = Priority(task.priority).name
     known.kind, known.keyed, known.idempotent, known.size_bytes = (
         task.kind,
@@ -138,7 +141,7 @@ def explanation(state: ClusterState, asked: ExplainRequest, now: float) -> Expla
     known.attempts = [_attempt(attempt) for attempt in [*(task.returned or []), task.sent] if attempt is not None]
     if task.status >= 0:
         known.run_s = task.run_s
-        known.may_have_run = Entered(task.entered).name.lower()
+        known.may_have_run = _MAY_HAVE_RUN[task.entered]
         if task.ended_at and task.client is not None:
             known.answered_after_s = task.ended_at - task.submitted_at
     if task.state == TaskState.QUEUED and len(queue) <= LISTED_MAX:
@@ -173,13 +176,13 @@ def _rejection(rejections: list[Rejection]) -> ExplainedRejection:
     last = rejections[-1]
     return ExplainedRejection(
         times=len(rejections),
-        reason=Refusal(last.reason).name,
+        reason=last.reason.value,
         retry_after_s=last.retry_after_s,
         size_bytes=last.size_bytes,
         timeout_s=last.timeout_s or None,
         predicted_run_s=last.run_s or None,
         predicted_wait_s=last.wait_s if last.workers else None,
-        may_wait_s=None if last.may_wait_s == inf or last.reason != Refusal.QUEUE_FULL else last.may_wait_s,
+        may_wait_s=None if last.may_wait_s == inf or last.reason != RejectReason.QUEUE_FULL else last.may_wait_s,
         queue_length=last.queue_length,
         queue_bytes=last.queue_bytes,
         work_s=last.work_s,

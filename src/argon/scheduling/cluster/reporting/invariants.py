@@ -17,10 +17,8 @@ def check_cluster(state: ClusterState) -> None:
     members = membership.all()
     assert membership.in_flight == sum(len(m.tasks) for m in members), "in_flight is off"
     assert membership.workers == sum(m.capacity() for m in members), "workers are off"
-    assert accepted == len(queue) + membership.in_flight, (
-        "accepted is not the sum of where tasks are"
-    )
-    assert sum(state.decision_log.decisions.rejections) == state.counters.rejected(), (
+    assert accepted == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
+    assert rejected == sum(state.decision_log.decisions.rejections.values()), (
         "rejections are not the sum of their reasons"
     )
     waiting = queue.waiting()
