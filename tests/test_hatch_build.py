@@ -94,7 +94,7 @@ COMPILED_SET = {
     "scheduling": "ageing deadlines effects liveness load task_options transitions",
     "scheduling/cluster": (
         "admission clients cluster_state counters decision_log forecast member membership queue retry_pacing router"
-        " shutdown standing_queue task"
+        " shutdown standing_queue task task_history"
     ),
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",
     "scheduling/client": "backlog client_state client_task reply_rate send_window",

@@ -48,11 +48,11 @@ EXPLANATION: dict[str, Any] = {
     "answered_after_s": 0.92,
     "may_have_run": "yes",
     "attempt": 2,
-    "admission": {"queue_length": 1, "work_s": 0.3, "in_flight": 4, "workers": 2, "wait_s": 0.15},
+    "forecast": {"queue_length": 1, "work_s": 0.3, "in_flight": 4, "workers": 2, "wait_s": 0.15},
     "attempts": [
         {
             "node": "node-a",
-            "reason": "sent ahead",
+            "choice": "sent ahead",
             "free_nodes": 0,
             "predicted_run_s": None,
             "measured_there": False,
@@ -63,7 +63,7 @@ EXPLANATION: dict[str, Any] = {
         },
         {
             "node": "node-b",
-            "reason": "free worker",
+            "choice": "free worker",
             "free_nodes": 3,
             "predicted_run_s": 0.3,
             "measured_there": True,

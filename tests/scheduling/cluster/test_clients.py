@@ -171,4 +171,4 @@ def test_clients_that_were_turned_away_are_named_once_each_in_that_order_and_not
     for session in (two, one, three, two):
         clients.await_offer(session)
     clients.remove(one)
-    assert [clients.next_to_offer() for _ in range(3)] == [two.peer, three.peer, None]
+    assert [clients.pop_awaiting_offer() for _ in range(3)] == [two.peer, three.peer, None]

@@ -1206,9 +1206,9 @@ def test_payload_that_was_announced_finds_ahead_of_it_what_waits_when_it_comes()
     cluster.say(client, submit(2, payload=bytes(900)))
     session = cluster.state.clients.get(client)
     assert session is not None
-    admission = session.tasks[2].admission
-    assert admission is not None
-    assert (admission.queue_length, admission.work_s) == (3, 1.0)
+    forecast = session.tasks[2].history.forecast
+    assert forecast is not None
+    assert (forecast.queue_length, forecast.work_s) == (3, 1.0)
 
 
 def test_everything_said_can_be_encoded() -> None:

@@ -18,6 +18,7 @@ from argon.scheduling.cluster.decision_log import (
 from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.task import Choice, Task, admitted_task
 from tests.support.drivers import submit
+from tests.support.records import forecast
 
 SESSION = 3
 
@@ -27,7 +28,7 @@ def task(number: int, id_: int | None = None) -> Task:
 
 
 def rejection(number: int, reason: RejectReason = RejectReason.QUEUE_FULL) -> Rejection:
-    return Rejection(SESSION, number, reason, 0.5, 4, 0.0, 0.0, 0.0, 0.1, 1, 4, 0.1, 1, 1, 1, 1)
+    return Rejection(SESSION, number, reason, 0.5, forecast())
 
 
 def end(decision_log: DecisionLog, ended: Task, status: int = Status.COMPLETED, run_s: float = 0.001) -> None:
@@ -73,7 +74,7 @@ def test_task_that_took_long_outlives_ordinary_ones(wait_s: float, run_s: float)
 
 def test_task_that_came_back_outlives_ordinary_ones() -> None:
     decision_log, returned, member = DecisionLog(), task(1), Member(5, "node", 1, workers=1)
-    decision_log.send(returned, member, Choice.FREE, 1, None, None)
+    decision_log.assign(returned, member, Choice.FREE, 1, None, None)
     decision_log.give_back(returned, "again")
     end(decision_log, returned)
     for number in range(2, 3 * ORDINARY_KEPT):
@@ -102,7 +103,7 @@ def test_task_whose_client_has_left_is_kept_once_and_its_end_is_still_noted() ->
     left.client = None
     end(decision_log, left, Status.CANCELLED)
     assert decision_log.task(SESSION, 1) is left
-    assert left.status == Status.CANCELLED
+    assert left.history.status == Status.CANCELLED
     assert decision_log._remarkable.tasks.count(left) == 1
 
 
@@ -131,28 +132,29 @@ def test_every_reason_of_a_rejection_has_its_count() -> None:
 def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
     decision_log, returned, member = DecisionLog(), task(1), Member(5, "node", 1, workers=1)
     for number in range(RETURNS_KEPT + 3):
-        decision_log.send(returned, member, Choice.FREE, number, None, None)
+        decision_log.assign(returned, member, Choice.FREE, number, None, None)
         decision_log.give_back(returned, "again")
-    assert returned.sent is None
-    assert returned.returned is not None
-    assert [attempt.free_nodes for attempt in returned.returned] == [*range(3, RETURNS_KEPT + 3)]
+    assert returned.history.assigned is None
+    assert returned.history.returned is not None
+    assert [attempt.free_nodes for attempt in returned.history.returned] == [*range(3, RETURNS_KEPT + 3)]
 
 
 def test_choice_of_a_node_without_a_free_worker_is_one_sent_ahead_behind_its_work() -> None:
     decision_log, member = DecisionLog(), Member(5, "node", 1, workers=2)
     for number in (1, 2):
         member.take(task(number), 0.5)
-    sent = decision_log.send(task(3), member, Choice.FREE, 0, 0.25, 0.25)
-    assert (sent.choice, sent.wait_s, sent.expected_s, sent.measured) == (Choice.AHEAD, 0.5, 0.25, True)
+    sent = decision_log.assign(task(3), member, Choice.FREE, 0, 0.25, 0.25)
+    assert (sent.choice, sent.predicted_wait_s) == (Choice.AHEAD, 0.5)
+    assert (sent.predicted_run_s, sent.measured_there) == (0.25, True)
 
 
-@pytest.mark.parametrize(("seconds", "fleet_s", "expected_s"), [(0.5, 0.5, 0.5), (None, 0.7, 0.7), (None, None, -1.0)])
+@pytest.mark.parametrize(("seconds", "fleet_s", "expected_s"), [(0.5, 0.5, 0.5), (None, 0.7, 0.7), (None, None, None)])
 def test_kind_without_a_time_of_this_node_is_counted(
-    seconds: float | None, fleet_s: float | None, expected_s: float
+    seconds: float | None, fleet_s: float | None, expected_s: float | None
 ) -> None:
     decision_log = DecisionLog()
-    sent = decision_log.send(task(1), Member(5, "node", 1, workers=1), Choice.FREE, 1, seconds, fleet_s)
-    assert sent.expected_s == expected_s
+    sent = decision_log.assign(task(1), Member(5, "node", 1, workers=1), Choice.FREE, 1, seconds, fleet_s)
+    assert sent.predicted_run_s == expected_s
     assert decision_log.decisions.numbers()["kind_unmeasured_there"] == (seconds is None)
 
 
@@ -160,5 +162,5 @@ def test_every_choice_has_its_count() -> None:
     decision_log, member = DecisionLog(), Member(5, "node", 1, workers=1)
     for choice in (Choice.FREE, Choice.AHEAD, Choice.KEY, Choice.SPILLED, Choice.FASTER):
         for _ in range(choice + 1):
-            decision_log.send(task(1), member, choice, 1, 0.1, 0.1)
+            decision_log.assign(task(1), member, choice, 1, 0.1, 0.1)
     assert [*decision_log.decisions.numbers().values()] == [1, 2, 3, 4, 5, 0]

@@ -7,27 +7,15 @@ from math import inf
 import pytest
 
 from argon.errors import RejectReason
-from argon.scheduling.cluster.forecast import TARGET_MIN_S, TARGET_TASKS, Forecast, queue_target_s, reject_reason
+from argon.scheduling.cluster.forecast import TARGET_MIN_S, TARGET_TASKS, queue_target_s, reject_reason
 from argon.settings import ClusterSettings
-from tests.support.records import replaced
+from tests.support.records import forecast
 
 LIMITS = ClusterSettings(queue_limit=10, queue_bytes=1000, max_payload_bytes=500)
-OPEN = Forecast(
-    draining=False,
-    free=False,
-    nodes=1,
-    queue_length=9,
-    queue_bytes=900,
-    outstanding=4,
-    allowance=5,
-    wait_s=2.0,
-    may_wait_s=2.0,
-    few=False,
-)
 
 
-def decide(size_bytes: int = 100, timeout_s: float = 0.0, **forecast: float) -> RejectReason | None:
-    return reject_reason(LIMITS, replaced(OPEN, **forecast), size_bytes, timeout_s)
+def decide(**fields: object) -> RejectReason | None:
+    return reject_reason(LIMITS, forecast(**fields))
 
 
 def test_task_within_every_limit_is_admitted() -> None:
@@ -45,7 +33,7 @@ def test_task_within_every_limit_is_admitted() -> None:
         ({"wait_s": 2.01}, RejectReason.QUEUE_FULL),
     ],
 )
-def test_task_beyond_one_limit_is_refused_for_that_reason(forecast: dict[str, float], reason: RejectReason) -> None:
+def test_task_beyond_one_limit_is_rejected_for_that_reason(forecast: dict[str, float], reason: RejectReason) -> None:
     assert decide(**forecast) is reason
 
 
@@ -54,25 +42,23 @@ def test_few_of_each_priority_may_wait_however_long_that_will_be() -> None:
     assert decide(wait_s=100.0, few=True, queue_length=10) is RejectReason.QUEUE_FULL, "a count is a count"
 
 
-def test_task_for_which_a_worker_is_free_is_refused_only_to_one_that_may_have_no_more() -> None:
+def test_task_for_which_a_worker_is_free_is_rejected_only_to_one_that_may_have_no_more() -> None:
     full = {"free": True, "queue_length": 10, "queue_bytes": 1000, "wait_s": 9.0}
     assert decide(**full) is None
     assert decide(**full, outstanding=5) is RejectReason.CLIENT_LIMIT
     assert decide(**full, draining=True) is RejectReason.DRAINING
 
 
-def test_payload_over_its_limit_is_refused_whatever_the_queue() -> None:
+def test_payload_over_its_limit_is_rejected_whatever_the_queue() -> None:
     assert decide(size_bytes=500, queue_bytes=0) is None
     assert decide(size_bytes=501, queue_bytes=0) is RejectReason.TOO_LARGE
     assert decide(size_bytes=501, queue_length=10) is RejectReason.TOO_LARGE, "trying again cannot help"
 
 
-def test_payload_that_no_queue_has_room_for_is_refused_for_good() -> None:
-    assert (
-        reject_reason(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 101, 0.0)
-        is RejectReason.TOO_LARGE
-    )
-    assert reject_reason(ClusterSettings(queue_bytes=100), replaced(OPEN, queue_bytes=0), 100, 0.0) is None
+def test_payload_that_no_queue_can_hold_is_rejected_for_good() -> None:
+    small = ClusterSettings(queue_bytes=100)
+    assert reject_reason(small, forecast(queue_bytes=0, size_bytes=101)) is RejectReason.TOO_LARGE
+    assert reject_reason(small, forecast(queue_bytes=0, size_bytes=100)) is None
 
 
 def test_task_that_would_wait_beyond_its_deadline_is_refused() -> None:

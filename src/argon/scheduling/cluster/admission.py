@@ -1,7 +1,8 @@
-"""The door of the corridor: reads off the rooms what admission decides by, for a task that has come.
+"""Whether a task may enter: reads off the rooms what is foreseen for it, and decides once.
 
-In: a Submit and who says it. Out: whether it may enter, when it may come back, how many tasks a client may have, and
-whom to tell of room; that list of clients is all that it changes, the corridor does the rest.
+In: a Submit and its client. Out: the forecast of a task that may enter, or its rejection; how many tasks clients may
+have, and whom to offer credits. It must never keep a task, send anything, or change a room but for the list of clients
+to offer credits to.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from argon.errors import RejectReason
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import Oversized, Submit
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.forecast import BURST, Forecast, Rejection, queue_target_s, reject_reason
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.retry_pacing import RetryPacing
+from argon.scheduling.cluster.shutdown import Shutdown
 from argon.scheduling.cluster.standing_queue import StandingQueue
-from argon.scheduling.cluster.task import Admission
 from argon.scheduling.load import ServiceTimes
 from argon.settings import ClusterSettings
 
@@ -26,114 +28,93 @@ if TYPE_CHECKING:
 
 
 class AdmissionControl:
-    """One cluster's. ``shut`` is whether nothing more may enter."""
+    """Decides who may enter a cluster; see the arguments for what it reads."""
 
     def __init__(
         self,
+        *,
         settings: ClusterSettings,
         rng: Random,
         clients: Clients,
         queue: TaskQueue,
         membership: Membership,
+        shutdown: Shutdown,
         fleet: ServiceTimes,
     ) -> None:
         self._settings = settings
         self._clients = clients
         self._queue = queue
         self._membership = membership
+        self._shutdown = shutdown
         self._fleet = fleet
-        self._standing = StandingQueue()
+        self._standing_queue = StandingQueue()
         self._retry_pacing = RetryPacing(rng)
-        self._work_s = 0.0
-        self._allowed_s = inf
-        self.shut = False
 
-    def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> RejectReason | None:
-        """Why this task may not enter, or None. ``free`` is whether a worker is free for it."""
-        queue, wait_s, may_wait_s = self._queue, 0.0, inf
-        if not free:
-            wait_s = self.wait_s(client, m)
-            may_wait_s = self._may_wait_s(wait_s, now)
-        self._allowed_s = may_wait_s
-        door = Forecast(
-            self.shut,
-            free,
-            self._membership.open,
-            queue.length + self._clients.announced,
-            queue.size_bytes + self._clients.announced_bytes,
-            client.outstanding(),
-            client.allowance,
-            wait_s,
-            may_wait_s,
-            queue.waiting_at(m.priority) < self._places(m),
-        )
-        reason = reject_reason(self._settings, door, size_bytes, m.timeout_s)
-        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now, not free):
-            return RejectReason.DEADLINE
-        return reason
+    def decide(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Forecast | Rejection:
+        """Decides about a task that has come, and books when it is to come back if it may not enter.
 
-    def rejection(
-        self, client: ClientSession, m: Submit, size_bytes: int, reason: RejectReason, now: float
-    ) -> Rejection:
-        """When a task that was refused may come back, and the numbers of the moment."""
-        workers = self._membership.workers
-        run_s = self.expected_s(m.kind)
-        if reason is not RejectReason.TOO_LARGE and not self._has_free_worker():  # else it is not room that it wants
-            self._clients.await_offer(client)
-        wait_s = self.wait_s(client, m)
-        after_s = self._retry_pacing.retry_after_s(reason, wait_s, run_s / max(1, workers), now)
-        return Rejection(
-            client.peer,
-            m.id,
-            reason,
-            after_s,
-            size_bytes,
-            m.timeout_s,
-            run_s,
-            wait_s,
-            self._allowed_s,
-            self._queue.length + self._clients.announced,
-            self._queue.size_bytes + self._clients.announced_bytes,
-            self._work_s,
-            workers,
-            self._membership.open,
-            client.outstanding(),
-            client.allowance,
-        )
+        Args:
+            client: who has sent it.
+            m: its header.
+            size_bytes: of its payload.
+            free: whether a worker is free for it.
+            now: the time.
 
-    def client_to_offer(self) -> int | None:
-        """The client to be told that there is room: of those that were refused the one that was so longest ago.
-
-        One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
-        while workers idle, and do not all come at once. Nobody is told so by a cluster that is leaving.
+        Returns:
+            Its forecast if it may enter, else the rejection to answer with.
         """
-        return None if self.shut or not self._has_free_worker() else self._clients.next_to_offer()
+        forecast = self.forecast(client, m, size_bytes, free)
+        if not free:
+            forecast.may_wait_s = self._may_wait_s(forecast.wait_s, now)
+        reason = reject_reason(self._settings, forecast)
+        if reason is None and m.timeout_s:
+            left_s = m.timeout_s if free else m.timeout_s - forecast.wait_s
+            if self._fleet.too_long(m.kind, left_s, now, not free):
+                reason = RejectReason.DEADLINE
+        if reason is None:
+            return forecast
+        if reason is not RejectReason.TOO_LARGE and not self._has_free_worker():  # else more workers would not help it
+            self._clients.await_offer(client)
+        work_s = forecast.run_s / max(1, forecast.workers)
+        retry_after_s = self._retry_pacing.book(reason, forecast.wait_s, work_s, now)
+        return Rejection(client.peer, m.id, reason, retry_after_s, forecast)
 
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
-        """The same for a task of which only the size was read: there will never be room."""
+        """The rejection of a task of which only the size was read: the queue can never hold it."""
         submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
-        return self.rejection(client, submit, m.size_bytes, RejectReason.TOO_LARGE, 0.0)
+        forecast = self.forecast(client, submit, m.size_bytes, False)
+        return Rejection(client.peer, m.id, RejectReason.TOO_LARGE, 0.0, forecast)
 
-    def admission(self, client: ClientSession, m: Submit, asked: bool) -> Admission:
-        """What is ahead of a task that must wait: of the one that was ``asked`` about last, or of another."""
-        if not asked:
-            self.wait_s(client, m)
-        members = self._membership
-        return Admission(len(self._queue), self._work_s, members.in_flight, members.workers)
+    def forecast(self, client: ClientSession, m: Submit, size_bytes: int, free: bool) -> Forecast:
+        """What is foreseen for a task, but for how long it may wait; ``free`` is whether a worker is free for it."""
+        queue, clients, membership = self._queue, self._clients, self._membership
+        workers, in_flight = membership.workers, membership.in_flight
+        run_s = self.expected_s(m.kind)
+        work_s = ahead_s = queue.ahead_s(m.priority, client.peer, run_s)
+        if in_flight >= workers:  # it waits for the first worker to become free, and for what is prefetched
+            ahead_s += (in_flight - workers + 1) * self._fleet.mean_s()
+        return Forecast(
+            draining=self._shutdown.draining,
+            free=free,
+            size_bytes=size_bytes,
+            timeout_s=m.timeout_s,
+            run_s=run_s,
+            work_s=work_s,
+            wait_s=ahead_s / max(1, workers),
+            may_wait_s=inf,
+            few=queue.waiting_at(m.priority) < self._places(m),
+            queue_length=queue.length + clients.announced,
+            queue_bytes=queue.size_bytes + clients.announced_bytes,
+            in_flight=in_flight,
+            workers=workers,
+            nodes=membership.open,
+            outstanding=client.outstanding(),
+            allowance=client.allowance,
+        )
 
     def expected_s(self, kind: int) -> float:
         """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
         return self._fleet.of(kind) or self._fleet.mean_s()
-
-    def wait_s(self, client: ClientSession, m: Submit) -> float:
-        """How long a task is predicted to wait: what would go before it, what nodes have ahead, and the rest of what
-        the first worker to become free is running, by the workers."""
-        workers = self._membership.workers
-        ahead_s = self._work_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
-        begun = self._membership.in_flight - workers
-        if begun >= 0:
-            ahead_s += (begun + 1) * self._fleet.mean_s()
-        return ahead_s / max(1, workers)
 
     def budget(self) -> int:
         """How many tasks all clients may have here together."""
@@ -143,6 +124,14 @@ class AdmissionControl:
         if mean_s and workers and target_s != inf:
             waiting = min(waiting, int(target_s * workers / mean_s))
         return waiting + max(workers, self._membership.in_flight)
+
+    def pop_client_to_offer(self) -> PeerId | None:
+        """Takes out the client to offer credits to: of those with a rejected task the one that waits longest, if any.
+
+        One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
+        while workers idle, and do not all come at once. A cluster that drains offers nothing.
+        """
+        return None if self._shutdown.draining or not self._has_free_worker() else self._clients.pop_awaiting_offer()
 
     def _places(self, m: Submit) -> int:
         """How many of its priority may always wait: one for each worker; as many more are for those whose turn may come
@@ -157,6 +146,6 @@ class AdmissionControl:
     def _may_wait_s(self, wait_s: float, now: float) -> float:
         target_s = queue_target_s(self._settings, self._fleet.mean_s())
         if wait_s <= target_s or not self._membership.workers:
-            return inf  # and whether the queue stands is not asked
-        stands = self._standing.update(self._queue.oldest(now), target_s, now)
-        return target_s if stands else BURST * target_s
+            return inf  # a queue is not standing while tasks that come need not wait for long
+        standing = self._standing_queue.update(self._queue.oldest(now), target_s, now)
+        return target_s if standing else BURST * target_s

@@ -154,7 +154,7 @@ class Clients:
         """A task of this client was refused for want of room; it stands behind those to whom that happened before."""
         self._awaiting_offer[session.peer] = None
 
-    def next_to_offer(self) -> int | None:
+    def pop_awaiting_offer(self) -> int | None:
         """The one to whom that happened longest ago, once; None if there is none."""
         if not self._awaiting_offer:
             return None

@@ -78,12 +78,20 @@ class ClusterState:
         self.membership = Membership()
         self._router = router or Router()
         self._fleet = self._router.fleet
-        self._admission = AdmissionControl(settings, rng, self.clients, self.queue, self.membership, self._fleet)
+        self.shutdown = Shutdown()
+        self._admission = AdmissionControl(
+            settings=settings,
+            rng=rng,
+            clients=self.clients,
+            queue=self.queue,
+            membership=self.membership,
+            shutdown=self.shutdown,
+            fleet=self._fleet,
+        )
         self.counters = TaskCounters()
         self.decision_log = DecisionLog()
         self._answered: list[tuple[ClientSession, Answer]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
-        self.shutdown = Shutdown()
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
@@ -170,7 +178,6 @@ class ClusterState:
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
         self.shutdown.begin(now + timeout_s)
-        self._admission.shut = True
         effects: Effects = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
@@ -185,19 +192,25 @@ class ClusterState:
             self.clients.end_announcement(client)
             admitted = not self.shutdown.clients_told  # else its client may take it for one that was never read
         member = None if len(self.queue) or self.shutdown.draining else self._router.choose(m.kind, m.key)
-        if not admitted and (member is None or client.outstanding() >= client.allowance or m.timeout_s):
-            reason = self._admission.refusal(client, m, size, member is not None, now)
-            if reason is not None:
-                self._reject(client, self._admission.rejection(client, m, size, reason, now), effects)
+        free, forecast = member is not None, None
+        if admitted:
+            forecast = None if free else self._admission.forecast(client, m, size, free)
+        elif not free or client.outstanding() >= client.allowance or m.timeout_s:
+            # One with a free worker, no deadline and an allowance is admitted whatever the forecast, and needs none.
+            decided = self._admission.decide(client, m, size, free, now)
+            if isinstance(decided, Rejection):
+                self._reject(client, decided, effects)
                 return
+            forecast = decided
         self.counters.accepted += 1
         task = admitted_task(self.counters.accepted, client.peer, m, size, now)
         self.clients.begin(client, task)
         if member is not None:
             self._assign(task, member, now, effects)
         else:
-            task.predicted_s = self._admission.expected_s(m.kind)
-            task.admission = self._admission.admission(client, m, not admitted)
+            assert forecast is not None
+            task.history.forecast = forecast
+            task.predicted_s = forecast.run_s
             self.queue.push(task)
 
     def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
@@ -228,12 +241,12 @@ class ClusterState:
         return self.clients.get(client.peer) is client
 
     def _announce(self, client: ClientSession, m: Announced, now: float, effects: Effects) -> None:
-        reason = self._admission.refusal(client, m.submit, m.size_bytes, False, now)
-        if reason is None:
-            self.clients.announce(client, m)
-        else:
-            self._reject(client, self._admission.rejection(client, m.submit, m.size_bytes, reason, now), effects)
+        decided = self._admission.decide(client, m.submit, m.size_bytes, False, now)
+        if isinstance(decided, Rejection):
+            self._reject(client, decided, effects)
             effects.append(DiscardPayload(client.peer))
+        else:
+            self.clients.announce(client, m)
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
         if (task := client.tasks.get(m.id)) is None or task.state == TaskState.CANCELLING:
@@ -251,7 +264,7 @@ class ClusterState:
         for task in client.tasks.values():
             self.decision_log.leave(task)
             if task.state == TaskState.QUEUED:
-                task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
+                task.state, task.payload, task.history.status = TaskState.SETTLED, b"", Status.CANCELLED
                 self.queue.remove(task)
                 self.counters.end(Status.CANCELLED)
                 continue
@@ -351,7 +364,7 @@ class ClusterState:
             for client, outcome in self._answered:
                 outcome.credits = client.grant(self.clients.credit(client, budget))
             self._answered.clear()
-        peer = self._admission.client_to_offer()
+        peer = self._admission.pop_client_to_offer()
         if peer is not None:
             effects.append(Send(peer, Heartbeat(self.clients.offer(peer, self._admission.budget()))))
         if self.shutdown.draining and not len(self.queue) and not self.membership.in_flight:
@@ -378,8 +391,9 @@ class ClusterState:
         task.wait_s += now - task.queued_at
         router = self._router
         seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
-        sent = self.decision_log.send(task, member, router.choice, router.free_nodes, seconds, known_s)
-        sent.next_node, sent.next_s = router.next_node, router.next_s
+        attempt = self.decision_log.assign(task, member, router.choice, router.free_nodes, seconds, known_s)
+        if router.next_node:
+            attempt.next_node, attempt.next_predicted_s = router.next_node, router.next_s
         self.membership.take(member, task, known_s)
         router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)

@@ -231,7 +231,7 @@ class TaskQueue:
         self._level_s[priority] = self._used_s[account]
         task.charged_s = _cost_s(task)
         urgent = self._busy_levels[0]
-        task.by_age = priority != urgent
+        task.history.by_age = priority != urgent
         self._ageing.took(priority, urgent, task.charged_s)
         self._book(account, priority, task.charged_s)
         self._forget(task, level, account)

@@ -20,7 +20,7 @@ _BOOKED_MAX_S: Final = 5.0
 
 
 class RetryPacing:
-    """When those who were rejected are to come back: so that they do not come faster than workers become free.
+    """Spreads those who were rejected, so that they do not come back faster than workers become free.
 
     Each is booked with the time for which it will keep the fleet busy. Bookings wear off as time passes.
     """
@@ -30,13 +30,17 @@ class RetryPacing:
         self._booked_s = 0.0
         self._at = 0.0
 
-    def retry_after_s(self, reason: RejectReason, wait_s: float, work_s: float, now: float) -> float:
-        """When to come back: the predicted wait, or the time that all who were told so before will take if that is
-        longer, times one half to one and a half, so that they come back apart.
+    def book(self, reason: RejectReason, wait_s: float, work_s: float, now: float) -> float:
+        """Books that a rejected task comes back; returns in how many seconds it is to, 0 for never.
+
+        That is the predicted wait, or the time that all who are booked will take if that is longer, times one half to
+        one and a half, so that they come back apart.
 
         Args:
+            reason: why it was rejected.
             wait_s: predicted work ahead of it divided by the capacity of the moment.
             work_s: its own predicted work divided by that.
+            now: the time.
         """
         if reason is RejectReason.TOO_LARGE:
             return 0.0
