@@ -1,4 +1,4 @@
-"""Mutants of the cluster: each breaks one behaviour of its corridor or of a room."""
+"""Mutants of the cluster: each breaks one behaviour of its state machine or of a room."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
 from argon.scheduling.ageing import Ageing
 from argon.scheduling.cluster import admission, cluster_state
+from argon.scheduling.cluster.answer_state import AnswerState
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.forecast import reject_reason
@@ -21,15 +22,15 @@ from tests.support.records import replaced
 
 
 def queue_takes_one_too_many(patch: Patch) -> None:
-    def lenient(limits: Any, forecast: Any, *rest: Any) -> Any:
-        return reject_reason(limits, replaced(forecast, queue_length=forecast.queue_length - 1), *rest)
+    def lenient(limits: Any, forecast: Any) -> Any:
+        return reject_reason(limits, replaced(forecast, queue_length=forecast.queue_length - 1))
 
     patch.setattr(admission, "reject_reason", lenient)
 
 
 def queue_forgets_its_bytes(patch: Patch) -> None:
-    def lenient(limits: Any, forecast: Any, *rest: Any) -> Any:
-        return reject_reason(limits, replaced(forecast, queue_bytes=0), *rest)
+    def lenient(limits: Any, forecast: Any) -> Any:
+        return reject_reason(limits, replaced(forecast, queue_bytes=0))
 
     patch.setattr(admission, "reject_reason", lenient)
 
@@ -77,21 +78,21 @@ def payload_is_dropped_when_assigned(patch: Patch) -> None:
 
 
 def lost_is_said_never_to_have_run(patch: Patch) -> None:
-    def answer(original: Any, state: ClusterState, task: Any, m: Outcome, *rest: Any) -> None:
-        if m.status == Status.LOST:
-            m.entered = Entered.NO
+    def end(original: Any, answers: AnswerState, task: Any, outcome: Outcome, *rest: Any) -> None:
+        if outcome.status == Status.LOST:
+            outcome.entered = Entered.NO
             task.losses = 0
-        original(state, task, m, *rest)
+        original(answers, task, outcome, *rest)
 
-    around(patch, ClusterState, "_answer", answer)
+    around(patch, AnswerState, "end", end)
 
 
 def task_that_came_back_is_said_never_to_have_run(patch: Patch) -> None:
-    def answer(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
+    def end(original: Any, answers: AnswerState, task: Any, *rest: Any) -> None:
         task.losses = 0
-        original(state, task, *rest)
+        original(answers, task, *rest)
 
-    around(patch, ClusterState, "_answer", answer)
+    around(patch, AnswerState, "end", end)
 
 
 def worker_idles_now_and_then(patch: Patch) -> None:

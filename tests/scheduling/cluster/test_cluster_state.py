@@ -1277,3 +1277,18 @@ def put_on_probation(cluster: ClusterDriver, node: int) -> None:
     assert member is not None
     member.lately, member._compared = 5.0, 10
     cluster.state.membership.judge(member, cluster.now)
+
+
+def test_message_that_has_come_is_never_written_into() -> None:
+    cluster, client, node = busy_cluster()
+    came = [submit(50), Cancel(50), submit(51), submit(52, idempotent=True)]
+    before = [message.fields() for message in came]
+    cluster.say(client, *came)
+    assert [message.fields() for message in came] == before
+    assign = cluster.heard(node, Assign)[0]
+    cluster.say(client, Cancel(100))
+    outcome = Outcome(assign.id, Status.LOST, Entered.NO, assign.attempt, run_s=0.5)
+    before = [outcome.fields()]
+    cluster.say(node, outcome)
+    assert [outcome.fields()] == before
+    assert cluster.answers(client)[100].status == Status.CANCELLED

@@ -55,10 +55,11 @@ def queue_of(*tasks: Task, age_step_s: float = 1000.0) -> TaskQueue:
 
 
 def take(queue: TaskQueue, now: float = NOW) -> Task:
-    """Pops as the corridor does: what is assigned has one more attempt."""
+    """Pops as the state machine does: what is assigned has another state, and one more attempt."""
     peeked = queue.peek(now)
     task = queue.pop(now)
     assert task is peeked
+    task.move(TaskState.ASSIGNED)
     task.attempt += 1
     return task
 

@@ -117,11 +117,11 @@ class Clients:
         """A task of this client is answered."""
         del session.tasks[task.client_task_id]
 
-    def share(self, budget: int, now: float) -> int:
-        """Shares room for so many tasks between the clients that want some, and returns it."""
+    def share(self, budget: int, now: float) -> None:
+        """Shares a budget of so many tasks anew between the clients that want some, if it is time to."""
         past_s = now - self._shared_at
         if past_s < (len(self._sessions) * _SHARING_S if self._new_demand else _SHARED_EVERY_S):
-            return budget
+            return
         self._shared_at, self._new_demand = now, False
         kept: float = 0.5 ** (past_s / _DEMAND_HALF_S)
         self._active = 0
@@ -136,7 +136,6 @@ class Clients:
             elif session.demand >= 0.5:
                 left += max(0.0, self._share - session.demand)
         self._extra = left / greedy if greedy else 0.0
-        return budget
 
     def credit(self, session: ClientSession, budget: int) -> int:
         """How many tasks this client may have outstanding, of room for so many."""

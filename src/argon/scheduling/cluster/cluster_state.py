@@ -1,7 +1,7 @@
-"""The corridor of the cluster: every message comes through here, and every effect leaves from here.
+"""The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
 In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the rooms, on one
-node, or gone. It must never do I/O, read a clock, or look into a payload.
+node, or gone. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from argon.protocol.codec import encode_diagnosis
 from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.handshake import Role
 from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Announced,
-    Answer,
     Assign,
     Cancel,
     Capacity,
@@ -29,7 +27,6 @@ from argon.protocol.messages import (
     Outcome,
     Oversized,
     Register,
-    Reject,
     Status,
     StatusRequest,
     StillRunning,
@@ -38,6 +35,7 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.cluster.admission import AdmissionControl
+from argon.scheduling.cluster.answer_state import AnswerState
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.counters import TaskCounters
 from argon.scheduling.cluster.decision_log import DecisionLog
@@ -57,7 +55,7 @@ if TYPE_CHECKING:
 
 Effects: TypeAlias = list[ClusterEffect]
 ATTEMPTS_MAX: Final = 3
-RETURNS_MAX: Final = 1000  # nodes that give a task back unbegun take none of its attempts
+RETURNS_MAX: Final = 1000  # a task that comes back not started is assigned so often at most
 _REMAINING_MIN_S: Final = 1e-6  # since 0 means that there is no deadline
 _OVERDUE: Final = Diagnosis("its deadline passed in the queue")
 _TOO_LATE: Final = Diagnosis("what its wait in the queue has left of its time is too short for it")
@@ -90,7 +88,7 @@ class ClusterState:
         )
         self.counters = TaskCounters()
         self.decision_log = DecisionLog()
-        self._answered: list[tuple[ClientSession, Answer]] = []
+        self._answers = AnswerState(self.queue, self.clients, self.counters, self.decision_log)
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
 
     # ---- what happens -------------------------------------------------------------------------------------------
@@ -99,12 +97,12 @@ class ClusterState:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
         if role is Role.CLIENT:
-            credit = self.clients.add(peer, self.clients.share(self._admission.budget(), now))
+            credits = self.clients.add(peer, self._shared_budget(now))
         else:
-            credit = 0
+            credits = 0
             self._newcomers.add(peer)
         s = self.settings
-        welcome = Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
+        welcome = Send(peer, Welcome(peer, credits, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
         return [welcome, Send(peer, Drain())] if self.shutdown.clients_told and role is Role.CLIENT else [welcome]
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
@@ -114,24 +112,14 @@ class ClusterState:
         if client is not None:
             self._liveness.heard(peer, now)
             for message in messages:
-                if type(message) is Submit and message.id not in client.tasks:
-                    self._submit(client, message, now, effects)
-                elif not self._from_client(client, message, now, effects):
-                    break
+                if not self._from_client(client, message, now, effects):
+                    break  # it was closed
         elif self._is_node(peer):
             self._liveness.heard(peer, now)
-            member = self.membership.get(peer)
             for message in messages:
-                if type(message) is Outcome and member is not None:
-                    self._outcome(member, message, now, effects)
-                elif self._from_node(peer, message, now, effects):
-                    member = self.membership.get(peer)
-                else:
-                    return self._finish(now, effects)
-            if member is not None:
-                if member.learn(self._fleet, now):
-                    self.membership.judge(member, now)
-                self._router.update(member)
+                if not self._from_node(peer, message, now, effects):
+                    break  # it was closed
+            self._learn(peer, now)
         return self._finish(now, effects)
 
     def lost(self, peer: PeerId, now: float) -> Effects:
@@ -158,10 +146,10 @@ class ClusterState:
         """Time has passed."""
         effects: Effects = []
         for task in self.queue.expire(now):
-            self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
+            self._answers.end_queued(task, Status.EXPIRED, _OVERDUE, now, effects)
         alive, silent = self._liveness.beat(now)
         if alive:
-            budget = self.clients.share(self._admission.budget(), now)
+            budget = self._shared_budget(now)
             effects += [Send(peer, Heartbeat(self.clients.offer(peer, budget))) for peer in alive]
         for peer in silent:
             self._drop(peer, f"nothing was heard for {self.settings.dead_after_s:g} s", now, effects)
@@ -185,6 +173,30 @@ class ClusterState:
 
     # ---- clients ------------------------------------------------------------------------------------------------
 
+    def _from_client(self, client: ClientSession, m: Message, now: float, effects: Effects) -> bool:
+        """Returns whether it may say more."""
+        match m:
+            case Submit() if m.id in client.tasks:
+                self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
+            case Submit():
+                self._submit(client, m, now, effects)
+                return True
+            case Announced():
+                self._announce(client, m, now, effects)
+            case Oversized():
+                self._answers.reject(client, self._admission.oversized(client, m), effects)
+            case Cancel():
+                self._cancel_asked(client, m, now, effects)
+            case StatusRequest() | ExplainRequest():
+                effects.append(Report(client.peer, m))
+            case Heartbeat():
+                pass
+            case Goodbye():
+                self._drop(client.peer, "goodbye", now, effects)
+            case _:
+                self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
+        return self.clients.get(client.peer) is client
+
     def _submit(self, client: ClientSession, m: Submit, now: float, effects: Effects) -> None:
         size = payload_bytes(m.payload)
         admitted = client.announced is not None and client.announced.submit.id == m.id
@@ -199,7 +211,7 @@ class ClusterState:
             # One with a free worker, no deadline and an allowance is admitted whatever the forecast, and needs none.
             decided = self._admission.decide(client, m, size, free, now)
             if isinstance(decided, Rejection):
-                self._reject(client, decided, effects)
+                self._answers.reject(client, decided, effects)
                 return
             forecast = decided
         self.counters.accepted += 1
@@ -213,37 +225,10 @@ class ClusterState:
             task.predicted_s = forecast.run_s
             self.queue.push(task)
 
-    def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
-        self.counters.end(Status.REJECTED)
-        self.decision_log.reject(why)
-        outcome = Reject(why.client_task_id, why.reason, why.retry_after_s)
-        self._answered.append((client, outcome))
-        effects.append(Send(client.peer, outcome))
-
-    def _from_client(self, client: ClientSession, m: Message, now: float, effects: Effects) -> bool:
-        match m:
-            case Submit():
-                self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
-            case Announced():
-                self._announce(client, m, now, effects)
-            case Oversized():
-                self._reject(client, self._admission.oversized(client, m), effects)
-            case Cancel():
-                self._cancel_asked(client, m, now, effects)
-            case StatusRequest() | ExplainRequest():
-                effects.append(Report(client.peer, m))
-            case Heartbeat():
-                pass
-            case Goodbye():
-                self._drop(client.peer, "goodbye", now, effects)
-            case _:
-                self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
-        return self.clients.get(client.peer) is client
-
     def _announce(self, client: ClientSession, m: Announced, now: float, effects: Effects) -> None:
         decided = self._admission.decide(client, m.submit, m.size_bytes, False, now)
         if isinstance(decided, Rejection):
-            self._reject(client, decided, effects)
+            self._answers.reject(client, decided, effects)
             effects.append(DiscardPayload(client.peer))
         else:
             self.clients.announce(client, m)
@@ -252,25 +237,25 @@ class ClusterState:
         if (task := client.tasks.get(m.id)) is None or task.state == TaskState.CANCELLING:
             return
         if task.state == TaskState.QUEUED:
-            self._settle(task, Status.CANCELLED, Entered.NO, now, effects, Diagnosis())
+            self._answers.end_queued(task, Status.CANCELLED, Diagnosis(), now, effects)
         elif m.queued_only:
             effects.append(Send(client.peer, StillRunning(m.id)))
         else:
-            task.state = TaskState.CANCELLING
-            effects.append(Send(task.node, Cancel(task.id)))
+            self._cancel_running(task, effects)
+
+    def _cancel_running(self, task: Task, effects: Effects) -> None:
+        task.move(TaskState.CANCELLING)
+        effects.append(Send(task.node, Cancel(task.id)))
 
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
         self.clients.remove(client)
         for task in client.tasks.values():
             self.decision_log.leave(task)
             if task.state == TaskState.QUEUED:
-                task.state, task.payload, task.history.status = TaskState.SETTLED, b"", Status.CANCELLED
-                self.queue.remove(task)
-                self.counters.end(Status.CANCELLED)
+                self._answers.end_unanswered(task)
                 continue
             if task.state == TaskState.ASSIGNED:
-                task.state = TaskState.CANCELLING
-                effects.append(Send(task.node, Cancel(task.id)))
+                self._cancel_running(task, effects)
             task.client = None
         self.queue.forget_client(client.peer)
 
@@ -280,8 +265,12 @@ class ClusterState:
         return peer in self._newcomers or self.membership.get(peer) is not None
 
     def _from_node(self, peer: PeerId, m: Message, now: float, effects: Effects) -> bool:
+        """Returns whether it may say more."""
         member = self.membership.get(peer)
         match m:
+            case Outcome() if member is not None:
+                self._outcome(member, m, now, effects)
+                return True
             case Register() if member is None:
                 self._register(peer, m, now, effects)
             case Heartbeat():
@@ -307,6 +296,14 @@ class ClusterState:
         self._newcomers.discard(peer)
         self.membership.add(Member(peer, m.name, m.incarnation))
 
+    def _learn(self, peer: PeerId, now: float) -> None:
+        """Takes in what the tasks took that a node has ended, once for all that was read from it together."""
+        member = self.membership.get(peer)
+        if member is not None:
+            if member.learn(self._fleet, now):
+                self.membership.judge(member, now)
+            self._router.update(member)
+
     def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
         task = member.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
@@ -325,29 +322,37 @@ class ClusterState:
         if task.state == TaskState.CANCELLING and (
             status > Status.FAILED or (status == Status.FAILED and m.failure_kind == FailureKind.WORKER_DIED)
         ):
-            m.status = Status.CANCELLED
-        self._answer(task, m, now, effects)
+            status = Status.CANCELLED
+        answer = Outcome(
+            task.client_task_id,
+            status,
+            m.entered,
+            task.attempt,
+            m.run_s,
+            failure_kind=m.failure_kind,
+            payload=m.payload,
+        )
+        self._answers.end(task, answer, now, effects)
 
     def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
         self.membership.remove(member)
         self._router.remove(member)
         for task in list(member.tasks.values()):
-            if task.state == TaskState.CANCELLING:
-                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Diagnosis(node=member.name))
-            elif not self._try_again(task, Entered.UNKNOWN, now):
-                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))
+            if task.state == TaskState.CANCELLING or not self._try_again(task, Entered.UNKNOWN, now):
+                self._answers.end_lost(task, Diagnosis(reason, member.name), now, effects)
         member.tasks.clear()
 
     def _try_again(self, task: Task, entered: int, now: float) -> bool:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
-        unbegun = entered == Entered.NO
-        task.losses += 0 if unbegun else 1
+        not_started = entered == Entered.NO
+        task.losses += 0 if not_started else 1
         repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self.shutdown.done
-        if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
+        if not (task.attempt < RETURNS_MAX if not_started else repeatable):
             return False
         self.counters.requeued += 1
-        self.decision_log.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
-        task.state, task.queued_at = TaskState.QUEUED, now
+        self.decision_log.give_back(task, "it was given back, not started" if not_started else "it was lost there")
+        task.move(TaskState.QUEUED)
+        task.queued_at = now
         task.predicted_s = self._admission.expected_s(task.kind)
         self.queue.push_returned(task)
         return True
@@ -355,21 +360,23 @@ class ClusterState:
     # ---- routing and answering ----------------------------------------------------------------------------------
 
     def _finish(self, now: float, effects: Effects) -> Effects:
-        """Ends every event: tasks go where room is now, and only then answers get their credits."""
+        """Ends every event: tasks go to the workers that are free now, and only then answers get their credits."""
         for member in self.membership.rested(now):
             self._router.update(member)
         self._route(now, effects)
-        if self._answered:
-            budget = self.clients.share(self._admission.budget(), now)
-            for client, outcome in self._answered:
-                outcome.credits = client.grant(self.clients.credit(client, budget))
-            self._answered.clear()
+        if not self._answers.is_empty():
+            self._answers.add_credits(self._shared_budget(now))
         peer = self._admission.pop_client_to_offer()
         if peer is not None:
             effects.append(Send(peer, Heartbeat(self.clients.offer(peer, self._admission.budget()))))
         if self.shutdown.draining and not len(self.queue) and not self.membership.in_flight:
-            self._depart(now, effects)
+            self._shut_down(now, effects)
         return effects
+
+    def _shared_budget(self, now: float) -> int:
+        budget = self._admission.budget()
+        self.clients.share(budget, now)
+        return budget
 
     def _route(self, now: float, effects: Effects) -> None:
         queue = self.queue
@@ -379,12 +386,12 @@ class ClusterState:
             if member is None and left_s > 0.0:
                 return
             if member is None or left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
-                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
+                self._answers.end_queued(task, Status.EXPIRED, _TOO_LATE if left_s > 0.0 else _OVERDUE, now, effects)
                 continue
             self._assign(queue.pop(now), member, now, effects)
 
     def _assign(self, task: Task, member: Member, now: float, effects: Effects) -> None:
-        task.state = TaskState.ASSIGNED
+        task.move(TaskState.ASSIGNED)
         task.attempt += 1
         task.node = member.peer
         task.assigned_at = now
@@ -400,30 +407,6 @@ class ClusterState:
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
         effects.append(Send(member.peer, assign))
 
-    def _settle(self, task: Task, status: int, entered: int, now: float, effects: Effects, why: Diagnosis) -> None:
-        """Answers a task that no outcome from a node has answered."""
-        if task.state == TaskState.QUEUED:
-            task.state = TaskState.SETTLED
-            self.queue.remove(task)
-            task.wait_s += now - task.queued_at
-        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_diagnosis(why))
-        self._answer(task, outcome, now, effects)
-
-    def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
-        task.state = TaskState.SETTLED
-        task.payload = b""
-        self.counters.end(m.status)
-        if task.losses and m.entered == Entered.NO:
-            m.entered = Entered.UNKNOWN
-        self.decision_log.end(task, m.status, m.entered, m.run_s, now)
-        client = self.clients.get(task.client)
-        if client is None:
-            return
-        self.clients.end(client, task)
-        m.id, m.queued_s = task.client_task_id, task.wait_s
-        self._answered.append((client, m))
-        effects.append(Send(client.peer, m))
-
     # ---- life and death -----------------------------------------------------------------------------------------
 
     def _drop(self, peer: PeerId, reason: str, now: float, effects: Effects) -> None:
@@ -433,15 +416,14 @@ class ClusterState:
     def _fail_all(self, now: float, effects: Effects) -> None:
         reason = "the cluster shut down before it finished"
         for task in self.queue.waiting():
-            self._settle(task, Status.LOST, Entered.NO, now, effects, Diagnosis(reason))
+            self._answers.end_queued(task, Status.LOST, Diagnosis(reason), now, effects)
         for member in self.membership.all():
             for task in list(member.tasks.values()):
                 self.membership.release(member, task, now)
                 effects.append(Send(member.peer, Cancel(task.id)))
-                status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
-                self._settle(task, status, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))
+                self._answers.end_lost(task, Diagnosis(reason, member.name), now, effects)
 
-    def _depart(self, now: float, effects: Effects) -> None:
+    def _shut_down(self, now: float, effects: Effects) -> None:
         if self.shutdown.tell_clients(now):
             effects += [Send(client.peer, Drain()) for client in self.clients.all()]
         if self.shutdown.finish(len(self.clients), now):

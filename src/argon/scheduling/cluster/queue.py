@@ -215,13 +215,11 @@ class TaskQueue:
         if self._returned:
             task = self._returned.popleft()
             self._forget_returned(task)
-            task.state = TaskState.ASSIGNED
             return task
         if self._next is None or self._next_at != now:
             self._next = self._choose(now)
         priority, account, task = self._next
         self._next = None
-        task.state = TaskState.ASSIGNED
         level = self._levels[priority]
         level.clients[account].tasks.popleft()
         if level.arrivals.tasks[0] is task:

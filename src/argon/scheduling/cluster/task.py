@@ -1,14 +1,7 @@
-"""The record of one task in the cluster. Every scheduling room may hold one; only the corridor changes its state.
+"""The record of one task in the cluster, and the table of its states.
 
-    from        cause                                              to
-    –           admitted                                           QUEUED
-    QUEUED      node chosen                                        ASSIGNED (attempt n)
-    QUEUED      cancel asked or client gone / deadline passed      settled: CANCELLED / EXPIRED
-    ASSIGNED    outcome arrives                                    settled: COMPLETED / FAILED / EXPIRED
-    ASSIGNED    cancel asked or client gone                        CANCELLING
-    ASSIGNED    node lost                                          settled: LOST; if idempotent, QUEUED (attempt n+1)
-    ASSIGNED    node gives it back, never begun                    QUEUED (attempt n+1)
-    CANCELLING  COMPLETED or FAILED arrives / anything else        settled: as it says / CANCELLED
+In: what its client has submitted. Out: a record that every room may hold; only the state machine moves it on. It must
+never decide.
 
 The outcome that arrives first wins, and an answer with an old attempt is counted and dropped.
 """
@@ -23,15 +16,65 @@ from mypy_extensions import mypyc_attr
 from argon.protocol.ids import ClientTaskId, PeerId, TaskId
 from argon.protocol.messages import Payload, Submit
 from argon.scheduling.cluster.task_history import TaskHistory
+from argon.scheduling.transitions import NONE, State, Transition, Transitions
 
 
 class TaskState:
-    """Which room the task is in. SETTLED ones are in none: only lazy leftovers still point at them."""
+    """Where the task is: the places in the states of ``TRANSITIONS``."""
 
     QUEUED: Final = 0
     ASSIGNED: Final = 1
     CANCELLING: Final = 2
     SETTLED: Final = 3
+
+
+_QUEUED: Final = TaskState.QUEUED
+_ASSIGNED: Final = TaskState.ASSIGNED
+_CANCELLING: Final = TaskState.CANCELLING
+_SETTLED: Final = TaskState.SETTLED
+
+TRANSITIONS: Final = Transitions(
+    "task",
+    (
+        State(
+            "QUEUED",
+            "in `TaskQueue`: in its client's line of its priority, or, if it came back, in a line that goes first",
+        ),
+        State("ASSIGNED", "in `Member.tasks` of one node"),
+        State("CANCELLING", "in `Member.tasks` of one node, which has been told to end it"),
+        State("SETTLED", "nowhere; tombstones in the queue and in its deadlines may still point at it"),
+    ),
+    (
+        Transition(NONE, "Submit, admitted", _QUEUED, "for no time if a node takes it at once"),
+        Transition(NONE, "Submit, rejected by [admission](scheduling.md#who-may-enter)", NONE, "REJECTED, did not run"),
+        Transition(_QUEUED, "a node takes it", _ASSIGNED, "attempt n + 1"),
+        Transition(_QUEUED, "its deadline passes", _SETTLED, "EXPIRED, did not run"),
+        Transition(
+            _QUEUED,
+            "its turn comes, and such tasks typically take longer than it has left",
+            _SETTLED,
+            "EXPIRED, did not run",
+        ),
+        Transition(_QUEUED, "cancel asked, or its client is gone", _SETTLED, "CANCELLED, did not run"),
+        Transition(_QUEUED, "a drain runs out of time", _SETTLED, "LOST, did not run"),
+        Transition(_ASSIGNED, "the node reports COMPLETED, FAILED or EXPIRED", _SETTLED, "as reported"),
+        Transition(_ASSIGNED, "the node reports LOST, did not run (it drains)", _QUEUED, "after 1,000 attempts LOST"),
+        Transition(
+            _ASSIGNED, "the node reports LOST, ran; the task is idempotent, lost fewer than three times", _QUEUED
+        ),
+        Transition(_ASSIGNED, "the node reports LOST, ran; otherwise", _SETTLED, "LOST, ran"),
+        Transition(_ASSIGNED, "the node is lost; the task is idempotent, lost fewer than three times", _QUEUED),
+        Transition(_ASSIGNED, "the node is lost; otherwise", _SETTLED, "LOST, unknown"),
+        Transition(_ASSIGNED, "cancel asked, or its client is gone", _CANCELLING),
+        Transition(_ASSIGNED, "a drain runs out of time", _SETTLED, "LOST, unknown; the node is told to end it"),
+        Transition(
+            _CANCELLING, "the node reports COMPLETED, or FAILED because the task raised", _SETTLED, "as reported"
+        ),
+        Transition(
+            _CANCELLING, "the node reports anything else, or is lost; a drain runs out of time", _SETTLED, "CANCELLED"
+        ),
+    ),
+)
 
 
 class Choice:
@@ -110,6 +153,14 @@ class Task:
         self.predicted_s = 0.0
         self.charged_s = 0.0
         self.history = TaskHistory(client, queued_at)
+
+    def move(self, to: int) -> None:
+        """Changes its state.
+
+        Raises:
+            InvalidTransition: ``TRANSITIONS`` has no such change: the caller has decided wrongly.
+        """
+        self.state = TRANSITIONS.move(self.state, to, self.id)
 
 
 def admitted_task(task_id: TaskId, client: PeerId, m: Submit, size_bytes: int, now: float) -> Task:
