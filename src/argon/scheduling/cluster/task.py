@@ -38,10 +38,10 @@ TRANSITIONS: Final = Transitions(
     (
         State(
             "QUEUED",
-            "in `TaskQueue`: in its client's line of its priority, or, if it came back, in a line that goes first",
+            "in `TaskQueue`: in its client's lane of its priority; or, if it came back, in a lane that goes first",
         ),
         State("ASSIGNED", "in `Member.tasks` of one node"),
-        State("CANCELLING", "in `Member.tasks` of one node, which has been told to end it"),
+        State("CANCELLING", "in the tasks of one node, which has been asked to end it"),
         State("SETTLED", "nowhere; tombstones in the queue and in its deadlines may still point at it"),
     ),
     (
@@ -66,7 +66,7 @@ TRANSITIONS: Final = Transitions(
         Transition(_ASSIGNED, "the node is lost; the task is idempotent, lost fewer than three times", _QUEUED),
         Transition(_ASSIGNED, "the node is lost; otherwise", _SETTLED, "LOST, unknown"),
         Transition(_ASSIGNED, "cancel asked, or its client is gone", _CANCELLING),
-        Transition(_ASSIGNED, "a drain runs out of time", _SETTLED, "LOST, unknown; the node is told to end it"),
+        Transition(_ASSIGNED, "a drain runs out of time", _SETTLED, "LOST, unknown; the node is asked to end it"),
         Transition(
             _CANCELLING, "the node reports COMPLETED, or FAILED because the task raised", _SETTLED, "as reported"
         ),
