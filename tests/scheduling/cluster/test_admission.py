@@ -1,4 +1,4 @@
-"""The door of a cluster: what the rooms say, gathered for one task. Seen through the corridor, as peers see it."""
+"""Who may enter a cluster, by what the rooms say for one task: seen through the state machine, as peers see it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_nothing_is_shed_before_anything_was_measured() -> None:
     assert waiting(cluster) == 128
 
 
-def test_modest_client_enters_where_a_greedy_one_is_refused() -> None:
+def test_modest_client_enters_where_a_greedy_one_is_rejected() -> None:
     cluster, _ = known_cluster()
     one, other, modest = crowd(cluster, 3)
     flood(cluster, one, other, count=100)
@@ -82,7 +82,7 @@ def test_modest_client_enters_where_a_greedy_one_is_refused() -> None:
     assert flood(cluster, modest, count=1) == 1
 
 
-def test_urgent_task_enters_where_a_less_urgent_one_is_refused() -> None:
+def test_urgent_task_enters_where_a_less_urgent_one_is_rejected() -> None:
     cluster, _ = known_cluster()
     flood(cluster, *crowd(cluster), priority=3)
     assert flood(cluster, cluster.client(), priority=3) == 0
@@ -109,18 +109,18 @@ def test_client_limit_is_kept_even_while_workers_are_free() -> None:
     assert not cluster.answers(other)
 
 
-@pytest.mark.parametrize(("timeout_s", "refused"), [(0.05, True), (0.2, False), (0.0, False)])
-def test_task_that_would_be_late_is_refused_at_the_door(timeout_s: float, refused: bool) -> None:
+@pytest.mark.parametrize(("timeout_s", "rejected"), [(0.05, True), (0.2, False), (0.0, False)])
+def test_task_that_would_be_late_is_rejected(timeout_s: float, rejected: bool) -> None:
     cluster, _ = known_cluster()
     flood(cluster, *crowd(cluster, 20))
     client = cluster.client()
     cluster.say(client, submit(1, timeout_s=timeout_s))
-    assert (1 in cluster.answers(client)) is refused
-    if refused:
+    assert (1 in cluster.answers(client)) is rejected
+    if rejected:
         assert cluster.answers(client)[1].reason == RejectReason.DEADLINE
 
 
-def test_task_that_would_wait_behind_those_of_a_lost_node_is_refused_at_the_door() -> None:
+def test_task_that_would_wait_behind_those_of_a_lost_node_is_rejected() -> None:
     cluster, _ = known_cluster(workers=1, run_s=1.0, queue_target_s=inf)
     lost, client = cluster.node(workers=20), cluster.client()
     cluster.say(client, *(submit(id_, idempotent=True) for id_ in range(20)))
@@ -129,7 +129,7 @@ def test_task_that_would_wait_behind_those_of_a_lost_node_is_refused_at_the_door
     assert {id_: answer.reason for id_, answer in cluster.answers(client).items()} == {100: RejectReason.DEADLINE}
 
 
-def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free() -> None:
+def test_task_that_takes_longer_than_it_has_is_rejected_although_a_worker_is_free() -> None:
     cluster = ClusterDriver()
     node, client = cluster.node(workers=8), cluster.client()
     for id_ in range(20):
@@ -140,7 +140,7 @@ def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free
     assert 101 not in cluster.answers(client)
 
 
-def test_kind_of_which_all_are_killed_at_their_timeout_is_refused() -> None:
+def test_kind_of_which_all_are_killed_at_their_timeout_is_rejected() -> None:
     cluster = ClusterDriver()
     node, client = cluster.node(workers=8), cluster.client()
     for id_ in range(5):
@@ -152,7 +152,7 @@ def test_kind_of_which_all_are_killed_at_their_timeout_is_refused() -> None:
     assert 101 not in cluster.answers(client)
 
 
-def test_task_whose_wait_has_left_too_little_time_expires_unbegun() -> None:
+def test_task_whose_wait_has_left_too_little_time_expires_not_started() -> None:
     cluster, node = known_cluster(workers=1, run_s=1.0)
     client = cluster.client()
     cluster.say(client, submit(1, timeout_s=3.2))
@@ -190,7 +190,9 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12
 
 
-def test_client_that_was_refused_is_told_when_there_is_room_the_one_that_was_so_longest_ago_first() -> None:
+def test_client_that_was_rejected_is_offered_credits_when_a_worker_is_free_who_waits_longest_first() -> (
+    None
+):
     cluster, node = known_cluster(workers=1, queue_limit=1)
     one, two = crowd(cluster, 2)
     for client in (one, two, one):
@@ -218,7 +220,7 @@ def test_places_for_a_few_of_a_priority_are_twice_as_many_for_those_that_have_ag
     assert flood(cluster, *crowd(cluster), priority=0, waited_s=9.0) == 0, "what is not behind others has not aged"
 
 
-def test_heartbeat_tells_no_client_that_was_refused_of_room_before_there_is_some() -> None:
+def test_heartbeat_offers_a_rejected_client_nothing_before_a_worker_is_free() -> None:
     cluster, node = known_cluster(workers=1, queue_limit=1, heartbeat_s=1.0)
     one, two = crowd(cluster, 2)
     flood(cluster, one, count=2)
@@ -232,17 +234,17 @@ def test_heartbeat_tells_no_client_that_was_refused_of_room_before_there_is_some
     assert all(cluster.heard(client, Heartbeat)[-1].credits for client in (one, two))
 
 
-def test_client_that_was_refused_by_a_cluster_that_leaves_is_not_told_of_its_room() -> None:
+def test_client_that_was_rejected_by_a_cluster_that_drains_is_offered_nothing() -> None:
     cluster, _ = known_cluster()
     client = cluster.client()
     cluster.node(workers=8)
     cluster.drain()
     flood(cluster, client, count=20)
     cluster.say(client, Heartbeat())
-    assert cluster.heard(client, Heartbeat) == [], "it would come back at once, and be refused again"
+    assert cluster.heard(client, Heartbeat) == [], "it would come back at once, and be rejected again"
 
 
-def test_client_that_was_refused_beside_a_free_worker_is_not_told_of_it() -> None:
+def test_client_that_was_rejected_beside_a_free_worker_is_offered_nothing() -> None:
     cluster = ClusterDriver()
     node, client = cluster.node(workers=8), cluster.client()
     for id_ in range(20):

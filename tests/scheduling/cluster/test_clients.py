@@ -165,7 +165,7 @@ def test_no_client_is_given_more_than_the_limit_for_one_nor_less_than_one() -> N
     assert Crowd(*[1] * 200).credits() == [1] * 200
 
 
-def test_clients_that_were_turned_away_are_named_once_each_in_that_order_and_not_when_gone() -> None:
+def test_clients_that_await_an_offer_are_named_once_each_in_that_order_and_not_when_gone() -> None:
     clients = Crowd(0, 0, 0).clients
     one, two, three = clients.all()
     for session in (two, one, three, two):

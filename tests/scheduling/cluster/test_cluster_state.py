@@ -1,4 +1,4 @@
-"""The corridor of the cluster: what each event makes it say. `check()` runs after every call."""
+"""The state machine of the cluster: what each event makes it say. `check_cluster` runs after every call."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_submit_when_no_node_is_there_is_rejected() -> None:
     assert cluster.answers(client)[1].reason == RejectReason.NO_NODES
 
 
-def test_submit_that_would_miss_its_deadline_is_rejected_at_the_door() -> None:
+def test_submit_that_would_miss_its_deadline_is_rejected() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
     cluster.say(client, submit(1), submit(2), submit(3))
@@ -134,8 +134,8 @@ def test_submit_beyond_the_allowance_is_rejected_even_when_workers_are_free() ->
     assert welcome.credits == 3
     cluster.node(workers=10)
     cluster.say(client, *(submit(id_) for id_ in range(6)))
-    refused = {id_: outcome.reason for id_, outcome in cluster.answers(client).items()}
-    assert refused == {3: RejectReason.CLIENT_LIMIT, 4: RejectReason.CLIENT_LIMIT, 5: RejectReason.CLIENT_LIMIT}
+    rejected = {id_: outcome.reason for id_, outcome in cluster.answers(client).items()}
+    assert rejected == {3: RejectReason.CLIENT_LIMIT, 4: RejectReason.CLIENT_LIMIT, 5: RejectReason.CLIENT_LIMIT}
 
 
 def test_task_id_in_use_ends_the_connection() -> None:
@@ -191,7 +191,7 @@ def test_large_payload_announced_is_admitted_by_its_header_and_books_its_place()
     assert cluster.snapshot().queue_bytes == 900
 
 
-def test_large_payload_refused_is_discarded_before_it_comes() -> None:
+def test_large_payload_rejected_is_discarded_before_it_comes() -> None:
     cluster, client, _ = busy_cluster(queue_bytes=1000)
     cluster.say(client, submit(1, payload=b"x"))
     effects = cluster.say(client, Announced(submit(2, payload=b""), 1000))
@@ -773,7 +773,7 @@ def test_node_that_has_not_registered_may_say_nothing_else(message: Message) -> 
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "a b", "a\n", "a/b", "é"])
-def test_node_with_a_bad_name_is_refused(name: str) -> None:
+def test_node_with_a_bad_name_is_rejected(name: str) -> None:
     cluster = ClusterDriver()
     newcomer = cluster.newcomer()
     cluster.say(newcomer, Register(name, 1))
@@ -787,7 +787,7 @@ def test_node_with_a_good_name_is_registered(name: str) -> None:
     assert [node.name for node in cluster.snapshot().nodes] == [name]
 
 
-def test_node_of_a_name_in_use_is_refused_while_the_other_lives() -> None:
+def test_node_of_a_name_in_use_is_rejected_while_the_other_lives() -> None:
     cluster = ClusterDriver()
     first = cluster.node(name="same", incarnation=1)
     second = cluster.node(workers=0, name="same", incarnation=2)
@@ -1151,7 +1151,7 @@ def test_client_that_comes_when_the_others_were_told_to_leave_is_told_so_too() -
     assert cluster.heard(cluster.node(), Drain) == []
 
 
-def test_large_task_that_has_not_come_whole_when_the_cluster_leaves_is_rejected() -> None:
+def test_large_task_that_has_not_come_whole_when_the_cluster_stops_is_rejected() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(client, Announced(submit(1), 1 << 20))
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))

@@ -1,4 +1,4 @@
-"""The forecast: each limit refuses on its own, at its own number, for its own reason."""
+"""The forecast: each limit rejects on its own, at its own number, for its own reason."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_payload_that_no_queue_can_hold_is_rejected_for_good() -> None:
     assert reject_reason(small, forecast(queue_bytes=0, size_bytes=100)) is None
 
 
-def test_task_that_would_wait_beyond_its_deadline_is_refused() -> None:
+def test_task_that_would_wait_beyond_its_deadline_is_rejected() -> None:
     assert decide(timeout_s=1.9) is RejectReason.DEADLINE
     assert decide(timeout_s=2.1) is None
 

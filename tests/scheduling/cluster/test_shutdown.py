@@ -1,4 +1,4 @@
-"""The steps in which a cluster leaves."""
+"""The steps in which a cluster shuts down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_cluster_that_stays_has_no_deadline() -> None:
     assert shutdown.next_deadline() == inf
 
 
-def test_clients_are_told_once_and_the_cluster_leaves_once_behind_the_last_of_them() -> None:
+def test_clients_are_told_once_and_the_cluster_stops_once_after_the_last_of_them() -> None:
     shutdown = Shutdown()
     shutdown.begin(130.0)
     assert shutdown.draining
@@ -32,7 +32,7 @@ def test_client_that_does_not_leave_is_not_waited_for() -> None:
     assert shutdown.finish(1, 100.0 + CLIENTS_LEAVE_S)
 
 
-def test_second_order_to_leave_ends_the_wait_for_clients() -> None:
+def test_second_order_to_drain_ends_the_wait_for_clients() -> None:
     shutdown = Shutdown()
     shutdown.begin(130.0)
     shutdown.tell_clients(100.0)

@@ -3,14 +3,15 @@
 In: that a client's task is admitted or answered, that a large payload is announced or has come. Out: counters that are
 always right, and each client's share. It must never decide about a task.
 
-What the cluster has room for is shared by demand: each may have an equal share, and what those leave who did not want
-it of late is shared by those who used all of theirs (max-min fairness, one step of it). So one that fills the cluster
-has all but what the others use now and then, and what they have stopped using is not kept for them for long.
+How many tasks clients may have together is a budget, and is shared by demand: each may have an equal share, and what
+those leave who did not want it of late is shared by those who used all of theirs (max-min fairness, one step of it). So
+one that fills the cluster has all but what the others use now and then, and what they have stopped using is not kept
+for them for long.
 
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
 one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits; what
-it has nevertheless, it keeps. Heartbeats carry credits too, since room may come while a client has no answer to
+it has nevertheless, it keeps. Heartbeats carry credits too, since the budget may grow while a client has no answer to
 expect for long; those only raise the allowance.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from argon.protocol.ids import ClientTaskId, PeerId
 from argon.protocol.messages import Announced
 from argon.scheduling.cluster.task import Task
 
@@ -35,10 +37,10 @@ class ClientSession:
 
     __slots__ = ("peer", "allowance", "tasks", "announced", "demand")
 
-    def __init__(self, peer: int, allowance: int) -> None:
+    def __init__(self, peer: PeerId, allowance: int) -> None:
         self.peer = peer
         self.allowance = allowance
-        self.tasks: dict[int, Task] = {}
+        self.tasks: dict[ClientTaskId, Task] = {}
         self.announced: Announced | None = None
         self.demand = 0.0
 
@@ -60,33 +62,33 @@ class Clients:
     """
 
     def __init__(self, limit: int) -> None:
-        self._sessions: dict[int, ClientSession] = {}
+        self._sessions: dict[PeerId, ClientSession] = {}
         self._limit = limit
         self._active = 0
         self._share = 0.0
         self._extra = 0.0
         self._shared_at = 0.0
         self._new_demand = False
-        self._awaiting_offer: dict[int, None] = {}
+        self._awaiting_offer: dict[PeerId, None] = {}
         self.announced = 0
         self.announced_bytes = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def add(self, peer: int, budget: int) -> int:
+    def add(self, peer: PeerId, budget: int) -> int:
         """A client has come; returns its first credits."""
         session = self._sessions[peer] = ClientSession(peer, 0)
         session.allowance = self.credit(session, budget)
         return session.allowance
 
-    def get(self, peer: int | None) -> ClientSession | None:
+    def get(self, peer: PeerId | None) -> ClientSession | None:
         """The client behind this peer, if it is still there."""
         return None if peer is None else self._sessions.get(peer)
 
-    def offer(self, peer: int, budget: int) -> int:
+    def offer(self, peer: PeerId, budget: int) -> int:
         """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client, or one that
-        was turned away and would take them for an invitation."""
+        awaits an offer and would take them for it."""
         session = self._sessions.get(peer)
         if session is None or peer in self._awaiting_offer:
             return 0
@@ -138,7 +140,7 @@ class Clients:
         self._extra = left / greedy if greedy else 0.0
 
     def credit(self, session: ClientSession, budget: int) -> int:
-        """How many tasks this client may have outstanding, of room for so many."""
+        """How many tasks this client may have outstanding, of so many for all."""
         newcomer = session.demand < 0.5
         share = budget / max(1, self._active + newcomer)
         if self._is_greedy(session):
@@ -150,11 +152,11 @@ class Clients:
         return session.demand >= _GREEDY_USE * max(1.0, self._share - 1.0)
 
     def await_offer(self, session: ClientSession) -> None:
-        """A task of this client was refused for want of room; it stands behind those to whom that happened before."""
+        """A task of this client was rejected for lack of workers; it comes behind those that await an offer."""
         self._awaiting_offer[session.peer] = None
 
-    def pop_awaiting_offer(self) -> int | None:
-        """The one to whom that happened longest ago, once; None if there is none."""
+    def pop_awaiting_offer(self) -> PeerId | None:
+        """Takes out the client that has awaited an offer of credits for longest; None if there is none."""
         if not self._awaiting_offer:
             return None
         peer = next(iter(self._awaiting_offer))

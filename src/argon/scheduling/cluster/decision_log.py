@@ -1,8 +1,8 @@
 """What was decided about the tasks of late, and how often each decision was made.
 
-In: tasks when they are sent, come back and end; rejections. Out: the records of one task, if they are still here, and
-counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
-records that exist anyway in rings of fixed length. Who asks for one task pays for looking through them.
+In: tasks when they are assigned, come back and end; rejections. Out: the records of one task, if they are still here,
+and counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
+records in rings of fixed length. Who asks for one task pays for searching them.
 
 Tasks that ended as they should, and soon, have a ring of their own, and a shorter one: thousands of them in a second
 must not drive out the one that somebody will ask about.

@@ -1,10 +1,11 @@
-"""How a cluster leaves: it finishes what it has, tells its clients that nothing more will be read, and goes after them.
+"""How a cluster shuts down: it finishes what it has, tells its clients that nothing more will be read, and ends after
+them.
 
 In: how long it may take, that all is answered, how many clients are left, the time. Out: the next step, once each. It
-must never wait for a client that does not go.
+must never wait for a client that does not close.
 
 Whoever closes a connection on which something unread has come cuts off what it has said there itself. So the clients
-close first, when they have taken their last answers.
+close first, when they have received their last answers.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ CLIENTS_LEAVE_S: Final = 2.0
 
 
 class Shutdown:
-    """One cluster's.
+    """The steps of a shutdown, in this order: draining, clients told, done.
 
     Attributes:
         draining: nothing new is admitted.
         until: when what is not finished by itself is ended.
         clients_told: the clients know that nothing more is admitted, not even what was announced.
-        done: it has left.
+        done: the cluster has stopped.
     """
 
     def __init__(self) -> None:
@@ -32,16 +33,16 @@ class Shutdown:
         self.clients_told = False
 
     def begin(self, until: float) -> None:
-        """It is to leave, by then at the latest."""
+        """Begins to drain; what is not finished ``until`` then is ended."""
         self.draining = True
         self.until = until
 
     def next_deadline(self) -> float:
-        """When time alone brings the next step."""
+        """When time alone brings the next step; infinity for never."""
         return inf if self.done else self.until
 
     def tell_clients(self, now: float) -> bool:
-        """All is answered: returns whether the clients are to be told so, now and only now."""
+        """All is answered: returns whether the clients are to be told, which is so once."""
         if self.clients_told:
             return False
         self.clients_told = True
@@ -49,7 +50,7 @@ class Shutdown:
         return True
 
     def finish(self, clients: int, now: float) -> bool:
-        """All is answered and told: returns whether it goes, now and only now."""
+        """All is answered and the clients are told: returns whether the cluster stops, which is so once."""
         if self.done or (clients and now < self.until):
             return False
         self.done = True

@@ -177,7 +177,7 @@ def test_rejected_task_tells_the_numbers_of_that_moment_and_how_often(cluster: C
     assert said["retry_after_s"] == pytest.approx(cluster.heard(other, Reject)[-1].retry_after_s)
 
 
-def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:
+def test_task_rejected_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:
     node, client = cluster.node(), cluster.client()
     cluster.say(client, submit(1))
     cluster.say(node, completed(last(cluster, node), run_s=10.0))
