@@ -190,9 +190,7 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12
 
 
-def test_client_that_was_rejected_is_offered_credits_when_a_worker_is_free_who_waits_longest_first() -> (
-    None
-):
+def test_client_that_was_rejected_is_offered_credits_when_a_worker_is_free_who_waits_longest_first() -> None:
     cluster, node = known_cluster(workers=1, queue_limit=1)
     one, two = crowd(cluster, 2)
     for client in (one, two, one):
