@@ -156,7 +156,7 @@ def test_outcome_nobody_asked_for_is_dropped() -> None:
     within(main())
 
 
-def test_cancel_is_sent_and_its_refusal_reported() -> None:
+def test_cancel_is_sent_and_that_it_came_too_late_is_reported() -> None:
     async def main() -> None:
         async with connected() as (cluster, watched):
             number = watched.submit("one")
@@ -299,7 +299,7 @@ def test_asker_that_gave_up_does_not_get_anothers_numbers() -> None:
     within(main())
 
 
-def test_numbers_that_were_on_their_way_when_the_connection_broke_are_refused() -> None:
+def test_numbers_that_were_on_their_way_when_the_connection_broke_raise() -> None:
     async def main() -> None:
         async with connected() as (cluster, watched):
             asked = asyncio.create_task(watched.connection.status())

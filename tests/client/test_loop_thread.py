@@ -1,4 +1,4 @@
-"""The thread that holds a client's connection: what it takes from others, and what it refuses them."""
+"""The thread that holds a client's connection: what it takes from others, and what it lets nobody do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Slip:
     """A ticket that notes what becomes of it."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.client_task_id = 0
         self.ended = threading.Event()
         self.outcomes: list[Outcome] = []
 
@@ -88,28 +88,28 @@ def test_ticket_that_is_done_before_the_loop_takes_it_is_never_sent(thread: Loop
     slip.outcomes.append(Outcome(0, Status.CANCELLED))
     goes_on.set()
     assert hand_over(thread).ended.wait(WITHIN_S)
-    assert slip.number == 0
+    assert slip.client_task_id == 0
 
 
-def test_waiting_on_its_own_thread_is_refused_unless_it_is_done(thread: LoopThread) -> None:
-    refused: list[BaseException | None] = []
+def test_waiting_on_its_own_thread_is_an_error_unless_it_is_done(thread: LoopThread) -> None:
+    raised: list[BaseException | None] = []
 
     def ask(slip: Slip) -> None:
         try:
-            thread.refuse_waiting(slip)
+            thread.check_may_wait(slip)
         except RuntimeError as error:
-            refused.append(error)
+            raised.append(error)
         else:
-            refused.append(None)
+            raised.append(None)
 
     pending, done = Slip(), Slip()
     done.outcomes.append(Outcome(0, Status.COMPLETED))
     for slip in (pending, done):
         thread._loop.call_soon_threadsafe(ask, slip)
-    eventually(lambda: len(refused) == 2)
-    assert "runs on the thread that brings the answers" in str(refused[0])
-    assert refused[1] is None
-    thread.refuse_waiting(pending)  # any other thread may wait
+    eventually(lambda: len(raised) == 2)
+    assert "runs on the thread that brings the answers" in str(raised[0])
+    assert raised[1] is None
+    thread.check_may_wait(pending)  # any other thread may wait
 
 
 def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: Network) -> None:
@@ -139,7 +139,7 @@ def test_ctrl_c_while_the_loop_is_woken_leaves_it_to_the_next_task(
     assert hand_over(thread).ended.wait(WITHIN_S)
 
 
-def test_loop_that_cannot_be_made_is_told(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loop_that_cannot_be_made_raises_in_the_caller(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: Any) -> None:
         raise OSError("no descriptors")
 
@@ -167,7 +167,7 @@ def test_ctrl_c_while_connecting_does_not_wait_for_the_connection() -> None:
         pressed[0].close()
 
 
-def test_call_that_is_overtaken_by_close_is_told_so(net: Network) -> None:
+def test_call_that_is_overtaken_by_close_raises(net: Network) -> None:
     thread = LoopThread(net.address, find_token(TOKEN), 10.0)
     begun = threading.Event()
 

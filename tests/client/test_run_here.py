@@ -1,4 +1,4 @@
-"""``on_overload``: what the cluster has no room for waits, is told so, or is run in this process."""
+"""``on_overload``: what the cluster has no room for waits, is rejected, or is run in this process."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_exception_of_the_function_is_the_answer(client: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", [StopIteration, SystemExit, CancelledError, asyncio.CancelledError])
-def test_exception_that_would_end_its_caller_is_told_as_that_of_a_worker(
+def test_exception_that_would_end_its_caller_is_reported_as_that_of_a_worker(
     full: Cluster, client: Client, kind: type[BaseException]
 ) -> None:
     async def main() -> None:
@@ -207,7 +207,7 @@ def test_large_arguments_come_in_pieces() -> None:
 # ---- time ------------------------------------------------------------------------------------------------------------
 
 
-def test_function_is_told_what_remains_of_its_timeout_and_nobody_else_is(client: Client) -> None:
+def test_function_knows_what_remains_of_its_timeout_and_nobody_else_does(client: Client) -> None:
     timed = client.with_options(timeout=60)
     assert 0 < timed.run(TIME_LEFT) < 60
     assert 0 < timed.submit(TIME_LEFT).result(WITHIN_S) < 60
@@ -222,7 +222,7 @@ def test_call_whose_timeout_has_passed_is_not_begun() -> None:
     assert caught.value.may_have_run is MayHaveRun.NO
 
 
-def test_timeout_that_passes_while_it_runs_here_is_told_and_the_function_goes_on(
+def test_timeout_that_passes_while_it_runs_here_is_raised_and_the_function_goes_on(
     tmp_path: Path, client: Client
 ) -> None:
     gate = Gate(tmp_path)

@@ -1,4 +1,4 @@
-"""Mutants of the client: each breaks one behaviour of its corridor."""
+"""Mutants of the client: each breaks one behaviour of its state machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from argon.protocol.messages import Submit
 from argon.scheduling.client import client_state
 from argon.scheduling.client.backlog import Backlog, Line
 from argon.scheduling.client.client_state import ClientState
-from argon.scheduling.client.send_window import Restraint
+from argon.scheduling.client.send_window import SendWindow
 from tests.simulation.mutation import Patch, around
 
 
@@ -79,20 +79,20 @@ def cluster_that_says_nothing_is_waited_for(patch: Patch) -> None:
     around(patch, ClientState, "_overdue", overdue)
 
 
-def line_goes_on_after_a_rejection(patch: Patch) -> None:
-    patch.setattr(Restraint, "rejected", lambda self, outstanding, again_at, priority: False)
+def backlog_goes_on_after_a_rejection(patch: Patch) -> None:
+    patch.setattr(SendWindow, "rejected", lambda self, outstanding, again_at, priority: False)
 
 
-def nobody_knocks(patch: Patch) -> None:
-    patch.setattr(Restraint, "limit", lambda self, outstanding, now: self._window)
+def no_retry_probe_is_sent(patch: Patch) -> None:
+    patch.setattr(SendWindow, "limit", lambda self, outstanding, now: self._window)
 
 
-def knocks_are_free(patch: Patch) -> None:
-    def limit(original: Any, restraint: Restraint, *rest: Any) -> Any:
-        restraint._budget = 10.0
-        return original(restraint, *rest)
+def retry_probes_are_free(patch: Patch) -> None:
+    def limit(original: Any, window: SendWindow, *rest: Any) -> Any:
+        window._budget = 10.0
+        return original(window, *rest)
 
-    around(patch, Restraint, "limit", limit)
+    around(patch, SendWindow, "limit", limit)
 
 
 def rejected_task_goes_to_the_end_of_the_line(patch: Patch) -> None:

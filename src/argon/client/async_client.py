@@ -1,4 +1,4 @@
-"""The face for asyncio programs.
+"""The client API for asyncio programs.
 
 In: awaits. Out: values and exceptions, on the caller's own event loop. It must never block the loop: everything waits
 as a future.
@@ -34,19 +34,19 @@ class AsyncFuture(asyncio.Future[Any]):
     # Whoever makes it sets these: a default in the class makes each access slow, and so does a method for it.
     shell: ClientShell
     kept: KeptCall | None
-    task_number: int
+    client_task_id: int
     session: int
 
     @property
     def task_id(self) -> str:
         """What ``argon explain`` and ``AsyncClient.explain`` know it by, as ``SESSION.SEQUENCE``."""
-        return task_id(self.session or self.shell.session, self.task_number)
+        return task_id(self.session or self.shell.session, self.client_task_id)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancels the wait, and the task with it: one that is queued never runs, one that runs is killed."""
         cancelled = super().cancel(msg)
         if cancelled:
-            self.shell.cancel(self.task_number)
+            self.shell.cancel(self.client_task_id)
             if self.kept is not None:
                 self.kept.withdraw()
         return cancelled
@@ -177,13 +177,13 @@ class AsyncClient:
         deadline = deadline_of(options)
         future.shell = shell
         future.kept = KeptCall(payload, deadline) if options.run_here else None
-        future.task_number = future.session = 0
-        future.task_number = shell.submit(kind, payload, options, deadline, future)
+        future.client_task_id = future.session = 0
+        future.client_task_id = shell.submit(kind, payload, options, deadline, future)
         return future
 
     async def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
-        """Hands a task over and waits for its value; raises as the task did, or the ``TaskError`` that tells its
-        fate."""
+        """Hands a task over and waits for its value; raises as the task did, or the ``TaskError`` that says what
+        became of it."""
         return await self.submit(function, *args, **kwargs)
 
     async def map(self, function: Callable[..., Any] | str, /, *iterables: Iterable[Any]) -> AsyncIterator[Any]:

@@ -1,8 +1,8 @@
-"""The face for scripts and web workers: threads outside, an event loop on a thread of its own inside.
+"""The client API for scripts and web workers: threads outside, an event loop on a thread of its own inside.
 
 In: calls from any thread. Out: ``concurrent.futures.Future``s. Calls are packed in the calling thread, and handed to
 the loop in batches; answers are unpacked on the loop's thread, or by the caller that waits for one. Its own calls
-refuse to wait on that thread.
+raise where they would wait on that thread.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 class _Call:
     """A call that waits for its outcome in its own thread: all that ``run`` needs of a future."""
 
-    __slots__ = ("_outcome", "_waiting", "number")
+    __slots__ = ("_outcome", "_waiting", "client_task_id")
 
     def __init__(self) -> None:
         self._waiting = threading.Lock()
         self._waiting.acquire()
         self._outcome: Outcome | None = None
-        self.number = 0
+        self.client_task_id = 0
 
     def done(self) -> bool:
         return self._outcome is not None
@@ -108,7 +108,7 @@ class Client:
         Args:
             priority: an ``argon.Priority``; ``NORMAL`` by default.
             timeout: seconds from submit to answer, None (the default) for ever. A task that runs on is killed.
-            retries: how often a rejected task is tried again; None (the default) for ever, 0 to be told at once.
+            retries: how often a rejected task is tried again; None (the default) for ever, 0 to be rejected at once.
             idempotent: whether the task may run twice, so that it is run again when its node is lost.
             key: tasks with equal keys go to the same node while it has room (warm caches).
             on_overload: what becomes of a task for which there is no room. "wait" (the default) tries again, as
@@ -168,7 +168,7 @@ class Client:
         """
         thread = self._thread
         call = _Call()
-        thread.refuse_waiting(call)
+        thread.check_may_wait(call)
         payload, kind = pack_call(function, args, kwargs)
         options = self._options
         try:

@@ -1,9 +1,9 @@
 """The synchronous half of a client: packed tasks in, decisions by ``ClientState``, outcomes out.
 
-In: packed tasks from a face, each with a ticket (the face's future), and what the cluster says. Out: each ticket with
-its outcome, through a callback, exactly once. All calls are made on the event loop's own thread, but ``is_sent`` and
-``window``, which any thread may make. It must never pack or unpack a payload, which is the faces', and never wait: it
-is compiled, and coroutines are not.
+In: packed tasks from the client API, each with a ticket (its future), and messages from the cluster. Out: each ticket
+with its outcome, through a callback, exactly once. All calls are made on the event loop's own thread, but ``is_sent``
+and ``window``, which any thread may make. It must never pack or unpack a payload, which the client API does, and never
+wait: it is compiled, and coroutines are not.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from argon.protocol.messages import (
     StatusRequest,
     Welcome,
 )
-from argon.scheduling.client.client_state import PROBE_TASKS, ClientState
-from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
+from argon.scheduling.client.client_state import INITIAL_WINDOW_TASKS, ClientState
+from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 
-_FLUSH_MESSAGES: Final = PROBE_TASKS  # so many leave at once, so that the first run while the rest are being packed
+_FLUSH_MESSAGES: Final = INITIAL_WINDOW_TASKS  # so many leave at once: the first run while the rest are packed
 
 
 class ClientShell:
@@ -55,12 +55,12 @@ class ClientShell:
         self._channel: Channel | None = None
         self._flushing = False
         self._unflushed = 0
-        self._session = 0
+        self._connection_number = 0
         self.session = 0
         self._tickets: dict[int, Any] = {}
         self._asked: list[asyncio.Future[dict[str, Any]]] = []
 
-    # ---- called by the faces ------------------------------------------------------------------------------------
+    # ---- called by the client API ------------------------------------------------------------------------------------
 
     def submit(self, kind: int, payload: Payload, options: TaskOptions, deadline: float, ticket: Any) -> int:
         """Hands a task over; returns its number. Its outcome may be reported before this returns."""
@@ -100,17 +100,17 @@ class ClientShell:
         self._timer.cancel()
 
     def welcomed(self, channel: Channel, welcome: Welcome) -> None:
-        """The cluster has taken this client."""
+        """The cluster has accepted this client."""
         self._channel = channel
-        self._session += 1
+        self._connection_number += 1
         self.session = welcome.session
-        self._perform(self._state.connected(self._session, welcome, monotonic()))
+        self._perform(self._state.connected(self._connection_number, welcome, monotonic()))
 
     def received(self, channel: Channel, messages: list[Message]) -> None:
-        """The cluster has said these things."""
+        """Messages have come from the cluster."""
         if self._asked:
             messages = self._take_replies(messages)
-        self._perform(self._state.received(self._session, messages, monotonic()))
+        self._perform(self._state.received(self._connection_number, messages, monotonic()))
 
     def lost(self, channel: Channel, reason: str) -> None:
         """The connection is gone."""
@@ -119,7 +119,7 @@ class ClientShell:
         for reply in asked:
             if not reply.done():
                 reply.set_exception(ConnectionFailed(f"the connection was lost: {reason}"))
-        self._perform(self._state.lost(self._session, monotonic()))
+        self._perform(self._state.lost(self._connection_number, monotonic()))
 
     # ---- private ------------------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class ClientShell:
                 if channel is not None:
                     channel.send(effect.message)
                     self._unflushed += 1
-            elif type(effect) is Refused:
+            elif type(effect) is CancelTooLate:
                 if effect.task in self._tickets:
                     self._on_refused(self._tickets[effect.task])
             else:

@@ -1,4 +1,4 @@
-"""The face of ``concurrent.futures``: a drop-in for ProcessPoolExecutor that runs on a cluster.
+"""The client API of ``concurrent.futures``: a drop-in for ProcessPoolExecutor that runs on a cluster.
 
 In: the standard library's calls. Out: the standard library's futures, with its rules: a task that runs is not
 cancelled. Without an address it starts a cluster on this machine, and owns it.

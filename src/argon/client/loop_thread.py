@@ -1,8 +1,8 @@
 """The thread that holds a client's connection, for callers on any other thread.
 
 In: packed tasks with their tickets, and cancels, from any thread. Out: each ticket settled with its outcome, once.
-Tasks are handed to the loop in batches. It must never pack a call, which is the callers' work, and it refuses
-to let its own thread wait.
+Tasks are handed to the loop in batches. It must never pack a call, which is the callers' work, and it lets
+nobody wait on its own thread.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LoopThread:
         connect_timeout_s: how long the first connection may take.
 
     Attributes:
-        deciding: under it, one of several threads ends a future. A collection or a signal may run somebody's code in
+        settle_lock: under it, one of several threads ends a future. A collection or a signal may run somebody's code in
             the midst of it, on the same thread, and that may cancel: hence it can be taken again.
     """
 
@@ -54,7 +54,7 @@ class LoopThread:
         self._token = token
         self._pid = os.getpid()
         self._inbox: deque[_Packed] = deque()
-        self.deciding = threading.RLock()
+        self.settle_lock = threading.RLock()
         self._threads = LocalThreads()
         self._woken = False
         self._closed = False
@@ -74,11 +74,11 @@ class LoopThread:
 
     def submit(self, ticket: Ticket, kind: int, payload: Payload, options: TaskOptions) -> float:
         """Hands a packed task to the loop, waking it once for all that come before it wakes; returns its deadline."""
-        self._refuse_unless_usable()
+        self._check_usable()
         deadline = deadline_of(options)
         self._inbox.append((ticket, kind, payload, options, deadline))
         if self._ended:
-            self._refuse_rest()
+            self._settle_rest()
         elif not self._woken:
             self._woken = True
             try:
@@ -90,7 +90,7 @@ class LoopThread:
 
     def cancel(self, ticket: Ticket, queued_only: bool = False) -> None:
         """Asks for the end of a task."""
-        self.refuse_elsewhere()
+        self.check_process()
         if not self._closed:
             self._wake(self._cancel, ticket, queued_only)
 
@@ -111,13 +111,13 @@ class LoopThread:
 
     def status(self) -> dict[str, Any]:
         """The cluster's numbers."""
-        self._refuse_asking()
+        self._check_may_ask()
         numbers: dict[str, Any] = self.call(self._connection.status())
         return numbers
 
     def explain(self, task_id: str) -> dict[str, Any]:
         """What the cluster knows of a task."""
-        self._refuse_asking()
+        self._check_may_ask()
         known: dict[str, Any] = self.call(self._connection.explain(task_id))
         return known
 
@@ -127,7 +127,7 @@ class LoopThread:
 
     def is_sent(self, ticket: Ticket) -> bool:
         """Whether the cluster has the task."""
-        return bool(ticket.number) and self._shell.is_sent(ticket.number)
+        return bool(ticket.client_task_id) and self._shell.is_sent(ticket.client_task_id)
 
     def window(self, options: TaskOptions) -> int:
         """How many tasks with these options are worth having under way at once."""
@@ -137,16 +137,16 @@ class LoopThread:
         """Whether the caller is on the loop's own thread."""
         return threading.current_thread() is self._thread
 
-    def refuse_waiting(self, ticket: Ticket) -> None:
-        """Refuses to wait where no answer can come: on the loop's own thread, and in a forked process."""
+    def check_may_wait(self, ticket: Ticket) -> None:
+        """Raises RuntimeError where no answer can come: on the loop's own thread, and in a forked process."""
         if ticket.done():
             return
         if self.here():
             raise RuntimeError(_NO_WAITING_HERE)
-        self.refuse_elsewhere()
+        self.check_process()
 
-    def refuse_elsewhere(self) -> None:
-        """Refuses to be used in a forked process, which has no such thread."""
+    def check_process(self) -> None:
+        """Raises RuntimeError in a forked process, which has no such thread."""
         if self._pid != (here := os.getpid()):
             raise RuntimeError(
                 f"this client belongs to process {self._pid}, and this is {here}; make one after the fork"
@@ -161,15 +161,15 @@ class LoopThread:
         if not self.here():
             self._thread.join()
 
-    def _refuse_asking(self) -> None:
-        self._refuse_unless_usable()
+    def _check_may_ask(self) -> None:
+        self._check_usable()
         if self.here():
             raise RuntimeError(_NO_WAITING_HERE)
 
-    def _refuse_unless_usable(self) -> None:
+    def _check_usable(self) -> None:
         if self._closed:
             raise ConnectionFailed(_CLOSED_SENTENCE)
-        self.refuse_elsewhere()
+        self.check_process()
 
     def _wake(self, callback: Callable[..., None], *arguments: Any) -> None:
         if self._loop is None:
@@ -179,7 +179,7 @@ class LoopThread:
         except RuntimeError:
             pass  # the loop has just been closed, and has answered everything
 
-    def _refuse_rest(self) -> None:
+    def _settle_rest(self) -> None:
         """Answers what came while the client was being closed. Each is taken by one thread only."""
         while self._inbox:
             try:
@@ -228,7 +228,7 @@ class LoopThread:
             self._closed = True
             self._take()
             self._ended = True  # a thread that hands over a task now sees this, or is seen by the next line
-            self._refuse_rest()
+            self._settle_rest()
             await self._connection.close()
             self._threads.close()
 
@@ -240,12 +240,12 @@ class LoopThread:
         while inbox:
             ticket, kind, payload, options, deadline = inbox.popleft()
             if not ticket.done():
-                ticket.number = shell.submit(kind, payload, options, deadline, ticket)
+                ticket.client_task_id = shell.submit(kind, payload, options, deadline, ticket)
 
     def _cancel(self, ticket: Ticket, queued_only: bool) -> None:
         self._take()
-        if ticket.number:
-            self._shell.cancel(ticket.number, queued_only)
+        if ticket.client_task_id:
+            self._shell.cancel(ticket.client_task_id, queued_only)
 
 
 def _settle(ticket: Ticket, outcome: Outcome, session: int) -> None:

@@ -4,7 +4,7 @@ In: a call, packed as it was sent. Out: what the function returns or raises. It 
 elsewhere: only one that was rejected, which never did.
 
 The call is unpacked again, so that the function gets copies of its arguments, as it would in a worker. Nothing can kill
-it here: when its timeout passes its caller is told so, and it goes on to its end.
+it here: when its timeout passes its caller gets TaskExpired, and it goes on to its end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def is_overload(outcome: Outcome) -> bool:
 
 
 def closed_before_it_began() -> TaskLost:
-    """What the caller of a call is told that still waited for a thread when its client was closed."""
+    """What the caller of a call gets that still waited for a thread when its client was closed."""
     return TaskLost("the task is lost: the client was closed", may_have_run=MayHaveRun.NO)
 
 
@@ -48,7 +48,7 @@ class KeptCall:
         self._here: Future[Any] | None = None
 
     def run(self) -> Any:
-        """Runs it in this thread, and raises what it raises, as a worker would have told it.
+        """Runs it in this thread, and raises what it raises, as a worker would have reported it.
 
         Raises:
             TaskExpired: its timeout has passed already.
@@ -90,7 +90,7 @@ class KeptCall:
         return None if self.deadline == inf else max(0.0, self.deadline - monotonic())
 
     def expired(self) -> TaskExpired:
-        """What its caller is told when its timeout has passed."""
+        """What its caller gets when its timeout has passed."""
         if self.running():
             text = "it runs in this process, where nothing can kill it, and goes on"
             return TaskExpired(f"the task's timeout passed: {text}", may_have_run=MayHaveRun.YES)

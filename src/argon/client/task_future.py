@@ -1,7 +1,7 @@
 """The future of one task: what callers' threads wait for, and the loop's thread settles.
 
 In: an outcome, from the loop's thread; waits and cancels, from any thread. Out: a ``concurrent.futures.Future`` that
-ends exactly once. ``result`` and ``exception`` refuse to wait on the thread that brings the answers, since then nothing
+ends exactly once. ``result`` and ``exception`` raise on the thread that brings the answers, since then nothing
 would ever be answered again; the standard library's ``wait`` and ``as_completed`` cannot be kept from it.
 
 Most futures are done before anybody waits for them, so the condition that the standard library makes, locks and
@@ -46,7 +46,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._made_condition: threading.Condition | None = None
         self._owner = owner
         self.kept: KeptCall | None = None  # of a task that is run here if it is rejected
-        self.number = 0
+        self.client_task_id = 0
         self._session = 0
 
     @property
@@ -55,13 +55,13 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
         A task that is sent again on a new connection has another from then on.
         """
-        return task_id(self._session or self._owner.session(), self.number)
+        return task_id(self._session or self._owner.session(), self.client_task_id)
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
         if self._made_condition is None:
             condition = threading.Condition()
-            with self._owner.deciding:
+            with self._owner.settle_lock:
                 if self._made_condition is None:
                     self._made_condition = condition
         return self._made_condition
@@ -84,7 +84,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
     def cancel(self) -> bool:
         """Cancels the task; False only when it is done already."""
         if self._state == _PENDING:
-            self._owner.refuse_elsewhere()
+            self._owner.check_process()
             if self._end(_CANCELLED, None, None):
                 self._owner.cancel(self)
                 kept = self.kept
@@ -96,12 +96,12 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """The task's value; waits for it. On ``TimeoutError`` the task goes on: cancel it, or ask again."""
         if self._state == _FINISHED and self._exception is None:
             return self._result
-        self._owner.refuse_waiting(self)
+        self._owner.check_may_wait(self)
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The task's exception or None; waits for it."""
-        self._owner.refuse_waiting(self)
+        self._owner.check_may_wait(self)
         return super().exception(timeout)
 
     def settle(self, outcome: Outcome, session: int = 0) -> None:
@@ -143,16 +143,16 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """A queued-only cancel came too late."""
 
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
-        """Ends the future and tells those who wait, unless it has ended; returns whether it was this call."""
-        deciding = self._owner.deciding
-        with deciding:
+        """Ends the future and wakes those who wait, unless it has ended; returns whether it was this call."""
+        settle_lock = self._owner.settle_lock
+        with settle_lock:
             if self._state != _PENDING:
                 return False
             if self._made_condition is None:
                 self._result, self._exception, self._state = value, error, state
                 return True
         with self._made_condition:
-            with deciding:
+            with settle_lock:
                 if self._state != _PENDING:
                     return False
                 self._result, self._exception, self._state = value, error, state

@@ -26,7 +26,7 @@ class LocallyRun(Protocol):
 class TaskOwner(Protocol):
     """Who holds the connection. See ``LoopThread`` for what each of these does."""
 
-    deciding: threading.RLock
+    settle_lock: threading.RLock
 
     def session(self) -> int:
         """What the cluster calls the connection."""
@@ -34,10 +34,10 @@ class TaskOwner(Protocol):
     def is_sent(self, ticket: Ticket) -> bool:
         """Whether the cluster has the task."""
 
-    def refuse_elsewhere(self) -> None:
+    def check_process(self) -> None:
         """Raises in a forked process."""
 
-    def refuse_waiting(self, ticket: Ticket) -> None:
+    def check_may_wait(self, ticket: Ticket) -> None:
         """Raises where no answer can come."""
 
     def here(self) -> bool:

@@ -11,9 +11,9 @@ from argon.protocol.messages import Outcome
 
 
 class Ticket(Protocol):
-    """What a caller keeps of a task: a future, or a call that waits. ``number`` is the task's, once it has one."""
+    """What a caller keeps of a task: a future, or a call that waits. ``client_task_id`` is 0 until the task has one."""
 
-    number: int
+    client_task_id: int
 
     def done(self) -> bool:
         """Whether it has ended."""

@@ -1,4 +1,4 @@
-"""The order in which a client's tasks leave its line."""
+"""The order in which a client's tasks leave its backlog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def waiting(backlog: Backlog, id_: int, priority: int = 2, timeout_s: float = in
 
 
 def order(backlog: Backlog, now: float = 0.0) -> list[int]:
-    return [backlog.take(now, PLACES).id for _ in range(len(backlog))]
+    return [backlog.take(now, PLACES).client_task_id for _ in range(len(backlog))]
 
 
 def test_most_urgent_first_then_the_oldest_with_a_timeout_or_without() -> None:
@@ -85,7 +85,7 @@ def test_tasks_without_a_timeout_keep_their_order_and_every_second_turn() -> Non
     assert order(backlog, now=1.5) == [1, 6, 3, 4, 5, 2]
 
 
-def test_task_removed_is_not_taken_wherever_it_stands() -> None:
+def test_task_removed_is_not_taken_wherever_it_is() -> None:
     for now in (0.0, 1.5):
         backlog = Backlog()
         tasks = [waiting(backlog, id_, timeout_s=2.0) for id_ in range(1, 7)]
@@ -104,13 +104,15 @@ def test_leftovers_are_swept() -> None:
     assert backlog.take(0.0, PLACES) is kept
 
 
-def test_line_that_has_aged_has_every_eighth_turn_beside_what_is_more_urgent() -> None:
+def test_line_that_has_aged_has_12_5_percent_of_the_turns_beside_what_is_more_urgent() -> None:
     backlog = Backlog()
     for id_ in (1, 2, 3):
         waiting(backlog, id_, priority=4, at=0.0)
     for id_ in range(4, 20):
         waiting(backlog, id_, priority=2, at=1.0)
-    assert [backlog.take(1.9, PLACES).id for _ in range(4)] == [4, 5, 6, 7], "nearly two steps, and two priorities"
+    assert [backlog.take(1.9, PLACES).client_task_id for _ in range(4)] == [4, 5, 6, 7], (
+        "nearly two steps, and two priorities"
+    )
     assert order(backlog, now=2.0) == [1, *range(8, 15), 2, *range(15, 20), 3]
 
 
@@ -123,7 +125,7 @@ def test_leftovers_of_a_line_have_no_turn() -> None:
     assert order(backlog, now=9.0) == [2, 3]
 
 
-def test_what_goes_by_age_has_one_in_eight_of_the_places_or_one() -> None:
+def test_what_goes_by_age_has_12_5_percent_of_the_places_or_one() -> None:
     for places, most in ((1, 1), (15, 1), (16, 2), (40, 5)):
         backlog, by_age = Backlog(), []
         for id_ in range(1, 200):

@@ -2,8 +2,8 @@
 
 In: tasks, as they come, and those that come back. Out: the next one. It must never send anything.
 
-Of the priorities the one whose turn it is (``ageing.py``), counted in tasks. What goes by its age has one in eight of
-the client's places in the cluster at a time, or one: what waits there for its turn must not keep out what is urgent.
+Of the priorities the one whose turn it is (``ageing.py``), counted in tasks. What goes by its age has 12.5 % of the
+client's places in the cluster at a time, or one: what waits there for its turn must not keep out what is urgent.
 
 Of a priority's tasks the oldest goes, and what comes back was there before those that wait. Only where tasks with a
 timeout wait so long that the oldest has lost half of its time, the newest of them goes first: then not all can be
@@ -24,12 +24,12 @@ from argon.scheduling.client.client_task import ClientTask
 from argon.settings import AGE_STEP_S
 
 _LEFTOVERS_MIN: Final = 64
-_number: Final = attrgetter("id")
+_id: Final = attrgetter("client_task_id")
 
 
 class Line:
-    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by number, with husks of
-    those that wait no longer. ``waiting`` is how many do."""
+    """The tasks of one priority: ``patient`` ones have no timeout, ``timed`` ones have. Each by its id, with
+    tombstones of those that wait no longer. ``waiting`` is how many do."""
 
     __slots__ = ("waiting", "patient", "timed", "patient_next")
 
@@ -40,7 +40,7 @@ class Line:
         self.patient_next = False
 
     def take(self, now: float) -> ClientTask:
-        """The next task. Some must wait."""
+        """Takes out the next task. Some must wait."""
         patient, timed = self.patient, self.timed
         if not timed:
             task = patient.popleft()
@@ -58,7 +58,7 @@ class Line:
         return timed.pop()
 
     def oldest(self) -> ClientTask | None:
-        """The one that has waited longest."""
+        """The task that has waited longest."""
         patient, timed = self.patient, self.timed
         while patient and not patient[0].waits:
             patient.popleft()
@@ -66,7 +66,7 @@ class Line:
             timed.popleft()
         if not timed:
             return patient[0] if patient else None
-        return patient[0] if patient and patient[0].id < timed[0].id else timed[0]
+        return patient[0] if patient and patient[0].client_task_id < timed[0].client_task_id else timed[0]
 
     def sweep(self) -> None:
         """Lets go of those that wait no longer."""
@@ -75,7 +75,7 @@ class Line:
 
 
 class Backlog:
-    """All that waits."""
+    """The tasks that wait, of every priority."""
 
     __slots__ = ("_lines", "_length", "_leftovers", "_ageing", "_by_age")
 
@@ -90,7 +90,7 @@ class Backlog:
         return self._length
 
     def add(self, task: ClientTask) -> None:
-        """A task has come."""
+        """Puts a new task at the end of its line."""
         line = self._lines[task.options.priority]
         if task.deadline == inf:
             line.patient.append(task)
@@ -101,10 +101,10 @@ class Backlog:
         self._length += 1
 
     def put_back(self, task: ClientTask) -> None:
-        """A task that was taken comes back to its place."""
+        """Puts a task that was taken back into its place."""
         line = self._lines[task.options.priority]
         tasks = line.patient if task.deadline == inf else line.timed
-        tasks.insert(bisect_left(tasks, task.id, key=_number), task)
+        tasks.insert(bisect_left(tasks, task.client_task_id, key=_id), task)
         line.waiting += 1
         task.waits = True
         self._length += 1
@@ -120,11 +120,11 @@ class Backlog:
         """Whether a task of this priority and with a timeout would be the next if it came now, since others wait that
         have lost half of their time."""
         line = self._lines[priority]
-        line.oldest()  # and no husk is in front
+        line.oldest()  # and no tombstone is in front
         return self.most_urgent() == priority and bool(line.timed) and now >= line.timed[0].stale_at
 
     def take(self, now: float, places: int) -> ClientTask:
-        """The next one. Some must wait.
+        """Takes out the next task. Some must wait.
 
         Args:
             places: how many tasks the cluster allows this client to have there; 0 if only the most urgent may go.
@@ -152,7 +152,7 @@ class Backlog:
         return [oldest.since for level in levels if (oldest := self._lines[level].oldest()) is not None]
 
     def remove(self, task: ClientTask) -> None:
-        """A task that waits need not wait any longer."""
+        """Drops a task that waits."""
         self._lines[task.options.priority].waiting -= 1
         task.waits = False
         self._length -= 1

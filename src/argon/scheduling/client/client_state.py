@@ -1,13 +1,13 @@
-"""The corridor of a client: what may be sent now, what waits its turn here, and what each task's answer is.
+"""The state machine of a client: what may be sent now, what waits its turn here, and what each task's answer is.
 
-In: tasks from callers, what the cluster says, and when. Out: effects, in order: messages to send and callers to
+In: tasks from callers, messages from the cluster, and the time. Out: effects, in order: messages to send and callers to
 answer. It must never do I/O, read a clock, or look into a payload.
 
 A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
 Where nothing is outstanding, credits are old news, and others may have come meanwhile: so a client begins with a few
-tasks, and the first answer or heartbeat tells what it may have now. A rejected task returns to its place in the line,
-and the line stands until an answer has left room or a pause with full jitter is over (``restraint.py``). A task sent on
-a lost connection is Lost, unless it may run twice.
+tasks, and the first answer or heartbeat tells what it may have now. A rejected task returns to its place in the
+backlog, which is blocked until an answer has left room or a pause with full jitter is over (``send_window.py``). A task
+sent on a lost connection is Lost, unless it may run twice.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.client.backlog import Backlog
 from argon.scheduling.client.client_task import ClientTask
-from argon.scheduling.client.reply_rate import AnswerPace
-from argon.scheduling.client.send_window import Restraint
-from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
+from argon.scheduling.client.reply_rate import ReplyRate
+from argon.scheduling.client.send_window import SendWindow
+from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_PAYLOAD_BYTES
@@ -47,7 +47,7 @@ from argon.settings import MAX_PAYLOAD_BYTES
 if TYPE_CHECKING:
     from random import Random
 
-PROBE_TASKS: Final = 16
+INITIAL_WINDOW_TASKS: Final = 16
 _BACKOFF_MIN_S: Final = 0.02
 _BACKOFF_MAX_S: Final = 1.0
 _NO_CONNECTION_RETRY_S: Final = 0.5
@@ -66,17 +66,17 @@ class ClientState:
         self._cluster: PeerId | None = None
         self._credits = 0
         self._outstanding = 0
-        self._probing = True
+        self._slow_start = True
         self._drained = False
         self._sequence = 0
         self._tasks: dict[int, ClientTask] = {}
         self._backlog = Backlog()
         self._deadlines: list[tuple[float, int, ClientTask]] = []
-        self._restraint = Restraint()
-        self._refusal = 0
-        self._refusal_after_s = 0.0
+        self._send_window = SendWindow()
+        self._reject_reason = 0
+        self._rejected_after_s = 0.0
         self._counting = 0
-        self._pace = AnswerPace()
+        self._reply_rate = ReplyRate()
         self._abandoned: set[int] = set()
         self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
@@ -88,9 +88,9 @@ class ClientState:
         self._cluster = peer
         self._credits = welcome.credits
         self._outstanding = 0
-        self._probing = True
+        self._slow_start = True
         self._drained = False
-        self._restraint.forget()
+        self._send_window.forget()
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
@@ -112,28 +112,28 @@ class ClientState:
         self._sequence += 1
         task = ClientTask(self._sequence, kind, payload, options, now, deadline)
         if not self._tasks:
-            self._restraint.forget()
-        self._tasks[task.id] = task
+            self._send_window.forget()
+        self._tasks[task.client_task_id] = task
         self._counting += options.retries is not None
         impatient = options.impatient()
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
-            self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
+            self._reject_here(task, Refusal.TOO_LARGE, 0.0, why, effects)
         elif deadline <= now:
-            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
+            self._settle(task, Outcome(task.client_task_id, Status.EXPIRED, Entered.NO), effects)
         elif impatient and self._cluster is None:
             why = "there is no connection to the cluster at present"
             after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
-            self._refuse(task, Refusal.NO_NODES, after_s, why, effects)
+            self._reject_here(task, Refusal.NO_NODES, after_s, why, effects)
         elif impatient and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
             why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
-            self._refuse(task, Refusal.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
+            self._reject_here(task, Refusal.QUEUE_FULL, self._reply_rate.retry_after_s(now, self._rng), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
             if impatient:  # its caller wants to know now, and all that wait have room
-                self._probing = False
+                self._slow_start = False
                 self._send(now, effects)
                 self._transmit(task, now, effects)
             elif self._may_send_new(task, now):
@@ -141,7 +141,7 @@ class ClientState:
             else:
                 self._backlog.add(task)
                 self._send(now, effects)
-        return task.id, effects
+        return task.client_task_id, effects
 
     def cancel(self, id_: int, queued_only: bool, now: float) -> list[ClientEffect]:
         """A caller no longer wants a task. With ``queued_only`` a task that a node has already goes on."""
@@ -159,7 +159,7 @@ class ClientState:
         return effects
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> list[ClientEffect]:
-        """The cluster has said these things, all read at once."""
+        """Messages have come from the cluster, all read at once."""
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
@@ -175,30 +175,30 @@ class ClientState:
                     running = self._tasks.get(message.id)
                     if running is not None:
                         running.stop_queued = False
-                        effects.append(Refused(message.id))
+                        effects.append(CancelTooLate(message.id))
                 case Heartbeat():
                     if message.credits:
                         self._credits = message.credits
-                        self._probing = False
-                        self._restraint.invited(self._outstanding)
+                        self._slow_start = False
+                        self._send_window.credit_offered(self._outstanding)
                 case Drain():
                     self._drained = True
                     effects.append(Close(peer, "the cluster is leaving"))
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
-                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
+                    effects.append(Close(peer, f"a cluster may not send {type(message).__name__} to a client"))
         if answers:
-            self._pace.answered(answers, self._outstanding, now)
+            self._reply_rate.answered(answers, self._outstanding, now)
         self._send(now, effects)
         if not self._outstanding:
-            self._probing = True
+            self._slow_start = True
         return effects
 
     def lost(self, peer: PeerId, now: float) -> list[ClientEffect]:
         """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice.
 
-        A cluster that has said Drain had answered all that it had read, so of what has no answer it has read nothing.
+        A cluster that has sent Drain had answered all that it had read, so of what has no answer it has read nothing.
         """
         effects: list[ClientEffect] = []
         if peer != self._cluster:
@@ -207,15 +207,17 @@ class ClientState:
         self._credits = 0
         self._outstanding = 0
         self._abandoned.clear()
-        self._restraint.forget()
+        self._send_window.forget()
         self._liveness.leave(peer)
         for task in [task for task in self._tasks.values() if task.sent]:
             task.sent = False
             if task.cancelled or (self._drained and task.stop_queued):
                 entered = Entered.NO if self._drained else Entered.UNKNOWN
-                self._settle(task, Outcome(task.id, Status.CANCELLED, entered), effects)
+                self._settle(task, Outcome(task.client_task_id, Status.CANCELLED, entered), effects)
             elif self._drained:
-                m = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=_BACKOFF_MIN_S, detail=Refusal.DRAINING)
+                m = Outcome(
+                    task.client_task_id, Status.REJECTED, Entered.NO, wait_s=_BACKOFF_MIN_S, detail=Refusal.DRAINING
+                )
                 self._rejected(task, m, now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
@@ -236,7 +238,7 @@ class ClientState:
         effects: list[ClientEffect] = []
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
-            if self._tasks.get(task.id) is task:
+            if self._tasks.get(task.client_task_id) is task:
                 self._overdue(task, now, effects)
         alive, silent = self._liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
@@ -250,14 +252,14 @@ class ClientState:
         """When ``tick`` must be called at the latest; None for never."""
         moment = self._liveness.next_deadline()
         if len(self._backlog) and self._within_credits():
-            moment = min(moment, self._restraint.next_deadline())
+            moment = min(moment, self._send_window.next_deadline())
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         return None if moment == inf else moment
 
     def window(self, options: TaskOptions) -> int:
         """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way,
-        unless those would be refused."""
+        unless those would be rejected."""
         return max(1, self._credits) if options.impatient() else max(2, 2 * self._credits)
 
     def is_sent(self, id_: int) -> bool:
@@ -269,13 +271,13 @@ class ClientState:
 
     def _within_credits(self) -> bool:
         """Whether the cluster allows one task more."""
-        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
+        limit = min(self._credits, INITIAL_WINDOW_TASKS) if self._slow_start else self._credits
         return self._outstanding < limit and self._cluster is not None and not self._drained
 
     def _may_send(self, priority: int, now: float) -> bool:
         """Whether a task of this priority, which is the next, may be sent."""
         return self._within_credits() and (
-            self._restraint.lets_pass(priority) or self._outstanding < self._restraint.limit(self._outstanding, now)
+            self._send_window.lets_pass(priority) or self._outstanding < self._send_window.limit(self._outstanding, now)
         )
 
     def _may_send_new(self, task: ClientTask, now: float) -> bool:
@@ -287,13 +289,13 @@ class ClientState:
             task.deadline != inf
             and self._within_credits()
             and self._backlog.is_newest_first(priority, now)
-            and self._restraint.allows_try(now)
+            and self._send_window.allows_try(now)
         )
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
         while len(self._backlog):
             urgent = self._backlog.most_urgent()
-            passes = self._restraint.lets_pass(urgent)
+            passes = self._send_window.lets_pass(urgent)
             if not self._may_send(urgent, now):
                 return
             task = self._backlog.take(now, 0 if passes else self._credits)
@@ -310,13 +312,20 @@ class ClientState:
         left_s = 0.0 if task.deadline == inf else task.deadline - now
         waited_s = now - task.since
         submit = Submit(
-            task.id, options.priority, options.idempotent, left_s, task.kind, options.key, task.payload, waited_s
+            task.client_task_id,
+            options.priority,
+            options.idempotent,
+            left_s,
+            task.kind,
+            options.key,
+            task.payload,
+            waited_s,
         )
         effects.append(Send(self._cluster, submit))
 
     def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
         self._credits = m.credits
-        self._probing = False
+        self._slow_start = False
         task = self._tasks.get(m.id)
         if task is None or not task.sent:
             if m.id in self._abandoned:
@@ -326,10 +335,10 @@ class ClientState:
         self._outstanding -= 1
         task.sent = False
         if m.status != _REJECTED:
-            self._restraint.answered(m.credits)
+            self._send_window.answered(m.credits)
             self._settle(task, m, effects)
         elif task.cancelled or task.stop_queued:
-            self._settle(task, Outcome(task.id, Status.CANCELLED, Entered.NO), effects)
+            self._settle(task, Outcome(task.client_task_id, Status.CANCELLED, Entered.NO), effects)
         elif m.detail == _TOO_LARGE:
             self._settle(task, m, effects)
         else:
@@ -342,8 +351,8 @@ class ClientState:
         again_at = now + m.wait_s + jitter_s
         final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
         if m.detail != _DEADLINE or not final:  # what is too late for this task may do for the next
-            self._refusal, self._refusal_after_s = m.detail, m.wait_s
-            if self._restraint.rejected(self._outstanding, again_at, task.options.priority) and self._counting:
+            self._reject_reason, self._rejected_after_s = m.detail, m.wait_s
+            if self._send_window.rejected(self._outstanding, again_at, task.options.priority) and self._counting:
                 self._count_for_all(effects)
         if final:
             self._settle(task, m, effects)
@@ -351,51 +360,57 @@ class ClientState:
             self._backlog.put_back(task)
 
     def _count_for_all(self, effects: list[ClientEffect]) -> None:
-        """A knock was rejected, and it was made for all that wait: so it was one of their tries as well."""
+        """A retry probe was rejected, and it was sent for all that wait: so it was one of their tries as well."""
         for task in [task for task in self._tasks.values() if task.waits and task.options.retries is not None]:
             task.rejections += 1
             if task.options.retries is not None and task.rejections > task.options.retries:
-                self._turn_away(task, effects)
+                self._reject_waiting(task, effects)
 
-    def _turn_away(self, task: ClientTask, effects: list[ClientEffect]) -> None:
-        """Answers a task that waits with the rejection for which the line stands."""
-        self._refuse(task, Refusal(self._refusal), self._refusal_after_s, "", effects)
+    def _reject_waiting(self, task: ClientTask, effects: list[ClientEffect]) -> None:
+        """Answers a task that waits with the rejection that blocks the backlog."""
+        self._reject_here(task, Refusal(self._reject_reason), self._rejected_after_s, "", effects)
 
     # ---- answering ----------------------------------------------------------------------------------------------
 
     def _overdue(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         """The cluster answers a task that it has by itself; only if it does not, this side does."""
-        if not task.sent and self._restraint.holds():
-            self._turn_away(task, effects)
+        if not task.sent and self._send_window.holds():
+            self._reject_waiting(task, effects)
         elif not task.sent:
-            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
+            self._settle(task, Outcome(task.client_task_id, Status.EXPIRED, Entered.NO), effects)
         elif now < task.deadline + _ANSWER_GRACE_S:
             self._note_deadline(task.deadline + _ANSWER_GRACE_S, task)
         else:
             assert self._cluster is not None
-            effects.append(Send(self._cluster, Cancel(task.id)))
+            effects.append(Send(self._cluster, Cancel(task.client_task_id)))
             task.sent = False  # but it stays outstanding, as long as the cluster may have it
-            self._abandoned.add(task.id)
-            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.UNKNOWN), effects)
+            self._abandoned.add(task.client_task_id)
+            self._settle(task, Outcome(task.client_task_id, Status.EXPIRED, Entered.UNKNOWN), effects)
 
     def _note_deadline(self, moment: float, task: ClientTask) -> None:
-        heappush(self._deadlines, (moment, task.id, task))
+        heappush(self._deadlines, (moment, task.client_task_id, task))
         if len(self._deadlines) > 2 * len(self._tasks) + 64:
-            self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
+            self._deadlines = [
+                entry for entry in self._deadlines if self._tasks.get(entry[2].client_task_id) is entry[2]
+            ]
             heapify(self._deadlines)
 
-    def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, why: str, effects: list[ClientEffect]) -> None:
-        outcome = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
+    def _reject_here(
+        self, task: ClientTask, reason: Refusal, after_s: float, why: str, effects: list[ClientEffect]
+    ) -> None:
+        outcome = Outcome(task.client_task_id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
         outcome.payload = encode_detail(Detail(why, local=True))
         self._settle(task, outcome, effects)
 
     def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
-        self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
+        self._settle(
+            task, Outcome(task.client_task_id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects
+        )
 
     def _settle(self, task: ClientTask, outcome: Outcome, effects: list[ClientEffect]) -> None:
-        del self._tasks[task.id]
+        del self._tasks[task.client_task_id]
         self._counting -= task.options.retries is not None
-        task.payload = b""  # its husk may stay in a heap until its deadline
+        task.payload = b""  # its tombstone may stay in a heap until its deadline
         if task.sent:
             self._outstanding -= 1
         if task.waits:
@@ -403,9 +418,9 @@ class ClientState:
         if task.may_have_run and outcome.entered == _NOT_ENTERED:
             if outcome.status == Status.REJECTED:
                 reason = "the connection to the cluster was lost, and the task was not admitted again"
-                outcome = Outcome(task.id, Status.LOST, payload=encode_detail(Detail(reason)))
+                outcome = Outcome(task.client_task_id, Status.LOST, payload=encode_detail(Detail(reason)))
             outcome.entered = Entered.UNKNOWN
-        effects.append(Settle(task.id, outcome))
+        effects.append(Settle(task.client_task_id, outcome))
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""

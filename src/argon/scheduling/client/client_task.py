@@ -1,4 +1,4 @@
-"""The record of one task in a client. What it decides is its caller's: only the corridor changes it."""
+"""The record of one task in a client. What it decides is its caller's: only the state machine changes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ClientTask:
     """
 
     __slots__ = (
-        "id",
+        "client_task_id",
         "kind",
         "payload",
         "options",
@@ -36,9 +36,9 @@ class ClientTask:
     )
 
     def __init__(
-        self, id: int, kind: int, payload: Payload, options: TaskOptions, since: float, deadline: float
+        self, client_task_id: int, kind: int, payload: Payload, options: TaskOptions, since: float, deadline: float
     ) -> None:
-        self.id = id
+        self.client_task_id = client_task_id
         self.kind = kind
         self.payload = payload
         self.options = options

@@ -4,11 +4,11 @@ In: that a task was rejected or answered, when, and how urgent it was. Out: a nu
 It must never see a task.
 
 A rejection says that the cluster has no room for this client's next task either, unless that is more urgent. So the
-client holds back all that waits, in its order, at what was admitted. An answer makes room for one task and shows that
-one more may be tried. Where none comes, the client knocks with one task when its pause is over; if no rejection follows
-soon, the cluster has room again. Knocks are paid for by a budget, to which answers and time contribute, so that they
-cannot keep an overload alive. A cluster that has room again and nothing waiting invites those whom it rejected, one at
-a time: who is invited sends one task at once.
+backlog is blocked: the client has outstanding what was admitted and no more. An answer makes room for one task and
+shows that one more may be tried. Where none comes, the client sends one task as a retry probe when its pause is over;
+if no rejection follows soon, the cluster has room again. Retry probes are paid for by a budget, to which answers and
+time contribute, so that they cannot keep an overload alive. A cluster that has room again and nothing waiting makes a
+credit offer to those that it rejected, one at a time: a client that gets one sends one task at once.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ _SILENCE_S: Final = 0.1
 _TRY_EVERY_S: Final = 0.01
 
 
-class Restraint:
-    """How far a client holds back."""
+class SendWindow:
+    """How many tasks a client may have outstanding after rejections, and the budget of its retry probes."""
 
-    __slots__ = ("_window", "_again_at", "_knocked", "_budget", "_budget_at", "_try_at", "_refused")
+    __slots__ = ("_window", "_again_at", "_probe_sent", "_budget", "_budget_at", "_try_at", "_most_urgent_rejected")
 
     def __init__(self) -> None:
         self._window = OPEN
         self._again_at = 0.0
-        self._knocked = False
+        self._probe_sent = False
         self._budget = _BUDGET_MAX
         self._budget_at = 0.0
         self._try_at = 0.0
-        self._refused = 0
+        self._most_urgent_rejected = 0
 
     def rejected(self, outstanding: int, again_at: float, priority: int) -> bool:
-        """A task was rejected; ``outstanding`` were not, or not yet. Returns whether that answers a knock."""
-        knocked, self._knocked = self._knocked, False
-        if knocked or self._window >= OPEN:
+        """A task was rejected; ``outstanding`` were not, or not yet. Returns whether that answers a retry
+        probe."""
+        probed, self._probe_sent = self._probe_sent, False
+        if probed or self._window >= OPEN:
             self._again_at = again_at
-        self._refused = min(priority, self._refused) if self._window < OPEN else priority
+        self._most_urgent_rejected = min(priority, self._most_urgent_rejected) if self._window < OPEN else priority
         self._window = outstanding
-        return knocked
+        return probed
 
     def answered(self, credits: int) -> None:
         """A task was answered otherwise."""
@@ -57,8 +58,8 @@ class Restraint:
             if self._window >= credits:
                 self.forget()
 
-    def invited(self, outstanding: int) -> None:
-        """The cluster has told of room by itself: one task may go at once, whatever pause it was told before."""
+    def credit_offered(self, outstanding: int) -> None:
+        """The cluster has offered a credit: one task may go at once, whatever pause a rejection asked for."""
         if self._window < OPEN:
             self._window = max(self._window, outstanding + 1)
 
@@ -69,14 +70,14 @@ class Restraint:
     def forget(self) -> None:
         """There is room again, or nothing is left here to say that there is none: what comes next may be tried."""
         self._window = OPEN
-        self._knocked = False
-        self._refused = 0
+        self._probe_sent = False
+        self._most_urgent_rejected = 0
 
     def limit(self, outstanding: int, now: float) -> int:
         """How many tasks the client may have outstanding now. Asked while one waits that its credits allow."""
         if self._window >= OPEN or now < self._again_at:
             return self._window
-        if self._knocked:
+        if self._probe_sent:
             self.forget()
             return OPEN
         if self._window > outstanding:  # an answer has come meanwhile
@@ -86,17 +87,17 @@ class Restraint:
         if self._budget >= _PRICE:
             self._budget -= 1.0
             self._window = outstanding + 1
-            self._knocked = True
+            self._probe_sent = True
             self._again_at = now + _SILENCE_S
         return self._window
 
     def lets_pass(self, priority: int) -> bool:
-        """Whether a task may go past the line since it is more urgent than all that was rejected: there may be room for
-        it."""
-        return priority < self._refused
+        """Whether a task may go past the blocked backlog since it is more urgent than all that was rejected: there may
+        be room for it."""
+        return priority < self._most_urgent_rejected
 
     def allows_try(self, now: float) -> bool:
-        """Whether a new task may be tried at once, past the line that stands: it is no retry, so it costs none of the
+        """Whether a new task may be tried at once, past the blocked backlog: it is no retry, so it costs none of the
         budget, but there is one in ``_TRY_EVERY_S`` at most. Asked only for a task that is then sent."""
         if now < self._try_at:
             return False
@@ -107,6 +108,6 @@ class Restraint:
         """When ``limit`` allows more, though nothing is answered; infinity if it holds nothing back."""
         if self._window >= OPEN:
             return inf
-        if self._knocked:
+        if self._probe_sent:
             return self._again_at
         return max(self._again_at, self._budget_at + max(0.0, 1.0 - self._budget) / _BUDGET_PER_S)
