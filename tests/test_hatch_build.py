@@ -97,7 +97,7 @@ COMPILED_SET = {
     ),
     "scheduling/cluster/reporting": "counters decision_log report",
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",
-    "scheduling/client": "backlog client_state client_task reply_rate send_window",
+    "scheduling/client": "backlog client_state client_task credits local_answers reply_rate send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",
     "call": "deadline envelope payload",

@@ -29,7 +29,8 @@ from argon.protocol.messages import (
     StatusRequest,
     Welcome,
 )
-from argon.scheduling.client.client_state import INITIAL_WINDOW_TASKS, ClientState
+from argon.scheduling.client.client_state import ClientState
+from argon.scheduling.client.credits import INITIAL_WINDOW_TASKS
 from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 

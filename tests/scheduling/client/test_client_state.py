@@ -23,7 +23,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.client.client_state import INITIAL_WINDOW_TASKS
+from argon.scheduling.client.credits import INITIAL_WINDOW_TASKS
 from argon.scheduling.effects import CancelTooLate, Close
 from argon.scheduling.task_options import TaskOptions
 from tests.support.drivers import CLUSTER, KIND, ClientDriver, detail
@@ -571,7 +571,7 @@ def test_leftovers_of_tasks_that_never_were_sent_are_swept() -> None:
     waiting = client.submit()
     for _ in range(3000):
         client.cancel(client.submit(b"x" * 100, timeout_s=1000.0))
-    assert sum(len(line.timed) for line in client.state._backlog._lines) < 200
+    assert len(client.state._backlog._priorities[2].timed._tasks) < 200
     assert len(client.state._deadlines) < 200
     client.connect()
     assert client.submitted() == [waiting]

@@ -1,6 +1,7 @@
 """How far apart a client's answers come, and so when a caller whose task the client rejects should return.
 
-In: that answers have come, and that a task is rejected for want of a credit. Out: seconds. It must never see a task.
+In: that answers have come, and that a task is rejected for want of a credit or a connection. Out: seconds. It must
+never see a task.
 
 Each answer makes one place. Callers rejected before are ahead, so a hundred who are rejected at once shall return one
 after the other, and not all for the same place.
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 _AFTER_MIN_S: Final = 0.02
 _AFTER_MAX_S: Final = 5.0
 _GAP_MIN_S: Final = 1e-4
+_NO_CONNECTION_RETRY_S: Final = 0.5
+
+
+def connection_retry_after_s(rng: Random) -> float:
+    """When a caller shall return that finds no connection; spread, so that callers part."""
+    return _NO_CONNECTION_RETRY_S * rng.uniform(0.5, 1.5)
 
 
 class ReplyRate:
-    """The rate at which one client is answered."""
+    """The rate at which one client is answered, and how many callers it has rejected who may come back."""
 
     __slots__ = ("_gap", "_answered_at", "_rejected")
 
@@ -41,15 +48,17 @@ class ReplyRate:
         self._answered_at = now if outstanding else None
         self._rejected = max(0, self._rejected - count) if outstanding else 0
 
-    def retry_after_s(self, now: float, rng: Random) -> float:
-        """When an answer is to be expected that leaves room; spread, so that callers part.
-
-        Where answers have ceased, the next is expected to be as far away as the last.
-        """
-        gap_s = max(self._gap.mean_s if self._gap else 0.0, _GAP_MIN_S)
-        if self._answered_at is not None:
-            gap_s = max(gap_s, now - self._answered_at)
-        after_s = gap_s * (1 + self._rejected)
-        if after_s < _AFTER_MAX_S:
+    def rejected(self, now: float) -> None:
+        """A caller was rejected. Beyond those whom ``_AFTER_MAX_S`` of answers let in, one more changes nothing."""
+        if self._after_s(now) < _AFTER_MAX_S:
             self._rejected += 1
-        return min(_AFTER_MAX_S, max(_AFTER_MIN_S, after_s)) * rng.uniform(0.5, 1.5)
+
+    def retry_after_s(self, now: float, rng: Random) -> float:
+        """When an answer is to be expected that leaves room for one caller more; spread, so that callers part."""
+        return min(_AFTER_MAX_S, max(_AFTER_MIN_S, self._after_s(now))) * rng.uniform(0.5, 1.5)
+
+    def _after_s(self, now: float) -> float:
+        gap_s = max(self._gap.mean_s if self._gap else 0.0, _GAP_MIN_S)
+        if self._answered_at is not None:  # where answers have ceased, the next is as far away as the last
+            gap_s = max(gap_s, now - self._answered_at)
+        return gap_s * (1 + self._rejected)
