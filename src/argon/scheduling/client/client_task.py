@@ -36,22 +36,21 @@ TRANSITIONS: Final = Transitions(
         Transition(NONE, "submit", _S.WAITING),
         Transition(
             NONE,
-            "submit over the payload limit, or with `retries=0` and no connection, or as many tasks unanswered as "
-            "there are credits",
+            "submit over the payload limit; or with `retries=0` and no connection or no credit left",
             NONE,
             "REJECTED at once, without a round trip",
         ),
         Transition(NONE, "submit after its deadline", NONE, "EXPIRED, did not run"),
         Transition(
             _S.WAITING,
-            "its turn: a credit, on a connection, and the backlog is not blocked, or the cluster offers a credit",
+            "its turn: a connection and a credit, and the backlog is not blocked, or there is a credit offer",
             _S.SENT,
         ),
         Transition(
             _S.WAITING,
-            "its deadline passes while the backlog is blocked, or a retry probe for it uses up its retries",
+            "its deadline passes while the backlog is blocked, or a retry probe uses up its retries",
             _S.SETTLED,
-            "REJECTED, as the task that blocks the backlog",
+            "REJECTED, as the task that blocked the backlog",
         ),
         Transition(_S.WAITING, "its deadline passes otherwise", _S.SETTLED, "EXPIRED, did not run"),
         Transition(_S.WAITING, "cancel", _S.SETTLED, "CANCELLED, did not run"),
