@@ -627,8 +627,8 @@ def test_closed_client_raises_for_everything_with_one_sentence(net: Network) -> 
 def test_close_from_a_callback_does_not_wait_for_itself(net: Network) -> None:
     client = net.client()
     in_callback(client, client.close)
-    client._thread._thread.join(WITHIN_S)
-    assert not client._thread._thread.is_alive()
+    client._thread.guards.thread.join(WITHIN_S)
+    assert not client._thread.guards.thread.is_alive()
 
 
 def test_task_handed_over_while_the_client_is_closed_is_answered(net: Network) -> None:
@@ -638,7 +638,7 @@ def test_task_handed_over_while_the_client_is_closed_is_answered(net: Network) -
             super().append(item)
 
     client = net.client()
-    client._thread._inbox = ClosingFirst()
+    client._thread._submissions._tasks = ClosingFirst()
     error = failure(client.submit(tasks.pid))
     assert isinstance(error, TaskLost)
     assert error.may_have_run is MayHaveRun.NO
@@ -739,7 +739,7 @@ def test_status_without_a_connection_says_so() -> None:
         client = Client(cluster.address, token=TOKEN)
         cluster.shutdown()
         assert cluster.wait(WITHIN_S)
-        eventually(lambda: client._thread._shell._channel is None)
+        eventually(lambda: client._thread.shell._channel is None)
         with pytest.raises(ConnectionFailed, match="there is no connection"):
             client.status()
         client.close()

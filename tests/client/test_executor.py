@@ -183,7 +183,7 @@ def test_shutdown_where_no_thread_can_begin_any_more_still_ends_it(
     monkeypatch.setattr(threading.Thread, "start", fail)
     pool.shutdown()
     assert future.result(0) == 1
-    assert not pool._thread._thread.is_alive()
+    assert not pool._thread.guards.thread.is_alive()
 
 
 def test_shutdown_in_a_callback_does_not_wait_for_itself(net: Network) -> None:

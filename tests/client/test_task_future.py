@@ -12,9 +12,19 @@ import pytest
 from argon.call.payload import pack_failure, pack_result
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
+from argon.client.usage_guards import UsageGuards
 from argon.protocol.messages import Entered, Outcome, Status
 
 WITHIN_S = 10.0
+
+
+class NoShell:
+    """What a future asks of the shell."""
+
+    session = 3
+
+    def is_sent(self, client_task_id: int) -> bool:
+        return client_task_id > 0
 
 
 class NoLoop:
@@ -22,23 +32,12 @@ class NoLoop:
 
     def __init__(self) -> None:
         self.settle_lock = threading.RLock()
+        self.guards = UsageGuards(threading.Thread())
+        self.shell = NoShell()
         self.cancelled: list[TaskFuture] = []
-        self.session_now = 3
 
     def cancel(self, future: TaskFuture) -> None:
         self.cancelled.append(future)
-
-    def session(self) -> int:
-        return self.session_now
-
-    def is_sent(self, future: TaskFuture) -> bool:
-        return future.client_task_id > 0
-
-    def check_process(self) -> None:
-        """This is its process."""
-
-    def check_may_wait(self, future: TaskFuture) -> None:
-        """Everybody may wait."""
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def test_id_is_of_the_session_in_which_it_was_answered(future: TaskFuture) -> No
     future.client_task_id = 17
     assert future.task_id == "3.17"
     future.settle(value(1), 3)
-    cast(NoLoop, future._owner).session_now = 4  # it has connected again
+    future._owner.shell.session = 4  # it has connected again
     assert future.task_id == "3.17"
     later = TaskFuture(future._owner)
     later.client_task_id = 18

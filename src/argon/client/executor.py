@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+from argon.call.deadline import deadline_of
 from argon.call.payload import pack_call
 from argon.client.local_cluster import LocalCluster
 from argon.client.loop_thread import LoopThread
@@ -34,7 +35,6 @@ class ExecutorFuture(TaskFuture):
     def __init__(self, loop_thread: LoopThread, pending: set[ExecutorFuture]) -> None:
         super().__init__(loop_thread)
         self._pending = pending
-        self._cancels: list[threading.Event] = []
 
     def cancel(self) -> bool:
         """Cancels the task if it waits in a queue, here or in the cluster; returns whether it is cancelled.
@@ -44,32 +44,16 @@ class ExecutorFuture(TaskFuture):
         """
         if self.done():
             return self.cancelled()
-        answered = threading.Event()
-        self._cancels.append(answered)
-        if self.done():
-            self._answer_cancels()
-        self._owner.cancel(self, queued_only=True)
-        if not self._owner.here():
-            answered.wait(_ANSWER_TIMEOUT_S)
+        decided = self._owner.cancel_queued(self)
+        if not self._owner.guards.on_own_thread():
+            concurrent.futures.wait([decided], _ANSWER_TIMEOUT_S)
         return self.cancelled()
-
-    def stop_refused(self) -> None:
-        """The task is with a node: it goes on."""
-        self._answer_cancels()
 
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
         try:
             return super()._end(state, value, error)
         finally:  # also when a callback raises what is no Exception
             self._pending.discard(self)
-            self._answer_cancels()
-
-    def _answer_cancels(self) -> None:
-        while self._cancels:
-            try:
-                self._cancels.pop().set()
-            except IndexError:
-                return  # another thread has taken it
 
 
 class Executor(concurrent.futures.Executor):
@@ -128,7 +112,7 @@ class Executor(concurrent.futures.Executor):
                 if self._shut_down:
                     raise RuntimeError("cannot schedule new futures after shutdown")
                 self._futures.add(future)
-            self._thread.submit(future, kind, payload, self._options)
+            self._thread.submit(kind, payload, self._options, deadline_of(self._options), future)
         except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
             TaskFuture.cancel(future)
             raise
@@ -165,13 +149,13 @@ class Executor(concurrent.futures.Executor):
             waiting = list(self._futures)
         if cancel_futures:
             for future in waiting:
-                self._thread.cancel(future, queued_only=True)
+                self._thread.cancel_queued(future)
         if first:
             try:
                 threading.Thread(target=self._finish, args=(waiting,), name="argon-executor-shutdown").start()
             except RuntimeError:  # the interpreter ends, and starts no thread any more
                 self._finish(waiting)
-        if wait and not self._thread.here():
+        if wait and not self._thread.guards.on_own_thread():
             self._ended.wait()
 
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
