@@ -143,13 +143,13 @@ def test_types_must_be_right_only_in_what_is_compiled(
 COMPILED_SET = {
     ".": "record",
     "protocol": "codec fragments framing handshake ids messages",
-    "scheduling": "ageing deadlines effects liveness load task_options transitions",
+    "scheduling": "ageing deadlines effects liveness load task_line task_options transitions",
     "scheduling/cluster": (
         "admission answer_state clients cluster_state counters decision_log forecast member membership queue"
         " retry_pacing router shutdown standing_queue task task_history"
     ),
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",
-    "scheduling/client": "backlog client_state client_task reply_rate send_window",
+    "scheduling/client": "backlog client_state client_task credits local_answers reply_rate send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",
     "call": "deadline envelope payload",

@@ -41,10 +41,10 @@ PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 # What the rooms share: a task, how it is to be treated, what is kept of it, a forecast, a node,
-# what tasks take, ageing, moments, and tables of states.
+# what tasks take, ageing, moments, lines of tasks, and tables of states.
 RECORDS = {
     *("task", "task_options", "task_history", "node_task", "client_task", "forecast", "member", "load"),
-    *("ageing", "deadlines", "transitions"),
+    *("ageing", "deadlines", "task_line", "transitions"),
 }
 SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine
 LONGEST_FILE = 450

@@ -1,4 +1,4 @@
-"""The face for asyncio programs, on a real network: nothing blocks the loop, and every task has its end."""
+"""The client API for asyncio programs, on a real network: nothing blocks the loop, and every task has its end."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ def test_connecting_fails_in_one_sentence(net: Network) -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, nan, "10", None])
-def test_connect_timeout_that_is_no_number_of_seconds_is_refused(value: Any) -> None:
+def test_connect_timeout_that_is_no_number_of_seconds_is_an_error(value: Any) -> None:
     with pytest.raises(ValueError, match="connect_timeout is a positive number of seconds"):
         AsyncClient("localhost:1", connect_timeout=value)
 
 
-def test_client_that_is_not_connected_refuses_everything(net: Network) -> None:
+def test_client_that_is_not_connected_raises_for_everything(net: Network) -> None:
     async def main() -> None:
         client = AsyncClient(net.address, token=TOKEN)
         for _ in range(2):

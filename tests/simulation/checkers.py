@@ -74,7 +74,7 @@ class OneOutcome(Checker):
                 f"{errand.tag} is answered {late_s:.2f} s after its deadline"
             )
 
-    def refused(self, client: ClientActor, errand: Errand) -> None:
+    def cancel_too_late(self, client: ClientActor, errand: Errand) -> None:
         assert errand.outcome is None, f"{errand.tag} has an answer, and is then said to be running"
 
     def end(self) -> None:

@@ -84,8 +84,8 @@ IN_SOME_WORLD: dict[Mutant, int] = {
     client_mutants.retries_never_end: 2,
     client_mutants.remaining_time_is_sent_as_a_moment: 15,
     client_mutants.cluster_that_says_nothing_is_waited_for: 2,
-    client_mutants.nobody_knocks: 0,
-    client_mutants.task_that_waits_is_lost_from_the_line: 0,
+    client_mutants.no_retry_probe_is_sent: 0,
+    client_mutants.task_that_waits_is_lost_from_the_backlog: 0,
     wire_mutants.silence_is_no_death: 2,
     wire_mutants.own_sleep_counts_as_silence: 171,
     wire_mutants.what_is_sent_counts_as_heard: 2,
@@ -99,9 +99,15 @@ IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
     (cluster_mutants.attempts_are_not_compared, core.test_answer_with_an_old_attempt_is_counted_and_dropped),
     (cluster_mutants.node_may_answer_a_task_of_another, core.test_answer_to_a_task_of_another_node_is_dropped),
     (cluster_mutants.pressure_is_ignored, core.test_node_that_says_its_machine_is_busy_gets_less),
-    (client_mutants.line_goes_on_after_a_rejection, client_core.test_rejected_line_stands_and_only_its_first_task_asks),
-    (client_mutants.rejected_task_goes_to_the_end_of_the_line, client_core.test_rejected_line_keeps_its_order),
-    (client_mutants.knocks_are_free, client_core.test_knocks_that_no_answer_pays_for_slow_down_to_one_a_second),
+    (
+        client_mutants.backlog_goes_on_after_a_rejection,
+        client_core.test_rejection_blocks_the_backlog_and_only_its_first_task_is_sent_again,
+    ),
+    (client_mutants.rejected_task_goes_to_the_end_of_the_backlog, client_core.test_blocked_backlog_keeps_its_order),
+    (
+        client_mutants.retry_probes_are_free,
+        client_core.test_retry_probes_that_no_answer_pays_for_slow_down_to_one_a_second,
+    ),
     (client_mutants.oldest_goes_first_however_late_it_is, client_core.test_newest_goes_first_where_the_oldest_is_late),
 ]
 

@@ -119,8 +119,8 @@ class Settle(Record):
         self.outcome = outcome
 
 
-class Refused(Record):
-    """Tell the caller that this task could not be cancelled: a node has it already."""
+class CancelTooLate(Record):
+    """Answer the queued-only cancel of this task: a node has the task already, and it goes on."""
 
     __slots__ = ("task",)
 
@@ -130,4 +130,4 @@ class Refused(Record):
 
 ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Report | Stop
 NodeEffect: TypeAlias = Send | Close | Stop | Spawn | Give | Recall | Kill | Retire
-ClientEffect: TypeAlias = Send | Close | Settle | Refused
+ClientEffect: TypeAlias = Send | Close | Settle | CancelTooLate
