@@ -1,7 +1,7 @@
-"""The node's corridor: tasks that are assigned, given to two workers and answered.
+"""The node's state machine: tasks that are assigned, given to two workers and answered.
 
 A turn brings the tasks in one read, and then the answers from each worker that was given some. Making the messages is
-part of it, since the corridor writes into them.
+part of it, since the state machine writes into them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from argon.protocol.messages import Message, Outcome, Welcome
-from argon.scheduling.effects import Give, NodeEffect, Send, Spawn
+from argon.scheduling.effects import AssignWorker, NodeEffect, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
 from argon.settings import NodeSettings
 from benchmarks.micro.messages import Measure, assigns, completed, in_batches
@@ -39,7 +39,7 @@ class Turns:
         while effects:
             given = defaultdict(list)
             for effect in effects:
-                if type(effect) is Give:
+                if type(effect) is AssignWorker:
                     given[effect.worker].append((effect.assign.id, effect.assign.attempt))
                 else:
                     assert type(effect) is Send

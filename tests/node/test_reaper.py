@@ -1,4 +1,4 @@
-"""The warden as a process of its own: what it is told, and whom it kills."""
+"""The reaper as a process of its own: what it is told, and whom it kills."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.effects import Give, Send, Spawn, Stop
+from argon.scheduling.effects import AssignWorker, Send, Spawn, Stop
 from tests.support.drivers import ClientDriver, ClusterDriver, NodeDriver, completed, submit
 
 
@@ -62,8 +62,8 @@ def test_2_priority_that_the_caller_wrote_reaches_the_worker() -> None:
     cluster.say(peers[1], over_the_wire(submitted))
     (assigned,) = cluster.heard(peers[0], Assign)
     node.say(over_the_wire(assigned))
-    (give,) = node.all(Give)
-    assert submitted.priority == assigned.priority == give.assign.priority == 0
+    (effect,) = node.all(AssignWorker)
+    assert submitted.priority == assigned.priority == effect.assign.priority == 0
 
 
 def test_3_predicted_time_decides_and_a_new_node_is_not_stampeded() -> None:
@@ -100,7 +100,7 @@ def test_4_worker_that_dies_fails_its_task_at_once_and_its_slot_comes_back() -> 
     node.ready(2)
     assert node.said(Capacity)[-1] == Capacity(1)
     node.assign(2)
-    assert node.given(2) == [2]
+    assert node.assigned(2) == [2]
 
 
 def test_5_shutdown_answers_every_pending_task_before_it_hangs_up() -> None:
@@ -204,7 +204,7 @@ def test_8_node_addressed_directly_is_bounded_like_a_cluster() -> None:
     for client in clients:
         door.say(client, submit(1))
         exchange()
-    assert node.given(1) == [1]
+    assert node.assigned(1) == [1]
     assert [len(door.answers(client)) for client in clients] == [0, 0, 0, 1, 1]
     assert door.answers(clients[3])[1].detail == Refusal.QUEUE_FULL
     for number in (1, 2, 3):

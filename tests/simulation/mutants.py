@@ -74,7 +74,7 @@ IN_SOME_WORLD: dict[Mutant, int] = {
     node_mutants.capacity_is_told_only_once: 1,
     node_mutants.dying_worker_counts_as_ready: 18,
     node_mutants.deadline_is_a_moment_of_another_clock: 1,
-    node_mutants.what_is_given_back_is_lost: 9,
+    node_mutants.what_is_returned_unstarted_is_lost: 9,
     client_mutants.credits_are_ignored: 0,
     client_mutants.priority_is_never_sent: 0,
     client_mutants.wait_is_never_sent: 0,

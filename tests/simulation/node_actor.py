@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from argon.protocol.handshake import Role
-from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.effects import AssignWorker, Close, Kill, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
 from argon.settings import NodeSettings
@@ -98,8 +98,8 @@ class NodeActor(HostActor):
 
     def _manage(self, effect: object) -> None:
         match effect:
-            case Give(worker=number, assign=assign):
-                self.workers[number].give(assign)
+            case AssignWorker(worker=number, assign=assign):
+                self.workers[number].assign(assign)
             case Kill(worker=number, forced=forced):
                 if number in self.workers:
                     self.workers[number].kill(forced)

@@ -1,4 +1,4 @@
-"""Mutants of the node: each breaks one behaviour of its corridor or of its workers' book."""
+"""Mutants of the node: each breaks one behaviour of its state machine or of its workers' book."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from argon.protocol.messages import Assign, Capacity, Entered, Status
 from argon.scheduling.node import node_state
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import Slot, Workers
+from argon.scheduling.node.workers import Workers, WorkerSlot
 from tests.simulation.mutation import Patch, around
 
 
@@ -38,7 +38,7 @@ def recycled_worker_is_not_replaced(patch: Patch) -> None:
         original(state, slot, effects)
         effects[:] = effects[:before] + [e for e in effects[before:] if not isinstance(e, node_state.Spawn)]
 
-    around(patch, NodeState, "_rest", rest)
+    around(patch, NodeState, "_mark_free", rest)
 
 
 def draining_node_forgets_what_waits(patch: Patch) -> None:
@@ -59,15 +59,15 @@ def draining_node_leaves_without_being_heard(patch: Patch) -> None:
 
 
 def stubborn_worker_is_never_killed_by_force(patch: Patch) -> None:
-    around(patch, Workers, "condemn", lambda original, self, slot, kill_at: original(self, slot, inf))
+    around(patch, Workers, "mark_dying", lambda original, self, slot, kill_at: original(self, slot, inf))
 
 
 def kill_hits_the_innocent(patch: Patch) -> None:
     def take_back(original: Any, state: NodeState, slot: Any, unstarted: list[int], effects: Any) -> None:
-        for sequence in unstarted:  # what was not begun is taken for running
-            task = slot.tasks.get(sequence)
+        for local_task_id in unstarted:  # what was not begun is taken for running
+            task = slot.tasks.get(local_task_id)
             if task is not None and not task.orphan:
-                state._workers.take(slot, sequence)
+                state._workers.complete(slot, local_task_id)
                 state._answer(task, Status.FAILED, Entered.YES, "", effects)
         original(state, slot, [], effects)
 
@@ -107,7 +107,7 @@ def ended_task_is_answered_twice(patch: Patch) -> None:
 
 def capacity_is_told_only_once(patch: Patch) -> None:
     def connected(original: Any, state: NodeState, *rest: Any) -> Any:
-        told = state._report._told_workers
+        told = state._report._reported_workers
         effects = original(state, *rest)
         return [e for e in effects if not (told and isinstance(e.message, Capacity))]
 
@@ -115,7 +115,7 @@ def capacity_is_told_only_once(patch: Patch) -> None:
 
 
 def dying_worker_counts_as_ready(patch: Patch) -> None:
-    around(patch, Slot, "serves", lambda original, slot: slot.ready and not slot.leaving)
+    around(patch, WorkerSlot, "serves", lambda original, slot: slot.ready and not slot.leaving)
 
 
 def deadline_is_a_moment_of_another_clock(patch: Patch) -> None:
@@ -125,7 +125,7 @@ def deadline_is_a_moment_of_another_clock(patch: Patch) -> None:
     around(patch, NodeState, "_assign", assign)
 
 
-def what_is_given_back_is_lost(patch: Patch) -> None:
+def what_is_returned_unstarted_is_lost(patch: Patch) -> None:
     def answer(original: Any, state: NodeState, task: Any, status: Any, entered: Any, *rest: Any) -> None:
         original(state, task, status, Entered.UNKNOWN if status is Status.LOST else entered, *rest)
 

@@ -36,7 +36,7 @@ class SimulatedWorker:
         else:
             agenda.after(rng.uniform(0.01, 0.2), self._ready)
 
-    def give(self, assign: Assign) -> None:
+    def assign(self, assign: Assign) -> None:
         """Puts a task into its inbox, where it lies untouched if the worker is dead and nobody has noticed."""
         self.inbox.append(assign)
         self._wake()

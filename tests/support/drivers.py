@@ -26,7 +26,7 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, Give, Send, Settle
+from argon.scheduling.effects import AssignWorker, Close, Send, Settle
 from argon.scheduling.load import Runs
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
@@ -187,15 +187,18 @@ class NodeDriver:
         return self.say(Assign(id_, 1, priority, timeout_s, kind, b"work"))
 
     def answer(
-        self, worker: int, *sequences: int, run_s: float = 0.0001, status: Status = Status.COMPLETED
+        self, worker: int, *local_task_ids: int, run_s: float = 0.0001, status: Status = Status.COMPLETED
     ) -> list[object]:
         """A worker finishes tasks, by the node's own numbers."""
-        outcomes = [Outcome(sequence, status, Entered.YES, run_s=run_s, payload=b"done") for sequence in sequences]
+        outcomes = [
+            Outcome(local_task_id, status, Entered.YES, run_s=run_s, payload=b"done")
+            for local_task_id in local_task_ids
+        ]
         return self.did(self.state.worker_answered(worker, outcomes, self.now))
 
     def recalled(self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[int] = ()) -> list[object]:
         """A recall brings back what the worker had not begun, and what it had finished."""
-        outcomes = [Outcome(sequence, Status.COMPLETED, Entered.YES) for sequence in finished]
+        outcomes = [Outcome(local_task_id, Status.COMPLETED, Entered.YES) for local_task_id in finished]
         back = list(unstarted)
         running = self._running(worker, [*back, *finished])
         return self.did(self.state.worker_recalled(worker, back, outcomes, running, self.now))
@@ -209,7 +212,11 @@ class NodeDriver:
     def _running(self, worker: int, others: list[int]) -> int:
         """The task that the worker has entered: the last given to it that is none of the others."""
         slot = self.state._workers.get(worker)
-        return max((sequence for sequence in slot.tasks if sequence not in others), default=0) if slot else 0
+        return (
+            max((local_task_id for local_task_id in slot.tasks if local_task_id not in others), default=0)
+            if slot
+            else 0
+        )
 
     def lose(self, peer: int = CLUSTER) -> list[object]:
         """The connection to the cluster ends."""
@@ -237,9 +244,9 @@ class NodeDriver:
         """Everything of one type that was said to the cluster."""
         return [effect.message for effect in self.all(Send) if isinstance(effect.message, kind)]
 
-    def given(self, worker: int) -> list[int]:
+    def assigned(self, worker: int) -> list[int]:
         """What was handed to a worker, by the node's own numbers."""
-        return [effect.assign.id for effect in self.all(Give) if effect.worker == worker]
+        return [effect.assign.id for effect in self.all(AssignWorker) if effect.worker == worker]
 
     def answers(self) -> dict[int, Outcome]:
         """The one outcome of each task that has one, by the cluster's number."""

@@ -48,18 +48,18 @@ class LoneWorker:
     """A real worker process, and the test in the node's place."""
 
     def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
-        self.near, self.far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.near.settimeout(WITHIN_S)
+        self.node_end, self.worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.node_end.settimeout(WITHIN_S)
         page_fd = create_page()
         self.page = Outbox(page_fd)
         waiting, unclaimed, claims = create_claims()
-        self.inbox = Inbox(self.near, self.far, unclaimed, claims)
+        self.inbox = Inbox(self.node_end, self.worker_end, unclaimed, claims)
         config = WorkerConfig(
-            self.far.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
+            self.worker_end.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
         )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
-            pass_fds=(self.far.fileno(), waiting, page_fd),
+            pass_fds=(self.worker_end.fileno(), waiting, page_fd),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -82,7 +82,7 @@ class LoneWorker:
 
     def listen(self) -> int:
         """Waits for one packet; returns how many messages it has completed."""
-        data = self.near.recv(1 << 17)
+        data = self.node_end.recv(1 << 17)
         assert data, "the worker has closed its channel"
         messages = self._framing.feed(data)
         for message in messages:
@@ -155,10 +155,10 @@ class WatchedPool:
             self.pool.spawn(worker)
         await self.until(lambda: set(workers) <= set(self.ready))
 
-    def give(self, worker: int, *assigns: Assign) -> None:
+    def assign(self, worker: int, *assigns: Assign) -> None:
         """Gives tasks together, as a node does with all that it has read at once."""
         for assign in assigns:
-            self.pool.give(worker, assign)
+            self.pool.assign(worker, assign)
         self.pool.flush()
 
     async def outcome(self, id_: int) -> Outcome:

@@ -18,7 +18,7 @@ from argon.protocol.handshake import Role
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Give, Kill, Recall, Send, Settle, Spawn
+from argon.scheduling.effects import AssignWorker, Kill, Recall, Send, Settle, Spawn
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
 from argon.scheduling.task_options import TaskOptions
@@ -141,8 +141,8 @@ class Helper(Host):
         match effect:
             case Send(message=message):
                 agenda.after(WIRE_S, self.storm.hub.hear, NODE, message)
-            case Give(worker=number, assign=assign):
-                self.workers[number].give(assign)
+            case AssignWorker(worker=number, assign=assign):
+                self.workers[number].assign(assign)
             case Recall(worker=number):
                 hand = self.workers[number]
                 self.perform(self.state.worker_recalled(number, hand.take_back(), [], hand.entered, agenda.now))
@@ -179,7 +179,7 @@ class Hand:
         self.running: Assign | None = None
         self._inbox: deque[Assign] = deque()
 
-    def give(self, assign: Assign) -> None:
+    def assign(self, assign: Assign) -> None:
         self._inbox.append(assign)
         if self.running is None:
             self._begin()

@@ -263,7 +263,7 @@ def test_finished_outcomes_are_in_the_outbox_while_the_next_task_runs(own: LoneW
 
 
 def begin(worker: LoneWorker, folder: Path, *after: Assign) -> Callable[[], object]:
-    """Sends tasks in one packet, the first of which is begun when this returns; returns what lets it go on."""
+    """Sends tasks in one packet, the first of which is started when this returns; returns what lets it go on."""
     started, go = fifo(folder, "started"), fifo(folder, "go")
     worker.say(task(1, tasks.hold, started, go), *after)
     Path(started).read_text()

@@ -1,9 +1,9 @@
-"""The node's end of a worker's inbox: tasks go in, and come back out if the worker has not begun them.
+"""The node's end of a worker's inbox: tasks go in, and come back out if the worker has not started them.
 
 In: tasks. Out: packets of whole frames on a socket pair, and the tasks' ids on a pipe, from which both the worker and
-the node read. Whoever reads an id owns the task, and the kernel decides: the worker reads one just before it begins a
-task, the node reads all that are left when it takes tasks back. So what came back has provably not begun, although its
-frame may be in the worker's memory, where it is passed over. It must never block, and never look into a payload.
+the node read. Whoever reads an id owns the task, and the kernel decides: the worker reads one just before it starts a
+task, the node reads all that are left when it takes tasks back. So what came back has provably not started, although
+its frame may be in the worker's memory, where it is passed over. It must never block, and never look into a payload.
 
 Many short tasks travel in one packet, so that a worker is woken once for all of them. A task that is too large for a
 packet is one with its header alone, and packets with the pieces of its payload behind it; it goes only to a worker that
@@ -51,17 +51,27 @@ class Inbox:
     """What one worker is to do.
 
     Args:
-        near: the node's end of the socket pair, not blocking.
-        far: the worker's end, which the node holds as well.
+        node_end: the node's end of the socket pair, not blocking.
+        worker_end: the worker's end, which the node holds as well.
         unclaimed: a reading end of the pipe of ids that does not wait.
         claims: its writing end, which does not wait either.
     """
 
-    __slots__ = ("_alone", "_claims", "_far", "_near", "_packet", "_pieces", "_unanswered", "_unclaimed", "_waiting")
+    __slots__ = (
+        "_alone",
+        "_claims",
+        "_node_end",
+        "_packet",
+        "_pieces",
+        "_unanswered",
+        "_unclaimed",
+        "_waiting",
+        "_worker_end",
+    )
 
-    def __init__(self, near: socket, far: socket, unclaimed: int, claims: int) -> None:
-        self._near = near
-        self._far = far
+    def __init__(self, node_end: socket, worker_end: socket, unclaimed: int, claims: int) -> None:
+        self._node_end = node_end
+        self._worker_end = worker_end
         self._unclaimed = unclaimed
         self._claims: int | None = claims
         self._waiting: deque[tuple[Assign, bool]] = deque()
@@ -70,14 +80,14 @@ class Inbox:
         self._pieces: deque[bytes | memoryview] = deque()
         self._alone: int | None = None
 
-    def put(self, assign: Assign, apart: bool = False) -> None:
+    def put(self, assign: Assign, own_packet: bool = False) -> None:
         """Adds a task, which ``send`` sends.
 
         Args:
-            apart: in a packet of its own. A worker tells what it has finished at the end of each packet, and may be
-                silent for as long as the next task runs.
+            own_packet: in a packet of its own. A worker sends what it has finished at the end of each packet, and may
+                be silent for as long as the next task runs.
         """
-        self._waiting.append((assign, apart))
+        self._waiting.append((assign, own_packet))
 
     def empty(self) -> bool:
         """Whether everything is sent."""
@@ -114,7 +124,7 @@ class Inbox:
             self._alone = None
 
     def take_back(self) -> list[int]:
-        """Takes back what the worker has not begun; returns the ids. It works as well when the worker is dead."""
+        """Takes back what the worker has not started; returns the ids. It works as well when the worker is dead."""
         ids: list[int] = []
         try:
             while claims := os.read(self._unclaimed, UNANSWERED_MAX * ID.size):
@@ -145,8 +155,8 @@ class Inbox:
         """Lets go of the descriptors."""
         self.end()
         os.close(self._unclaimed)
-        self._near.close()
-        self._far.close()
+        self._node_end.close()
+        self._worker_end.close()
 
     def _fill_packet(self) -> bool:
         """Makes the next packet of what waits; returns False when that must wait for answers."""
@@ -155,8 +165,8 @@ class Inbox:
         room = PACKET_BYTES
         count_max = UNANSWERED_MAX - len(self._unanswered)
         while self._waiting and len(ids) < count_max:
-            assign, apart = self._waiting[0]
-            if apart and ids:
+            assign, own_packet = self._waiting[0]
+            if own_packet and ids:
                 break
             header, payload = encode(assign)
             size = HEADER_BYTES + payload_bytes(payload)
@@ -178,7 +188,7 @@ class Inbox:
                 room -= size
             ids.append(assign.id)
             self._waiting.popleft()
-            if apart:
+            if own_packet:
                 break
         if not ids:
             return False
@@ -187,7 +197,7 @@ class Inbox:
 
     def _send(self, packet: bytes | memoryview) -> bool:
         try:
-            self._near.send(packet)
+            self._node_end.send(packet)
         except BlockingIOError:
             # With a task in hand the worker may yet read what is there. Without one it waits for an id, and what fills
             # the socket was taken back: nobody else would remove it.
@@ -201,7 +211,7 @@ class Inbox:
         """
         dropped = False
         try:
-            while self._far.recv(PACKET_BYTES, MSG_DONTWAIT):
+            while self._worker_end.recv(PACKET_BYTES, MSG_DONTWAIT):
                 dropped = True
         except OSError:
             pass  # usually BlockingIOError: there are no more

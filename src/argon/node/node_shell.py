@@ -18,7 +18,7 @@ from argon.net.memory import MemoryChannel
 from argon.net.timer import DeadlineTimer
 from argon.node.pool import Pool, WorkerExit
 from argon.protocol.messages import Message, Outcome, Welcome
-from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.effects import AssignWorker, Close, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
 from argon.settings import NodeSettings
@@ -164,8 +164,8 @@ class NodeShell:
             if type(effect) is Send:
                 if link is not None:
                     link.send(effect.message)
-            elif type(effect) is Give:
-                pool.give(effect.worker, effect.assign, effect.apart)
+            elif type(effect) is AssignWorker:
+                pool.assign(effect.worker, effect.assign, effect.own_packet)
             elif type(effect) is Recall:
                 back = pool.recall(effect.worker)
                 recalled = self.state.worker_recalled(

@@ -20,7 +20,7 @@ import msgspec
 
 from argon.ipc.inbox import PACKET_BYTES
 from argon.node.oom import OomCounter
-from argon.node.reaper_handle import Guard
+from argon.node.reaper_handle import ReaperHandle
 from argon.node.worker_process import WorkerProcess
 from argon.protocol.messages import Assign, Outcome
 
@@ -29,7 +29,7 @@ POLL_S: Final = 0.05
 
 
 class Recalled(msgspec.Struct):
-    """What a worker gave back: tasks that it has not begun, and outcomes, some of which it may send once more.
+    """What a worker gave back: tasks that it has not started, and outcomes, some of which it may send once more.
 
     ``entered`` is the task whose function it entered last, 0 for none.
     """
@@ -48,7 +48,7 @@ class WorkerExit(msgspec.Struct):
         signal: what killed it, 0 if no signal did.
         exit_code: what it exited with, 0 if a signal killed it.
         oom: the kernel killed it for want of memory.
-        unstarted: the tasks that it has not begun.
+        unstarted: the tasks that it has not started.
         outcomes: what it had finished; some may have been reported before.
         entered: the task whose function it entered last, 0 for none.
         reason: what it did wrong, or why it could not be started; empty for nothing.
@@ -91,46 +91,46 @@ class Pool:
         self._processes: dict[int, WorkerProcess] = {}
         self._watches: dict[int, int | asyncio.TimerHandle] = {}
         self._blocked: set[int] = set()
-        self._given: dict[int, WorkerProcess] = {}
+        self._assigned: dict[int, WorkerProcess] = {}
         self._retiring: set[int] = set()
         self._oom = OomCounter()
-        self._guard = Guard()
+        self._reaper = ReaperHandle()
         self._closed = False
 
     def spawn(self, worker: int) -> None:
         """Starts a worker process under this number."""
         try:
-            mark = f"{self._guard.mark}.{worker}"
+            mark = f"{self._reaper.mark}.{worker}"
             process = WorkerProcess(worker, self._node_name, self._include, self._max_payload_bytes, mark, self._block)
         except OSError as error:
             end = WorkerExit(worker, 0, 1, False, [], [], 0, f"could not be started: {error}")
             self._loop.call_soon(self._report, end)
             return
-        self._guard.add(process.pid)
+        self._reaper.add(process.pid)
         self._processes[worker] = process
-        self._loop.add_reader(process.near, self._read, process)
+        self._loop.add_reader(process.node_end, self._read, process)
         self._watch(process)
 
     def limit_results(self, max_payload_bytes: int) -> None:
         """The answers to tasks given from now on take no more than this, nor than the pool's own limit."""
         self._max_result_bytes = min(max_payload_bytes, self._max_payload_bytes)
 
-    def give(self, worker: int, assign: Assign, apart: bool = False) -> None:
-        """Hands over a task, at the latest when ``flush`` is called; ``apart`` as in ``Inbox.put``."""
+    def assign(self, worker: int, assign: Assign, own_packet: bool = False) -> None:
+        """Hands over a task, at the latest when ``flush`` is called; ``own_packet`` as in ``Inbox.put``."""
         assign.max_result_bytes = self._max_result_bytes
         process = self._processes[worker]
-        process.inbox.put(assign, apart)
-        self._given[worker] = process
+        process.inbox.put(assign, own_packet)
+        self._assigned[worker] = process
 
     def flush(self) -> None:
         """Sends what was given, many tasks at a time. What the channel does not take waits here."""
-        if self._given:
-            given, self._given = self._given, {}
+        if self._assigned:
+            given, self._assigned = self._assigned, {}
             for process in given.values():
                 self._send(process)
 
     def recall(self, worker: int) -> Recalled:
-        """Takes back what the worker has not begun, and all that it has finished: what is left is what it runs now."""
+        """Takes back what the worker has not started, and all that it has finished; what is left it runs now."""
         process = self._processes.get(worker)
         if process is None:
             return Recalled(worker, [], [], 0)
@@ -165,11 +165,11 @@ class Pool:
         deadline = monotonic() + CLOSE_WITHIN_S
         for process in self._processes.values():
             try:
-                process.bury(max(0.0, deadline - monotonic()))
+                process.wait_and_close(max(0.0, deadline - monotonic()))
             except subprocess.TimeoutExpired:
                 continue  # the kernel holds it, on a dead disk for example: it will die when that lets go
         self._processes.clear()
-        self._guard.close()
+        self._reaper.close()
 
     # ---- while a worker lives ----------------------------------------------------------------------------------
 
@@ -195,14 +195,14 @@ class Pool:
             self._end_if_broken(process)
         if blocked and process.worker not in self._blocked:
             self._blocked.add(process.worker)
-            self._loop.add_writer(process.near, self._send, process)
+            self._loop.add_writer(process.node_end, self._send, process)
         elif not blocked and process.worker in self._blocked:
             self._blocked.discard(process.worker)
-            self._loop.remove_writer(process.near)
+            self._loop.remove_writer(process.node_end)
 
     def _end_if_broken(self, process: WorkerProcess) -> None:
         if process.reason:
-            self._loop.remove_reader(process.near)
+            self._loop.remove_reader(process.node_end)
             process.signal(signal.SIGKILL)
 
     # ---- when a worker dies ------------------------------------------------------------------------------------
@@ -229,9 +229,9 @@ class Pool:
         outcomes = process.finished()
         unstarted = process.inbox.take_back()
         entered = process.entered()
-        code = process.bury()
+        code = process.wait_and_close()
         del self._processes[process.worker]
-        self._guard.remove(process.pid, process.worker)
+        self._reaper.remove(process.pid, process.worker)
         number = max(0, -code)
         oom = number == signal.SIGKILL and not killed and self._oom.has_risen()
         exit_code, reason, wanted = max(0, code), process.reason, process.wanted
@@ -243,10 +243,10 @@ class Pool:
 
     def _forget(self, process: WorkerProcess) -> None:
         """Takes the process out of the event loop."""
-        self._loop.remove_reader(process.near)
-        self._loop.remove_writer(process.near)
+        self._loop.remove_reader(process.node_end)
+        self._loop.remove_writer(process.node_end)
         self._blocked.discard(process.worker)
-        self._given.pop(process.worker, None)
+        self._assigned.pop(process.worker, None)
         self._retiring.discard(process.worker)
         watch = self._watches.pop(process.worker, None)
         if isinstance(watch, asyncio.TimerHandle):

@@ -45,7 +45,7 @@ class WorkerProcess:
     Attributes:
         worker: its number.
         pid: its process id, which is also the id of its process group.
-        near: the node's end of the channel, not blocking.
+        node_end: the node's end of the channel, not blocking.
         inbox: the tasks on their way to it.
         ready: it has said that it is up.
         killed: the node has sent SIGKILL.
@@ -67,25 +67,25 @@ class WorkerProcess:
         self._garbled = False
         self._max_payload_bytes = max_payload_bytes
         with ExitStack() as always, ExitStack() as on_failure:
-            self.near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            on_failure.enter_context(self.near)
-            on_failure.enter_context(self._far)
-            self.near.setblocking(False)
-            self._far.setblocking(True)  # for the worker, whatever this process's default is
+            self.node_end, self._worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            on_failure.enter_context(self.node_end)
+            on_failure.enter_context(self._worker_end)
+            self.node_end.setblocking(False)
+            self._worker_end.setblocking(True)  # for the worker, whatever this process's default is
             page_fd = create_page()
             always.callback(os.close, page_fd)
             self._outbox = Outbox(page_fd)
             on_failure.callback(self._outbox.close)
             waiting, unclaimed, claims = create_claims()
             always.callback(os.close, waiting)
-            self.inbox = Inbox(self.near, self._far, unclaimed, claims)
+            self.inbox = Inbox(self.node_end, self._worker_end, unclaimed, claims)
             on_failure.callback(self.inbox.close)
-            far_fd = self._far.fileno()
-            config = WorkerConfig(far_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
+            worker_end_fd = self._worker_end.fileno()
+            config = WorkerConfig(worker_end_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(far_fd, waiting, page_fd),
+                pass_fds=(worker_end_fd, waiting, page_fd),
                 start_new_session=True,
                 env=_environment(mark),
             )
@@ -109,7 +109,7 @@ class WorkerProcess:
         outcomes: list[Outcome] = []
         for _ in range(0 if self._garbled else packets_max):
             try:
-                size = self.near.recv_into(self._block)
+                size = self.node_end.recv_into(self._block)
                 packet = bytes(self._block[:size])
             except BlockingIOError:
                 break
@@ -162,7 +162,7 @@ class WorkerProcess:
 
     # ---- dead --------------------------------------------------------------------------------------------------
 
-    def bury(self, timeout_s: float | None = None) -> int:
+    def wait_and_close(self, timeout_s: float | None = None) -> int:
         """Waits for the process and closes everything; returns its exit code, or minus the signal that ended it."""
         try:
             code = self._process.wait(timeout_s)

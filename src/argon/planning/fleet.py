@@ -16,7 +16,7 @@ from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
 from argon.planning.node_plan import NodePlan
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
-from argon.scheduling.effects import Give, Kill, NodeEffect, Recall, Send, Spawn
+from argon.scheduling.effects import AssignWorker, Kill, NodeEffect, Recall, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
 from argon.settings import NodeSettings
@@ -97,8 +97,8 @@ class VirtualNode:
         for effect in effects:  # it grows: a recall is answered at once
             if isinstance(effect, Send):
                 said.append(effect.message)
-            elif isinstance(effect, Give):
-                self._give(effect.worker, effect.assign)
+            elif isinstance(effect, AssignWorker):
+                self._assign(effect.worker, effect.assign)
             elif isinstance(effect, Recall):
                 effects += self._recall(effect.worker)
             elif isinstance(effect, Kill):
@@ -113,7 +113,7 @@ class VirtualNode:
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
-    def _give(self, number: int, assign: Assign) -> None:
+    def _assign(self, number: int, assign: Assign) -> None:
         worker = self._workers[number]
         if worker.running is None:
             self._begin(number, worker, assign)

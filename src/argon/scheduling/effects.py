@@ -58,20 +58,20 @@ class Spawn(Record):
 
 
 @mypyc_attr(acyclic=True)
-class Give(Record):
-    """Hand this task to that worker. It goes ``apart`` when it may run so long that what the worker has finished before
-    must have been told by then."""
+class AssignWorker(Record):
+    """Hand this task to that worker, in a packet of its own when it may run so long that what the worker has finished
+    before it must be sent first."""
 
-    __slots__ = ("worker", "assign", "apart")
+    __slots__ = ("worker", "assign", "own_packet")
 
-    def __init__(self, worker: WorkerId, assign: Assign, apart: bool = False) -> None:
+    def __init__(self, worker: WorkerId, assign: Assign, own_packet: bool = False) -> None:
         self.worker = worker
         self.assign = assign
-        self.apart = apart
+        self.own_packet = own_packet
 
 
 class Recall(Record):
-    """Take back what that worker has not begun, and report it."""
+    """Take back what that worker has not started, and report it."""
 
     __slots__ = ("worker",)
 
@@ -119,5 +119,5 @@ class Refused(Record):
 
 
 ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Stop
-NodeEffect: TypeAlias = Send | Close | Stop | Spawn | Give | Recall | Kill | Retire
+NodeEffect: TypeAlias = Send | Close | Stop | Spawn | AssignWorker | Recall | Kill | Retire
 ClientEffect: TypeAlias = Send | Close | Settle | Refused

@@ -63,7 +63,7 @@ class Worker:
         self._node = node
         self._max_payload_bytes = max_payload_bytes
         self._pid = os.getpid()
-        self._first_begun = 0.0
+        self._first_started = 0.0
         self._awaiter = Awaiter()
 
     def serve(self) -> None:
@@ -104,7 +104,7 @@ class Worker:
         self._flush()
 
     def _serve_one(self, task: int, attempt: int, limit: int, payload: bytes | bytearray) -> None:
-        begun = perf_counter()
+        started = perf_counter()
         max_bytes = self._max_payload_bytes
         if 0 < limit < max_bytes:
             max_bytes = limit
@@ -114,8 +114,8 @@ class Worker:
             os._exit(0)
         size = len(answer) if type(answer) is bytes else payload_bytes(answer)
         code = status | entered << 4  # an Outcome's header is packed here, since building the message would take longer
-        header = _write_header(size, OUTCOME, code, attempt, task, ended - begun, 0.0, 0, _RAISED)
-        self._answer(header, answer, begun, ended)
+        header = _write_header(size, OUTCOME, code, attempt, task, ended - started, 0.0, 0, _RAISED)
+        self._answer(header, answer, started, ended)
 
     def _receive_large(self, length: int) -> bytearray:
         """Receives the pieces of a large payload into one block, which its arrays then use in place."""
@@ -153,13 +153,13 @@ class Worker:
 
     # ---- answering ---------------------------------------------------------------------------------------------
 
-    def _answer(self, header: bytes, payload: Payload, begun: float, ended: float) -> None:
+    def _answer(self, header: bytes, payload: Payload, started: float, ended: float) -> None:
         outbox = self._outbox
         if type(payload) is bytes and len(payload) < FLUSH_BYTES:
             if not outbox.pending_bytes:
-                self._first_begun = begun
+                self._first_started = started
             if outbox.append(header + payload):
-                if ended - self._first_begun >= FLUSH_AFTER_S or outbox.pending_bytes >= FLUSH_BYTES:
+                if ended - self._first_started >= FLUSH_AFTER_S or outbox.pending_bytes >= FLUSH_BYTES:
                     self._flush()
                 return
         self._flush()

@@ -9,23 +9,23 @@ from argon.scheduling.node.node_buffer import NodeBuffer
 from argon.scheduling.node.node_task import NodeTask
 
 
-def a_task(sequence: int, priority: int = 2) -> NodeTask:
-    return NodeTask(sequence, 1, sequence, Assign(sequence, 1, priority, 0.0, 7, b""), inf)
+def a_task(local_task_id: int, priority: int = 2) -> NodeTask:
+    return NodeTask(local_task_id, 1, local_task_id, Assign(local_task_id, 1, priority, 0.0, 7, b""), inf)
 
 
 def drained(buffer: NodeBuffer) -> list[int]:
     """What comes out, in order."""
-    sequences = []
+    local_task_ids = []
     while (task := buffer.peek()) is not None:
         buffer.remove(task)
-        sequences.append(task.sequence)
-    return sequences
+        local_task_ids.append(task.local_task_id)
+    return local_task_ids
 
 
 def test_most_urgent_task_is_next_and_of_equals_the_one_that_came_first() -> None:
     buffer = NodeBuffer()
-    for sequence, priority in ((1, 2), (2, 4), (3, 2), (4, 0)):
-        buffer.push(a_task(sequence, priority))
+    for local_task_id, priority in ((1, 2), (2, 4), (3, 2), (4, 0)):
+        buffer.push(a_task(local_task_id, priority))
     assert buffer.length == 4
     assert drained(buffer) == [4, 1, 3, 2]
     assert buffer.length == 0
@@ -48,8 +48,8 @@ def test_task_that_ended_otherwise_is_passed_over_and_swept() -> None:
     buffer = NodeBuffer()
     kept = a_task(0)
     buffer.push(kept)
-    for sequence in range(1, 1000):
-        task = a_task(sequence, priority=4)
+    for local_task_id in range(1, 1000):
+        task = a_task(local_task_id, priority=4)
         buffer.push(task)
         buffer.remove(task)
     assert buffer.length == 1
@@ -59,7 +59,7 @@ def test_task_that_ended_otherwise_is_passed_over_and_swept() -> None:
 
 def test_clear_returns_what_waited() -> None:
     buffer = NodeBuffer()
-    tasks = [a_task(sequence) for sequence in (1, 2)]
+    tasks = [a_task(local_task_id) for local_task_id in (1, 2)]
     for task in tasks:
         buffer.push(task)
     assert buffer.clear() == tasks

@@ -1,4 +1,4 @@
-"""The corridor of a node: tasks come, workers answer or end, the cluster goes. `check()` runs after every call."""
+"""The state machine of a node: tasks come, workers answer or end, the cluster goes. `check()` runs after every call."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from argon.protocol.messages import (
     StatusRequest,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Spawn, Stop
-from argon.scheduling.node.node_state import GIVE_BACK_AFTER_S
-from argon.scheduling.node.workers import GIVE_AHEAD_MAX, RECALL_AFTER_S, WorkerEnd
+from argon.scheduling.effects import AssignWorker, Close, Kill, Recall, Retire, Spawn, Stop
+from argon.scheduling.node.node_state import RETURN_UNSTARTED_AFTER_S
+from argon.scheduling.node.workers import PREFETCH_MAX, RECALL_AFTER_S, WorkerEnd
 from tests.support.drivers import CLUSTER, NodeDriver, detail, submit
 
 
@@ -38,7 +38,7 @@ def quick_node(workers: int = 1, run_s: float = 0.00004) -> NodeDriver:
     """A node that knows how long its tasks take, by default very short, so that it gives workers some ahead."""
     node = ready_node(workers)
     node.assign(1000)
-    node.answer(node.all(Give)[0].worker, 1, run_s=run_s)
+    node.answer(node.all(AssignWorker)[0].worker, 1, run_s=run_s)
     return node
 
 
@@ -86,7 +86,7 @@ def test_spare_worker_is_no_capacity() -> None:
     node.assign(1)
     node.assign(2)
     node.assign(3)
-    assert len(node.all(Give)) == 2, "the spare one waits for its time"
+    assert len(node.all(AssignWorker)) == 2, "the spare one waits for its time"
 
 
 def test_capacity_is_told_again_to_a_new_connection() -> None:
@@ -111,7 +111,7 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
     payload = memoryview(b"large")
     held = ref(payload)
     node.say(Assign(1, 1, 2, 3600.0, 7, (payload,)))
-    node.answer(node.all(Give)[0].worker, 1)
+    node.answer(node.all(AssignWorker)[0].worker, 1)
     node.effects.clear()
     del payload
     assert held() is None
@@ -120,8 +120,8 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
 def test_assigned_task_goes_to_a_free_worker_under_the_nodes_own_number() -> None:
     node = ready_node()
     node.assign(500, priority=1, timeout_s=2.0)
-    (give,) = node.all(Give)
-    assert give.assign == Assign(1, 1, 1, 2.0, 7, b"work")
+    (effect,) = node.all(AssignWorker)
+    assert effect.assign == Assign(1, 1, 1, 2.0, 7, b"work")
 
 
 def test_answer_travels_under_the_clusters_number_and_attempt() -> None:
@@ -136,10 +136,10 @@ def test_tasks_beyond_the_workers_wait_and_whichever_frees_first_takes_the_next(
     node = ready_node(2)
     for id_ in (1, 2, 3):
         node.assign(id_)
-    assert node.given(1) == [1]
-    assert node.given(2) == [2]
+    assert node.assigned(1) == [1]
+    assert node.assigned(2) == [2]
     node.answer(2, 2, run_s=1.0)
-    assert node.given(2) == [2, 3]
+    assert node.assigned(2) == [2, 3]
 
 
 def test_waiting_tasks_go_by_priority_then_by_arrival() -> None:
@@ -147,15 +147,15 @@ def test_waiting_tasks_go_by_priority_then_by_arrival() -> None:
     for id_, priority in enumerate([2, 3, 0, 3, 0]):
         node.assign(id_, priority=priority)
     for _ in range(4):
-        node.answer(1, node.given(1)[-1], run_s=1.0)
-    assert node.given(1) == [1, 3, 5, 2, 4]
+        node.answer(1, node.assigned(1)[-1], run_s=1.0)
+    assert node.assigned(1) == [1, 3, 5, 2, 4]
 
 
 def test_very_short_tasks_are_given_ahead_as_much_as_is_done_in_no_time() -> None:
     node = quick_node()
     for id_ in range(30):
         node.assign(id_)
-    assert len(node.given(1)) == 1 + 25, "twenty-five tasks of 40 µs are a millisecond"
+    assert len(node.assigned(1)) == 1 + 25, "twenty-five tasks of 40 µs are a millisecond"
 
 
 def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have_changed() -> None:
@@ -166,7 +166,7 @@ def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have
         while node.state._buffer.length < 4:
             node.assign(next_id)
             next_id += 1
-        assert len(slot.tasks) <= GIVE_AHEAD_MAX
+        assert len(slot.tasks) <= PREFETCH_MAX
         node.answer(1, next(iter(slot.tasks)), run_s=run_s)
     assert 49 <= len(slot.tasks) <= 50, "a millisecond of tasks of 20 µs"
 
@@ -175,11 +175,11 @@ def test_task_that_is_not_known_to_be_short_goes_apart() -> None:
     node = quick_node(2)
     node.assign(1, kind=8)
     node.assign(2)
-    unknown, short = node.all(Give)[-2:]
-    assert (unknown.apart, short.apart) == (True, False)
+    unknown, short = node.all(AssignWorker)[-2:]
+    assert (unknown.own_packet, short.own_packet) == (True, False)
     node.answer(unknown.worker, unknown.assign.id, run_s=0.01)
     node.assign(3, kind=8)
-    assert node.all(Give)[-1].apart, "it is known, and not short"
+    assert node.all(AssignWorker)[-1].own_packet, "it is known, and not short"
 
 
 def test_tasks_of_long_or_unknown_kinds_and_large_ones_are_not_given_ahead() -> None:
@@ -187,7 +187,7 @@ def test_tasks_of_long_or_unknown_kinds_and_large_ones_are_not_given_ahead() -> 
     node.assign(1)
     node.assign(2, kind=8)
     node.say(Assign(3, 1, 2, 0.0, 7, b"x" * (17 << 10)))
-    assert len(node.given(1)) == 2
+    assert len(node.assigned(1)) == 2
 
 
 def test_answer_of_a_worker_that_is_gone_is_ignored() -> None:
@@ -255,12 +255,14 @@ def test_worker_that_dies_gives_back_what_it_never_began() -> None:
     node = quick_node(2)
     for id_ in range(24):
         node.assign(id_)
-    first, *ahead = [n for n in node.given(1) if n != 1]
+    first, *ahead = [n for n in node.assigned(1) if n != 1]
     assert len(ahead) >= 5
     node.die(1, unstarted=ahead)
     assert [*node.answers()] == [1000, first - 2], "ids 0, 1, 2 … are the numbers 2, 3, 4 …"
     node.ready(3)
-    assert set(ahead) <= set(node.given(2) + node.given(3)) | {task.sequence for task in node.state._buffer.waiting()}
+    assert set(ahead) <= set(node.assigned(2) + node.assigned(3)) | {
+        task.local_task_id for task in node.state._buffer.waiting()
+    }
 
 
 def test_worker_that_dies_before_it_is_ready_is_replaced_ever_more_slowly() -> None:
@@ -281,7 +283,7 @@ def test_worker_that_dies_now_and_then_is_always_replaced_at_once() -> None:
     for id_ in range(20):
         worker = node.all(Spawn)[-1].worker
         node.assign(2 * id_)
-        node.answer(worker, node.given(worker)[-1])
+        node.answer(worker, node.assigned(worker)[-1])
         node.assign(2 * id_ + 1)
         node.die(worker)
         assert node.all(Spawn)[-1].worker == worker + 1, "its slot is back within a second"
@@ -336,12 +338,12 @@ def test_worker_that_ignores_the_signal_is_killed_by_force_after_kill_after(kill
 def test_task_that_expires_in_the_buffer_never_starts() -> None:
     node = ready_node()
     node.assign(1)
-    node.assign(2, timeout_s=0.5 * GIVE_BACK_AFTER_S)
-    node.wait(0.6 * GIVE_BACK_AFTER_S)
+    node.assign(2, timeout_s=0.5 * RETURN_UNSTARTED_AFTER_S)
+    node.wait(0.6 * RETURN_UNSTARTED_AFTER_S)
     outcome = node.answers()[2]
     assert (outcome.status, outcome.entered) == (Status.EXPIRED, Entered.NO)
     node.answer(1, 1)
-    assert node.given(1) == [1]
+    assert node.assigned(1) == [1]
 
 
 def test_task_that_finished_before_the_recall_has_finished() -> None:
@@ -352,7 +354,7 @@ def test_task_that_finished_before_the_recall_has_finished() -> None:
     assert node.answers()[1].status == Status.COMPLETED
     assert not node.all(Kill)
     node.assign(2)
-    assert node.given(1) == [1, 2], "the worker goes on"
+    assert node.assigned(1) == [1, 2], "the worker goes on"
 
 
 def test_task_that_had_not_begun_is_ended_without_killing_anybody() -> None:
@@ -365,7 +367,7 @@ def test_task_that_had_not_begun_is_ended_without_killing_anybody() -> None:
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
     assert not node.all(Kill)
     node.answer(1, 2)
-    assert node.given(1)[-1] == 4
+    assert node.assigned(1)[-1] == 4
 
 
 def test_cancel_of_a_running_task_kills_its_worker_after_the_others_were_recalled() -> None:
@@ -379,7 +381,7 @@ def test_cancel_of_a_running_task_kills_its_worker_after_the_others_were_recalle
     assert node.answers()[1].status == Status.CANCELLED
     node.die(1, signal=15)
     node.ready(2)
-    assert node.given(2)[0] == 3, "the innocent run elsewhere"
+    assert node.assigned(2)[0] == 3, "the innocent run elsewhere"
     node.answer(2, 3)
     node.answer(2, 4)
     assert {id_: answer.status for id_, answer in node.answers().items() if id_ in (2, 3)} == {2: 0, 3: 0}
@@ -390,17 +392,17 @@ def test_nothing_is_given_ahead_to_a_worker_that_is_to_be_killed() -> None:
     node.assign(1)
     node.say(Cancel(1))
     node.assign(2)
-    assert node.given(1) == [1, 2]
+    assert node.assigned(1) == [1, 2]
 
 
 def test_doomed_task_that_was_begun_is_killed_although_the_answer_before_it_was_not_read_yet() -> None:
     node = quick_node()
     node.assign(1)
     node.assign(2)
-    first = node.given(1)[-2]
+    first = node.assigned(1)[-2]
     node.say(Cancel(2))
     node.recalled(1)
-    assert node.all(Kill) == [Kill(1, False)], "it was begun, so the one before it is done"
+    assert node.all(Kill) == [Kill(1, False)], "it was started, so the one before it is done"
     node.answer(1, first)
     assert node.answers()[1].status == Status.COMPLETED
     assert node.answers()[2].status == Status.CANCELLED
@@ -463,22 +465,22 @@ def test_leftovers_of_tasks_ended_in_the_buffer_are_swept() -> None:
 # --- silent workers ---------------------------------------------------------------------------------------------------
 
 
-def test_silent_worker_is_relieved_of_what_it_has_not_begun() -> None:
+def test_silent_worker_is_relieved_of_what_it_has_not_started() -> None:
     node = quick_node(2)
     for id_ in range(20):
         node.assign(id_)
-    slow, *ahead = [n for n in node.given(1) if n != 1]
+    slow, *ahead = [n for n in node.assigned(1) if n != 1]
     assert Recall(1) in node.wait(RECALL_AFTER_S * 1.1)
     node.recalled(1, unstarted=ahead)
-    waiting = {task.sequence for task in node.state._buffer.waiting()}
+    waiting = {task.local_task_id for task in node.state._buffer.waiting()}
     assert waiting, "the other worker is full for the moment"
-    assert not waiting & set(node.given(1)) - set(ahead)
+    assert not waiting & set(node.assigned(1)) - set(ahead)
     node.recalled(2)
-    node.answer(2, *(n for n in node.given(2)))
-    assert set(ahead) & set(node.given(2)), "they run elsewhere"
-    assert slow not in node.given(2)
+    node.answer(2, *(n for n in node.assigned(2)))
+    assert set(ahead) & set(node.assigned(2)), "they run elsewhere"
+    assert slow not in node.assigned(2)
     node.assign(100)
-    assert node.given(1)[-1] in [slow, *ahead], "and it gets nothing more ahead"
+    assert node.assigned(1)[-1] in [slow, *ahead], "and it gets nothing more ahead"
 
 
 def test_silent_worker_with_a_single_task_is_left_alone() -> None:
@@ -492,9 +494,9 @@ def test_worker_that_speaks_is_not_silent() -> None:
     node = quick_node()
     for id_ in range(10):
         node.assign(id_)
-    for sequence in node.given(1)[1:8]:
+    for local_task_id in node.assigned(1)[1:8]:
         node.wait(RECALL_AFTER_S * 0.8)
-        node.answer(1, sequence)
+        node.answer(1, local_task_id)
     assert not node.all(Recall)
 
 
@@ -502,36 +504,36 @@ def test_free_worker_relieves_the_one_in_which_a_task_waits() -> None:
     node = quick_node(2, run_s=0.01)
     for id_ in range(4):
         node.assign(id_)
-    first, second = node.given(1)[1:], node.given(2)
+    first, second = node.assigned(1)[1:], node.assigned(2)
     assert (len(first), len(second)) == (2, 2), "one ahead each"
     node.answer(1, first[0], run_s=0.01)
     assert not node.all(Recall), "it has one more"
     effects = node.answer(1, first[1], run_s=0.01)
     assert effects[-1:] == [Recall(2)]
     node.recalled(2, unstarted=[second[1]])
-    assert node.given(1)[-1] == second[1]
+    assert node.assigned(1)[-1] == second[1]
 
 
 def test_free_worker_takes_what_waits_in_the_buffer_before_it_relieves_another() -> None:
     node = quick_node(2, run_s=0.01)
     for id_ in range(5):
         node.assign(id_)
-    for sequence in node.given(1)[1:3]:
-        node.answer(1, sequence, run_s=0.01)
-    assert len(node.given(1)) == 1 + 3
+    for local_task_id in node.assigned(1)[1:3]:
+        node.answer(1, local_task_id, run_s=0.01)
+    assert len(node.assigned(1)) == 1 + 3
     assert not node.all(Recall)
 
 
-def test_what_no_worker_takes_for_a_while_goes_back_to_the_cluster_unbegun() -> None:
+def test_what_no_worker_takes_for_a_while_goes_back_to_the_cluster_unstarted() -> None:
     node = quick_node(run_s=0.01)
     for id_ in (1, 2, 3):
         node.assign(id_)
-    running, ahead = node.given(1)[1:]
-    node.wait(0.5 * GIVE_BACK_AFTER_S)
+    running, ahead = node.assigned(1)[1:]
+    node.wait(0.5 * RETURN_UNSTARTED_AFTER_S)
     assert node.answers() == {1000: node.answers()[1000]}
     assert Recall(1) in node.all(Recall)
     node.recalled(1, unstarted=[ahead])
-    node.wait(GIVE_BACK_AFTER_S)
+    node.wait(RETURN_UNSTARTED_AFTER_S)
     outcomes = node.answers()
     assert {id_: (o.status, o.entered) for id_, o in outcomes.items() if id_ != 1000} == {
         2: (Status.LOST, Entered.NO),
@@ -546,9 +548,9 @@ def test_nothing_goes_back_while_workers_take_what_waits() -> None:
     for id_ in range(1, 8):
         node.assign(id_)
     for position in range(1, 6):
-        node.wait(0.8 * GIVE_BACK_AFTER_S)
+        node.wait(0.8 * RETURN_UNSTARTED_AFTER_S)
         node.recalled(1)
-        node.answer(1, node.given(1)[position], run_s=0.02)
+        node.answer(1, node.assigned(1)[position], run_s=0.02)
     assert all(outcome.status == Status.COMPLETED for outcome in node.answers().values())
 
 
@@ -561,9 +563,9 @@ def test_worker_that_has_served_max_requests_retires_and_another_is_started(max_
     served = {1: 0, 2: 0}
     while not node.all(Retire):
         node.assign(sum(served.values()))
-        give = node.all(Give)[-1]
-        node.answer(give.worker, give.assign.id)
-        served[give.worker] += 1
+        effect = node.all(AssignWorker)[-1]
+        node.answer(effect.worker, effect.assign.id)
+        served[effect.worker] += 1
     (retired,) = node.all(Retire)
     assert served[retired.worker] == max_requests
     assert max(served.values()) == max_requests
@@ -574,9 +576,9 @@ def test_recycling_leaves_no_gap_in_service() -> None:
     node = ready_node(2, max_requests=2)
     for id_ in range(40):
         node.assign(id_)
-        give = node.all(Give)[-1]
-        assert give.assign.id == id_ + 1, "a worker is always there"
-        node.answer(give.worker, give.assign.id)
+        effect = node.all(AssignWorker)[-1]
+        assert effect.assign.id == id_ + 1, "a worker is always there"
+        node.answer(effect.worker, effect.assign.id)
         for worker in [effect.worker for effect in node.all(Spawn)][-1:]:
             node.ready(worker)
         for effect in node.all(Retire):
@@ -589,11 +591,11 @@ def test_recycling_leaves_no_gap_in_service() -> None:
 def test_worker_is_given_no_more_ahead_than_it_may_serve() -> None:
     node = ready_node(1, max_requests=4)
     node.assign(0)
-    node.answer(node.all(Give)[0].worker, 1, run_s=0.00001)
+    node.answer(node.all(AssignWorker)[0].worker, 1, run_s=0.00001)
     for id_ in range(1, 20):
         node.assign(id_)
     for worker in (1, 2):
-        assert len(node.given(worker)) <= 4
+        assert len(node.assigned(worker)) <= 4
 
 
 def test_without_max_requests_nobody_retires() -> None:
@@ -618,7 +620,7 @@ def test_cluster_lost_drops_what_waits_and_ends_what_runs_without_a_word() -> No
     assert not node.answers()
     node.die(1, signal=15)
     node.ready(2)
-    assert node.given(2) == []
+    assert node.assigned(2) == []
     assert node.all(Spawn)[-1] == Spawn(2)
 
 
@@ -630,7 +632,7 @@ def test_task_of_a_lost_cluster_that_finishes_all_the_same_is_dropped() -> None:
     node.recalled(1, finished=[1])
     assert not node.answers()
     node.say(Assign(1, 1, 2, 0.0, 7, b"new"), peer=2)
-    assert node.given(1) == [1, 2]
+    assert node.assigned(1) == [1, 2]
 
 
 def test_ids_of_a_new_cluster_are_not_those_of_the_old_one() -> None:
@@ -639,7 +641,7 @@ def test_ids_of_a_new_cluster_are_not_those_of_the_old_one() -> None:
     node.lose()
     node.connect(peer=2)
     node.say(Assign(1, 1, 2, 0.0, 7, b"new"), peer=2)
-    assert node.given(2) == [2]
+    assert node.assigned(2) == [2]
     node.answer(1, 1)  # the old one's
     assert not node.answers()
     node.answer(2, 2)

@@ -19,23 +19,23 @@ class CapacityReport:
     def __init__(self) -> None:
         self.pressure = 0.0
         self._workers = 0
-        self._told_workers = 0
-        self._told_pressure = 0.0
+        self._reported_workers = 0
+        self._reported_pressure = 0.0
 
     def forget(self) -> None:
         """The cluster knows nothing: it is another, or the node is new there."""
-        self._told_workers = 0
-        self._told_pressure = 0.0
+        self._reported_workers = 0
+        self._reported_pressure = 0.0
 
     def is_due(self, workers: int) -> bool:
         """Whether the cluster must hear of this many ready workers, or of the pressure on them."""
         self._workers = workers
-        return workers != self._told_workers or (
-            workers > 0 and abs(self.pressure - self._told_pressure) > PRESSURE_STEP
+        return workers != self._reported_workers or (
+            workers > 0 and abs(self.pressure - self._reported_pressure) > PRESSURE_STEP
         )
 
     def made(self) -> Capacity:
         """The report."""
-        self._told_workers = self._workers
-        self._told_pressure = self.pressure
+        self._reported_workers = self._workers
+        self._reported_pressure = self.pressure
         return Capacity(self._workers, self.pressure)

@@ -29,7 +29,7 @@ class NodeBuffer:
     def push(self, task: NodeTask) -> None:
         """A task waits."""
         task.worker, task.waits = 0, True
-        heappush(self._heap, (task.assign.priority, task.sequence, task))
+        heappush(self._heap, (task.assign.priority, task.local_task_id, task))
         self.length += 1
 
     def peek(self) -> NodeTask | None:

@@ -1,11 +1,11 @@
-"""The corridor of a node: what happens to tasks when they come, when workers answer or end, and when the cluster goes.
+"""The state machine of a node: what happens when tasks come, workers answer or end, and the cluster goes.
 
 In: what the cluster says, what workers answer, that they start and end, and when. Out: effects, in order. It must
 never do I/O, read a clock, or look into a payload.
 
-Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next; what no worker takes
-for ``GIVE_BACK_AFTER_S`` came by a wrong prediction, and goes back to the cluster. Before a worker is killed its other
-tasks are recalled, so that only the one it is running is affected.
+Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next. What no worker takes
+for ``RETURN_UNSTARTED_AFTER_S`` came by a wrong prediction, and returns to the cluster. Before a worker is killed its
+other tasks are recalled, so that only the one it is running is affected.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from argon.protocol.messages import (
     Status,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.effects import AssignWorker, Close, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import Runs, ServiceTimes
 from argon.scheduling.node.capacity_report import CapacityReport
 from argon.scheduling.node.node_buffer import NodeBuffer
 from argon.scheduling.node.node_task import ENDED, NodeTask
-from argon.scheduling.node.workers import Slot, WorkerEnd, Workers
+from argon.scheduling.node.workers import WorkerEnd, Workers, WorkerSlot
 from argon.settings import NodeSettings
 
 Effects: TypeAlias = list[NodeEffect]
 RESPAWN_MAX_S: Final = 5.0
-GIVE_BACK_AFTER_S: Final = 0.05
+RETURN_UNSTARTED_AFTER_S: Final = 0.05
 _COMPLETED: Final = int(Status.COMPLETED)
 
 
@@ -57,9 +57,9 @@ class NodeState:
         self._workers = Workers(settings.workers, settings.max_requests)
         self._tasks: dict[int, NodeTask] = {}
         self._buffer = NodeBuffer()
-        self._give_back_at = inf
+        self._return_unstarted_at = inf
         self._deadlines: list[tuple[float, int, NodeTask]] = []
-        self._sequence = 0
+        self._last_local_task_id = 0
         self._crashes = 0
         self._respawns: list[float] = []
         self._report = CapacityReport()
@@ -85,7 +85,7 @@ class NodeState:
         effects: list[NodeEffect] = [Send(peer, Register(self._settings.name, self._settings.incarnation))]
         if self._draining:
             effects.append(Send(peer, Drain()))
-        self._tell_capacity(effects)
+        self._report_capacity(effects)
         return effects
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
@@ -110,7 +110,7 @@ class NodeState:
                     effects.append(Close(peer, message.reason))
                 case _:
                     effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a node"))
-        self._give(now, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def lost(self, peer: PeerId, now: float) -> Effects:
@@ -124,7 +124,7 @@ class NodeState:
         for task in self._tasks.values():
             task.orphan = True
             if task.worker:
-                self._doom(task, Status.LOST, effects)
+                self._end_assigned(task, Status.LOST, effects)
         self._tasks.clear()
         self._stop_when_drained(effects)
         return effects
@@ -135,9 +135,9 @@ class NodeState:
         slot = self._workers.get(worker)
         if slot is not None and not slot.ready:
             slot.ready = True
-            self._workers.rest(slot)
-            self._tell_capacity(effects)
-            self._give(now, effects)
+            self._workers.mark_free(slot)
+            self._report_capacity(effects)
+            self._assign_waiting(now, effects)
         return effects
 
     def worker_answered(self, worker: int, outcomes: list[Outcome], now: float) -> Effects:
@@ -147,15 +147,15 @@ class NodeState:
         if slot is not None:
             slot.progress_at = now
             slot.recalled = False
-            self._take_outcomes(slot, outcomes, now, effects)
-            self._rest(slot, effects)
-        self._give(now, effects)
+            self._complete(slot, outcomes, now, effects)
+            self._mark_free(slot, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def worker_recalled(
         self, worker: int, unstarted: list[int], outcomes: list[Outcome], entered: int, now: float
     ) -> Effects:
-        """What a Recall brought back: tasks never begun, and outcomes that the worker had not got round to sending.
+        """What a Recall brought back: tasks never started, and outcomes that the worker had not got round to sending.
 
         ``entered`` is the task whose function the worker entered last.
         """
@@ -163,36 +163,36 @@ class NodeState:
         slot = self._workers.get(worker)
         if slot is not None:
             slot.recalled = True
-            self._take_outcomes(slot, outcomes, now, effects)
+            self._complete(slot, outcomes, now, effects)
             self._take_back(slot, unstarted, effects)
-            if any(task.doom is not None for task in slot.tasks.values()):
-                # It has been begun, so all that was given before it is done, even where that was not read yet.
+            if any(task.end_as is not None for task in slot.tasks.values()):
+                # It has been started, so all that was given before it is done, even where that was not read yet.
                 self._kill(slot, entered, now, effects)
-            self._rest(slot, effects)
-        self._give(now, effects)
+            self._mark_free(slot, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def worker_ended(self, end: WorkerEnd, outcomes: list[Outcome], now: float) -> Effects:
-        """A worker process is gone. What it had finished counts, what it never began goes to others."""
+        """A worker process is gone. What it had finished counts, what it never started goes to others."""
         effects: Effects = []
         slot = self._workers.get(end.worker)
         if slot is None:
             return effects
-        self._take_outcomes(slot, outcomes, now, effects)
+        self._complete(slot, outcomes, now, effects)
         self._take_back(slot, end.unstarted, effects)
         self._workers.remove(slot)
-        self._tell_capacity(effects)
+        self._report_capacity(effects)
         for task in slot.tasks.values():
             self._worker_died(slot, task, end, now, effects)
         self._replace(slot, now, effects)
-        self._give(now, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def pressed(self, pressure: float) -> Effects:
         """The machine was looked at, and is so busy, from 0 to 1."""
         effects: Effects = []
         self._report.pressure = pressure
-        self._tell_capacity(effects)
+        self._report_capacity(effects)
         return effects
 
     def tick(self, now: float) -> Effects:
@@ -200,9 +200,9 @@ class NodeState:
         effects: Effects = []
         while self._deadlines and self._deadlines[0][0] <= now:
             task = heappop(self._deadlines)[2]
-            if self._tasks.get(task.id) is task and task.doom is None:
+            if self._tasks.get(task.id) is task and task.end_as is None:
                 self._end_early(task, Status.EXPIRED, effects)
-        if self._give_back_at <= now:
+        if self._return_unstarted_at <= now:
             for task in self._buffer.clear():
                 self._answer(task, Status.LOST, Entered.NO, "no worker of its node was free for it", effects)
         while self._respawns and self._respawns[0] <= now:
@@ -223,16 +223,16 @@ class NodeState:
             self._drain_until = inf
             self._drain_heard = True
             for task in list(self._tasks.values()):
-                if task.doom is None:
+                if task.end_as is None:
                     self._end_early(task, Status.LOST, effects)
             self._stop_when_drained(effects)
-        self._give(now, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(min(self._liveness.next_deadline(), self._drain_until), self._workers.next_deadline())
-        moment = min(moment, self._give_back_at)
+        moment = min(moment, self._return_unstarted_at)
         if self._deadlines:
             moment = min(moment, self._deadlines[0][0])
         if self._respawns:
@@ -240,7 +240,7 @@ class NodeState:
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
-        """Take nothing new, give back what was not begun, finish what runs within ``timeout_s``, then leave.
+        """Take nothing new, give back what was not started, finish what runs within ``timeout_s``, then leave.
 
         It leaves when the cluster has said Drain too: until then a task may be on its way here.
         """
@@ -266,16 +266,18 @@ class NodeState:
         if m.id in self._tasks:
             effects.append(Close(cluster, f"task id {m.id} is already here"))
             return
-        self._sequence += 1
+        self._last_local_task_id += 1
         deadline = now + m.timeout_s if m.timeout_s else inf
-        task = NodeTask(m.id, m.attempt, self._sequence, m, deadline, predicted_s=self._times.of(m.kind) or 0.0)
+        task = NodeTask(
+            m.id, m.attempt, self._last_local_task_id, m, deadline, predicted_s=self._times.of(m.kind) or 0.0
+        )
         self._tasks[m.id] = task
-        m.id = self._sequence
+        m.id = self._last_local_task_id
         if self._draining:
             self._answer(task, Status.LOST, Entered.NO, "the node is draining", effects)
             return
         if m.timeout_s:
-            heappush(self._deadlines, (task.deadline, task.sequence, task))
+            heappush(self._deadlines, (task.deadline, task.local_task_id, task))
             if len(self._deadlines) > 2 * len(self._tasks) + 64:
                 self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
                 heapify(self._deadlines)
@@ -283,49 +285,49 @@ class NodeState:
         if slot is None:
             self._buffer.push(task)
         else:
-            self._workers.give(slot, task, now)
-            effects.append(Give(slot.worker, m, not task.is_short()))
+            self._workers.assign(slot, task, now)
+            effects.append(AssignWorker(slot.worker, m, not task.is_short()))
 
-    def _give(self, now: float, effects: Effects) -> None:
+    def _assign_waiting(self, now: float, effects: Effects) -> None:
         """Hands waiting tasks to workers, most urgent first. Where none waits, a free worker relieves another."""
         while (task := self._buffer.peek()) is not None:
             slot = self._workers.next_for(task)
             if slot is None:
-                self._give_back_at = min(self._give_back_at, now + GIVE_BACK_AFTER_S)
+                self._return_unstarted_at = min(self._return_unstarted_at, now + RETURN_UNSTARTED_AFTER_S)
                 return
             self._buffer.remove(task)
-            self._give_back_at = inf
-            self._workers.give(slot, task, now)
-            effects.append(Give(slot.worker, task.assign, not task.is_short()))
-        self._give_back_at = inf
-        laden = self._workers.laden()
-        if laden is not None:
-            effects.append(_recall(laden))
+            self._return_unstarted_at = inf
+            self._workers.assign(slot, task, now)
+            effects.append(AssignWorker(slot.worker, task.assign, not task.is_short()))
+        self._return_unstarted_at = inf
+        recallable = self._workers.recallable()
+        if recallable is not None:
+            effects.append(_recall(recallable))
 
     def _cancel(self, id_: int, effects: Effects) -> None:
         task = self._tasks.get(id_)
-        if task is not None and task.doom is None:
+        if task is not None and task.end_as is None:
             self._end_early(task, Status.CANCELLED, effects)
 
     def _end_early(self, task: NodeTask, status: Status, effects: Effects) -> None:
         """Cancels, expires or gives up a task, wherever it is on this node."""
         if task.worker:
-            self._doom(task, status, effects)
+            self._end_assigned(task, status, effects)
             return
         self._buffer.remove(task)
-        self._answer(task, status, Entered.NO, "it was ended before it began", effects)
+        self._answer(task, status, Entered.NO, "it was ended before it started", effects)
 
-    def _doom(self, task: NodeTask, status: Status, effects: Effects) -> None:
-        """Marks a given task for its end; the recall then tells whether it was begun, finished, or neither."""
-        task.doom = status
+    def _end_assigned(self, task: NodeTask, status: Status, effects: Effects) -> None:
+        """Marks a given task for its end; the recall then tells whether it was started, finished, or neither."""
+        task.end_as = status
         slot = self._workers.get(task.worker)
         assert slot is not None
         effects.append(_recall(slot))
 
-    def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
+    def _complete(self, slot: WorkerSlot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
         kind, runs = -1, Runs()
         for outcome in outcomes:
-            task = self._workers.take(slot, outcome.id)
+            task = self._workers.complete(slot, outcome.id)
             if task is None:
                 continue
             slot.served += 1
@@ -345,21 +347,21 @@ class NodeState:
             self._times.add(kind, runs, now)
             self._crashes = 0
 
-    def _take_back(self, slot: Slot, unstarted: list[int], effects: Effects) -> None:
-        for sequence in unstarted:
-            task = self._workers.take(slot, sequence)
+    def _take_back(self, slot: WorkerSlot, unstarted: list[int], effects: Effects) -> None:
+        for local_task_id in unstarted:
+            task = self._workers.complete(slot, local_task_id)
             if task is None:
                 continue
-            if task.doom is not None or self._draining:
-                self._answer(task, task.doom or Status.LOST, Entered.NO, "it was ended before it began", effects)
+            if task.end_as is not None or self._draining:
+                self._answer(task, task.end_as or Status.LOST, Entered.NO, "it was ended before it started", effects)
             else:
                 self._buffer.push(task)
 
-    def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: Effects) -> None:
-        entered = Entered.YES if task.sequence == end.entered else Entered.NO
+    def _worker_died(self, slot: WorkerSlot, task: NodeTask, end: WorkerEnd, now: float, effects: Effects) -> None:
+        entered = Entered.YES if task.local_task_id == end.entered else Entered.NO
         run_s = max(0.0, now - slot.progress_at) if entered else 0.0
-        if task.doom is not None or task.orphan:
-            self._answer(task, task.doom or Status.LOST, entered, "it was ended in its worker", effects, run_s)
+        if task.end_as is not None or task.orphan:
+            self._answer(task, task.end_as or Status.LOST, entered, "it was ended in its worker", effects, run_s)
             return
         detail = Detail(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
         outcome = Outcome(task.id, Status.FAILED, entered, task.attempt, run_s, detail=FailureKind.WORKER_DIED)
@@ -383,31 +385,31 @@ class NodeState:
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
-    def _rest(self, slot: Slot, effects: Effects) -> None:
-        if self._workers.rest(slot):
+    def _mark_free(self, slot: WorkerSlot, effects: Effects) -> None:
+        if self._workers.mark_free(slot):
             effects.append(Retire(slot.worker))
             effects.append(Spawn(self._workers.add()))
-            self._tell_capacity(effects)
+            self._report_capacity(effects)
 
-    def _kill(self, slot: Slot, entered: int, now: float, effects: Effects) -> None:
+    def _kill(self, slot: WorkerSlot, entered: int, now: float, effects: Effects) -> None:
         """Ends a worker that has a doomed task, and starts another in its place.
 
         The answer leaves at once, and the place is taken at once: a task that ignores SIGTERM holds up nobody. Only
         where the function was not entered yet must the answer wait until it is certain that it never will be.
         """
         if not slot.dying:
-            self._workers.condemn(slot, now + self._settings.kill_after_s)
-            self._tell_capacity(effects)
+            self._workers.mark_dying(slot, now + self._settings.kill_after_s)
+            self._report_capacity(effects)
             effects.append(Kill(slot.worker, False))
             if not self._stopped:
                 effects.append(Spawn(self._workers.add()))
         for task in list(slot.tasks.values()):
-            if task.doom is not None and task.sequence == entered:
-                self._workers.take(slot, task.sequence)
+            if task.end_as is not None and task.local_task_id == entered:
+                self._workers.complete(slot, task.local_task_id)
                 run_s = max(0.0, now - slot.progress_at)
-                self._answer(task, task.doom, Entered.YES, "it was ended in its worker", effects, run_s)
+                self._answer(task, task.end_as, Entered.YES, "it was ended in its worker", effects, run_s)
 
-    def _replace(self, slot: Slot, now: float, effects: Effects) -> None:
+    def _replace(self, slot: WorkerSlot, now: float, effects: Effects) -> None:
         """The place of a dead worker is filled at once, unless workers keep dying without finishing anything."""
         if slot.leaving or slot.dying or self._stopped:
             return  # another was started when it was told to go
@@ -418,7 +420,7 @@ class NodeState:
         else:
             heappush(self._respawns, now + min(RESPAWN_MAX_S, 0.05 * 2.0 ** min(excess, 10)))
 
-    def _tell_capacity(self, effects: Effects) -> None:
+    def _report_capacity(self, effects: Effects) -> None:
         if self._cluster is not None and self._report.is_due(self._workers.capacity()):
             effects.append(Send(self._cluster, self._report.made()))
 
@@ -443,6 +445,6 @@ class NodeState:
         assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"
 
 
-def _recall(slot: Slot) -> Recall:
+def _recall(slot: WorkerSlot) -> Recall:
     slot.recalled = True
     return Recall(slot.worker)

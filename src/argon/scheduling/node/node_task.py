@@ -1,4 +1,4 @@
-"""The record of one task on a node. Every room of a node may hold one; only the node's corridor decides its end."""
+"""The record of one task on a node. Every room of a node may hold one; only ``NodeState`` decides its end."""
 
 from __future__ import annotations
 
@@ -17,25 +17,42 @@ ENDED: Final = Assign(0, 0, 0, 0.0, 0, b"")  # what a task that was answered kee
 class NodeTask:
     """A task on this node.
 
-    ``id`` is the cluster's number, ``sequence`` this node's own: workers know only the latter, since another cluster
-    may use the same ids again. ``worker`` is 0 while no worker has it, and ``waits`` says that it is in the node's
-    buffer. ``doom`` is how it shall end, once that is decided from outside. An ``orphan`` has nobody to answer to.
-    ``predicted_s`` is what it was expected to take when it came, 0 if nothing is known.
+    ``id`` is the cluster's number, ``local_task_id`` this node's own: workers know only the latter, since another
+    cluster may use the same ids again. ``worker`` is 0 while no worker has it, and ``waits`` says that it is in the
+    node's buffer. ``end_as`` is how it shall end, once that is decided from outside. An ``orphan`` has nobody to
+    answer to. ``predicted_s`` is what it was expected to take when it came, 0 if nothing is known.
     """
 
-    __slots__ = ("id", "attempt", "sequence", "assign", "deadline", "worker", "waits", "doom", "orphan", "predicted_s")
+    __slots__ = (
+        "id",
+        "attempt",
+        "local_task_id",
+        "assign",
+        "deadline",
+        "worker",
+        "waits",
+        "end_as",
+        "orphan",
+        "predicted_s",
+    )
 
     def __init__(
-        self, id: TaskId, attempt: int, sequence: LocalTaskId, assign: Assign, deadline: float, predicted_s: float = 0.0
+        self,
+        id: TaskId,
+        attempt: int,
+        local_task_id: LocalTaskId,
+        assign: Assign,
+        deadline: float,
+        predicted_s: float = 0.0,
     ) -> None:
         self.id = id
         self.attempt = attempt
-        self.sequence = sequence
+        self.local_task_id = local_task_id
         self.assign = assign
         self.deadline = deadline
         self.worker = 0
         self.waits = False
-        self.doom: Status | None = None
+        self.end_as: Status | None = None
         self.orphan = False
         self.predicted_s = predicted_s
 

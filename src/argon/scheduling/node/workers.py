@@ -1,12 +1,12 @@
 """The worker processes of a node: which there are, what each has been given, and which takes the next task.
 
 In: that workers start, become ready, are given tasks, answer and end. Out: the worker for the next task, and numbers.
-It must never send anything or end anybody: that is the corridor's.
+It must never send anything or end anybody: that is the state machine's.
 
-Of tasks predicted to be very short a busy worker is given a few ahead, as much as it should finish within
-``GIVE_AHEAD_S``; of those up to ``AHEAD_S`` one, so that it need not wait for its node in between. It takes them one at
-a time, so what it has not begun can be recalled: when it falls silent, and the longer one as soon as another worker is
-free.
+Of tasks predicted to be very short a busy worker prefetches a few, as many as it should finish within
+``PREFETCH_SHORT_S``; of those up to ``AHEAD_S`` one, so that it need not wait for its node in between. It takes them
+one at a time, so what it has not started can be recalled: when it falls silent, and the longer one as soon as another
+worker is free.
 With ``max_requests`` there is one spare worker, ready to take the place of one that has served its time.
 """
 
@@ -21,18 +21,18 @@ from argon.record import Record
 from argon.scheduling.node.node_task import SHORT_S, NodeTask
 from argon.settings import AHEAD_S
 
-GIVE_AHEAD_S: Final = SHORT_S
-GIVE_AHEAD_MAX: Final = 64
-GIVE_AHEAD_BYTES: Final = 16 << 10
+PREFETCH_SHORT_S: Final = SHORT_S
+PREFETCH_MAX: Final = 64
+PREFETCH_BYTES: Final = 16 << 10
 RECALL_AFTER_S: Final = 0.005
 _UNKNOWN_WORK_S: Final = 1.0
 
 
-class Slot:
-    """One worker process. ``tasks`` are those given and not answered, by sequence, in the order in which it runs them.
+class WorkerSlot:
+    """One worker process. ``tasks`` are those assigned and not answered, in the order in which it runs them.
 
     A ``dying`` worker has been sent a signal; a ``leaving`` one ends by itself. From a ``recalled`` one was taken what
-    it had not begun; it gets nothing ahead until it answers again.
+    it had not started; it gets nothing ahead until it answers again.
     """
 
     __slots__ = (
@@ -106,78 +106,78 @@ class Workers:
     def __init__(self, wanted: int, max_requests: int | None) -> None:
         self._wanted = wanted
         self._max_requests = max_requests
-        self._slots: dict[int, Slot] = {}
-        self._free: dict[int, Slot] = {}
-        self._laden: dict[int, Slot] = {}
-        self._turns: deque[Slot] = deque()
+        self._slots: dict[int, WorkerSlot] = {}
+        self._free: dict[int, WorkerSlot] = {}
+        self._has_prefetched: dict[int, WorkerSlot] = {}
+        self._turns: deque[WorkerSlot] = deque()
         self._last = 0
 
-    def all(self) -> list[Slot]:
+    def all(self) -> list[WorkerSlot]:
         """Every worker process, dying ones included."""
         return list(self._slots.values())
 
-    def get(self, worker: int) -> Slot | None:
+    def get(self, worker: int) -> WorkerSlot | None:
         """The worker of this number, if it is still there."""
         return self._slots.get(worker)
 
     def add(self) -> int:
         """A new worker is being started; returns its number."""
         self._last += 1
-        slot = self._slots[self._last] = Slot(self._last)
+        slot = self._slots[self._last] = WorkerSlot(self._last)
         self._turns.append(slot)
         return self._last
 
-    def remove(self, slot: Slot) -> None:
+    def remove(self, slot: WorkerSlot) -> None:
         """A worker process is gone."""
         del self._slots[slot.worker]
         self._turns.remove(slot)
         self._free.pop(slot.worker, None)
-        self._laden.pop(slot.worker, None)
+        self._has_prefetched.pop(slot.worker, None)
 
     def capacity(self) -> int:
         """How many tasks can run at a time."""
         return min(self._wanted, sum(slot.serves() for slot in self._slots.values()))
 
-    def next_for(self, task: NodeTask) -> Slot | None:
+    def next_for(self, task: NodeTask) -> WorkerSlot | None:
         """The worker that takes this task: a free one, else one that should be free very soon, else None."""
         if self._free and self._busy() < self._wanted:
             return next(iter(self._free.values()))
-        return self._ahead(task)
+        return self._prefetching(task)
 
     def has_free(self) -> bool:
         """Whether a worker has nothing to do although it could."""
         return bool(self._free) and self._busy() < self._wanted
 
-    def laden(self) -> Slot | None:
+    def recallable(self) -> WorkerSlot | None:
         """A worker with a task ahead and more than a millisecond of work in all, while another has nothing to do."""
-        if self._laden and self.has_free():
-            for slot in self._laden.values():
+        if self._has_prefetched and self.has_free():
+            for slot in self._has_prefetched.values():
                 if not slot.recalled:
                     return slot
         return None
 
-    def give(self, slot: Slot, task: NodeTask, now: float) -> None:
+    def assign(self, slot: WorkerSlot, task: NodeTask, now: float) -> None:
         """Books a task on a worker."""
         if not slot.tasks:
             slot.progress_at = now
             slot.recalled = False
             self._free.pop(slot.worker, None)
         task.worker = slot.worker
-        slot.tasks[task.sequence] = task
+        slot.tasks[task.local_task_id] = task
         slot.work_s += task.predicted_s or _UNKNOWN_WORK_S
-        if slot.work_s > GIVE_AHEAD_S and len(slot.tasks) > 1:
-            self._laden[slot.worker] = slot
+        if slot.work_s > PREFETCH_SHORT_S and len(slot.tasks) > 1:
+            self._has_prefetched[slot.worker] = slot
 
-    def take(self, slot: Slot, sequence: int) -> NodeTask | None:
+    def complete(self, slot: WorkerSlot, local_task_id: int) -> NodeTask | None:
         """Takes a task off a worker, if it is there."""
-        task = slot.tasks.pop(sequence, None)
+        task = slot.tasks.pop(local_task_id, None)
         if task is not None:
             slot.work_s = slot.work_s - (task.predicted_s or _UNKNOWN_WORK_S) if slot.tasks else 0.0
-            if self._laden and len(slot.tasks) < 2:
-                self._laden.pop(slot.worker, None)
+            if self._has_prefetched and len(slot.tasks) < 2:
+                self._has_prefetched.pop(slot.worker, None)
         return task
 
-    def rest(self, slot: Slot) -> bool:
+    def mark_free(self, slot: WorkerSlot) -> bool:
         """Books that a worker has nothing to do; returns whether it has served its time and must be replaced."""
         if slot.tasks or not slot.serves():
             return False
@@ -188,7 +188,7 @@ class Workers:
         self._free[slot.worker] = slot
         return False
 
-    def condemn(self, slot: Slot, kill_at: float) -> None:
+    def mark_dying(self, slot: WorkerSlot, kill_at: float) -> None:
         """Books that a worker is sent a signal, and a stronger one at ``kill_at``."""
         slot.dying = True
         slot.kill_at = kill_at
@@ -208,10 +208,10 @@ class Workers:
             return 0
         return sum(bool(slot.tasks) for slot in self._slots.values() if slot.serves())
 
-    def _ahead(self, task: NodeTask) -> Slot | None:
+    def _prefetching(self, task: NodeTask) -> WorkerSlot | None:
         """A busy worker that should soon be done: with all it has, in turn, or the first to end the one task it has."""
         seconds = task.predicted_s
-        if not 0.0 < seconds <= AHEAD_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
+        if not 0.0 < seconds <= AHEAD_S or payload_bytes(task.assign.payload) > PREFETCH_BYTES:
             return None
         turns, soonest = self._turns, None
         for _ in range(len(turns)):
@@ -219,13 +219,13 @@ class Workers:
             turns.rotate(-1)
             given = len(slot.tasks)
             if (
-                not 0 < given < GIVE_AHEAD_MAX
+                not 0 < given < PREFETCH_MAX
                 or slot.recalled
                 or not slot.serves()
                 or (self._max_requests is not None and slot.served + given >= self._max_requests)
             ):
                 continue
-            if slot.work_s + seconds <= GIVE_AHEAD_S:
+            if slot.work_s + seconds <= PREFETCH_SHORT_S:
                 return slot
             if given == 1 and slot.work_s <= AHEAD_S and (soonest is None or slot.ends_at() < soonest.ends_at()):
                 soonest = slot
