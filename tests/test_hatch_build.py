@@ -100,7 +100,7 @@ COMPILED_SET = {
     "scheduling/client": "backlog client_state client_task reply_rate send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",
-    "call": "deadline envelope payload",
+    "call": "deadline envelope invoke payload",
     "cluster": "cluster_shell",
     "node": "node_shell pool worker_process",
     "worker": "worker",

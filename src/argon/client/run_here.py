@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any, Final
 
 from argon.call.deadline import deadline_here
+from argon.call.invoke import invoke
 from argon.call.payload import may_travel, pack_failure, unpack_call, unpack_failure
 from argon.errors import MayHaveRun, RejectReason, TaskExpired, TaskLost
 from argon.protocol.messages import Answer, Payload, Reject
@@ -59,10 +60,7 @@ class KeptCall:
         function, args, kwargs = unpack_call(payload if isinstance(payload, bytes) else bytearray().join(payload))
         try:
             with deadline_here(self.deadline):
-                value = function(*args, **kwargs)
-                if isinstance(function, type) and callable(getattr(value, "run", None)):
-                    value = value.run()
-                return _awaited(value) if isinstance(value, Awaitable) else value
+                return invoke(function, args, kwargs, _awaited)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
