@@ -96,7 +96,7 @@ COMPILED_SET = {
         "admission clients cluster_state forecast member membership queue router shutdown standing_queue task"
     ),
     "scheduling/cluster/reporting": "counters decision_log report",
-    "scheduling/node": "capacity_report node_buffer node_state node_task workers",
+    "scheduling/node": "capacity_report node_buffer node_state node_task outcomes respawns worker_slot workers",
     "scheduling/client": "backlog client_state client_task reply_rate send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",

@@ -40,7 +40,18 @@ PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 # What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing, moments and tables of states.
-RECORDS = {"task", "task_options", "node_task", "client_task", "member", "load", "ageing", "deadlines", "transitions"}
+RECORDS = {
+    "task",
+    "task_options",
+    "node_task",
+    "worker_slot",
+    "client_task",
+    "member",
+    "load",
+    "ageing",
+    "deadlines",
+    "transitions",
+}
 SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
 

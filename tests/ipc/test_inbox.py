@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from argon.ipc import inbox as inbox_module
-from argon.ipc.inbox import ID, PACKET_BYTES, UNANSWERED_MAX, Inbox, create_claims, cut, open_unclaimed
-from argon.protocol.codec import HEADER, HEADER_BYTES
-from argon.protocol.messages import Assign, Payload
+from argon.ipc.inbox import CLAIM, PACKET_BYTES, UNANSWERED_MAX, Inbox, create_claims, cut, open_unclaimed
+from argon.protocol.codec import HEADER_BYTES, decode_in_worker, encode_to_worker
+from argon.protocol.messages import Payload, payload_bytes
 from tests.support.processes import open_descriptors
 
 LARGE = bytes(range(256)) * 2048
@@ -37,16 +37,19 @@ class Ends:
 
     def assign(self, *ids: int, payload: Payload = b"work") -> bool:
         for id_ in ids:
-            self.inbox.put(Assign(id_, 1, 2, 0.0, 7, payload))
+            self.put(id_, payload)
         return self.inbox.send()
+
+    def put(self, id_: int, payload: Payload = b"work", own_packet: bool = False) -> None:
+        self.inbox.put(id_, encode_to_worker(id_, 0.0, payload_bytes(payload), 0), payload, own_packet)
 
     def claim(self) -> int | None:
         """The next id; None when there is none for now, -1 when there never will be."""
         try:
-            claim = os.read(self.unclaimed, ID.size)
+            claim = os.read(self.unclaimed, CLAIM.size)
         except BlockingIOError:
             return None
-        return int(ID.unpack(claim)[0]) if claim else -1
+        return int(CLAIM.unpack(claim)[0]) if claim else -1
 
     def claims(self) -> list[int]:
         claims = []
@@ -59,11 +62,11 @@ class Ends:
 
     def take_ids(self) -> list[int]:
         """The ids in the next packet."""
-        packet, position, ids = self.take(), 0, []
+        packet, position, ids = memoryview(self.take()), 0, []
         while position < len(packet):
-            length, _, _, _, id_, *_ = HEADER.unpack_from(packet, position)
+            size_bytes, id_, _, _ = decode_in_worker(packet, position)
             ids.append(id_)
-            position += HEADER_BYTES + length
+            position += HEADER_BYTES + size_bytes
         return ids
 
     def take_pieces(self, length: int) -> bytes:
@@ -109,7 +112,7 @@ def test_tasks_given_together_are_one_packet_and_a_claim_each(ends: Ends) -> Non
 
 def test_task_apart_has_a_packet_of_its_own(ends: Ends) -> None:
     for id_, own_packet in ((1, False), (2, False), (3, True), (4, False), (5, True), (6, True)):
-        ends.inbox.put(Assign(id_, 1, 2, 0.0, 7, b"work"), own_packet)
+        ends.put(id_, own_packet=own_packet)
     ends.inbox.send()
     assert [ends.take_ids() for _ in range(5)] == [[1, 2], [3], [4], [5], [6]]
     assert ends.claims() == [1, 2, 3, 4, 5, 6]
@@ -248,7 +251,7 @@ def test_large_task_is_a_header_and_the_pieces(ends: Ends) -> None:
     assert ends.claims() == [1]
     header = ends.take()
     assert len(header) == HEADER_BYTES
-    assert ends.take_pieces(HEADER.unpack_from(header)[0]) == LARGE
+    assert ends.take_pieces(decode_in_worker(memoryview(header), 0)[0]) == LARGE
     assert ends.inbox.empty()
 
 
@@ -264,7 +267,7 @@ def test_large_task_waits_until_everything_is_answered(ends: Ends) -> None:
 
 
 def test_nothing_goes_with_a_large_task_or_follows_it_until_it_is_answered(ends: Ends) -> None:
-    ends.inbox.put(Assign(1, 1, 2, 0.0, 7, LARGE[:200_000]))
+    ends.put(1, LARGE[:200_000])
     ends.assign(2, 3)
     assert ends.claims() == [1]
     assert len(ends.take()) == HEADER_BYTES

@@ -20,6 +20,7 @@ from tests.support.processes import (
     ROOT,
     WITHIN_S,
     WatchedPool,
+    failure_of,
     fifo,
     read,
     stop,
@@ -51,8 +52,8 @@ class Busy:
     async def begin(self, before: list[Assign], after: list[Assign], own_packet: bool = False) -> None:
         await self._watched.spawned(1)
         for assign in before:
-            self._watched.pool.assign(1, assign)
-        self._watched.pool.assign(1, task(99, tasks.hold, self._started, self._go), own_packet)
+            self._watched.put(1, assign)
+        self._watched.put(1, task(99, tasks.hold, self._started, self._go), own_packet)
         self._watched.assign(1, *after)
         await read(self._started)
 
@@ -124,15 +125,15 @@ def test_results_are_limited_by_what_was_said_last_and_never_beyond_the_pools_ow
     async def scenario() -> None:
         async with watched_pool(max_payload_bytes=100_000) as watched:
             await watched.spawned(1)
-            sizes = {}
-            for id_, limit in enumerate((None, 30_000, 1 << 30, 60_000)):
+            for id_, (limit, least) in enumerate(
+                ((None, 100_000), (30_000, 30_000), (1 << 30, 100_000), (60_000, 60_000))
+            ):
                 if limit is not None:
                     watched.pool.limit_results(limit)
-                assign = task(id_, tasks.identity, 1)
-                watched.assign(1, assign)
-                await watched.outcome(id_)
-                sizes[limit] = assign.max_result_bytes
-            assert sizes == {None: 100_000, 30_000: 30_000, 1 << 30: 100_000, 60_000: 60_000}
+                watched.assign(1, task(2 * id_, bytes, least - 100), task(2 * id_ + 1, bytes, least))
+                assert len(value_of(await watched.outcome(2 * id_))) == least - 100
+                error = failure_of(await watched.outcome(2 * id_ + 1))
+                assert f"max_payload_bytes = {least}" in str(error)
 
     asyncio.run(scenario())
 
@@ -170,7 +171,7 @@ def test_recall_while_a_task_runs_brings_back_what_was_not_begun_and_what_was_fi
         await busy.begin([task(1, tasks.identity, 1)], [task(id_, tasks.leave, 1) for id_ in (3, 4, 5)])
         back = watched.pool.recall(1)
         watched.take(back.outcomes)
-        assert back.task_ids == [3, 4, 5]
+        assert back.unstarted == [3, 4, 5]
         assert value_of(await watched.outcome(1)) == 1
         await busy.end()
         assert value_of(await watched.outcome(99)) == "held"
@@ -186,7 +187,7 @@ def test_recall_of_a_large_task_behind_a_busy_worker_brings_it_back_whole(tmp_pa
         busy = Busy(watched, tmp_path)
         large = task(3, tasks.identity, bytes(2_000_000))
         await busy.begin([], [task(2, tasks.identity, 2), large, task(4, tasks.identity, 4)])
-        assert watched.pool.recall(1).task_ids == [2, 3, 4]
+        assert watched.pool.recall(1).unstarted == [2, 3, 4]
         watched.assign(1, large)
         await busy.end()
         assert value_of(await watched.outcome(3)) == bytes(2_000_000)
@@ -199,10 +200,10 @@ def test_recall_brings_back_what_did_not_fit_the_channel(tmp_path: Path) -> None
         busy = Busy(watched, tmp_path)
         many = [task(id_, tasks.identity, "x" * 1000) for id_ in range(1000, 4000)]
         await busy.begin([], many)
-        assert watched.pool.recall(1).task_ids == [assign.id for assign in many]
-        assert watched.pool.recall(1).task_ids == []
+        assert watched.pool.recall(1).unstarted == [assign.id for assign in many]
+        assert watched.pool.recall(1).unstarted == []
         for id_ in (5000, 5001, 5002):  # the last finds the channel full of what was taken back
-            assert watched.pool.recall(1).task_ids in ([], [id_ - 1])
+            assert watched.pool.recall(1).unstarted in ([], [id_ - 1])
             watched.assign(1, task(id_, tasks.identity, bytes(120_000)))
         await busy.end()
         assert value_of(await watched.outcome(99)) == "held"
@@ -222,7 +223,7 @@ def test_recall_brings_what_was_sent_and_not_read_yet(tmp_path: Path) -> None:
         back = watched.pool.recall(1)
         assert [outcome.id for outcome in back.outcomes] == [0, 1, 2]
         assert len(value_of(back.outcomes[1])) == 150_000
-        assert back.task_ids == [100]
+        assert back.unstarted == [100]
         await write(go)
         assert value_of(await watched.outcome(99)) == "held"
         assert not {0, 1} & set(watched.outcomes), "what was read is reported once"
@@ -236,7 +237,7 @@ def test_recall_of_a_large_task_that_is_half_sent_takes_its_pieces_out_of_the_ch
         large = task(1, tasks.identity, bytes(2_000_000))
         stop(watched.pool.pids()[1])
         watched.assign(1, large)
-        assert watched.pool.recall(1).task_ids == [1]
+        assert watched.pool.recall(1).unstarted == [1]
         watched.assign(1, task(2, tasks.identity, 2))
         os.kill(watched.pool.pids()[1], signal.SIGCONT)
         assert value_of(await watched.outcome(2)) == 2
@@ -253,7 +254,7 @@ def test_recall_holds_nobody_up_though_a_task_lets_every_descriptor_wait(tmp_pat
         await watched.spawned(1)
         watched.assign(1, task(1, tasks.let_everything_wait), task(2, tasks.hold, started, go))
         await read(started)
-        assert watched.pool.recall(1).task_ids == []
+        assert watched.pool.recall(1).unstarted == []
         await write(go)
         assert value_of(await watched.outcome(2)) == "held"
 
@@ -285,8 +286,8 @@ def test_tasks_given_and_recalled_at_random_are_answered_and_run_once_each(tmp_p
             if rng.random() < 0.7:
                 back = watched.pool.recall(1)
                 watched.take(back.outcomes)
-                assert not set(back.task_ids) & set(watched.outcomes)
-                waiting.update({id_: given.pop(id_) for id_ in back.task_ids})
+                assert not set(back.unstarted) & set(watched.outcomes)
+                waiting.update({id_: given.pop(id_) for id_ in back.unstarted})
             for id_ in watched.outcomes:
                 given.pop(id_, None)
         assert watched.exits == {}

@@ -32,7 +32,7 @@ from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import AssignWorker, Close, Send, Settle
 from argon.scheduling.load import Runs
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings, NodeSettings
 
@@ -204,13 +204,16 @@ class NodeDriver:
         outcomes = [Outcome(local_task_id, Status.COMPLETED, Entered.YES) for local_task_id in finished]
         back = list(unstarted)
         running = self._running(worker, [*back, *finished])
-        return self.did(self.state.worker_recalled(worker, back, outcomes, running, self.now))
+        return self.did(self.state.worker_recalled(Recalled(worker, back, outcomes, running), self.now))
 
-    def die(self, worker: int, unstarted: Iterable[int] = (), signal: int = 11, exit_code: int = 0) -> list[object]:
-        """A worker process ends."""
-        back = list(unstarted)
-        end = WorkerEnd(worker, signal, exit_code, False, "it crashed", back, self._running(worker, back))
-        return self.did(self.state.worker_ended(end, [], self.now))
+    def die(
+        self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[Outcome] = (), **ended: object
+    ) -> list[object]:
+        """A worker process ends, in the midst of the last task that was assigned to it if nothing else is said."""
+        fields: dict[str, object] = {"signal": 11, "exit_code": 0, "reason": "it crashed", **ended}
+        fields.setdefault("entered", self._running(worker, list(unstarted)))
+        exit_ = WorkerExit(worker, unstarted=list(unstarted), outcomes=list(finished), **fields)  # type: ignore[arg-type]
+        return self.did(self.state.worker_ended(exit_, self.now))
 
     def _running(self, worker: int, others: list[int]) -> int:
         """The task that the worker has entered: the last given to it that is none of the others."""
@@ -249,7 +252,7 @@ class NodeDriver:
 
     def assigned(self, worker: int) -> list[int]:
         """What was handed to a worker, by the node's own numbers."""
-        return [effect.assign.id for effect in self.all(AssignWorker) if effect.worker == worker]
+        return [effect.local_task_id for effect in self.all(AssignWorker) if effect.worker == worker]
 
     def answers(self) -> dict[int, Outcome]:
         """The one outcome of each task that has one, by the cluster's number."""

@@ -19,9 +19,12 @@ from argon.call.payload import pack_call, unpack_failure, unpack_result
 from argon.ipc.inbox import Inbox, create_claims
 from argon.ipc.outbox import Outbox, create_page
 from argon.ipc.worker_config import WorkerConfig
-from argon.node.pool import Pool, WorkerExit
+from argon.node.pool import Pool
+from argon.protocol.codec import encode_to_worker
 from argon.protocol.framing import Framing
-from argon.protocol.messages import Assign, Message, Outcome, Status
+from argon.protocol.messages import Assign, Message, Outcome, Status, payload_bytes
+from argon.scheduling.effects import AssignWorker
+from argon.scheduling.node.worker_slot import WorkerExit
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,11 +72,16 @@ class LoneWorker:
         self._framing = Framing(MAX_PAYLOAD_BYTES)
         self._messages: list[Message] = []
 
-    def say(self, *assigns: Assign) -> None:
+    def say(self, *assigns: Assign, max_result_bytes: int = 0) -> None:
         """Sends tasks, several small ones in one packet."""
         for assign in assigns:
-            self.inbox.put(assign)
+            self.put(assign, max_result_bytes)
         assert self.inbox.send() is False  # the socket waits for room here
+
+    def put(self, assign: Assign, max_result_bytes: int = 0) -> None:
+        """Adds a task, which leaves with the next ``say``."""
+        header = encode_to_worker(assign.id, assign.timeout_s, payload_bytes(assign.payload), max_result_bytes)
+        self.inbox.put(assign.id, header, assign.payload)
 
     def hear(self) -> Any:
         while not self._messages:
@@ -134,7 +142,7 @@ class WatchedPool:
             max_payload_bytes=max_payload_bytes,
             on_ready=lambda worker: self._note(lambda: self.ready.append(worker)),
             on_outcomes=lambda _, outcomes: self._note(lambda: self.take(outcomes)),
-            on_exit=lambda end: self._note(lambda: self.exits.update({end.worker: end})),
+            on_exit=lambda exit_: self._note(lambda: self.exits.update({exit_.worker: exit_})),
         )
 
     def take(self, outcomes: list[Outcome]) -> None:
@@ -156,10 +164,14 @@ class WatchedPool:
         await self.until(lambda: set(workers) <= set(self.ready))
 
     def assign(self, worker: int, *assigns: Assign) -> None:
-        """Gives tasks together, as a node does with all that it has read at once."""
+        """Assigns tasks together, as a node does with all that it has read at once."""
         for assign in assigns:
-            self.pool.assign(worker, assign)
+            self.put(worker, assign)
         self.pool.flush()
+
+    def put(self, worker: int, assign: Assign, own_packet: bool = False) -> None:
+        """Assigns a task, which leaves with the next ``assign``."""
+        self.pool.assign(AssignWorker(worker, assign.id, assign.timeout_s, assign.payload, own_packet))
 
     async def outcome(self, id_: int) -> Outcome:
         await self.until(lambda: id_ in self.outcomes)

@@ -48,7 +48,7 @@ def own() -> Iterator[LoneWorker]:
 def test_value_returned_comes_back_with_the_time_it_took(shared: LoneWorker) -> None:
     outcome = shared.run(tasks.identity, "value")
     assert value_of(outcome) == "value"
-    assert (outcome.id, outcome.attempt, outcome.entered) == (1, 1, Entered.YES)
+    assert (outcome.id, outcome.entered) == (1, Entered.YES)
     assert 0 < outcome.run_s < 5
 
 
@@ -70,7 +70,7 @@ def test_tasks_of_one_packet_wake_the_worker_once(shared: LoneWorker) -> None:
 def test_large_tasks_among_small_ones_are_answered_in_order(shared: LoneWorker) -> None:
     sizes = [10, 131_041, 10, 10, 1_000_000, 200_000, 10]
     for id_, size in enumerate(sizes):
-        shared.inbox.put(task(id_, tasks.identity, bytes(size)))
+        shared.put(task(id_, tasks.identity, bytes(size)))
     shared.say()
     assert [len(value_of(shared.hear())) for _ in sizes] == sizes
 
@@ -143,7 +143,7 @@ def test_exception_that_cannot_travel_is_told(shared: LoneWorker, function: Call
     error = failure_of(shared.run(function))
     assert isinstance(error, RemoteError)
     assert error.type_name == type_name
-    assert (error.node, error.attempt, error.may_have_run) == ("node-1", 1, MayHaveRun.YES)
+    assert (error.node, error.may_have_run) == ("node-1", MayHaveRun.YES)
 
 
 @pytest.mark.parametrize("function", [tasks.raise_hostile, tasks.raise_huge])
@@ -166,7 +166,7 @@ def test_unknown_function_was_not_entered(shared: LoneWorker) -> None:
     assert outcome.entered == Entered.NO
     assert isinstance(error, UnknownFunction)
     assert "tests.support.tasks:identity" in str(error)
-    assert (error.node, error.attempt, error.queued_s, error.may_have_run) == ("node-1", 1, 0.5, MayHaveRun.NO)
+    assert (error.node, error.queued_s, error.may_have_run) == ("node-1", 0.5, MayHaveRun.NO)
 
 
 def test_module_that_fails_to_import_is_told_with_its_traceback(shared: LoneWorker) -> None:
@@ -205,9 +205,7 @@ def test_result_is_refused_over_the_lesser_of_the_workers_limit_and_the_tasks(ow
     with lone_worker(max_payload_bytes=own) as worker:
         worker.hear()
         for size, fits in ((least - 100, True), (least, False), (least - 100, True)):
-            limited = task(1, bytes, size)
-            limited.max_result_bytes = given
-            worker.say(limited)
+            worker.say(task(1, bytes, size), max_result_bytes=given)
             outcome = worker.hear()
             if fits:
                 assert len(value_of(outcome)) == size
@@ -220,9 +218,7 @@ def test_result_is_refused_over_the_lesser_of_the_workers_limit_and_the_tasks(ow
 def test_exception_over_the_tasks_limit_comes_back_as_text() -> None:
     with lone_worker() as worker:
         worker.hear()
-        limited = task(1, tasks.raise_value_error, "x" * 100_000)
-        limited.max_result_bytes = 20_000
-        worker.say(limited)
+        worker.say(task(1, tasks.raise_value_error, "x" * 100_000), max_result_bytes=20_000)
         outcome = worker.hear()
         assert payload_bytes(outcome.payload) <= 20_000
         error = failure_of(outcome)

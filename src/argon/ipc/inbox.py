@@ -19,12 +19,12 @@ from socket import MSG_DONTWAIT, socket
 from struct import Struct
 from typing import Final
 
-from argon.protocol.codec import HEADER_BYTES, encode
-from argon.protocol.messages import Assign, payload_bytes
+from argon.protocol.ids import LocalTaskId
+from argon.protocol.messages import Payload, payload_bytes
 
 PACKET_BYTES: Final = 128 << 10
 UNANSWERED_MAX: Final = 512  # the smallest pipe that Linux makes takes as many ids, so writing them never waits
-ID: Final = Struct("=Q")
+CLAIM: Final = Struct("=Q")  # a task's id, as it is read and written on the pipe
 
 
 def create_claims() -> tuple[int, int, int]:
@@ -48,7 +48,7 @@ def open_unclaimed(waiting: int) -> int:
 
 
 class Inbox:
-    """What one worker is to do.
+    """The tasks on their way to one worker.
 
     Args:
         node_end: the node's end of the socket pair, not blocking.
@@ -74,20 +74,22 @@ class Inbox:
         self._worker_end = worker_end
         self._unclaimed = unclaimed
         self._claims: int | None = claims
-        self._waiting: deque[tuple[Assign, bool]] = deque()
-        self._unanswered: set[int] = set()
-        self._packet: tuple[bytes, list[int]] | None = None
+        self._waiting: deque[tuple[LocalTaskId, bytes, Payload, bool]] = deque()
+        self._unanswered: set[LocalTaskId] = set()
+        self._packet: tuple[bytes, list[LocalTaskId]] | None = None
         self._pieces: deque[bytes | memoryview] = deque()
-        self._alone: int | None = None
+        self._alone: LocalTaskId | None = None
 
-    def put(self, assign: Assign, own_packet: bool = False) -> None:
+    def put(self, local_task_id: LocalTaskId, header: bytes, payload: Payload, own_packet: bool = False) -> None:
         """Adds a task, which ``send`` sends.
 
         Args:
+            local_task_id: its number on this node.
+            header, payload: its frame.
             own_packet: in a packet of its own. A worker sends what it has finished at the end of each packet, and may
                 be silent for as long as the next task runs.
         """
-        self._waiting.append((assign, own_packet))
+        self._waiting.append((local_task_id, header, payload, own_packet))
 
     def empty(self) -> bool:
         """Whether everything is sent."""
@@ -117,18 +119,18 @@ class Inbox:
             if not self._fill_packet():
                 return False
 
-    def answered(self, task: int) -> None:
-        """The worker has answered this task. Call ``send`` after the last one."""
-        self._unanswered.discard(task)
-        if task == self._alone:
+    def answered(self, local_task_id: LocalTaskId) -> None:
+        """Notes that the worker has answered this task. Call ``send`` after the last one."""
+        self._unanswered.discard(local_task_id)
+        if local_task_id == self._alone:
             self._alone = None
 
-    def take_back(self) -> list[int]:
+    def take_back(self) -> list[LocalTaskId]:
         """Takes back what the worker has not started; returns the ids. It works as well when the worker is dead."""
-        ids: list[int] = []
+        ids: list[LocalTaskId] = []
         try:
-            while claims := os.read(self._unclaimed, UNANSWERED_MAX * ID.size):
-                ids += [id_ for (id_,) in ID.iter_unpack(claims)]
+            while claims := os.read(self._unclaimed, UNANSWERED_MAX * CLAIM.size):
+                ids += [id_ for (id_,) in CLAIM.iter_unpack(claims)]
         except BlockingIOError:
             pass  # there are no more
         if self._alone in ids:
@@ -140,13 +142,13 @@ class Inbox:
             self._alone = None
             self._pieces.clear()
             self._packet = None
-        ids += [assign.id for assign, _ in self._waiting]
+        ids += [waiting[0] for waiting in self._waiting]
         self._waiting.clear()
         self._unanswered.difference_update(ids)
         return ids
 
     def end(self) -> None:
-        """The worker finds the end of its inbox behind what was sent."""
+        """Lets the worker find the end of its inbox behind what was sent."""
         if self._claims is not None:
             os.close(self._claims)
             self._claims = None
@@ -161,23 +163,22 @@ class Inbox:
     def _fill_packet(self) -> bool:
         """Makes the next packet of what waits; returns False when that must wait for answers."""
         frames: list[bytes | memoryview] = []
-        ids: list[int] = []
-        room = PACKET_BYTES
+        ids: list[LocalTaskId] = []
+        room_bytes = PACKET_BYTES
         count_max = UNANSWERED_MAX - len(self._unanswered)
         while self._waiting and len(ids) < count_max:
-            assign, own_packet = self._waiting[0]
+            local_task_id, header, payload, own_packet = self._waiting[0]
             if own_packet and ids:
                 break
-            header, payload = encode(assign)
-            size = HEADER_BYTES + payload_bytes(payload)
-            if size > PACKET_BYTES and not ids:
+            size_bytes = len(header) + payload_bytes(payload)
+            if size_bytes > PACKET_BYTES and not ids:
                 if self._unanswered:
                     return False
-                self._alone = assign.id
+                self._alone = local_task_id
                 chunks = (payload,) if isinstance(payload, bytes) else payload
                 self._pieces.extend(piece for chunk in chunks for piece in cut(chunk))
-                frames, room = [header], 0
-            elif size > room:
+                frames, room_bytes = [header], 0
+            elif size_bytes > room_bytes:
                 break
             else:
                 frames.append(header)
@@ -185,8 +186,8 @@ class Inbox:
                     frames.append(payload)
                 else:
                     frames.extend(payload)
-                room -= size
-            ids.append(assign.id)
+                room_bytes -= size_bytes
+            ids.append(local_task_id)
             self._waiting.popleft()
             if own_packet:
                 break

@@ -1,6 +1,6 @@
-"""One worker process as its node sees it: how it is started, read, signalled and buried.
+"""One worker process as its node sees it: how it is started, read, signalled and waited for.
 
-In: tasks and signals. Out: what the process says, and how it ended. It must never block while the process lives, and
+In: tasks and signals. Out: what the process sends, and how it ended. It must never block while the process lives, and
 never believe what comes out of it further than a frame can be checked.
 """
 
@@ -23,6 +23,7 @@ from argon.ipc.worker_config import WorkerConfig
 from argon.node.reaper import VARIABLE
 from argon.protocol.codec import ProtocolViolation
 from argon.protocol.framing import Framing
+from argon.protocol.ids import LocalTaskId, WorkerId
 from argon.protocol.messages import Heartbeat, Outcome, Status
 
 PACKETS_AT_ONCE: Final = 16
@@ -46,14 +47,14 @@ class WorkerProcess:
         pid: its process id, which is also the id of its process group.
         node_end: the node's end of the channel, not blocking.
         inbox: the tasks on their way to it.
-        ready: it has said that it is up.
+        ready: it has reported that it is up.
         killed: the node has sent SIGKILL.
         wanted: the node has sent for its end, which is not its own doing.
         reason: what it did wrong, empty for nothing.
     """
 
     def __init__(
-        self, worker: int, node: str, include: Sequence[str], max_payload_bytes: int, mark: str, block: memoryview
+        self, worker: WorkerId, node: str, include: Sequence[str], max_payload_bytes: int, mark: str, block: memoryview
     ) -> None:
         """Starts the process; raises OSError when the system does not let it."""
         self.worker = worker
@@ -94,7 +95,7 @@ class WorkerProcess:
     # ---- alive -------------------------------------------------------------------------------------------------
 
     def read(self, packets_max: int = PACKETS_AT_ONCE) -> list[Outcome]:
-        """What it has said and not yet been read, or some of it. Sets ``ready`` and ``reason``."""
+        """Reads what it has sent, or some of it. Sets ``ready`` and ``reason``."""
         return self._read(packets_max, PACKET_BYTES)  # a full packet is seldom the last; for more, the loop comes back
 
     def finished(self) -> list[Outcome]:
@@ -128,7 +129,7 @@ class WorkerProcess:
         """What it has finished and not sent. It may still send the same, now or later."""
         return self._outcomes(Framing(self._max_payload_bytes), self._outbox.salvage())
 
-    def entered(self) -> int:
+    def entered(self) -> LocalTaskId:
         """The task whose function it entered last, 0 for none."""
         return self._outbox.entered()
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
-from argon.protocol.messages import Answer, Assign, Message
+from argon.protocol.ids import ClientTaskId, LocalTaskId, PeerId, WorkerId
+from argon.protocol.messages import Answer, Message, Payload
 from argon.record import Record
 
 
@@ -59,14 +59,20 @@ class Spawn(Record):
 
 @mypyc_attr(acyclic=True)
 class AssignWorker(Record):
-    """Hand this task to that worker, in a packet of its own when it may run so long that what the worker has finished
-    before it must be sent first."""
+    """Hand this task to that worker. ``timeout_s`` is what remains, 0 for none.
 
-    __slots__ = ("worker", "assign", "own_packet")
+    It goes in a packet of its own when it may run so long that what the worker has finished before must be sent first.
+    """
 
-    def __init__(self, worker: WorkerId, assign: Assign, own_packet: bool = False) -> None:
+    __slots__ = ("worker", "local_task_id", "timeout_s", "payload", "own_packet")
+
+    def __init__(
+        self, worker: WorkerId, local_task_id: LocalTaskId, timeout_s: float, payload: Payload, own_packet: bool = False
+    ) -> None:
         self.worker = worker
-        self.assign = assign
+        self.local_task_id = local_task_id
+        self.timeout_s = timeout_s
+        self.payload = payload
         self.own_packet = own_packet
 
 

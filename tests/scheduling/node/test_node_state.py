@@ -24,7 +24,8 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.effects import AssignWorker, Close, Kill, Recall, Retire, Spawn, Stop
 from argon.scheduling.node.node_state import RETURN_UNSTARTED_AFTER_S
-from argon.scheduling.node.workers import PREFETCH_MAX, RECALL_AFTER_S, WorkerEnd
+from argon.scheduling.node.worker_slot import RECALL_AFTER_S, Recalled
+from argon.scheduling.node.workers import PREFETCH_MAX
 from tests.support.drivers import CLUSTER, NodeDriver, detail, submit
 
 
@@ -121,7 +122,7 @@ def test_assigned_task_goes_to_a_free_worker_under_the_nodes_own_number() -> Non
     node = ready_node()
     node.assign(500, priority=1, timeout_s=2.0)
     (effect,) = node.all(AssignWorker)
-    assert effect.assign == Assign(1, 1, 1, 2.0, 7, b"work")
+    assert effect == AssignWorker(1, 1, 2.0, b"work", own_packet=True)
 
 
 def test_answer_travels_under_the_clusters_number_and_attempt() -> None:
@@ -177,7 +178,7 @@ def test_task_that_is_not_known_to_be_short_goes_apart() -> None:
     node.assign(2)
     unknown, short = node.all(AssignWorker)[-2:]
     assert (unknown.own_packet, short.own_packet) == (True, False)
-    node.answer(unknown.worker, unknown.assign.id, run_s=0.01)
+    node.answer(unknown.worker, unknown.local_task_id, run_s=0.01)
     node.assign(3, kind=8)
     assert node.all(AssignWorker)[-1].own_packet, "it is known, and not short"
 
@@ -298,7 +299,7 @@ def test_worker_that_finished_before_it_died_has_finished() -> None:
     node = ready_node()
     node.assign(1)
     finished = [Outcome(1, Status.COMPLETED, Entered.YES, payload=b"done")]
-    node.did(node.state.worker_ended(WorkerEnd(1, 9, 0, False, "killed", [], 0), finished, node.now))
+    node.die(1, finished=finished, entered=0)
     assert node.answers()[1].status == Status.COMPLETED
 
 
@@ -416,17 +417,17 @@ def test_doomed_task_that_was_taken_and_not_entered_is_answered_when_it_is_certa
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
-    node.did(node.state.worker_recalled(1, [], [], 0, node.now))
+    node.did(node.state.worker_recalled(Recalled(1, [], [], 0), node.now))
     assert node.all(Kill) == [Kill(1, False)]
     assert not node.answers()
-    node.did(node.state.worker_ended(WorkerEnd(1, 15, 0, False, "", [], 0), [], node.now))
+    node.die(1, signal=15, entered=0)
     assert (node.answers()[1].status, node.answers()[1].entered) == (Status.CANCELLED, Entered.NO)
 
 
 def test_worker_that_dies_before_it_enters_its_task_says_that_it_did_not_run() -> None:
     node = ready_node()
     node.assign(1)
-    node.did(node.state.worker_ended(WorkerEnd(1, 11, 0, False, "", [], 0), [], node.now))
+    node.die(1, entered=0)
     assert (node.answers()[1].status, node.answers()[1].entered) == (Status.FAILED, Entered.NO)
 
 
@@ -568,7 +569,7 @@ def test_worker_that_has_served_max_requests_retires_and_another_is_started(max_
     while not node.all(Retire):
         node.assign(sum(served.values()))
         effect = node.all(AssignWorker)[-1]
-        node.answer(effect.worker, effect.assign.id)
+        node.answer(effect.worker, effect.local_task_id)
         served[effect.worker] += 1
     (retired,) = node.all(Retire)
     assert served[retired.worker] == max_requests
@@ -581,8 +582,8 @@ def test_recycling_leaves_no_gap_in_service() -> None:
     for id_ in range(40):
         node.assign(id_)
         effect = node.all(AssignWorker)[-1]
-        assert effect.assign.id == id_ + 1, "a worker is always there"
-        node.answer(effect.worker, effect.assign.id)
+        assert effect.local_task_id == id_ + 1, "a worker is always there"
+        node.answer(effect.worker, effect.local_task_id)
         for worker in [effect.worker for effect in node.all(Spawn)][-1:]:
             node.ready(worker)
         for effect in node.all(Retire):

@@ -1,4 +1,4 @@
-"""Which worker takes the next task, and what each has been given."""
+"""Which worker takes the next task, and what is assigned to each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from math import inf
 
 from argon.protocol.messages import Assign, Payload
 from argon.scheduling.node.node_task import NodeTask
-from argon.scheduling.node.workers import PREFETCH_SHORT_S, RECALL_AFTER_S, Workers, WorkerSlot
+from argon.scheduling.node.worker_slot import WorkerSlot, WorkerState
+from argon.scheduling.node.workers import PREFETCH_SHORT_S, Workers
 from argon.settings import AHEAD_S
 
 SHORT, MIDDLING, LONG, UNKNOWN = 1, 2, 3, 4
@@ -25,16 +26,13 @@ class Crew:
     def start(self) -> WorkerSlot:
         slot = self.workers.get(self.workers.add())
         assert slot is not None
-        slot.ready = True
-        self.workers.mark_free(slot)
+        self.workers.mark_ready(slot)
         return slot
 
     def task(self, kind: int = LONG, payload: Payload = b"") -> NodeTask:
         self._last_local_task_id += 1
         assign = Assign(self._last_local_task_id, 1, 2, 0.0, kind, payload)
-        return NodeTask(
-            self._last_local_task_id, 1, self._last_local_task_id, assign, inf, predicted_s=PREDICTED_S[kind]
-        )
+        return NodeTask(assign, self._last_local_task_id, inf, PREDICTED_S[kind])
 
     def assign(self, kind: int = LONG, payload: Payload = b"", now: float = 0.0) -> int | None:
         """Gives a task to whom it goes; returns the worker."""
@@ -49,9 +47,13 @@ class Crew:
         """A worker finishes its first task; returns whether it must be replaced."""
         slot = self.workers.get(worker)
         assert slot is not None
-        self.workers.complete(slot, next(iter(slot.tasks)))
+        self.workers.release(slot, next(iter(slot.tasks)))
         slot.served += 1
         return self.workers.mark_free(slot)
+
+    def kill(self, slot: WorkerSlot) -> None:
+        slot.mark_recalled()
+        self.workers.mark_dying(slot, kill_at=5.0)
 
 
 def test_free_workers_take_tasks_the_one_that_rested_longest_first() -> None:
@@ -63,20 +65,27 @@ def test_free_workers_take_tasks_the_one_that_rested_longest_first() -> None:
 
 
 def test_capacity_counts_workers_that_are_up_and_stay() -> None:
-    crew = Crew(3)
+    crew = Crew(3, max_requests=1)
     slots = crew.workers.all()
-    crew.workers.mark_dying(slots[0], 5.0)
-    slots[1].leaving = True
+    crew.assign()
+    crew.kill(slots[0])
+    crew.assign()
+    assert crew.finish(2), "it leaves"
     assert crew.workers.capacity() == 1
-    assert slots[0].kill_at == 5.0
     crew.workers.remove(slots[2])
     assert crew.workers.capacity() == 0
+    crew.workers.add()
+    assert crew.workers.capacity() == 0, "it is not up yet"
 
 
-def test_condemned_worker_gets_nothing() -> None:
+def test_dying_worker_gets_nothing() -> None:
     crew = Crew(1)
-    crew.workers.mark_dying(crew.workers.all()[0], 5.0)
-    assert crew.assign() is None
+    crew.assign(SHORT)
+    crew.kill(crew.workers.all()[0])
+    assert crew.workers.next_deadline() == 5.0
+    assert crew.assign(SHORT) is None
+    assert not crew.finish(1)
+    assert not crew.workers.has_free()
 
 
 def test_short_tasks_are_given_ahead_to_the_one_with_the_least_work() -> None:
@@ -105,7 +114,7 @@ def test_task_of_some_milliseconds_is_given_to_the_worker_that_will_be_done_firs
     assert [crew.assign(MIDDLING) for _ in range(4)] == [2, 3, 1, None]
 
 
-def test_worker_is_laden_while_a_task_waits_behind_a_long_one_and_another_is_free() -> None:
+def test_worker_is_recallable_while_a_task_waits_behind_a_long_one_and_another_is_free() -> None:
     crew = Crew(2)
     assert [crew.assign(MIDDLING) for _ in range(4)] == [1, 2, 1, 2]
     first, second = crew.workers.all()
@@ -113,15 +122,15 @@ def test_worker_is_laden_while_a_task_waits_behind_a_long_one_and_another_is_fre
     crew.finish(1)
     crew.finish(1)
     assert crew.workers.recallable() is second
-    second.recalled = True
+    second.mark_recalled()
     assert crew.workers.recallable() is None, "it has been asked"
-    second.recalled = False
+    second.move(WorkerState.BUSY)
     crew.finish(2)
     assert crew.workers.recallable() is None
     assert first.tasks == {}
 
 
-def test_worker_with_short_tasks_ahead_is_not_laden() -> None:
+def test_worker_that_has_prefetched_short_tasks_is_not_recallable() -> None:
     crew = Crew(2)
     for _ in range(8):
         crew.assign(SHORT)
@@ -140,20 +149,8 @@ def test_large_payload_is_not_given_ahead() -> None:
 def test_recalled_worker_gets_nothing_ahead() -> None:
     crew = Crew(1)
     crew.assign(SHORT)
-    crew.workers.all()[0].recalled = True
+    crew.workers.all()[0].mark_recalled()
     assert crew.assign(SHORT) is None
-
-
-def test_silence_counts_only_when_something_waits_behind() -> None:
-    crew = Crew(1)
-    slot = crew.workers.all()[0]
-    assert slot.recall_at() == inf
-    crew.assign(SHORT)
-    assert slot.recall_at() == inf
-    crew.assign(SHORT)
-    assert slot.recall_at() == RECALL_AFTER_S + 2 * PREDICTED_S[SHORT], "what it has may take that long"
-    slot.recalled = True
-    assert slot.recall_at() == inf
 
 
 def test_work_is_nothing_again_when_the_last_task_is_taken() -> None:
@@ -165,7 +162,7 @@ def test_work_is_nothing_again_when_the_last_task_is_taken() -> None:
         assert slot.work_s > 0.0
         crew.finish(1)
     assert slot.work_s == 0.0
-    assert crew.workers.complete(slot, 1) is None
+    assert crew.workers.release(slot, 1) is None
 
 
 def test_worker_that_has_served_its_time_must_be_replaced() -> None:
