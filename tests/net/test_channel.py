@@ -185,8 +185,8 @@ def test_wrong_token_is_refused_before_any_other_byte_is_decoded(run: Run, monke
             assert "token" in await side.lost()
             end = await side.end()
             assert (end.opened, end.reads, end.channel.role) == (0, [], None)
-            assert end.channel.refusal is not None
-            assert end.channel.refusal.authentication
+            assert end.channel.handshake_failure is not None
+            assert end.channel.handshake_failure.authentication
 
     run(main())
 
@@ -197,8 +197,8 @@ def test_dialling_side_with_a_wrong_token_learns_that_it_was_the_token(run: Run)
             end = await dialled(side, OTHER_TOKEN)
             await soon(lambda: end.lost)
             assert end.opened == 0
-            assert end.channel.refusal is not None
-            assert end.channel.refusal.authentication
+            assert end.channel.handshake_failure is not None
+            assert end.channel.handshake_failure.authentication
 
     run(main())
 
