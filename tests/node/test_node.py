@@ -161,7 +161,7 @@ def test_report_load_is_whether_the_cluster_hears_how_busy_the_machine_is(
 
 def test_machine_is_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pressures = iter([0.0, 0.5, *[0.9] * 10_000])
-    monkeypatch.setattr("argon.node.node._LOOK_S", 0.01)
+    monkeypatch.setattr("argon.node.node._PRESSURE_EVERY_S", 0.01)
     monkeypatch.setattr("argon.node.node.cpu_pressure", lambda: next(pressures))
     with network() as net, net.client() as client:
         eventually(lambda: client.status()["nodes"][0]["pressure"] == 0.9)
