@@ -100,7 +100,7 @@ def ends() -> Iterator[Ends]:
 # ---- sending ---------------------------------------------------------------------------------------------------------
 
 
-def test_tasks_given_together_are_one_packet_and_a_claim_each(ends: Ends) -> None:
+def test_tasks_assigned_together_are_one_packet_and_a_claim_each(ends: Ends) -> None:
     assert ends.assign(1, 2, 3, payload=(b"wo", b"rk")) is False
     packet = ends.take()
     assert len(packet) == 3 * (HEADER_BYTES + 4)
@@ -110,7 +110,7 @@ def test_tasks_given_together_are_one_packet_and_a_claim_each(ends: Ends) -> Non
     assert ends.inbox.empty()
 
 
-def test_task_apart_has_a_packet_of_its_own(ends: Ends) -> None:
+def test_task_that_wants_it_has_a_packet_of_its_own(ends: Ends) -> None:
     for id_, own_packet in ((1, False), (2, False), (3, True), (4, False), (5, True), (6, True)):
         ends.put(id_, own_packet=own_packet)
     ends.inbox.send()
@@ -200,7 +200,7 @@ def test_task_that_was_claimed_does_not_come_back(ends: Ends) -> None:
     assert ends.inbox.take_back() == []
 
 
-def test_task_taken_back_and_given_again_can_be_claimed_once(ends: Ends) -> None:
+def test_task_taken_back_and_assigned_again_can_be_claimed_once(ends: Ends) -> None:
     ends.assign(1, 2)
     assert ends.inbox.take_back() == [1, 2]
     ends.assign(2)

@@ -43,7 +43,7 @@ def play(scenario: Scenario) -> None:
 
 
 class Busy:
-    """A worker that is inside a task until it is told to go on, with other tasks given before and after it."""
+    """A worker that is inside a task until it may go on, with other tasks assigned before and after it."""
 
     def __init__(self, watched: WatchedPool, folder: Path) -> None:
         self._watched = watched
@@ -64,7 +64,7 @@ class Busy:
 # ---- while workers live ----------------------------------------------------------------------------------------------
 
 
-def test_task_given_is_answered_by_its_worker() -> None:
+def test_task_assigned_is_answered_by_its_worker() -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1, 2)
         watched.assign(2, task(7, tasks.pid))
@@ -73,7 +73,7 @@ def test_task_given_is_answered_by_its_worker() -> None:
     play(scenario)
 
 
-def test_answer_to_a_short_task_does_not_wait_for_one_given_apart(tmp_path: Path) -> None:
+def test_answer_to_a_short_task_does_not_wait_for_one_in_its_own_packet(tmp_path: Path) -> None:
     async def scenario(watched: WatchedPool) -> None:
         busy = Busy(watched, tmp_path)
         await busy.begin([task(1, tasks.identity, 1)], [], own_packet=True)
@@ -165,7 +165,7 @@ def test_include_comes_first_and_in_its_order(tmp_path: Path) -> None:
 # ---- taking back -----------------------------------------------------------------------------------------------------
 
 
-def test_recall_while_a_task_runs_brings_back_what_was_not_begun_and_what_was_finished(tmp_path: Path) -> None:
+def test_recall_while_a_task_runs_brings_back_what_was_not_started_and_what_was_finished(tmp_path: Path) -> None:
     async def scenario(watched: WatchedPool) -> None:
         busy = Busy(watched, tmp_path)
         await busy.begin([task(1, tasks.identity, 1)], [task(id_, tasks.leave, 1) for id_ in (3, 4, 5)])
@@ -261,7 +261,7 @@ def test_recall_holds_nobody_up_though_a_task_lets_every_descriptor_wait(tmp_pat
     play(scenario)
 
 
-def test_tasks_given_and_recalled_at_random_are_answered_and_run_once_each(tmp_path: Path) -> None:
+def test_tasks_assigned_and_recalled_at_random_are_answered_and_run_once_each(tmp_path: Path) -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)
     rng = random.Random(seed)
@@ -271,25 +271,25 @@ def test_tasks_given_and_recalled_at_random_are_answered_and_run_once_each(tmp_p
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
-        given: dict[int, Assign] = {}
+        assigned: dict[int, Assign] = {}
         while len(watched.outcomes) < len(sizes):
             chosen = rng.sample(sorted(waiting), min(len(waiting), rng.randrange(1, 60)))
-            given.update({id_: waiting.pop(id_) for id_ in chosen})
-            watched.assign(1, *(given[id_] for id_ in chosen))
+            assigned.update({id_: waiting.pop(id_) for id_ in chosen})
+            watched.assign(1, *(assigned[id_] for id_ in chosen))
             for _ in range(rng.randrange(4)):
                 await asyncio.sleep(0)
             if rng.random() < 0.5:
                 before = len(watched.outcomes)
                 await watched.until(
-                    lambda before=before: len(watched.outcomes) > before or given.keys() <= watched.outcomes.keys()
+                    lambda before=before: len(watched.outcomes) > before or assigned.keys() <= watched.outcomes.keys()
                 )
             if rng.random() < 0.7:
                 back = watched.pool.recall(1)
                 watched.take(back.outcomes)
                 assert not set(back.unstarted) & set(watched.outcomes)
-                waiting.update({id_: given.pop(id_) for id_ in back.unstarted})
+                waiting.update({id_: assigned.pop(id_) for id_ in back.unstarted})
             for id_ in watched.outcomes:
-                given.pop(id_, None)
+                assigned.pop(id_, None)
         assert watched.exits == {}
         assert [value_of(watched.outcomes[id_]) for id_ in range(len(sizes))] == list(sizes)
 
@@ -297,7 +297,7 @@ def test_tasks_given_and_recalled_at_random_are_answered_and_run_once_each(tmp_p
     assert sorted(map(int, Path(ran).read_text().split())) == list(range(len(sizes)))
 
 
-def test_retired_worker_does_what_it_was_given_and_leaves(tmp_path: Path) -> None:
+def test_retired_worker_does_what_was_assigned_to_it_and_leaves(tmp_path: Path) -> None:
     async def scenario(watched: WatchedPool) -> None:
         busy = Busy(watched, tmp_path)
         await busy.begin([], [task(2, tasks.identity, bytes(1_000_000)), task(3, tasks.identity, 3)])
@@ -359,7 +359,7 @@ def test_death_with_prefetched_tasks_reports_exactly_those_not_started(tmp_path:
 
 
 @pytest.mark.parametrize("forced", [False, True])
-def test_end_that_the_node_has_asked_for_is_told_as_wanted(forced: bool) -> None:
+def test_end_that_the_node_has_asked_for_is_reported_as_wanted(forced: bool) -> None:
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1, 2)
         watched.pool.kill(1, forced)
@@ -394,8 +394,8 @@ def test_death_at_a_random_moment_leaves_at_most_one_task_in_doubt(tmp_path: Pat
         for worker in workers:
             ids = range(1000 * worker, 1000 * worker + 300)
             sizes = [rng.choice([0, 10, 3000, 150_000]) for _ in ids]
-            given = [task(id_, tasks.note, str(ran), id_, bytes(size)) for id_, size in zip(ids, sizes, strict=True)]
-            watched.assign(worker, *given)
+            assigned = [task(id_, tasks.note, str(ran), id_, bytes(size)) for id_, size in zip(ids, sizes, strict=True)]
+            watched.assign(worker, *assigned)
             enough = rng.randrange(100)
             await watched.until(lambda ids=ids, enough=enough: len(watched.outcomes.keys() & set(ids)) >= enough)
             watched.pool.kill(worker, forced=True)

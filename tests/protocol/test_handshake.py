@@ -19,7 +19,7 @@ def pair(token: bytes = TOKEN, role: Role = Role.CLIENT) -> tuple[ClusterHandsha
 
 
 @pytest.mark.parametrize("role", Role)
-def test_same_token_lets_in_and_tells_the_role(role: Role) -> None:
+def test_same_token_lets_in_and_shows_the_role(role: Role) -> None:
     cluster, peer = pair(role=role)
     assert cluster.opening() == b""
     challenge = cluster.feed(peer.opening())
@@ -113,7 +113,7 @@ def test_other_version_is_refused_by_both_sides_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET / HTTP/1.1\r\n", b"POST /x HTTP/1.1", b"OPTIONS * HTTP/1.1"])
-def test_http_is_told_in_http_that_this_is_not_http(method: bytes) -> None:
+def test_http_is_answered_in_http_that_this_is_not_http(method: bytes) -> None:
     with pytest.raises(HandshakeFailed, match="HTTP") as refused:
         pair()[0].feed(method)
     head, _, body = refused.value.answer.partition(b"\r\n\r\n")

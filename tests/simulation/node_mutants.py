@@ -77,7 +77,7 @@ def kill_hits_the_innocent(patch: Patch) -> None:
     around(patch, NodeState, "_take_back", take_back)
 
 
-def running_task_is_said_not_to_have_begun(patch: Patch) -> None:
+def running_task_is_reported_as_not_started(patch: Patch) -> None:
     around(
         patch,
         NodeState,
@@ -108,11 +108,11 @@ def ended_task_is_answered_twice(patch: Patch) -> None:
     around(patch, NodeState, "_answer", lambda original, self, *a: answer(original, self, *a[:5]))
 
 
-def capacity_is_told_only_once(patch: Patch) -> None:
+def capacity_is_reported_only_once(patch: Patch) -> None:
     def connected(original: Any, state: NodeState, *rest: Any) -> Any:
-        told = state._report._reported_workers
+        reported = state._report._reported_workers
         effects = original(state, *rest)
-        return [e for e in effects if not (told and isinstance(e.message, Capacity))]
+        return [e for e in effects if not (reported and isinstance(e.message, Capacity))]
 
     around(patch, NodeState, "connected", connected)
 

@@ -42,7 +42,7 @@ class SimulatedWorker:
         self._wake()
 
     def recall(self) -> tuple[list[int], list[Outcome]]:
-        """What it has not begun, and all that it has finished, sent or not; it may send the same once more."""
+        """What it has not started, and all that it has finished, sent or not; it may send the same once more."""
         unstarted, outcomes = [assign.local_task_id for assign in self.inbox], [*self.unread, *self.outbox]
         self.inbox.clear()
         self.unread = []

@@ -200,7 +200,7 @@ class NodeDriver:
         return self.did(self.state.worker_answered(worker, outcomes, self.now))
 
     def recalled(self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[int] = ()) -> list[object]:
-        """A recall brings back what the worker had not begun, and what it had finished."""
+        """A recall brings back what the worker had not started, and what it had finished."""
         outcomes = [Outcome(local_task_id, Status.COMPLETED, Entered.YES) for local_task_id in finished]
         back = list(unstarted)
         running = self._running(worker, [*back, *finished])
@@ -216,7 +216,7 @@ class NodeDriver:
         return self.did(self.state.worker_ended(exit_, self.now))
 
     def _running(self, worker: int, others: list[int]) -> int:
-        """The task that the worker has entered: the last given to it that is none of the others."""
+        """The task that the worker has entered: the last assigned to it that is none of the others."""
         slot = self.state._workers.get(worker)
         return (
             max((local_task_id for local_task_id in slot.tasks if local_task_id not in others), default=0)

@@ -226,7 +226,7 @@ def has_ended(pid: int) -> bool:
 
 
 def stop(pid: int) -> None:
-    """Stops a process where it is; until it has stopped it might still take what it is given."""
+    """Stops a process where it is; until it has stopped it might still take what is assigned to it."""
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: state_of(pid) == "T")
 

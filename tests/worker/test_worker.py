@@ -139,7 +139,9 @@ def test_exception_comes_back_as_itself_with_the_remote_traceback(shared: LoneWo
         (tasks.raise_unloadable, "tests.support.tasks.Unloadable"),
     ],
 )
-def test_exception_that_cannot_travel_is_told(shared: LoneWorker, function: Callable[..., Any], type_name: str) -> None:
+def test_exception_that_cannot_travel_is_reported(
+    shared: LoneWorker, function: Callable[..., Any], type_name: str
+) -> None:
     error = failure_of(shared.run(function))
     assert isinstance(error, RemoteError)
     assert error.type_name == type_name
@@ -169,7 +171,7 @@ def test_unknown_function_was_not_entered(shared: LoneWorker) -> None:
     assert (error.node, error.queued_s, error.may_have_run) == ("node-1", 0.5, MayHaveRun.NO)
 
 
-def test_module_that_fails_to_import_is_told_with_its_traceback(shared: LoneWorker) -> None:
+def test_module_that_fails_to_import_is_reported_with_its_traceback(shared: LoneWorker) -> None:
     error = failure_of(shared.run("tests.support.broken_module:anything"))
     assert isinstance(error, UnknownFunction)
     assert "the settings are missing" in str(error)
@@ -277,7 +279,9 @@ def test_task_taken_back_is_passed_over_though_its_frame_is_in_the_workers_hand(
     assert value_of(own.hear()) == 5
 
 
-def test_tasks_taken_back_and_given_again_in_another_order_are_run_once_each(own: LoneWorker, tmp_path: Path) -> None:
+def test_tasks_taken_back_and_assigned_again_in_another_order_are_run_once_each(
+    own: LoneWorker, tmp_path: Path
+) -> None:
     ran = str(tmp_path / "ran")
     again = {id_: task(id_, tasks.note, ran, id_, b"") for id_ in range(2, 8)}
     go_on = begin(own, tmp_path, *again.values())

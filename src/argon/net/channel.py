@@ -77,7 +77,7 @@ class Channel:
         self.held_back = False
         self.handshake_failure: HandshakeFailed | None = None
 
-    # ---- said to the peer ---------------------------------------------------------------------------------------
+    # ---- sent to the peer ---------------------------------------------------------------------------------------
 
     @property
     def pending(self) -> bool:
@@ -85,7 +85,7 @@ class Channel:
         return bool(self._out) or self._large is not None
 
     def send(self, message: Message) -> None:
-        """Says something; ``flush`` writes all at once. What is small may leave before what is large."""
+        """Sends a message; ``flush`` writes all at once. What is small may leave before what is large."""
         header, payload = encode(message)
         large = self._large
         small = isinstance(payload, bytes) and len(payload) < LARGE_BYTES
@@ -166,7 +166,7 @@ class Channel:
             sock.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
             )  # TCP finds its size by itself
-        if self._reason:  # it was ended before it began
+        if self._reason:  # it was ended before it was made
             transport.abort()
             return
         transport.set_write_buffer_limits(high=min(_TRANSPORT_BYTES, OUT_BUFFER_BYTES))

@@ -67,7 +67,7 @@ class Node(Server):
         kill_after: seconds that a task being killed may ignore SIGTERM.
         drain_timeout: seconds that SIGTERM leaves for running tasks to finish.
         max_payload: most bytes of one result's payload.
-        report_load: whether the cluster is told how busy this machine is, so that it prefers others when this one has
+        report_load: whether the node reports how busy this machine is, so that it prefers others when this one has
             much else to do.
         token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
 

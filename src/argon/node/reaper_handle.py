@@ -1,6 +1,6 @@
 """A node's hold on its reaper process.
 
-In: process groups, as they begin and end. Out: lines to the reaper, which kills those left when this process is gone.
+In: process groups, as they start and end. Out: lines to the reaper, which kills those left when this process is gone.
 It must never block on the reaper, nor fail because of it: it is the second line, for what the kernel does not end.
 """
 
@@ -21,7 +21,7 @@ _COMMAND = (sys.executable, "-I", "-S", str(Path(reaper.__file__)))
 
 
 class ReaperHandle:
-    """Starts a reaper and tells it which groups there are.
+    """Starts a reaper process and writes to it which groups there are.
 
     Attributes:
         mark: belongs, followed by a dot and the worker's number, into the variable ``ARGON_WORKER`` of each worker.
@@ -38,14 +38,14 @@ class ReaperHandle:
         return self._process.pid
 
     def add(self, group: int) -> None:
-        """A process group has started."""
+        """Adds a process group, which has started."""
         self._groups.add(group)
-        self._tell(f"+{group}\n")
+        self._write_line(f"+{group}\n")
 
     def remove(self, group: int, worker: int) -> None:
-        """A worker has ended, and its process group; what else has its mark is to end too."""
+        """Removes the process group of a worker that has ended; what else has its mark is to end too."""
         self._groups.discard(group)
-        self._tell(f"-{group} {worker}\n")
+        self._write_line(f"-{group} {worker}\n")
 
     def close(self) -> None:
         """Ends the reaper, and with it whatever is left of the groups."""
@@ -60,7 +60,7 @@ class ReaperHandle:
             self._process.kill()
             self._process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _write_line(self, line: str) -> None:
         if not _wrote(self._process, line):  # somebody has killed it: another takes over the groups
             self.close()
             self._process = self._start()

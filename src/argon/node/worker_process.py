@@ -154,7 +154,7 @@ class WorkerProcess:
                 elif type(message) is Heartbeat:
                     self.ready = True
                 else:
-                    raise ProtocolViolation("a worker says only outcomes")
+                    raise ProtocolViolation("a worker sends only outcomes")
         except ProtocolViolation:
             self.reason = "wrote to Argon's channel"
             self._garbled = self._garbled or framing is self._framing

@@ -1,11 +1,11 @@
 """A worker: one process that runs one task at a time.
 
 In: packets of tasks, on a socket, and the tasks' ids, on a pipe from which its node can read as well. Out: frames on
-the same socket, cut into packets anywhere. It must never begin a task whose id it has not read, and never let a task's
+the same socket, cut into packets anywhere. It must never start a task whose id it has not read, and never let a task's
 end, whatever it is, pass unanswered.
 
 Outcomes of short tasks are collected in the outbox and sent together, within a third of a millisecond of the first
-one's beginning or when there is nothing to do; should the next task take long or crash the process, the node finds
+one's start or when there is nothing to do; should the next task take long or crash the process, the node finds
 them there.
 """
 

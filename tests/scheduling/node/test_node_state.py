@@ -36,7 +36,7 @@ def ready_node(workers: int = 1, **settings: object) -> NodeDriver:
 
 
 def quick_node(workers: int = 1, run_s: float = 0.00004) -> NodeDriver:
-    """A node that knows how long its tasks take, by default very short, so that it gives workers some ahead."""
+    """A node that knows how long its tasks take, by default very short, so that workers prefetch some."""
     node = ready_node(workers)
     node.assign(1000)
     node.answer(node.all(AssignWorker)[0].worker, 1, run_s=run_s)
@@ -64,16 +64,16 @@ def test_welcome_is_answered_with_who_it_is_and_how_many_workers_are_ready() -> 
     assert node.said(Capacity) == [Capacity(2), Capacity(3)]
 
 
-def test_busy_machine_is_told_with_the_workers_when_it_has_become_so() -> None:
+def test_busy_machine_is_reported_with_the_workers_when_it_has_become_so() -> None:
     node = ready_node(2)
-    told = len(node.said(Capacity))
+    reported = len(node.said(Capacity))
     node.did(node.state.pressed(0.05))
-    assert len(node.said(Capacity)) == told
+    assert len(node.said(Capacity)) == reported
     node.did(node.state.pressed(0.6))
-    assert node.said(Capacity)[told:] == [Capacity(2, 0.6)]
+    assert node.said(Capacity)[reported:] == [Capacity(2, 0.6)]
 
 
-def test_busy_machine_is_told_to_nobody_while_there_is_no_cluster_and_then_at_once() -> None:
+def test_busy_machine_is_reported_to_nobody_while_there_is_no_cluster_and_then_at_once() -> None:
     node = ready_node(1)
     node.lose()
     assert node.did(node.state.pressed(0.6)) == []
@@ -90,7 +90,7 @@ def test_spare_worker_is_no_capacity() -> None:
     assert len(node.all(AssignWorker)) == 2, "the spare one waits for its time"
 
 
-def test_capacity_is_told_again_to_a_new_connection() -> None:
+def test_capacity_is_reported_again_to_a_new_connection() -> None:
     node = ready_node(2)
     node.lose()
     node.connect(peer=2)
@@ -152,14 +152,14 @@ def test_waiting_tasks_go_by_priority_then_by_arrival() -> None:
     assert node.assigned(1) == [1, 3, 5, 2, 4]
 
 
-def test_very_short_tasks_are_given_ahead_as_much_as_is_done_in_no_time() -> None:
+def test_very_short_tasks_are_prefetched_as_many_as_are_done_in_a_millisecond() -> None:
     node = quick_node()
     for id_ in range(30):
         node.assign(id_)
     assert len(node.assigned(1)) == 1 + 25, "twenty-five tasks of 40 µs are a millisecond"
 
 
-def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have_changed() -> None:
+def test_what_was_prefetched_is_still_counted_right_after_the_measurements_have_changed() -> None:
     node = quick_node()
     slot = node.state._workers.all()[0]
     next_id = 0
@@ -172,7 +172,7 @@ def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have
     assert 49 <= len(slot.tasks) <= 50, "a millisecond of tasks of 20 µs"
 
 
-def test_task_that_is_not_known_to_be_short_goes_apart() -> None:
+def test_task_that_is_not_known_to_be_short_goes_in_its_own_packet() -> None:
     node = quick_node(2)
     node.assign(1, kind=8)
     node.assign(2)
@@ -183,7 +183,7 @@ def test_task_that_is_not_known_to_be_short_goes_apart() -> None:
     assert node.all(AssignWorker)[-1].own_packet, "it is known, and not short"
 
 
-def test_tasks_of_long_or_unknown_kinds_and_large_ones_are_not_given_ahead() -> None:
+def test_long_unknown_and_large_tasks_are_not_prefetched() -> None:
     node = quick_node()
     node.assign(1)
     node.assign(2, kind=8)
@@ -256,16 +256,16 @@ def test_worker_that_dies_fails_its_own_task_alone_and_is_replaced_at_once() -> 
     assert node.answers()[2].status == Status.COMPLETED
 
 
-def test_worker_that_dies_gives_back_what_it_never_began() -> None:
+def test_worker_that_dies_returns_what_it_never_started() -> None:
     node = quick_node(2)
     for id_ in range(24):
         node.assign(id_)
-    first, *ahead = [n for n in node.assigned(1) if n != 1]
-    assert len(ahead) >= 5
-    node.die(1, unstarted=ahead)
+    first, *prefetched = [n for n in node.assigned(1) if n != 1]
+    assert len(prefetched) >= 5
+    node.die(1, unstarted=prefetched)
     assert [*node.answers()] == [1000, first - 2], "ids 0, 1, 2 … are the numbers 2, 3, 4 …"
     node.ready(3)
-    assert set(ahead) <= set(node.assigned(2) + node.assigned(3)) | {
+    assert set(prefetched) <= set(node.assigned(2) + node.assigned(3)) | {
         task.local_task_id for task in node.state._buffer.waiting()
     }
 
@@ -362,7 +362,7 @@ def test_task_that_finished_before_the_recall_has_finished() -> None:
     assert node.assigned(1) == [1, 2], "the worker goes on"
 
 
-def test_task_that_had_not_begun_is_ended_without_killing_anybody() -> None:
+def test_task_that_had_not_started_is_ended_without_killing_anybody() -> None:
     node = quick_node()
     for id_ in (1, 2, 3):
         node.assign(id_)
@@ -392,7 +392,7 @@ def test_cancel_of_a_running_task_kills_its_worker_after_the_others_were_recalle
     assert {id_: answer.status for id_, answer in node.answers().items() if id_ in (2, 3)} == {2: 0, 3: 0}
 
 
-def test_nothing_is_given_ahead_to_a_worker_that_is_to_be_killed() -> None:
+def test_worker_that_is_to_be_killed_prefetches_nothing() -> None:
     node = quick_node()
     node.assign(1)
     node.say(Cancel(1))
@@ -400,7 +400,7 @@ def test_nothing_is_given_ahead_to_a_worker_that_is_to_be_killed() -> None:
     assert node.assigned(1) == [1, 2]
 
 
-def test_doomed_task_that_was_begun_is_killed_although_the_answer_before_it_was_not_read_yet() -> None:
+def test_task_to_end_that_was_started_is_killed_although_the_answer_before_it_was_not_read_yet() -> None:
     node = quick_node()
     node.assign(1)
     node.assign(2)
@@ -413,7 +413,7 @@ def test_doomed_task_that_was_begun_is_killed_although_the_answer_before_it_was_
     assert node.answers()[2].status == Status.CANCELLED
 
 
-def test_doomed_task_that_was_taken_and_not_entered_is_answered_when_it_is_certain_that_it_never_ran() -> None:
+def test_task_to_end_that_was_claimed_and_not_entered_is_answered_when_it_is_certain_that_it_never_ran() -> None:
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
@@ -440,14 +440,14 @@ def test_cancel_of_a_waiting_task_answers_at_once() -> None:
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
 
 
-def test_cancel_of_an_unknown_or_doomed_task_is_ignored() -> None:
+def test_cancel_of_an_unknown_task_or_one_that_is_ending_is_ignored() -> None:
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
     assert node.say(Cancel(1), Cancel(99)) == []
 
 
-def test_worker_that_dies_while_it_is_recalled_ends_the_doomed_task_as_it_was_to_end() -> None:
+def test_worker_that_dies_while_it_is_recalled_ends_the_task_as_it_was_to_end() -> None:
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
@@ -474,18 +474,18 @@ def test_silent_worker_is_relieved_of_what_it_has_not_started() -> None:
     node = quick_node(2)
     for id_ in range(20):
         node.assign(id_)
-    slow, *ahead = [n for n in node.assigned(1) if n != 1]
+    slow, *prefetched = [n for n in node.assigned(1) if n != 1]
     assert Recall(1) in node.wait(RECALL_AFTER_S * 1.1)
-    node.recalled(1, unstarted=ahead)
+    node.recalled(1, unstarted=prefetched)
     waiting = {task.local_task_id for task in node.state._buffer.waiting()}
     assert waiting, "the other worker is full for the moment"
-    assert not waiting & set(node.assigned(1)) - set(ahead)
+    assert not waiting & set(node.assigned(1)) - set(prefetched)
     node.recalled(2)
     node.answer(2, *(n for n in node.assigned(2)))
-    assert set(ahead) & set(node.assigned(2)), "they run elsewhere"
+    assert set(prefetched) & set(node.assigned(2)), "they run elsewhere"
     assert slow not in node.assigned(2)
     node.assign(100)
-    assert node.assigned(1)[-1] in [slow, *ahead], "and it gets nothing more ahead"
+    assert node.assigned(1)[-1] in [slow, *prefetched], "and it gets nothing more ahead"
 
 
 def test_silent_worker_with_a_single_task_is_left_alone() -> None:
@@ -510,7 +510,7 @@ def test_free_worker_relieves_the_one_in_which_a_task_waits() -> None:
     for id_ in range(4):
         node.assign(id_)
     first, second = node.assigned(1)[1:], node.assigned(2)
-    assert (len(first), len(second)) == (2, 2), "one ahead each"
+    assert (len(first), len(second)) == (2, 2), "each has prefetched one"
     node.answer(1, first[0], run_s=0.01)
     assert not node.all(Recall), "it has one more"
     effects = node.answer(1, first[1], run_s=0.01)
@@ -533,11 +533,11 @@ def test_what_no_worker_takes_for_a_while_goes_back_to_the_cluster_unstarted() -
     node = quick_node(run_s=0.01)
     for id_ in (1, 2, 3):
         node.assign(id_)
-    running, ahead = node.assigned(1)[1:]
+    running, prefetched = node.assigned(1)[1:]
     node.wait(0.5 * RETURN_UNSTARTED_AFTER_S)
     assert node.answers() == {1000: node.answers()[1000]}
     assert Recall(1) in node.all(Recall)
-    node.recalled(1, unstarted=[ahead])
+    node.recalled(1, unstarted=[prefetched])
     node.wait(RETURN_UNSTARTED_AFTER_S)
     outcomes = node.answers()
     assert {id_: (o.status, o.entered) for id_, o in outcomes.items() if id_ != 1000} == {
@@ -593,7 +593,7 @@ def test_recycling_leaves_no_gap_in_service() -> None:
     assert len(node.state._workers.all()) == 3
 
 
-def test_worker_is_given_no_more_ahead_than_it_may_serve() -> None:
+def test_worker_prefetches_no_more_than_it_may_serve() -> None:
     node = ready_node(1, max_requests=4)
     node.assign(0)
     node.answer(node.all(AssignWorker)[0].worker, 1, run_s=0.00001)
@@ -663,7 +663,7 @@ def test_heartbeats_go_to_the_cluster_at_its_own_pace() -> None:
     assert len(node.said(Heartbeat)) == 4
 
 
-def test_silent_cluster_is_given_up() -> None:
+def test_silent_cluster_is_disconnected() -> None:
     node = NodeDriver(1, connect=False)
     node.connect(heartbeat_s=1.0, dead_after_s=3.0)
     for _ in range(10):
@@ -677,7 +677,7 @@ def test_silent_cluster_is_given_up() -> None:
 # --- draining ---------------------------------------------------------------------------------------------------------
 
 
-def test_drain_gives_back_what_waits_finishes_what_runs_and_leaves_when_it_was_heard() -> None:
+def test_drain_returns_what_waits_finishes_what_runs_and_leaves_when_it_was_heard() -> None:
     node = ready_node()
     node.assign(1)
     node.assign(2)
@@ -711,7 +711,7 @@ def test_drain_unheard_ends_with_its_time() -> None:
     assert node.effects[-1] == Stop()
 
 
-def test_drain_recalls_what_was_given_ahead() -> None:
+def test_drain_recalls_what_was_prefetched() -> None:
     node = quick_node()
     for id_ in (1, 2, 3):
         node.assign(id_)

@@ -21,7 +21,7 @@ def test_answer_of_a_worker_travels_under_the_clusters_number_and_attempt() -> N
     assert outcome.fields() == before
 
 
-def test_death_of_a_worker_is_told_with_all_that_is_known_of_it() -> None:
+def test_death_of_a_worker_is_reported_with_all_that_is_known_of_it() -> None:
     exit_ = WorkerExit(
         4, signal=9, exit_code=0, unstarted=[], outcomes=[], entered=1, oom=True, reason="wrote to Argon's channel"
     )

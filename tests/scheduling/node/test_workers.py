@@ -88,27 +88,27 @@ def test_dying_worker_gets_nothing() -> None:
     assert not crew.workers.has_free()
 
 
-def test_short_tasks_are_given_ahead_to_the_one_with_the_least_work() -> None:
+def test_short_tasks_are_prefetched_by_the_one_with_the_least_work() -> None:
     crew = Crew(2)
-    given = [crew.assign(SHORT) for _ in range(25)]
-    assert given.count(1) == given.count(2) == 10
-    assert given[20:] == [None] * 5
+    takers = [crew.assign(SHORT) for _ in range(25)]
+    assert takers.count(1) == takers.count(2) == 10
+    assert takers[20:] == [None] * 5
 
 
-def test_nothing_is_given_ahead_behind_a_long_task() -> None:
+def test_nothing_is_prefetched_behind_a_long_task() -> None:
     crew = Crew(1)
     crew.assign(LONG)
     assert crew.assign(SHORT) is None
 
 
-def test_one_task_of_some_milliseconds_is_given_ahead() -> None:
+def test_one_task_of_some_milliseconds_is_prefetched() -> None:
     crew = Crew(2)
     assert [crew.assign(MIDDLING) for _ in range(5)] == [1, 2, 1, 2, None]
     crew.finish(1)
     assert crew.assign(MIDDLING) == 1
 
 
-def test_task_of_some_milliseconds_is_given_to_the_worker_that_will_be_done_first() -> None:
+def test_task_of_some_milliseconds_is_prefetched_by_the_worker_that_will_be_done_first() -> None:
     crew = Crew(3)
     assert [crew.assign(MIDDLING, now=now) for now in (3.0, 1.0, 2.0)] == [1, 2, 3]
     assert [crew.assign(MIDDLING) for _ in range(4)] == [2, 3, 1, None]
@@ -139,14 +139,14 @@ def test_worker_that_has_prefetched_short_tasks_is_not_recallable() -> None:
     assert crew.workers.recallable() is None
 
 
-def test_large_payload_is_not_given_ahead() -> None:
+def test_large_payload_is_not_prefetched() -> None:
     crew = Crew(1)
     crew.assign(SHORT)
     assert crew.assign(SHORT, b"x" * (17 << 10)) is None
     assert crew.assign(SHORT, b"x" * (16 << 10)) == 1
 
 
-def test_recalled_worker_gets_nothing_ahead() -> None:
+def test_recalled_worker_prefetches_nothing() -> None:
     crew = Crew(1)
     crew.assign(SHORT)
     crew.workers.all()[0].mark_recalled()
@@ -184,6 +184,6 @@ def test_spare_worker_stands_by_while_enough_serve() -> None:
     assert crew.assign() is None
 
 
-def test_worker_is_given_ahead_no_more_than_it_may_serve() -> None:
+def test_worker_prefetches_at_most_what_it_may_serve() -> None:
     crew = Crew(1, max_requests=3)
     assert [crew.assign(SHORT) for _ in range(4)] == [1, 1, 1, None]

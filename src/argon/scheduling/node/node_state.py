@@ -181,7 +181,7 @@ class NodeState:
         for task in slot.tasks.values():
             self._fail(slot, task, exit_, now, effects)
         if slot.state != WorkerState.LEAVING and slot.state != WorkerState.DYING and not self._stopped:
-            self._respawns.note_death(now)  # else another was started when this one was told to go
+            self._respawns.note_death(now)  # else another was started when this one was sent away
             self._respawn(now, effects)
         self._assign_waiting(now, effects)
         return effects
@@ -233,7 +233,7 @@ class NodeState:
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Take nothing new, return what was not started, finish what runs within ``timeout_s``, then leave.
 
-        It leaves when the cluster has said Drain too: until then a task may be on its way here.
+        It leaves when the cluster has sent Drain too: until then a task may be on its way here.
         """
         self._draining = True
         self._drain_heard = False
@@ -299,7 +299,7 @@ class NodeState:
             self._end_early(task, Status.CANCELLED, effects)
 
     def _end_early(self, task: NodeTask, status: int, effects: Effects) -> None:
-        """Cancels, expires or gives up an open task. If a worker has it, a recall tells whether it was started."""
+        """Cancels, expires or gives up an open task. If a worker has it, a recall finds out whether it was started."""
         if task.state == NodeTaskState.BUFFERED:
             self._answer(task, status, Entered.NO, "it was ended before it started", effects)
             self._buffer.note_ended()

@@ -1,4 +1,4 @@
-"""The record of one task on a node, and its states. Every room of a node may hold one; only ``NodeState`` moves it.
+"""The record of one task on a node, and its states. Every part of a node may hold one; only ``NodeState`` moves it.
 
 In: an Assign of the cluster, which stays as it came. Out: where the task is, and how it is to end.
 """

@@ -30,7 +30,7 @@ class Respawns:
         self._deaths = 0
 
     def note_death(self, now: float) -> None:
-        """Books that a worker is to be replaced; ``due`` says when."""
+        """Books that a worker is to be replaced; ``due`` counts it when it is time."""
         self._deaths += 1
         excess = self._deaths - self._free_deaths
         pause_s = 0.0 if excess <= 0 else min(RESPAWN_MAX_S, _RESPAWN_MIN_S * 2.0 ** min(excess - 1, 10))

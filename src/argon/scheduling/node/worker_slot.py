@@ -1,7 +1,7 @@
 """The record of one worker process and its states, and what the pool reports of such a process.
 
 In: that it is up, is assigned tasks, answers, is recalled, is killed. Out: whether it takes tasks, and when it is late.
-Every room of a node may hold one; ``Workers`` and ``NodeState`` move it.
+Every part of a node may hold one; ``Workers`` and ``NodeState`` move it.
 """
 
 from __future__ import annotations
