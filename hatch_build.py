@@ -33,7 +33,7 @@ COMPILED = [
     *(f"scheduling/{folder}/*.py" for folder in ("cluster", "node", "client")),
     *(f"net/{name}.py" for name in ("channel", "memory", "timer")),
     *(f"ipc/{name}.py" for name in ("inbox", "outbox")),
-    *(f"call/{name}.py" for name in ("payload", "envelope", "deadline")),
+    *(f"call/{name}.py" for name in ("payload", "envelope", "deadline", "invoke")),
     "cluster/cluster_shell.py",
     *(f"node/{name}.py" for name in ("node_shell", "pool", "worker_process")),
     "worker/worker.py",

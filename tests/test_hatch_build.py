@@ -148,11 +148,11 @@ COMPILED_SET = {
         "admission answer_state clients cluster_state counters decision_log forecast member membership queue"
         " retry_pacing router shutdown standing_queue task task_history"
     ),
-    "scheduling/node": "capacity_report node_buffer node_state node_task workers",
+    "scheduling/node": "capacity_report node_buffer node_state node_task outcomes respawns worker_slot workers",
     "scheduling/client": "backlog client_state client_task credits local_answers reply_rate send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",
-    "call": "deadline envelope payload",
+    "call": "deadline envelope invoke payload",
     "cluster": "cluster_shell",
     "node": "node_shell pool worker_process",
     "worker": "worker",

@@ -43,7 +43,7 @@ MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "mi
 # What the rooms share: a task, how it is to be treated, what is kept of it, a forecast, a node,
 # what tasks take, ageing, moments, lines of tasks, and tables of states.
 RECORDS = {
-    *("task", "task_options", "task_history", "node_task", "client_task", "forecast", "member", "load"),
+    *("task", "task_options", "task_history", "node_task", "worker_slot", "client_task", "forecast", "member", "load"),
     *("ageing", "deadlines", "task_line", "transitions"),
 }
 SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine

@@ -24,7 +24,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Recall, Send, Spawn
+from argon.scheduling.effects import AssignWorker, Close, Recall, Send, Spawn
 from tests.simulation.actor import DRIFT
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class Nodes(Checker):
                 case Send(message=Outcome() as outcome):
                     attempt = self.tasks[node.name].pop(outcome.id, None)
                     assert attempt == outcome.attempt, f"{node.name} answers a task that it does not have"
-                case Give(worker=number):
+                case AssignWorker(worker=number):
                     assert number in node.workers, f"{node.name} gives a task to a worker that is gone"
                 case Recall(worker=number):
                     recalled.add(number)

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any
 
 from argon.call.deadline import deadline_here
+from argon.call.invoke import invoke
 from argon.call.payload import may_travel, pack_failure, unpack_call, unpack_failure
 from argon.errors import MayHaveRun, RejectReason, TaskExpired
 from argon.protocol.messages import Answer, Payload, Reject
@@ -52,10 +53,7 @@ class KeptCall:
         function, args, kwargs = unpack_call(payload if isinstance(payload, bytes) else bytearray().join(payload))
         try:
             with deadline_here(self._deadline):
-                value = function(*args, **kwargs)
-                if isinstance(function, type) and callable(getattr(value, "run", None)):
-                    value = value.run()
-                return _awaited(value) if isinstance(value, Awaitable) else value
+                return invoke(function, args, kwargs, _awaited)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

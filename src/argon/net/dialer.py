@@ -186,7 +186,7 @@ class Dialer:
             self._on_down(channel, reason)
 
     def _failure(self, channel: Channel, reason: str) -> ConnectionFailed | AuthenticationFailed:
-        if channel.refusal is not None and channel.refusal.authentication:
+        if channel.handshake_failure is not None and channel.handshake_failure.authentication:
             return AuthenticationFailed(
                 f"the cluster at {self.address} has another token; use its token file, or set ARGON_TOKEN to its token",
                 address=self.address,

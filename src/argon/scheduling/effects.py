@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
-from argon.protocol.messages import Answer, Assign, ExplainRequest, Message, StatusRequest
+from argon.protocol.ids import ClientTaskId, LocalTaskId, PeerId, WorkerId
+from argon.protocol.messages import Answer, ExplainRequest, Message, Payload, StatusRequest
 from argon.record import Record
 
 
@@ -68,20 +68,26 @@ class Spawn(Record):
 
 
 @mypyc_attr(acyclic=True)
-class Give(Record):
-    """Hand this task to that worker. It goes ``apart`` when it may run so long that what the worker has finished before
-    must have been told by then."""
+class AssignWorker(Record):
+    """Hand this task to that worker. ``timeout_s`` is what remains, 0 for none.
 
-    __slots__ = ("worker", "assign", "apart")
+    It goes in a packet of its own when it may run so long that what the worker has finished before must be sent first.
+    """
 
-    def __init__(self, worker: WorkerId, assign: Assign, apart: bool = False) -> None:
+    __slots__ = ("worker", "local_task_id", "timeout_s", "payload", "own_packet")
+
+    def __init__(
+        self, worker: WorkerId, local_task_id: LocalTaskId, timeout_s: float, payload: Payload, own_packet: bool = False
+    ) -> None:
         self.worker = worker
-        self.assign = assign
-        self.apart = apart
+        self.local_task_id = local_task_id
+        self.timeout_s = timeout_s
+        self.payload = payload
+        self.own_packet = own_packet
 
 
 class Recall(Record):
-    """Take back what that worker has not begun, and report it."""
+    """Take back what that worker has not started, and report it."""
 
     __slots__ = ("worker",)
 
@@ -129,5 +135,5 @@ class CancelTooLate(Record):
 
 
 ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Report | Stop
-NodeEffect: TypeAlias = Send | Close | Stop | Spawn | Give | Recall | Kill | Retire
+NodeEffect: TypeAlias = Send | Close | Stop | Spawn | AssignWorker | Recall | Kill | Retire
 ClientEffect: TypeAlias = Send | Close | Settle | CancelTooLate

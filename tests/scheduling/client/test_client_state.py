@@ -781,7 +781,7 @@ def test_heartbeats_are_sent_at_the_clusters_pace() -> None:
     assert len(client.sent(Heartbeat)) == 2
 
 
-def test_silent_cluster_is_given_up() -> None:
+def test_silent_cluster_is_disconnected() -> None:
     client = ClientDriver(heartbeat_s=1.0)
     for _ in range(10):
         client.wait(1.0)
