@@ -143,16 +143,16 @@ def test_types_must_be_right_only_in_what_is_compiled(
 COMPILED_SET = {
     ".": "record",
     "protocol": "codec fragments framing handshake ids messages",
-    "scheduling": "ageing deadlines effects liveness load task_options",
+    "scheduling": "ageing deadlines effects liveness load task_line task_options transitions",
     "scheduling/cluster": (
-        "admission clients cluster_state forecast member membership queue router shutdown standing_queue task"
+        "admission answer_state clients cluster_state counters decision_log forecast member membership queue"
+        " retry_pacing router shutdown standing_queue task task_history"
     ),
-    "scheduling/cluster/reporting": "counters decision_log report",
-    "scheduling/node": "capacity_report node_buffer node_state node_task workers",
-    "scheduling/client": "backlog client_state client_task reply_rate send_window",
+    "scheduling/node": "capacity_report node_buffer node_state node_task outcomes respawns worker_slot workers",
+    "scheduling/client": "backlog client_state client_task credits local_answers reply_rate send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",
-    "call": "deadline envelope payload",
+    "call": "deadline envelope invoke payload",
     "cluster": "cluster_shell",
     "node": "node_shell pool worker_process",
     "worker": "worker",

@@ -16,6 +16,7 @@ from argon.settings import (
     Priority,
     check_count,
     format_address,
+    is_node_name,
     parse_address,
 )
 
@@ -99,3 +100,11 @@ def test_node_defaults() -> None:
 def test_address_that_is_no_text_is_refused() -> None:
     with pytest.raises(AddressInvalid, match="not None"):
         parse_address(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [("node-1.example:8001", True), ("x" * 128, True), ("", False), ("x" * 129, False), ("a/b", False), ("é", False)],
+)
+def test_node_name_is_short_and_plain(name: str, good: bool) -> None:
+    assert is_node_name(name) is good

@@ -1,4 +1,4 @@
-"""The client's corridor: tasks that are submitted one by one, sent, and answered in one read.
+"""The client's state machine: tasks that are submitted one by one, sent, and answered in one read.
 
 Making the outcomes is part of a turn.
 """
@@ -31,7 +31,7 @@ class Turns:
         self.state.received(CLUSTER, [Heartbeat(CREDITS)], self.now)
 
     def run(self, batch: int) -> int:
-        """Has so many tasks submitted and answered; returns how many callers were told."""
+        """Has so many tasks submitted and answered; returns how many callers got an outcome."""
         self.now += STEP_S
         sent = []
         for _ in range(batch):

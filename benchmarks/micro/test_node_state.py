@@ -1,7 +1,7 @@
-"""The node's corridor: tasks that are assigned, given to two workers and answered.
+"""The node's state machine: tasks that come, are assigned to two workers and answered.
 
-A turn brings the tasks in one read, and then the answers from each worker that was given some. Making the messages is
-part of it, since the corridor writes into them.
+A turn brings the tasks in one read, and then the answers from each worker that was assigned some. Making the messages
+is part of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from argon.protocol.messages import Message, Outcome, Welcome
-from argon.scheduling.effects import Give, NodeEffect, Send, Spawn
+from argon.scheduling.effects import AssignWorker, NodeEffect, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
 from argon.settings import NodeSettings
 from benchmarks.micro.messages import Measure, assigns, completed, in_batches
@@ -37,19 +37,19 @@ class Turns:
         effects = self.state.received(CLUSTER, tasks, self.now)
         answered = 0
         while effects:
-            given = defaultdict(list)
+            assigned = defaultdict(list)
             for effect in effects:
-                if type(effect) is Give:
-                    given[effect.worker].append((effect.assign.id, effect.assign.attempt))
+                if type(effect) is AssignWorker:
+                    assigned[effect.worker].append((effect.local_task_id, 0))
                 else:
                     assert type(effect) is Send
                     answered += type(effect.message) is Outcome
-            effects = self._answers(given)
+            effects = self._answers(assigned)
         return answered
 
-    def _answers(self, given: dict[int, list[tuple[int, int]]]) -> list[NodeEffect]:
+    def _answers(self, assigned: dict[int, list[tuple[int, int]]]) -> list[NodeEffect]:
         effects: list[NodeEffect] = []
-        for worker, tasks in given.items():
+        for worker, tasks in assigned.items():
             effects += self.state.worker_answered(worker, completed(tasks), self.now)
         return effects
 

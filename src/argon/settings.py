@@ -27,6 +27,7 @@ MAX_WORKERS: Final = 4096
 MAX_CONNECTIONS: Final = 4096
 MAX_CONTROL_BYTES: Final = 1 << 20
 MAX_NAME_CHARS: Final = 128
+NODE_NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
 MAX_TIMEOUT_S: Final = 10.0 * 365 * 86400
 AHEAD_S: Final = 0.025  # a task predicted to take no longer may wait behind one other task at a busy worker
 
@@ -126,6 +127,11 @@ def parse_address(text: str) -> tuple[str, int]:
 def format_address(host: str, port: int) -> str:
     """Joins a host and a port so that ``parse_address`` splits them again."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_node_name(name: str) -> bool:
+    """Whether a node may be called so: 1 to ``MAX_NAME_CHARS`` of ``NODE_NAME_CHARS``."""
+    return 0 < len(name) <= MAX_NAME_CHARS and NODE_NAME_CHARS.issuperset(name)
 
 
 def check_queue_target(value: float | str) -> float | None:

@@ -121,7 +121,7 @@ def module(folder: Path, name: str, text: str) -> None:
         ("def broken(:", "SyntaxError"),
     ],
 )
-def test_module_that_fails_to_import_is_told_with_its_traceback(
+def test_module_that_fails_to_import_is_reported_with_its_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
 ) -> None:
     module(tmp_path, "failing_here", text)

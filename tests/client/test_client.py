@@ -1,4 +1,4 @@
-"""The face with threads outside, on a real network: every option, every end of a task, every misuse."""
+"""The client API with threads outside, on a real network: every option, every end of a task, every misuse."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def in_callback(client: Client, act: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("address", ["localhost", "http://localhost:8000", "::1:8000", "localhost:70000", ""])
-def test_address_of_another_form_is_refused(address: str) -> None:
+def test_address_of_another_form_is_an_error(address: str) -> None:
     with pytest.raises(AddressInvalid, match=r"host:port|0 to 65535"):
         Client(address, token=TOKEN)
 
@@ -117,7 +117,7 @@ def test_nobody_there_is_told_with_what_to_do_and_no_thread_stays() -> None:
 
 
 def test_token_must_be_the_clusters(net: Network) -> None:
-    with pytest.raises(AuthenticationFailed, match="has another token"):
+    with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Client(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):
         Client(net.address, token="")
@@ -137,7 +137,7 @@ def test_connect_timeout_is_how_long_the_first_connection_may_take() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, nan, inf, "10", None, True])
-def test_connect_timeout_that_is_no_number_of_seconds_is_refused(value: Any) -> None:
+def test_connect_timeout_that_is_no_number_of_seconds_is_an_error(value: Any) -> None:
     with pytest.raises(ValueError, match="connect_timeout must be a positive number of seconds"):
         Client("localhost:1", token=TOKEN, connect_timeout=value)
 
@@ -362,7 +362,7 @@ def test_options_are_a_view_that_shares_the_connection_and_leaves_the_client_as_
     assert client.status()["clients"] == 1
 
 
-def test_option_out_of_range_is_refused(client: Client) -> None:
+def test_option_out_of_range_is_an_error(client: Client) -> None:
     with pytest.raises(ValueError, match="priority"):
         client.with_options(priority=5)
 
@@ -558,7 +558,7 @@ def test_result_that_takes_too_long_is_a_timeout_and_the_task_goes_on(tmp_path: 
 
 
 @pytest.mark.parametrize("wait", ["result", "exception", "run", "map", "status"])
-def test_waiting_in_a_callback_is_refused(tmp_path: Path, client: Client, wait: str) -> None:
+def test_waiting_in_a_callback_is_an_error(tmp_path: Path, client: Client, wait: str) -> None:
     gate = Gate(tmp_path)
     gate.open()
     acts: dict[str, Callable[[], Any]] = {
@@ -609,7 +609,7 @@ def test_close_answers_what_is_pending_and_ends_the_task_in_the_cluster(tmp_path
         eventually(lambda: other.status()["in_flight"] == 0)
 
 
-def test_closed_client_refuses_everything_with_one_sentence(net: Network) -> None:
+def test_closed_client_raises_for_everything_with_one_sentence(net: Network) -> None:
     client = net.client()
     client.close()
     uses: list[Callable[[], Any]] = [
@@ -620,15 +620,15 @@ def test_closed_client_refuses_everything_with_one_sentence(net: Network) -> Non
         client.status,
     ]
     for use in uses:
-        with pytest.raises(ConnectionFailed, match="this client is closed; make a new one"):
+        with pytest.raises(ConnectionFailed, match="this client is closed; create a new one"):
             use()
 
 
 def test_close_from_a_callback_does_not_wait_for_itself(net: Network) -> None:
     client = net.client()
     in_callback(client, client.close)
-    client._thread._thread.join(WITHIN_S)
-    assert not client._thread._thread.is_alive()
+    client._thread.guards.thread.join(WITHIN_S)
+    assert not client._thread.guards.thread.is_alive()
 
 
 def test_task_handed_over_while_the_client_is_closed_is_answered(net: Network) -> None:
@@ -638,7 +638,7 @@ def test_task_handed_over_while_the_client_is_closed_is_answered(net: Network) -
             super().append(item)
 
     client = net.client()
-    client._thread._inbox = ClosingFirst()
+    client._thread._submissions._tasks = ClosingFirst()
     error = failure(client.submit(tasks.pid))
     assert isinstance(error, TaskLost)
     assert error.may_have_run is MayHaveRun.NO
@@ -666,7 +666,7 @@ def test_tasks_from_many_threads_are_answered_though_the_client_is_closed_among_
     assert not unanswered
 
 
-def test_forked_process_is_refused_and_the_parent_is_unharmed(tmp_path: Path, client: Client) -> None:
+def test_forked_process_gets_an_error_and_the_parent_is_unharmed(tmp_path: Path, client: Client) -> None:
     gate = Gate(tmp_path)
     pending = client.submit(*gate.call)
     gate.wait()
@@ -678,7 +678,7 @@ def test_forked_process_is_refused_and_the_parent_is_unharmed(tmp_path: Path, cl
         pending.exception,
         pending.cancel,
     ]
-    told = tmp_path / "told"
+    errors = tmp_path / "errors"
     child = os.fork()
     if child == 0:
         try:
@@ -689,12 +689,12 @@ def test_forked_process_is_refused_and_the_parent_is_unharmed(tmp_path: Path, cl
                 except RuntimeError as error:
                     texts.append(str(error))
             client.close()
-            told.write_text("\n".join(texts))
+            errors.write_text("\n".join(texts))
         finally:
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    text = f"this client belongs to process {os.getpid()}, and this is {child}; make one after the fork"
-    assert told.read_text().splitlines() == [text] * len(uses)
+    text = f"this client was created in process {os.getpid()}, and this is process {child}; create one after the fork"
+    assert errors.read_text().splitlines() == [text] * len(uses)
     gate.open()
     assert pending.result(WITHIN_S) == "held"
 
@@ -709,9 +709,9 @@ def test_explain_tells_what_became_of_a_task(net: Network, client: Client, tmp_p
     gate = Gate(tmp_path)
     future = client.submit(*gate.call)
     gate.wait()
-    told = client.explain(future.task_id)
-    assert (told["task"], told["state"]) == (future.task_id, "assigned")
-    assert told["attempts"][0]["node"] == net.node.name
+    known = client.explain(future.task_id)
+    assert (known["task"], known["state"]) == (future.task_id, "assigned")
+    assert known["attempts"][0]["node"] == net.node.name
     gate.open()
     assert future.result() == "held"
     with net.client() as other:
@@ -725,11 +725,11 @@ def test_explain_of_what_is_no_id_or_nobodys(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "face", [Client.run, lambda client, *call: client.submit(*call).result()], ids=["run", "submit"]
+    "call", [Client.run, lambda client, *call: client.submit(*call).result()], ids=["run", "submit"]
 )
-def test_error_of_a_task_says_under_which_id_it_is_explained(client: Client, face: Callable[..., Any]) -> None:
+def test_error_of_a_task_says_under_which_id_it_is_explained(client: Client, call: Callable[..., Any]) -> None:
     with pytest.raises(WorkerDied) as caught:
-        face(client, tasks.leave, 3)
+        call(client, tasks.leave, 3)
     error = pickle.loads(pickle.dumps(caught.value))
     assert client.explain(error.task_id)["state"] == "failed"
 
@@ -739,7 +739,7 @@ def test_status_without_a_connection_says_so() -> None:
         client = Client(cluster.address, token=TOKEN)
         cluster.shutdown()
         assert cluster.wait(WITHIN_S)
-        eventually(lambda: client._thread._shell._channel is None)
+        eventually(lambda: client._thread.shell._channel is None)
         with pytest.raises(ConnectionFailed, match="there is no connection"):
             client.status()
         client.close()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from math import inf
 from typing import Any
 
@@ -16,6 +17,7 @@ from argon.client.client_connection import ClientConnection
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.security import make_token, parse_token
 from argon.protocol.messages import (
+    Answer,
     Cancel,
     ExplainReply,
     ExplainRequest,
@@ -32,28 +34,33 @@ from argon.protocol.messages import (
 from argon.scheduling.task_options import TaskOptions
 from tests.support.fake_cluster import SECRET, FakeCluster, fake_cluster
 from tests.support.in_process import free_port, soon, within
+from tests.support.slip import Slip
 
 DEFAULTS = TaskOptions()
 
 
 class Watched:
-    """A connection, and what its shell has reported."""
+    """A connection, and the tickets that were handed to its shell, by their names."""
 
     def __init__(self, address: str, secret: bytes = SECRET) -> None:
-        self.settled: list[tuple[str, Outcome]] = []
-        self.refused: list[str] = []
-        self.connection = ClientConnection(
-            address, secret, lambda ticket, outcome, _: self.settled.append((ticket, outcome)), self.refused.append
-        )
+        self.slips: dict[str, Slip] = {}
+        self.connection = ClientConnection(address, secret)
         self.shell = self.connection.shell
 
-    def submit(self, ticket: str, options: TaskOptions = DEFAULTS) -> int:
-        return self.shell.submit(7, b"payload", options, inf, ticket)
+    def submit(self, name: str, options: TaskOptions = DEFAULTS, deadline: float = inf) -> int:
+        self.slips[name] = slip = Slip()
+        self.shell.submit(7, b"payload", options, deadline, slip)
+        return slip.client_task_id
 
     @property
-    def statuses(self) -> dict[str, Status]:
-        assert len({ticket for ticket, _ in self.settled}) == len(self.settled), "a ticket was answered twice"
-        return {ticket: int(outcome.status) for ticket, outcome in self.settled}
+    def answers(self) -> dict[str, Answer]:
+        """The answer of each that has one."""
+        assert all(len(slip.answers) <= 1 for slip in self.slips.values()), "a ticket was answered twice"
+        return {name: slip.answers[0] for name, slip in self.slips.items() if slip.answers}
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        return {name: answer.status for name, answer in self.answers.items()}
 
 
 @contextlib.asynccontextmanager
@@ -127,8 +134,12 @@ def test_outcome_reaches_its_ticket() -> None:
             assert [(m.id, m.kind, m.payload) for m in submits(cluster)] == [(n, 7, b"payload") for n in numbers]
             cluster.say(Outcome(numbers[1], Status.COMPLETED, credits=8, payload=b"second"))
             cluster.say(Outcome(numbers[0], Status.FAILED, credits=8, payload=b"first"))
-            await soon(lambda: len(watched.settled) == 2)
-            assert [(t, o.payload) for t, o in watched.settled] == [("two", b"second"), ("one", b"first")]
+            await soon(lambda: len(watched.answers) == 2)
+            assert watched.answers == {
+                "one": Outcome(numbers[0], Status.FAILED, credits=8, payload=b"first"),
+                "two": Outcome(numbers[1], Status.COMPLETED, credits=8, payload=b"second"),
+            }
+            assert {slip.session for slip in watched.slips.values()} == {watched.shell.session}
 
     within(main())
 
@@ -163,27 +174,62 @@ def test_outcome_nobody_asked_for_is_dropped() -> None:
             await soon(lambda: submits(cluster))
             for _ in range(2):
                 cluster.say(Outcome(number, Status.COMPLETED, credits=8))
-            await soon(lambda: watched.settled)
+            await soon(lambda: watched.answers)
             cluster.say(Heartbeat())
             assert watched.statuses == {"one": Status.COMPLETED}
 
     within(main())
 
 
-def test_cancel_is_sent_and_its_refusal_reported() -> None:
+def test_cancel_is_sent_and_answered() -> None:
     async def main() -> None:
         async with connected() as (cluster, watched):
             number = watched.submit("one")
             assert watched.shell.is_sent(number)
-            watched.shell.cancel(number, queued_only=True)
-            await soon(lambda: Cancel(number, True) in cluster.heard)
-            cluster.say(StillRunning(number), StillRunning(number + 5))
-            await soon(lambda: watched.refused)
-            assert watched.refused == ["one"]
             watched.shell.cancel(number)
             await soon(lambda: Cancel(number) in cluster.heard)
             cluster.say(Outcome(number, Status.CANCELLED, credits=8))
             await soon(lambda: watched.statuses == {"one": Status.CANCELLED})
+
+    within(main())
+
+
+def test_queued_only_cancel_is_decided_when_it_came_too_late_or_its_task_has_ended() -> None:
+    async def main() -> None:
+        async with connected() as (cluster, watched):
+            runs, waits = watched.submit("runs"), watched.submit("waits")
+            too_late: list[Future[None]] = [Future(), Future()]
+            cancelled: Future[None] = Future()
+            for decided in too_late:
+                watched.shell.cancel_queued(runs, decided)
+            watched.shell.cancel_queued(waits, cancelled)
+            await soon(lambda: Cancel(runs, True) in cluster.heard and Cancel(waits, True) in cluster.heard)
+            assert not any(decided.done() for decided in (*too_late, cancelled))
+            cluster.say(StillRunning(runs), StillRunning(waits + 5))
+            await soon(lambda: all(decided.done() for decided in too_late))
+            assert watched.statuses == {}
+            cancelled.add_done_callback(lambda _: seen.append(watched.statuses))
+            seen: list[dict[str, int]] = []
+            cluster.say(Outcome(waits, Status.CANCELLED, credits=8))
+            await soon(cancelled.done)
+            assert seen == [{"waits": Status.CANCELLED}], "the ticket has its answer by then"
+
+    within(main())
+
+
+@pytest.mark.parametrize("end", ["answered", "closed", "never submitted"])
+def test_queued_only_cancel_of_a_task_that_is_not_there_is_decided_at_once(end: str) -> None:
+    async def main() -> None:
+        async with connected() as (cluster, watched):
+            number = 0 if end == "never submitted" else watched.submit("one")
+            decided: Future[None] = Future()
+            if end == "answered":
+                cluster.say(Outcome(number, Status.COMPLETED, credits=8))
+                await soon(lambda: watched.answers)
+            watched.shell.cancel_queued(number, decided)
+            if end == "closed":
+                await watched.connection.close()
+            assert decided.done()
 
     within(main())
 
@@ -209,8 +255,8 @@ def test_timeout_of_a_task_that_waits_here_is_told_in_time() -> None:
     async def main() -> None:
         async with connected(Welcome(1, 0, 1000, 5.0, 15.0)) as (_, watched):
             now = asyncio.get_running_loop().time()
-            watched.shell.submit(7, b"", TaskOptions(timeout_s=0.05), now + 0.05, "one")
-            await soon(lambda: watched.settled)
+            watched.submit("one", TaskOptions(timeout_s=0.05), now + 0.05)
+            await soon(lambda: watched.answers)
             assert watched.statuses == {"one": Status.EXPIRED}
 
     within(main())
@@ -313,7 +359,7 @@ def test_asker_that_gave_up_does_not_get_anothers_numbers() -> None:
     within(main())
 
 
-def test_numbers_that_were_on_their_way_when_the_connection_broke_are_refused() -> None:
+def test_numbers_that_were_on_their_way_when_the_connection_broke_raise() -> None:
     async def main() -> None:
         async with connected() as (cluster, watched):
             asked = asyncio.create_task(watched.connection.status())

@@ -10,6 +10,7 @@ from argon.protocol.messages import Heartbeat, Submit
 from argon.scheduling.task_options import TaskOptions
 from tests.support.fake_cluster import SECRET, FakeCluster, fake_cluster
 from tests.support.in_process import soon, within
+from tests.support.slip import Slip
 
 
 def submits(cluster: FakeCluster) -> int:
@@ -19,10 +20,10 @@ def submits(cluster: FakeCluster) -> int:
 def test_first_of_many_tasks_leave_while_the_rest_are_being_submitted() -> None:
     async def main() -> None:
         async with fake_cluster() as cluster:
-            connection = ClientConnection(cluster.address, SECRET, lambda *_: None)
+            connection = ClientConnection(cluster.address, SECRET)
             await connection.connect(5.0)
             shell = connection.shell
-            shell.submit(7, b"first", TaskOptions(), inf, None)
+            shell.submit(7, b"first", TaskOptions(), inf, Slip())
             await soon(lambda: submits(cluster) == 1)
             cluster.say(Heartbeat(credits=1000))
             await soon(lambda: shell.window(TaskOptions()) == 2000)
@@ -30,7 +31,7 @@ def test_first_of_many_tasks_leave_while_the_rest_are_being_submitted() -> None:
             assert channel is not None
             pending = []
             for _ in range(2 * _FLUSH_MESSAGES + 1):
-                shell.submit(7, b"more", TaskOptions(), inf, None)
+                shell.submit(7, b"more", TaskOptions(), inf, Slip())
                 pending.append(channel.pending)
             leaves = [number for number, is_pending in enumerate(pending, 1) if not is_pending]
             assert leaves == [_FLUSH_MESSAGES, 2 * _FLUSH_MESSAGES]

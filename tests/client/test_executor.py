@@ -84,7 +84,7 @@ def test_more_workers_than_a_node_may_have_are_refused_in_the_words_of_the_stand
         Executor(max_workers=4097)
 
 
-def test_max_workers_together_with_an_address_is_refused() -> None:
+def test_max_workers_together_with_an_address_is_an_error() -> None:
     with pytest.raises(ValueError, match="give an address or max_workers, not both"):
         Executor("localhost:8000", 4)
 
@@ -94,7 +94,7 @@ def test_connecting_fails_in_one_sentence(net: Network) -> None:
         Executor("localhost")
     with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
         Executor(f"127.0.0.1:{free_port()}", token=TOKEN)
-    with pytest.raises(AuthenticationFailed, match="has another token"):
+    with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Executor(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):
         Executor(net.address, token="")
@@ -135,7 +135,7 @@ def test_cancel_in_a_callback_does_not_wait_for_the_answer(tmp_path: Path, pool:
     concurrent.futures.wait([behind], WITHIN_S)
 
 
-def test_cancel_of_a_running_task_is_refused_at_once(tmp_path: Path, pool: Executor) -> None:
+def test_cancel_of_a_running_task_fails_at_once(tmp_path: Path, pool: Executor) -> None:
     gate = Gate(tmp_path)
     future = pool.submit(tasks.hold, *gate.call[1:])
     gate.wait()
@@ -174,15 +174,15 @@ def test_task_of_a_lost_cluster_is_lost() -> None:
 def test_shutdown_where_no_thread_can_begin_any_more_still_ends_it(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: threading.Thread) -> None:
+    def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     pool = Executor(net.address, token=TOKEN)
     future = pool.submit(tasks.identity, 1)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", fail)
     pool.shutdown()
     assert future.result(0) == 1
-    assert not pool._thread._thread.is_alive()
+    assert not pool._thread.guards.thread.is_alive()
 
 
 def test_shutdown_in_a_callback_does_not_wait_for_itself(net: Network) -> None:
@@ -257,12 +257,12 @@ def test_callback_that_ends_in_anything_leaves_no_cancel_unanswered(tmp_path: Pa
 
 
 def test_task_that_could_not_be_handed_over_is_not_waited_for(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise ConnectionFailed("this client is closed")
 
     pool = Executor(net.address, token=TOKEN)
     with monkeypatch.context() as patch:
-        patch.setattr(pool._thread, "submit", refuse)
+        patch.setattr(pool._thread, "submit", fail)
         with pytest.raises(ConnectionFailed):
             pool.submit(tasks.pid)
     thread = threading.Thread(target=pool.shutdown)

@@ -49,7 +49,7 @@ def test_workers_default_to_the_cpus_that_this_process_may_use() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, 4097, 1.5, "2", True])
-def test_workers_out_of_range_is_refused(value: Any) -> None:
+def test_workers_out_of_range_is_an_error(value: Any) -> None:
     with pytest.raises(ValueError, match="workers must be a whole number"):
         argon.local(workers=value)
 
@@ -66,7 +66,7 @@ def test_include_comes_before_the_owners_own_path(tmp_path: Path, monkeypatch: p
         assert client.run("only_here:where") == str(first / "only_here.py")
 
 
-def test_include_that_is_one_string_is_refused() -> None:
+def test_include_that_is_one_string_is_an_error() -> None:
     with pytest.raises(ValueError, match="include must be a list of directories"):
         argon.local(workers=1, include="/tmp")
 

@@ -1,4 +1,4 @@
-"""The thread that holds a client's connection: what it takes from others, and what it refuses them."""
+"""The thread that holds a client's connection: what it takes from others, and what it lets nobody do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -21,28 +22,10 @@ from argon.net.security import find_token
 from argon.protocol.messages import Entered, Outcome, Status
 from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, Network, eventually, network
+from tests.support.in_process import TOKEN, WITHIN_S, Network, network
+from tests.support.slip import Slip
 
 DEFAULTS = TaskOptions()
-
-
-class Slip:
-    """A ticket that notes what becomes of it."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.ended = threading.Event()
-        self.outcomes: list[Outcome] = []
-
-    def done(self) -> bool:
-        return bool(self.outcomes)
-
-    def settle(self, outcome: Outcome, session: int = 0) -> None:
-        self.outcomes.append(outcome)
-        self.ended.set()
-
-    def stop_refused(self) -> None:
-        """Nobody asks."""
 
 
 @pytest.fixture(scope="module")
@@ -61,64 +44,34 @@ def thread(net: Network) -> Iterator[LoopThread]:
 def hand_over(thread: LoopThread, function: Any = tasks.identity, *args: Any) -> Slip:
     slip = Slip()
     payload, kind = pack_call(function, args or (1,), {})
-    thread.submit(slip, kind, payload, DEFAULTS)
+    thread.submit(kind, payload, DEFAULTS, inf, slip)
     return slip
 
 
 def test_each_ticket_gets_its_outcome_once(thread: LoopThread) -> None:
     slips = [hand_over(thread) for _ in range(50)]
     assert all(slip.ended.wait(WITHIN_S) for slip in slips)
-    assert [[outcome.status for outcome in slip.outcomes] for slip in slips] == [[Status.COMPLETED]] * 50
-
-
-def test_loop_is_woken_once_for_what_comes_before_it_wakes(thread: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    wakes: list[Any] = []
-    monkeypatch.setattr(thread, "_wake", lambda callback, *_: wakes.append(callback))
-    slips = [hand_over(thread) for _ in range(20)]
-    assert len(wakes) == 1
-    thread._loop.call_soon_threadsafe(wakes[0])
-    assert all(slip.ended.wait(WITHIN_S) for slip in slips)
+    assert [[answer.status for answer in slip.answers] for slip in slips] == [[Status.COMPLETED]] * 50
 
 
 def test_ticket_that_is_done_before_the_loop_takes_it_is_never_sent(thread: LoopThread) -> None:
     held, goes_on = threading.Event(), threading.Event()
-    thread._loop.call_soon_threadsafe(lambda: (held.set(), goes_on.wait(WITHIN_S)))
+    thread._wake(lambda: (held.set(), goes_on.wait(WITHIN_S)))
     held.wait(WITHIN_S)
     slip = hand_over(thread)
-    slip.outcomes.append(Outcome(0, Status.CANCELLED))
+    slip.answers.append(Outcome(0, Status.CANCELLED))
     goes_on.set()
     assert hand_over(thread).ended.wait(WITHIN_S)
-    assert slip.number == 0
-
-
-def test_waiting_on_its_own_thread_is_refused_unless_it_is_done(thread: LoopThread) -> None:
-    refused: list[BaseException | None] = []
-
-    def ask(slip: Slip) -> None:
-        try:
-            thread.refuse_waiting(slip)
-        except RuntimeError as error:
-            refused.append(error)
-        else:
-            refused.append(None)
-
-    pending, done = Slip(), Slip()
-    done.outcomes.append(Outcome(0, Status.COMPLETED))
-    for slip in (pending, done):
-        thread._loop.call_soon_threadsafe(ask, slip)
-    eventually(lambda: len(refused) == 2)
-    assert "runs on the thread that receives the answers" in str(refused[0])
-    assert refused[1] is None
-    thread.refuse_waiting(pending)  # any other thread may wait
+    assert slip.client_task_id == 0
 
 
 def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: Network) -> None:
     thread = LoopThread(net.address, find_token(TOKEN), 10.0)
     slip = Slip()
-    thread._inbox.append((slip, 1, b"", DEFAULTS, 0.0))  # as a submit that is overtaken by close
+    thread._submissions._tasks.append((1, b"", DEFAULTS, 0.0, slip))  # as a submit that is overtaken by close
     thread.close()
     assert slip.ended.wait(WITHIN_S)
-    assert (slip.outcomes[0].status, slip.outcomes[0].entered) in {
+    assert (slip.answers[0].status, slip.answers[0].entered) in {
         (Status.LOST, Entered.NO),
         (Status.EXPIRED, Entered.NO),
     }
@@ -126,20 +79,7 @@ def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: Network) 
         hand_over(thread)
 
 
-def test_ctrl_c_while_the_loop_is_woken_leaves_it_to_the_next_task(
-    thread: LoopThread, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(thread, "_wake", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            hand_over(thread)
-    assert hand_over(thread).ended.wait(WITHIN_S)
-
-
-def test_loop_that_cannot_be_made_is_told(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loop_that_cannot_be_made_raises_in_the_caller(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: Any) -> None:
         raise OSError("no descriptors")
 
@@ -167,7 +107,7 @@ def test_ctrl_c_while_connecting_does_not_wait_for_the_connection() -> None:
         pressed[0].close()
 
 
-def test_call_that_is_overtaken_by_close_is_told_so(net: Network) -> None:
+def test_call_that_is_overtaken_by_close_raises(net: Network) -> None:
     thread = LoopThread(net.address, find_token(TOKEN), 10.0)
     begun = threading.Event()
 
@@ -176,9 +116,9 @@ def test_call_that_is_overtaken_by_close_is_told_so(net: Network) -> None:
         await asyncio.Event().wait()
 
     with ThreadPoolExecutor(1) as caller:
-        calling = caller.submit(lambda: thread.call(never()))
+        calling = caller.submit(lambda: thread.call(never))
         assert begun.wait(WITHIN_S)
         thread.close()
-        for call in (calling.result, lambda: thread.call(never())):
+        for call in (calling.result, lambda: thread.call(never)):
             with pytest.raises(ConnectionFailed, match="closed"):
                 call()

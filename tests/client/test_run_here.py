@@ -1,4 +1,4 @@
-"""``on_overload``: what the cluster has no room for waits, is told so, or is run in this process."""
+"""``on_overload``: what the cluster has no room for waits, is rejected, or is run in this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from argon.call.deadline import time_left
 from argon.call.payload import pack_call
 from argon.client.async_client import AsyncClient
 from argon.client.client import Client
-from argon.client.run_here import THREADS_MAX, KeptCall, LocalThreads, is_overload
+from argon.client.local_run import THREADS_MAX
+from argon.client.run_here import KeptCall, is_overload
 from argon.client.task_future import TaskFuture
 from argon.cluster.cluster import Cluster
 from argon.errors import MayHaveRun, Rejected, RejectReason, RemoteError, TaskExpired, TaskLost
@@ -101,7 +102,7 @@ def test_run_here_without_a_connection_runs_here() -> None:
     with serving(make_cluster()) as cluster:
         client = Client(cluster.address, token=TOKEN)
     with client:
-        eventually(lambda: client._thread._shell._channel is None)
+        eventually(lambda: client._thread.shell._channel is None)
         assert client.with_options(on_overload="run_here").run(tasks.pid) == os.getpid()
 
 
@@ -115,8 +116,8 @@ def test_call_is_kept_only_where_it_may_be_run_here(client: Client) -> None:
     kept, forgotten = client.submit(tasks.pid), client.with_options(on_overload="wait").submit(tasks.pid)
     assert isinstance(kept, TaskFuture)
     assert isinstance(forgotten, TaskFuture)
-    assert kept.kept is not None
-    assert forgotten.kept is None
+    assert kept.local_run is not None
+    assert forgotten.local_run is None
     forgotten.cancel()
 
 
@@ -128,13 +129,13 @@ def test_call_is_let_go_when_the_cluster_has_run_it() -> None:
         async with AsyncClient(address, token=TOKEN) as plain:
             future = plain.with_options(on_overload="run_here").submit(tasks.pid)
             await future
-            assert future.kept is None
+            assert future.local_run is None
 
     with network() as there, there.client() as plain:
         future = plain.with_options(on_overload="run_here").submit(tasks.pid)
         assert future.result(WITHIN_S) != os.getpid()
         assert isinstance(future, TaskFuture)
-        assert future.kept is None, "whoever keeps futures must not keep all that was handed over"
+        assert future.local_run is None, "whoever keeps futures must not keep all that was handed over"
         run_within(main(there.address))
 
 
@@ -183,7 +184,7 @@ def test_exception_of_the_function_is_the_answer(client: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", [StopIteration, SystemExit, CancelledError, asyncio.CancelledError])
-def test_exception_that_would_end_its_caller_is_told_as_that_of_a_worker(
+def test_exception_that_would_end_its_caller_is_reported_as_that_of_a_worker(
     full: Cluster, client: Client, kind: type[BaseException]
 ) -> None:
     async def main() -> None:
@@ -207,7 +208,7 @@ def test_large_arguments_come_in_pieces() -> None:
 # ---- time ------------------------------------------------------------------------------------------------------------
 
 
-def test_function_is_told_what_remains_of_its_timeout_and_nobody_else_is(client: Client) -> None:
+def test_function_knows_what_remains_of_its_timeout_and_nobody_else_does(client: Client) -> None:
     timed = client.with_options(timeout=60)
     assert 0 < timed.run(TIME_LEFT) < 60
     assert 0 < timed.submit(TIME_LEFT).result(WITHIN_S) < 60
@@ -222,7 +223,7 @@ def test_call_whose_timeout_has_passed_is_not_begun() -> None:
     assert caught.value.may_have_run is MayHaveRun.NO
 
 
-def test_timeout_that_passes_while_it_runs_here_is_told_and_the_function_goes_on(
+def test_timeout_that_passes_while_it_runs_here_is_raised_and_the_function_goes_on(
     tmp_path: Path, client: Client
 ) -> None:
     gate = Gate(tmp_path)
@@ -275,21 +276,13 @@ def test_task_waits_where_no_thread_is_free(tmp_path: Path, client: Client) -> N
 def test_close_loses_what_waits_and_lets_what_runs_go_on(tmp_path: Path, client: Client) -> None:
     held = occupy(client, tmp_path)
     waiting = client.submit(tasks.note, str(tmp_path / "never"), "ran")
-    eventually(lambda: waiting.kept is not None and waiting.kept._here is not None)  # type: ignore[attr-defined]
+    eventually(lambda: waiting.local_run is not None and waiting.local_run._running is not None)
     client.close()
     error = waiting.exception(WITHIN_S)
     assert isinstance(error, TaskLost)
     assert error.may_have_run is MayHaveRun.NO
     release(held)
     assert not (tmp_path / "never").exists()
-
-
-def test_threads_are_made_when_they_are_needed() -> None:
-    threads = LocalThreads()
-    threads.close()
-    payload, _ = pack_call(thread_name, (), {})
-    assert KeptCall(payload, time.monotonic() + WITHIN_S).start(threads).result(WITHIN_S).startswith(HERE_THREAD)
-    threads.close()
 
 
 # ---- on an event loop ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The future of a task: it ends once, whoever ends it, and everybody who waits in any of the standard ways is told."""
+"""The future of a task: it ends once, whoever ends it, and everybody who waits in any of the standard ways wakes."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ import pytest
 from argon.call.payload import pack_failure, pack_result
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
+from argon.client.usage_guards import UsageGuards
 from argon.protocol.messages import Entered, Outcome, Status
 
 WITHIN_S = 10.0
+
+
+class NoShell:
+    """What a future asks of the shell."""
+
+    session = 3
+
+    def is_sent(self, client_task_id: int) -> bool:
+        return client_task_id > 0
 
 
 class NoLoop:
     """What a future asks of its thread."""
 
     def __init__(self) -> None:
-        self.deciding = threading.RLock()
+        self.settle_lock = threading.RLock()
+        self.guards = UsageGuards(threading.Thread())
+        self.shell = NoShell()
         self.cancelled: list[TaskFuture] = []
-        self.session_now = 3
 
     def cancel(self, future: TaskFuture) -> None:
         self.cancelled.append(future)
-
-    def session(self) -> int:
-        return self.session_now
-
-    def is_sent(self, future: TaskFuture) -> bool:
-        return future.number > 0
-
-    def refuse_elsewhere(self) -> None:
-        """This is its process."""
-
-    def refuse_waiting(self, future: TaskFuture) -> None:
-        """Everybody may wait."""
 
 
 @pytest.fixture
@@ -60,13 +59,13 @@ def failure(error: Exception) -> Outcome:
 
 def test_id_is_of_the_session_in_which_it_was_answered(future: TaskFuture) -> None:
     assert future.task_id == ""
-    future.number = 17
+    future.client_task_id = 17
     assert future.task_id == "3.17"
     future.settle(value(1), 3)
-    cast(NoLoop, future._owner).session_now = 4  # it has connected again
+    future._owner.shell.session = 4  # it has connected again
     assert future.task_id == "3.17"
     later = TaskFuture(future._owner)
-    later.number = 18
+    later.client_task_id = 18
     assert later.task_id == "4.18"
 
 
@@ -86,7 +85,7 @@ def in_thread(action: Any) -> Future[Any]:
 
 def test_new_future_is_pending_and_runs_once_the_cluster_has_it(future: TaskFuture) -> None:
     assert (future.done(), future.cancelled(), future.running()) == (False, False, False)
-    future.number = 1
+    future.client_task_id = 1
     assert future.running()
     future.settle(value(1))
     assert not future.running()
@@ -127,7 +126,7 @@ def test_first_outcome_counts(future: TaskFuture) -> None:
     assert future.result() == 1
 
 
-def test_cancelled_future_tells_the_loop_once_and_takes_no_outcome(future: TaskFuture) -> None:
+def test_cancelled_future_asks_the_loop_once_and_takes_no_outcome(future: TaskFuture) -> None:
     assert future.cancel()
     assert future.cancel()
     future.settle(value(1))
@@ -178,7 +177,7 @@ def test_future_does_not_end_while_somebody_looks_at_several(future: TaskFuture)
     assert future.done()
 
 
-def test_those_who_wait_for_several_are_told_of_every_kind_of_end() -> None:
+def test_those_who_wait_for_several_wake_at_every_kind_of_end() -> None:
     for _ in range(50):
         futures = [a_future() for _ in range(6)]
         waiting = in_thread(lambda futures=futures: concurrent.futures.wait(futures, WITHIN_S))

@@ -26,6 +26,6 @@ def test_task_that_was_never_sent_has_none(session: int, sequence: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", ".", "3", "3.", ".17", "3.17.1", "-3.17", "3.-17", "3. 17", "a.b", "\u0663.1", "3." + "9" * 19]
 )
-def test_text_of_another_form_is_refused(text: str) -> None:
+def test_text_of_another_form_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"SESSION\.SEQUENCE"):
         parse_task_id(text)

@@ -73,7 +73,7 @@ def test_fork_bomb_is_bounded_by_its_group_and_ends_with_its_task(
 
 
 def strays(node: RunningCommand) -> int:
-    """How many processes there are besides the node, its warden and its worker."""
+    """How many processes there are besides the node, its reaper and its worker."""
     return len(node.family()) - 3
 
 

@@ -1,4 +1,4 @@
-"""What a node tells its worker, and what it need not load for that."""
+"""What a node passes to its worker, and what it need not load for that."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ async def rest_of(reader: asyncio.StreamReader, begun: bytes) -> list[Message]:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_right_token_opens_both_sides_and_tells_the_role(run: Run, role: Role) -> None:
+def test_right_token_opens_both_sides_and_shows_the_role(run: Run, role: Role) -> None:
     async def main() -> None:
         async with listening() as side:
             dialling = await dialled(side, role=role)
@@ -185,8 +185,8 @@ def test_wrong_token_is_refused_before_any_other_byte_is_decoded(run: Run, monke
             assert "token" in await side.lost()
             end = await side.end()
             assert (end.opened, end.reads, end.channel.role) == (0, [], None)
-            assert end.channel.refusal is not None
-            assert end.channel.refusal.authentication
+            assert end.channel.handshake_failure is not None
+            assert end.channel.handshake_failure.authentication
 
     run(main())
 
@@ -197,8 +197,8 @@ def test_dialling_side_with_a_wrong_token_learns_that_it_was_the_token(run: Run)
             end = await dialled(side, OTHER_TOKEN)
             await soon(lambda: end.lost)
             assert end.opened == 0
-            assert end.channel.refusal is not None
-            assert end.channel.refusal.authentication
+            assert end.channel.handshake_failure is not None
+            assert end.channel.handshake_failure.authentication
 
     run(main())
 
@@ -374,7 +374,7 @@ def test_frame_that_means_nothing_ends_the_connection_with_the_reason(run: Run, 
 
 
 @pytest.mark.parametrize("sent", [b"\1", frame(submit(1))[:-1], frame(submit(1, bytes(100_000)))[:-1]])
-def test_end_inside_a_frame_is_told(run: Run, sent: bytes) -> None:
+def test_end_inside_a_frame_is_reported(run: Run, sent: bytes) -> None:
     async def main() -> None:
         async with listening() as side, stranger(side) as (reader, writer):
             await shake(reader, writer, sent)
@@ -411,7 +411,7 @@ def test_large_payload_is_announced_first_and_comes_whole_behind_what_is_small(r
     run(main())
 
 
-def test_bytes_that_end_no_message_are_told_as_a_sign_of_life(run: Run) -> None:
+def test_bytes_that_end_no_message_are_reported_as_a_sign_of_life(run: Run) -> None:
     async def main() -> None:
         async with listening() as side, stranger(side) as (reader, writer):
             await shake(reader, writer)

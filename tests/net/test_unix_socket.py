@@ -151,7 +151,7 @@ def test_tasks_of_any_size_come_back_either_way(net: Network, monkeypatch: pytes
 def test_large_payloads_have_room_in_the_socket(net: Network) -> None:
     most = int(Path("/proc/sys/net/core/wmem_max").read_text())
     with net.client() as client:
-        channel = client._thread._shell._channel
+        channel = client._thread.shell._channel
         assert channel is not None
         assert channel._transport is not None
         sock = channel._transport.get_extra_info("socket")

@@ -161,7 +161,7 @@ def test_report_load_is_whether_the_cluster_hears_how_busy_the_machine_is(
 
 def test_machine_is_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pressures = iter([0.0, 0.5, *[0.9] * 10_000])
-    monkeypatch.setattr("argon.node.node._LOOK_S", 0.01)
+    monkeypatch.setattr("argon.node.node._PRESSURE_EVERY_S", 0.01)
     monkeypatch.setattr("argon.node.node.cpu_pressure", lambda: next(pressures))
     with network() as net, net.client() as client:
         eventually(lambda: client.status()["nodes"][0]["pressure"] == 0.9)
@@ -188,15 +188,15 @@ def test_max_payload_bounds_a_result() -> None:
         assert len(client.run(bytes, 5_000)) == 5_000
 
 
-def test_token_that_is_not_the_clusters_is_told_when_it_starts() -> None:
+def test_token_that_is_not_the_clusters_is_reported_when_it_starts() -> None:
     with serving(make_cluster()) as cluster:
         node = make_node(manager=cluster.address, token=make_token())
-        with pytest.raises(AuthenticationFailed, match="has another token"):
+        with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
             Serving(node)
         assert node.wait(0.0)
 
 
-def test_token_that_is_missing_is_told_when_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_that_is_missing_is_reported_when_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARGON_TOKEN", raising=False)
     monkeypatch.setenv("ARGON_TOKEN_FILE", str(tmp_path / "token"))
     with pytest.raises(TokenInvalid, match="start a cluster first"):
@@ -590,7 +590,7 @@ def test_two_nodes_in_one_process_answer_everything() -> None:
         assert [future.result(WITHIN_S) for future in futures] == list(range(3000))
 
 
-def test_tasks_sent_ahead_behind_one_that_takes_unexpectedly_long_run_on_a_free_node(tmp_path: Path) -> None:
+def test_tasks_prefetched_behind_one_that_takes_unexpectedly_long_run_on_a_free_node(tmp_path: Path) -> None:
     with network(workers=1) as net, serving(make_node(manager=net.address, workers=1)), net.client() as client:
         eventually(lambda: client.status()["workers"] == 2)
         for future in [client.submit(tasks.hold_or_pass) for _ in range(100)]:

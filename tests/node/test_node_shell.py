@@ -134,7 +134,7 @@ def test_drain_without_a_cluster_stops_once() -> None:
     within(main())
 
 
-def test_drain_is_told_to_the_cluster_and_ends_when_that_has_heard_it() -> None:
+def test_drain_is_sent_to_the_cluster_and_ends_when_that_has_heard_it() -> None:
     async def main() -> None:
         ending = Ending()
         async with started(ending) as shell:

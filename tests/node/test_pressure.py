@@ -50,7 +50,7 @@ def test_load_that_cannot_be_read_is_no_pressure(tmp_path: Path, text: str) -> N
     assert cpu_pressure(NOWHERE, file, cpus=1) == 0.0
 
 
-def test_machine_that_tells_nothing_is_not_pressed() -> None:
+def test_machine_that_reports_nothing_is_not_pressed() -> None:
     assert cpu_pressure(NOWHERE, NOWHERE) == 0.0
 
 

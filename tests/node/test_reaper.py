@@ -1,4 +1,4 @@
-"""The warden as a process of its own: what it is told, and whom it kills."""
+"""The reaper as a process of its own: what it reads, and what it kills."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def watching() -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def tell(process: subprocess.Popen[bytes], text: str) -> None:
+def write_line(process: subprocess.Popen[bytes], text: str) -> None:
     assert process.stdin is not None
     process.stdin.write(text.encode())
 
@@ -49,7 +49,7 @@ def end(process: subprocess.Popen[bytes]) -> int:
 def test_input_that_ends_kills_the_groups_still_listed(
     watching: subprocess.Popen[bytes], group: subprocess.Popen[bytes]
 ) -> None:
-    tell(watching, f"+{group.pid}\n")
+    write_line(watching, f"+{group.pid}\n")
     assert end(watching) == 0
     assert group.wait(WITHIN_S) == -signal.SIGKILL
 
@@ -57,7 +57,7 @@ def test_input_that_ends_kills_the_groups_still_listed(
 def test_group_that_was_taken_off_the_list_lives(
     watching: subprocess.Popen[bytes], group: subprocess.Popen[bytes]
 ) -> None:
-    tell(watching, f"+{group.pid}\n-{group.pid}\n")
+    write_line(watching, f"+{group.pid}\n-{group.pid}\n")
     assert end(watching) == 0
     assert group.poll() is None
 
@@ -67,7 +67,7 @@ def test_group_that_is_gone_does_not_hinder_the_next(
 ) -> None:
     with subprocess.Popen(["true"], start_new_session=True) as gone:
         pass
-    tell(watching, f"+{gone.pid}\n+{group.pid}\n")
+    write_line(watching, f"+{gone.pid}\n+{group.pid}\n")
     assert end(watching) == 0
     assert group.wait(WITHIN_S) == -signal.SIGKILL
 
@@ -93,7 +93,7 @@ def test_what_has_an_ended_workers_mark_is_killed_in_whatever_session_it_is() ->
     mark = secrets.token_hex(8)
     with watching_for(mark) as process, marked(f"{mark}.1") as stray, marked(f"{mark}.11") as other:
         try:
-            tell(process, f"-{0x7FFFFFF} 1\n")
+            write_line(process, f"-{0x7FFFFFF} 1\n")
             assert stray.wait(WITHIN_S) == -signal.SIGKILL
             assert other.poll() is None, "another worker's"
             assert end(process) == 0

@@ -1,4 +1,4 @@
-"""A node's hold on its warden: it survives signals, and is replaced when it does not."""
+"""A node's hold on its reaper: it survives signals, and is replaced when it does not."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from argon.node.reaper_handle import Guard
+from argon.node.reaper_handle import ReaperHandle
 from tests.support.processes import WITHIN_S, wait_until_ended
 
 
 @pytest.fixture
-def guard() -> Iterator[Guard]:
-    guard = Guard()
-    yield guard
-    guard.close()
+def reaper() -> Iterator[ReaperHandle]:
+    reaper = ReaperHandle()
+    yield reaper
+    reaper.close()
 
 
 @pytest.fixture
@@ -29,28 +29,28 @@ def group() -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_close_ends_groups_and_warden(guard: Guard, group: subprocess.Popen[bytes]) -> None:
-    guard.add(group.pid)
-    guard.close()
+def test_close_ends_groups_and_reaper(reaper: ReaperHandle, group: subprocess.Popen[bytes]) -> None:
+    reaper.add(group.pid)
+    reaper.close()
     assert group.wait(WITHIN_S) == -signal.SIGKILL
-    wait_until_ended(guard.pid)
+    wait_until_ended(reaper.pid)
 
 
-def test_removed_group_is_spared(guard: Guard, group: subprocess.Popen[bytes]) -> None:
-    guard.add(group.pid)
-    guard.remove(group.pid, 1)
-    guard.close()
+def test_removed_group_is_spared(reaper: ReaperHandle, group: subprocess.Popen[bytes]) -> None:
+    reaper.add(group.pid)
+    reaper.remove(group.pid, 1)
+    reaper.close()
     assert group.poll() is None
 
 
 def test_killed_warden_is_replaced_and_the_new_one_knows_the_groups(
-    guard: Guard, group: subprocess.Popen[bytes]
+    reaper: ReaperHandle, group: subprocess.Popen[bytes]
 ) -> None:
-    guard.add(group.pid)
-    first = guard.pid
+    reaper.add(group.pid)
+    first = reaper.pid
     os.kill(first, signal.SIGKILL)
     wait_until_ended(first)
-    guard.remove(0x7FFFFFF, 1)  # any word to the warden
-    assert guard.pid != first
-    guard.close()
+    reaper.remove(0x7FFFFFF, 1)  # any word to the reaper
+    assert reaper.pid != first
+    reaper.close()
     assert group.wait(WITHIN_S) == -signal.SIGKILL

@@ -22,7 +22,7 @@ def process() -> Iterator[WorkerProcess]:
     os.kill(process.pid, signal.SIGSTOP)  # it says nothing itself, unless it has already
     yield process
     process.signal(signal.SIGKILL)
-    assert process.bury(WITHIN_S) == -signal.SIGKILL
+    assert process.wait_and_close(WITHIN_S) == -signal.SIGKILL
 
 
 def say(process: WorkerProcess, *messages: Message, extra: bytes = b"") -> None:
@@ -31,7 +31,7 @@ def say(process: WorkerProcess, *messages: Message, extra: bytes = b"") -> None:
 
 
 def speak(process: WorkerProcess, data: bytes) -> None:
-    process._far.send(data, socket.MSG_DONTWAIT)
+    process._worker_end.send(data, socket.MSG_DONTWAIT)
 
 
 def outcome(id_: int, payload: bytes = b"") -> Outcome:
@@ -87,7 +87,7 @@ def test_outcome_over_the_limit_is_a_breach(process: WorkerProcess) -> None:
 
 
 def test_channel_shut_by_a_task_is_a_breach(process: WorkerProcess) -> None:
-    process._far.shutdown(socket.SHUT_WR)
+    process._worker_end.shutdown(socket.SHUT_WR)
     process.read()
     assert process.reason == "closed Argon's channel"
 
@@ -104,7 +104,7 @@ def test_read_leaves_off_after_a_number_of_packets() -> None:
         assert process.read() == []
     finally:
         process.signal(signal.SIGKILL)
-        process.bury(WITHIN_S)
+        process.wait_and_close(WITHIN_S)
 
 
 def test_finished_is_what_was_sent_and_what_was_not_each_once(process: WorkerProcess) -> None:
@@ -131,7 +131,7 @@ def test_finished_after_a_breach_is_what_is_in_the_outbox(process: WorkerProcess
 def test_finished_after_a_task_has_closed_the_channel_is_all_that_was_sent_before(process: WorkerProcess) -> None:
     say(process, outcome(1))
     say(process, outcome(2))
-    process._far.shutdown(socket.SHUT_RDWR)
+    process._worker_end.shutdown(socket.SHUT_RDWR)
     process.reason = "closed Argon's channel"  # as the pool notes it when it has something to send
     assert [answer.id for answer in process.finished()] == [1, 2]
     assert process.reason == "closed Argon's channel"
@@ -164,7 +164,7 @@ def test_buried_process_leaves_nothing_open() -> None:
     before = open_descriptors()
     process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     process.signal(signal.SIGKILL)
-    process.bury(WITHIN_S)
+    process.wait_and_close(WITHIN_S)
     assert open_descriptors() == before
 
 

@@ -22,7 +22,7 @@ KIND = 1
 
 
 class Nodes:
-    """Nodes and the router under test, told of every change as the corridor tells it."""
+    """Nodes and the router under test, told of every change as the state machine tells it."""
 
     def __init__(self, router: Router, *workers: int) -> None:
         self.router = router

@@ -20,8 +20,11 @@ from argon.protocol.codec import (
     ProtocolViolation,
     decode,
     decode_diagnosis,
+    decode_in_worker,
     encode,
     encode_diagnosis,
+    encode_from_worker,
+    encode_to_worker,
 )
 from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.messages import (
@@ -57,7 +60,6 @@ MESSAGES: list[Message] = [
     Submit(U64, 4, True, 2.5, U32, U32, b"payload"),
     Submit(2, 1, False, 0.0, 3, 0, b"payload", 4.25),
     Assign(7, 65535, 3, 0.5, 9, b"payload"),
-    Assign(7, 1, 3, 0.5, 9, b"payload", 1 << 31),
     Outcome(3, Status.COMPLETED, Entered.YES, 1, 0.25, 0.5, 12, 0, b"value"),
     Reject(4, RejectReason.DEADLINE, 1.5, 1),
     Outcome(5, Status.LOST, Entered.UNKNOWN, 3),
@@ -101,12 +103,25 @@ def test_every_message_on_the_wire_is_tried() -> None:
     }
 
 
-@pytest.mark.parametrize("message", MESSAGES[:6], ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("message", MESSAGES[:5], ids=lambda message: type(message).__name__)
 def test_payload_of_chunks_is_counted_and_passed_on_as_it_is(message: Submit | Assign | Outcome) -> None:
     chunked = replaced(message, payload=(b"ab", memoryview(b"cde")))
     head, payload = encode(chunked)
     assert payload is chunked.payload
     assert HEADER.unpack(head)[0] == 5
+
+
+def test_task_for_a_worker_is_read_where_it_begins_in_its_packet() -> None:
+    packet = b"before" + encode_to_worker(U64, 2.5, 7, 1 << 31) + b"payload"
+    assert decode_in_worker(memoryview(packet), len(b"before")) == (7, U64, 2.5, 1 << 31)
+
+
+@pytest.mark.parametrize(("status", "entered"), [(Status.COMPLETED, Entered.YES), (Status.FAILED, Entered.NO)])
+def test_answer_of_a_worker_is_an_outcome_to_its_node(status: int, entered: int) -> None:
+    header = encode_from_worker(U64, status, entered, 0.25, 5)
+    length, *fields = HEADER.unpack_from(header)
+    assert length == 5
+    assert decode(*fields, b"value") == Outcome(U64, status, entered, run_s=0.25, payload=b"value")
 
 
 def fields(

@@ -19,16 +19,17 @@ def pair(token: bytes = TOKEN, role: Role = Role.CLIENT) -> tuple[ClusterHandsha
 
 
 @pytest.mark.parametrize("role", Role)
-def test_same_token_lets_in_and_tells_the_role(role: Role) -> None:
+def test_same_token_lets_in_and_shows_the_role(role: Role) -> None:
     cluster, peer = pair(role=role)
+    assert cluster.opening() == b""
     challenge = cluster.feed(peer.opening())
     proof = peer.feed(challenge)
-    assert cluster.role is None
+    assert (cluster.done, cluster.peer_role) == (False, None)
     answer = cluster.feed(proof)
-    assert cluster.role is role
+    assert (cluster.done, cluster.peer_role) == (True, role)
     assert not peer.done
     assert peer.feed(answer) == b""
-    assert peer.done
+    assert (peer.done, peer.peer_role) == (True, None)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7])
@@ -40,7 +41,7 @@ def test_handshake_in_small_pieces_is_the_same_and_keeps_the_rest(step: int) -> 
         to_cluster = to_cluster[step:]
         to_cluster += peer.feed(to_peer[:step]) if to_peer else b""
         to_peer = to_peer[step:]
-    assert cluster.role is Role.CLIENT
+    assert cluster.peer_role is Role.CLIENT
     assert peer.done
     assert cluster.rest == peer.rest == b""
 
@@ -59,7 +60,7 @@ def test_wrong_token_is_refused_by_the_cluster_and_both_know_why() -> None:
     with pytest.raises(HandshakeFailed) as refused:
         cluster.feed(proof)
     assert refused.value.authentication
-    assert cluster.role is None
+    assert cluster.peer_role is None
     with pytest.raises(HandshakeFailed, match="rejected this token") as told:
         peer.feed(refused.value.answer)
     assert told.value.authentication
@@ -112,7 +113,7 @@ def test_other_version_is_refused_by_both_sides_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET / HTTP/1.1\r\n", b"POST /x HTTP/1.1", b"OPTIONS * HTTP/1.1"])
-def test_http_is_told_in_http_that_this_is_not_http(method: bytes) -> None:
+def test_http_is_answered_in_http_that_this_is_not_http(method: bytes) -> None:
     with pytest.raises(HandshakeFailed, match="HTTP") as refused:
         pair()[0].feed(method)
     head, _, body = refused.value.answer.partition(b"\r\n\r\n")
@@ -144,5 +145,5 @@ def test_random_bytes_let_nobody_in(data: bytes, well_begun: bool) -> None:
     for side, opening in ((cluster, MAGIC + bytes([VERSION, Role.NODE])), (peer, MAGIC + bytes([VERSION]))):
         with suppress(HandshakeFailed):
             side.feed((opening if well_begun else b"") + data)
-    assert cluster.role is None
+    assert (cluster.done, cluster.peer_role) == (False, None)
     assert not peer.done

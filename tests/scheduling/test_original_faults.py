@@ -22,7 +22,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.effects import Give, Send, Spawn, Stop
+from argon.scheduling.effects import Send, Spawn, Stop
 from tests.support.drivers import ClientDriver, ClusterDriver, NodeDriver, completed, submit
 
 
@@ -40,7 +40,7 @@ def test_1_queue_is_bounded_and_orders_by_priority_and_control_never_waits_in_it
     late = cluster.client()
     cluster.say(late, submit(1))
     assert cluster.answers(late)[1].reason == RejectReason.QUEUE_FULL
-    assert cluster.state.snapshot(cluster.now).queue_length == 3
+    assert cluster.snapshot().queue_length == 3
 
     cluster.say(late, StatusRequest(), Heartbeat())
     assert len(cluster.heard(late, StatusReply)) == 1
@@ -52,18 +52,20 @@ def test_1_queue_is_bounded_and_orders_by_priority_and_control_never_waits_in_it
     assert [assign.priority for assign in cluster.heard(node, Assign)] == [2, 0, 2, 4]
 
 
-def test_2_priority_that_the_caller_wrote_reaches_the_worker() -> None:
+def test_2_priority_that_the_caller_wrote_decides_what_a_worker_runs_next() -> None:
     """The client read `priority` and never sent it."""
     client, cluster, node = ClientDriver(), ClusterDriver(), NodeDriver()
     node.ready(1)
-    peers = cluster.node(), cluster.client()
-    client.submit(priority=0)
-    (submitted,) = client.sent(Submit)
-    cluster.say(peers[1], over_the_wire(submitted))
-    (assigned,) = cluster.heard(peers[0], Assign)
-    node.say(over_the_wire(assigned))
-    (give,) = node.all(Give)
-    assert submitted.priority == assigned.priority == give.assign.priority == 0
+    peers = cluster.node(workers=3), cluster.client()
+    for priority in (2, 2, 0):
+        client.submit(priority=priority)
+    for submitted in client.sent(Submit):
+        cluster.say(peers[1], over_the_wire(submitted))
+    for assigned in cluster.heard(peers[0], Assign):
+        node.say(over_the_wire(assigned))
+    assert node.assigned(1) == [1]
+    node.answer(1, 1, run_s=1.0)
+    assert node.assigned(1) == [1, 3]
 
 
 def test_3_predicted_time_decides_and_a_new_node_is_not_stampeded() -> None:
@@ -100,7 +102,7 @@ def test_4_worker_that_dies_fails_its_task_at_once_and_its_slot_comes_back() -> 
     node.ready(2)
     assert node.said(Capacity)[-1] == Capacity(1)
     node.assign(2)
-    assert node.given(2) == [2]
+    assert node.assigned(2) == [2]
 
 
 def test_5_shutdown_answers_every_pending_task_before_it_hangs_up() -> None:
@@ -139,10 +141,10 @@ def test_6_node_that_registers_again_replaces_its_old_connection() -> None:
     assert len(cluster.closed(old)) == 1
     assert not cluster.closed(new)
     assert cluster.answers(client)[1].status == Status.LOST, "what was routed to the old one is not forgotten"
-    snapshot = cluster.state.snapshot(cluster.now)
+    snapshot = cluster.snapshot()
     assert [(node.name, node.workers, node.in_flight) for node in snapshot.nodes] == [("same", 2, 0)]
     assert cluster.say(old, Register("same", 1), Capacity(64)) == []
-    assert cluster.state.snapshot(cluster.now).workers == 2
+    assert cluster.snapshot().workers == 2
 
 
 def test_7_pings_time_out_and_back_off_is_spread_and_capped_and_order_is_by_arrival() -> None:
@@ -204,7 +206,7 @@ def test_8_node_addressed_directly_is_bounded_like_a_cluster() -> None:
     for client in clients:
         door.say(client, submit(1))
         exchange()
-    assert node.given(1) == [1]
+    assert node.assigned(1) == [1]
     assert [len(door.answers(client)) for client in clients] == [0, 0, 0, 1, 1]
     assert door.answers(clients[3])[1].reason == RejectReason.QUEUE_FULL
     for number in (1, 2, 3):

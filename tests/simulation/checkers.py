@@ -24,7 +24,7 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Recall, Send, Spawn
+from argon.scheduling.effects import AssignWorker, Close, Recall, Send, Spawn
 from tests.simulation.actor import DRIFT
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class OneOutcome(Checker):
                 f"{errand.tag} is answered {late_s:.2f} s after its deadline"
             )
 
-    def refused(self, client: ClientActor, errand: Errand) -> None:
+    def cancel_too_late(self, client: ClientActor, errand: Errand) -> None:
         assert errand.outcome is None, f"{errand.tag} has an answer, and is then said to be running"
 
     def end(self) -> None:
@@ -221,7 +221,7 @@ class Lawful(Checker):
 
     def cluster_decided(self, effects: list[object]) -> None:
         for effect in effects:
-            if isinstance(effect, Close) and ("may not say" in effect.reason or "already in use" in effect.reason):
+            if isinstance(effect, Close) and ("may not send" in effect.reason or "already in use" in effect.reason):
                 host = self.world.cluster.connections[effect.peer].host
                 assert not host.honest, f"{host.name} is sent away: {effect.reason}"
 
@@ -254,7 +254,7 @@ class Nodes(Checker):
                 case Send(message=Outcome() as outcome):
                     attempt = self.tasks[node.name].pop(outcome.id, None)
                     assert attempt == outcome.attempt, f"{node.name} answers a task that it does not have"
-                case Give(worker=number):
+                case AssignWorker(worker=number):
                     assert number in node.workers, f"{node.name} gives a task to a worker that is gone"
                 case Recall(worker=number):
                     recalled.add(number)

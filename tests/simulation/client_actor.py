@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from argon.protocol.messages import Submit
 from argon.scheduling.client.client_state import ClientState
-from argon.scheduling.effects import Close, Refused, Send, Settle
+from argon.scheduling.effects import CancelTooLate, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 from tests.simulation.host_actor import HostActor
 from tests.simulation.tasks import Errand
@@ -79,8 +79,8 @@ class ClientActor(HostActor):
                     self.say(message)
                 case Settle(task=number, outcome=outcome):
                     self.world.saw("settled", self, self.errands[number], outcome)
-                case Refused(task=number):
-                    self.world.saw("refused", self, self.errands[number])
+                case CancelTooLate(task=number):
+                    self.world.saw("cancel_too_late", self, self.errands[number])
                 case Close():
                     reason = effect.reason
                 case _:

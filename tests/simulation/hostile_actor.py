@@ -44,7 +44,7 @@ NOT_FOR_CLIENTS: list[Message] = [
     Capacity(3),
     Drain(),
     Outcome(1, Status.COMPLETED, Entered.YES, 1),
-    Assign(1, 1, 2, 0.0, 1, b"nobody's", 0),
+    Assign(1, 1, 2, 0.0, 1, b"nobody's"),
     Welcome(1, 1, 1, 1.0, 1.0),
     StillRunning(1),
     StatusReply(b"{}"),

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from argon.protocol.handshake import Role
-from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.effects import AssignWorker, Close, Kill, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.settings import NodeSettings
 from tests.simulation.host_actor import HostActor
 from tests.simulation.worker import SimulatedWorker
@@ -68,8 +68,16 @@ class NodeActor(HostActor):
         if self.soon(self.worker_ended, worker, signal, exit_code) and self.workers.get(worker.number) is worker:
             del self.workers[worker.number]
             unstarted, outcomes = worker.recall()
-            end = WorkerEnd(worker.number, signal, exit_code, False, "it ended", unstarted, worker.entered)
-            self.perform(self.state.worker_ended(end, outcomes, self.now()))
+            exit_ = WorkerExit(
+                worker.number,
+                signal=signal,
+                exit_code=exit_code,
+                unstarted=unstarted,
+                outcomes=outcomes,
+                entered=worker.entered,
+                reason="it ended",
+            )
+            self.perform(self.state.worker_ended(exit_, self.now()))
 
     def perform(self, effects: Iterable[object]) -> None:
         self.state.check()
@@ -98,8 +106,8 @@ class NodeActor(HostActor):
 
     def _manage(self, effect: object) -> None:
         match effect:
-            case Give(worker=number, assign=assign):
-                self.workers[number].give(assign)
+            case AssignWorker(worker=number):
+                self.workers[number].assign(effect)
             case Kill(worker=number, forced=forced):
                 if number in self.workers:
                     self.workers[number].kill(forced)
@@ -114,7 +122,7 @@ class NodeActor(HostActor):
         worker = self.workers.get(number)
         unstarted, outcomes = worker.recall() if worker else ([], [])
         entered = worker.entered if worker else 0
-        effects = self.state.worker_recalled(number, unstarted, outcomes, entered, self.now())
+        effects = self.state.worker_recalled(Recalled(number, unstarted, outcomes, entered), self.now())
         self.state.check()
         self.world.saw("node_decided", self, effects)
         return effects

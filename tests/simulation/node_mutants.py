@@ -1,4 +1,4 @@
-"""Mutants of the node: each breaks one behaviour of its corridor or of its workers' book."""
+"""Mutants of the node: each breaks one behaviour of its state machine or of one of its rooms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 from argon.protocol.messages import Assign, Capacity, Entered, Status
 from argon.scheduling.node import node_state
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import Slot, Workers
+from argon.scheduling.node.node_task import NodeTaskState
+from argon.scheduling.node.respawns import Respawns
+from argon.scheduling.node.worker_slot import WorkerSlot
+from argon.scheduling.node.workers import Workers
 from tests.simulation.mutation import Patch, around
 
 
@@ -18,18 +21,18 @@ def tasks_of_a_lost_cluster_go_on(patch: Patch) -> None:
         state._buffer.clear()
         for slot in state._workers.all():
             for task in slot.tasks.values():
-                task.orphan = True
+                task.state = NodeTaskState.ORPHANED
         return original(state, peer, now)
 
     around(patch, NodeState, "lost", lost)
 
 
 def dead_workers_task_is_forgotten(patch: Patch) -> None:
-    patch.setattr(NodeState, "_worker_died", lambda self, slot, task, *rest: self._tasks.pop(task.id, None))
+    patch.setattr(NodeState, "_fail", lambda self, slot, task, *rest: self._tasks.pop(task.id, None))
 
 
 def dead_worker_is_not_replaced(patch: Patch) -> None:
-    patch.setattr(NodeState, "_replace", lambda self, slot, now, effects: None)
+    patch.setattr(Respawns, "note_death", lambda self, now: None)
 
 
 def recycled_worker_is_not_replaced(patch: Patch) -> None:
@@ -38,7 +41,7 @@ def recycled_worker_is_not_replaced(patch: Patch) -> None:
         original(state, slot, effects)
         effects[:] = effects[:before] + [e for e in effects[before:] if not isinstance(e, node_state.Spawn)]
 
-    around(patch, NodeState, "_rest", rest)
+    around(patch, NodeState, "_mark_free", rest)
 
 
 def draining_node_forgets_what_waits(patch: Patch) -> None:
@@ -59,22 +62,22 @@ def draining_node_leaves_without_being_heard(patch: Patch) -> None:
 
 
 def stubborn_worker_is_never_killed_by_force(patch: Patch) -> None:
-    around(patch, Workers, "condemn", lambda original, self, slot, kill_at: original(self, slot, inf))
+    around(patch, Workers, "mark_dying", lambda original, self, slot, kill_at: original(self, slot, inf))
 
 
 def kill_hits_the_innocent(patch: Patch) -> None:
     def take_back(original: Any, state: NodeState, slot: Any, unstarted: list[int], effects: Any) -> None:
-        for sequence in unstarted:  # what was not begun is taken for running
-            task = slot.tasks.get(sequence)
-            if task is not None and not task.orphan:
-                state._workers.take(slot, sequence)
+        for local_task_id in unstarted:  # what was not started is taken for running
+            task = slot.tasks.get(local_task_id)
+            if task is not None and task.state != NodeTaskState.ORPHANED:
+                state._workers.release(slot, local_task_id)
                 state._answer(task, Status.FAILED, Entered.YES, "", effects)
         original(state, slot, [], effects)
 
     around(patch, NodeState, "_take_back", take_back)
 
 
-def running_task_is_said_not_to_have_begun(patch: Patch) -> None:
+def running_task_is_reported_as_not_started(patch: Patch) -> None:
     around(
         patch,
         NodeState,
@@ -89,7 +92,7 @@ def timeout_is_ignored_on_the_node(patch: Patch) -> None:
         NodeState,
         "_end_early",
         lambda original, self, task, status, effects: (
-            None if status is Status.EXPIRED else original(self, task, status, effects)
+            None if status == Status.EXPIRED else original(self, task, status, effects)
         ),
     )
 
@@ -105,17 +108,20 @@ def ended_task_is_answered_twice(patch: Patch) -> None:
     around(patch, NodeState, "_answer", lambda original, self, *a: answer(original, self, *a[:5]))
 
 
-def capacity_is_told_only_once(patch: Patch) -> None:
+def capacity_is_reported_only_once(patch: Patch) -> None:
     def connected(original: Any, state: NodeState, *rest: Any) -> Any:
-        told = state._report._told_workers
+        reported = state._report._reported_workers
         effects = original(state, *rest)
-        return [e for e in effects if not (told and isinstance(e.message, Capacity))]
+        return [e for e in effects if not (reported and isinstance(e.message, Capacity))]
 
     around(patch, NodeState, "connected", connected)
 
 
 def dying_worker_counts_as_ready(patch: Patch) -> None:
-    around(patch, Slot, "serves", lambda original, slot: slot.ready and not slot.leaving)
+    def mark_dying(self: Workers, slot: WorkerSlot, kill_at: float) -> None:
+        slot.kill_at = kill_at  # and it stays in service
+
+    patch.setattr(Workers, "mark_dying", mark_dying)
 
 
 def deadline_is_a_moment_of_another_clock(patch: Patch) -> None:
@@ -125,8 +131,8 @@ def deadline_is_a_moment_of_another_clock(patch: Patch) -> None:
     around(patch, NodeState, "_assign", assign)
 
 
-def what_is_given_back_is_lost(patch: Patch) -> None:
+def what_is_returned_unstarted_is_lost(patch: Patch) -> None:
     def answer(original: Any, state: NodeState, task: Any, status: Any, entered: Any, *rest: Any) -> None:
-        original(state, task, status, Entered.UNKNOWN if status is Status.LOST else entered, *rest)
+        original(state, task, status, Entered.UNKNOWN if status == Status.LOST else entered, *rest)
 
     around(patch, NodeState, "_answer", answer)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from argon.protocol.messages import Assign, Entered, Outcome, Status
+from argon.protocol.messages import Entered, Outcome, Status
+from argon.scheduling.effects import AssignWorker
 from tests.simulation.tasks import Errand
-from tests.support.records import replaced
 
 if TYPE_CHECKING:
     from tests.simulation.node_actor import NodeActor
@@ -20,8 +20,8 @@ class SimulatedWorker:
     def __init__(self, node: NodeActor, number: int) -> None:
         self.node = node
         self.number = number
-        self.inbox: deque[Assign] = deque()
-        self.running: Assign | None = None
+        self.inbox: deque[AssignWorker] = deque()
+        self.running: AssignWorker | None = None
         self.entered = 0
         self.outbox: list[Outcome] = []
         self.unread: list[Outcome] = []
@@ -36,14 +36,14 @@ class SimulatedWorker:
         else:
             agenda.after(rng.uniform(0.01, 0.2), self._ready)
 
-    def give(self, assign: Assign) -> None:
+    def assign(self, assign: AssignWorker) -> None:
         """Puts a task into its inbox, where it lies untouched if the worker is dead and nobody has noticed."""
         self.inbox.append(assign)
         self._wake()
 
     def recall(self) -> tuple[list[int], list[Outcome]]:
-        """What it has not begun, and all that it has finished, sent or not; it may send the same once more."""
-        unstarted, outcomes = [assign.id for assign in self.inbox], [*self.unread, *map(replaced, self.outbox)]
+        """What it has not started, and all that it has finished, sent or not; it may send the same once more."""
+        unstarted, outcomes = [assign.local_task_id for assign in self.inbox], [*self.unread, *self.outbox]
         self.inbox.clear()
         self.unread = []
         if self.node.world.rng.random() < 0.7:
@@ -80,7 +80,7 @@ class SimulatedWorker:
                 self.die(0, 0)
             return
         self.running = self.inbox.popleft()
-        self.entered = self.running.id
+        self.entered = self.running.local_task_id
         self._turn += 1
         errand = self.node.world.entered(self.running, self.node)
         self.node.world.agenda.after(errand.run_s, self._finish, self._turn, errand)
@@ -95,7 +95,9 @@ class SimulatedWorker:
         self.running = None
         status = Status.FAILED if errand.fate == "raise" else Status.COMPLETED
         payload = f"{errand.tag}={errand.entered}".encode()
-        self.outbox.append(Outcome(assign.id, status, Entered.YES, 0, errand.run_s * self.node.rate, payload=payload))
+        self.outbox.append(
+            Outcome(assign.local_task_id, status, Entered.YES, 0, errand.run_s * self.node.rate, payload=payload)
+        )
         if not self._flushing:
             self._flushing = True
             self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.001), self._flush)

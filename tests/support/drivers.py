@@ -29,10 +29,13 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, Give, Send, Settle
+from argon.scheduling.cluster.reporting.invariants import check_cluster
+from argon.scheduling.cluster.reporting.report import reply
+from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot, cluster_snapshot
+from argon.scheduling.effects import AssignWorker, Close, Report, Send, Settle
 from argon.scheduling.load import Runs
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings, NodeSettings
 
@@ -82,10 +85,13 @@ class ClusterDriver:
         self._peers = 0
 
     def did(self, effects: Iterable[object]) -> list[object]:
-        """Remembers what a call has returned, and checks the state after it."""
-        new = list(effects)
+        """Remembers what a call has returned, with reports as they are sent, and checks the state after it."""
+        new: list[object] = [
+            Send(effect.peer, reply(self.state, effect.asked, self.now)) if isinstance(effect, Report) else effect
+            for effect in effects
+        ]
         self.effects += new
-        self.state.check()
+        check_cluster(self.state)
         return new
 
     def client(self) -> int:
@@ -147,10 +153,13 @@ class ClusterDriver:
             found[answer.id] = answer
         return found
 
+    def snapshot(self) -> ClusterSnapshot:
+        """The numbers of this moment."""
+        return cluster_snapshot(self.state, self.now)
+
     def counters(self) -> dict[str, int]:
         """The counters of the snapshot."""
-        counters = self.state.snapshot(self.now).counters
-        return {name: getattr(counters, name) for name in counters.__struct_fields__}
+        return self.state.counters.by_name()
 
 
 class NodeDriver:
@@ -190,29 +199,39 @@ class NodeDriver:
         return self.say(Assign(id_, 1, priority, timeout_s, kind, b"work"))
 
     def answer(
-        self, worker: int, *sequences: int, run_s: float = 0.0001, status: int = Status.COMPLETED
+        self, worker: int, *local_task_ids: int, run_s: float = 0.0001, status: int = Status.COMPLETED
     ) -> list[object]:
         """A worker finishes tasks, by the node's own numbers."""
-        outcomes = [Outcome(sequence, status, Entered.YES, run_s=run_s, payload=b"done") for sequence in sequences]
+        outcomes = [
+            Outcome(local_task_id, status, Entered.YES, run_s=run_s, payload=b"done")
+            for local_task_id in local_task_ids
+        ]
         return self.did(self.state.worker_answered(worker, outcomes, self.now))
 
     def recalled(self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[int] = ()) -> list[object]:
-        """A recall brings back what the worker had not begun, and what it had finished."""
-        outcomes = [Outcome(sequence, Status.COMPLETED, Entered.YES) for sequence in finished]
+        """A recall brings back what the worker had not started, and what it had finished."""
+        outcomes = [Outcome(local_task_id, Status.COMPLETED, Entered.YES) for local_task_id in finished]
         back = list(unstarted)
         running = self._running(worker, [*back, *finished])
-        return self.did(self.state.worker_recalled(worker, back, outcomes, running, self.now))
+        return self.did(self.state.worker_recalled(Recalled(worker, back, outcomes, running), self.now))
 
-    def die(self, worker: int, unstarted: Iterable[int] = (), signal: int = 11, exit_code: int = 0) -> list[object]:
-        """A worker process ends."""
-        back = list(unstarted)
-        end = WorkerEnd(worker, signal, exit_code, False, "it crashed", back, self._running(worker, back))
-        return self.did(self.state.worker_ended(end, [], self.now))
+    def die(
+        self, worker: int, unstarted: Iterable[int] = (), finished: Iterable[Outcome] = (), **ended: object
+    ) -> list[object]:
+        """A worker process ends, in the midst of the last task that was assigned to it if nothing else is said."""
+        fields: dict[str, object] = {"signal": 11, "exit_code": 0, "reason": "it crashed", **ended}
+        fields.setdefault("entered", self._running(worker, list(unstarted)))
+        exit_ = WorkerExit(worker, unstarted=list(unstarted), outcomes=list(finished), **fields)  # type: ignore[arg-type]
+        return self.did(self.state.worker_ended(exit_, self.now))
 
     def _running(self, worker: int, others: list[int]) -> int:
-        """The task that the worker has entered: the last given to it that is none of the others."""
+        """The task that the worker has entered: the last assigned to it that is none of the others."""
         slot = self.state._workers.get(worker)
-        return max((sequence for sequence in slot.tasks if sequence not in others), default=0) if slot else 0
+        return (
+            max((local_task_id for local_task_id in slot.tasks if local_task_id not in others), default=0)
+            if slot
+            else 0
+        )
 
     def lose(self, peer: int = CLUSTER) -> list[object]:
         """The connection to the cluster ends."""
@@ -240,9 +259,9 @@ class NodeDriver:
         """Everything of one type that was said to the cluster."""
         return [effect.message for effect in self.all(Send) if isinstance(effect.message, kind)]
 
-    def given(self, worker: int) -> list[int]:
+    def assigned(self, worker: int) -> list[int]:
         """What was handed to a worker, by the node's own numbers."""
-        return [effect.assign.id for effect in self.all(Give) if effect.worker == worker]
+        return [effect.local_task_id for effect in self.all(AssignWorker) if effect.worker == worker]
 
     def answers(self) -> dict[int, Outcome]:
         """The one outcome of each task that has one, by the cluster's number."""

@@ -19,9 +19,12 @@ from argon.call.payload import pack_call, unpack_failure, unpack_result
 from argon.ipc.inbox import Inbox, create_claims
 from argon.ipc.outbox import Outbox, create_page
 from argon.ipc.worker_config import WorkerConfig
-from argon.node.pool import Pool, WorkerExit
+from argon.node.pool import Pool
+from argon.protocol.codec import encode_to_worker
 from argon.protocol.framing import Framing
-from argon.protocol.messages import Assign, Message, Outcome, Status
+from argon.protocol.messages import Assign, Message, Outcome, Status, payload_bytes
+from argon.scheduling.effects import AssignWorker
+from argon.scheduling.node.worker_slot import WorkerExit
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,18 +51,18 @@ class LoneWorker:
     """A real worker process, and the test in the node's place."""
 
     def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
-        self.near, self.far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.near.settimeout(WITHIN_S)
+        self.node_end, self.worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.node_end.settimeout(WITHIN_S)
         page_fd = create_page()
         self.page = Outbox(page_fd)
         waiting, unclaimed, claims = create_claims()
-        self.inbox = Inbox(self.near, self.far, unclaimed, claims)
+        self.inbox = Inbox(self.node_end, self.worker_end, unclaimed, claims)
         config = WorkerConfig(
-            self.far.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
+            self.worker_end.fileno(), waiting, page_fd, os.getpid(), "node-1", [str(ROOT)], max_payload_bytes
         )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
-            pass_fds=(self.far.fileno(), waiting, page_fd),
+            pass_fds=(self.worker_end.fileno(), waiting, page_fd),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -69,11 +72,16 @@ class LoneWorker:
         self._framing = Framing(MAX_PAYLOAD_BYTES)
         self._messages: list[Message] = []
 
-    def say(self, *assigns: Assign) -> None:
+    def say(self, *assigns: Assign, max_result_bytes: int = 0) -> None:
         """Sends tasks, several small ones in one packet."""
         for assign in assigns:
-            self.inbox.put(assign)
+            self.put(assign, max_result_bytes)
         assert self.inbox.send() is False  # the socket waits for room here
+
+    def put(self, assign: Assign, max_result_bytes: int = 0) -> None:
+        """Adds a task, which leaves with the next ``say``."""
+        header = encode_to_worker(assign.id, assign.timeout_s, payload_bytes(assign.payload), max_result_bytes)
+        self.inbox.put(assign.id, header, assign.payload)
 
     def hear(self) -> Any:
         while not self._messages:
@@ -82,7 +90,7 @@ class LoneWorker:
 
     def listen(self) -> int:
         """Waits for one packet; returns how many messages it has completed."""
-        data = self.near.recv(1 << 17)
+        data = self.node_end.recv(1 << 17)
         assert data, "the worker has closed its channel"
         messages = self._framing.feed(data)
         for message in messages:
@@ -134,7 +142,7 @@ class WatchedPool:
             max_payload_bytes=max_payload_bytes,
             on_ready=lambda worker: self._note(lambda: self.ready.append(worker)),
             on_outcomes=lambda _, outcomes: self._note(lambda: self.take(outcomes)),
-            on_exit=lambda end: self._note(lambda: self.exits.update({end.worker: end})),
+            on_exit=lambda exit_: self._note(lambda: self.exits.update({exit_.worker: exit_})),
         )
 
     def take(self, outcomes: list[Outcome]) -> None:
@@ -155,11 +163,15 @@ class WatchedPool:
             self.pool.spawn(worker)
         await self.until(lambda: set(workers) <= set(self.ready))
 
-    def give(self, worker: int, *assigns: Assign) -> None:
-        """Gives tasks together, as a node does with all that it has read at once."""
+    def assign(self, worker: int, *assigns: Assign) -> None:
+        """Assigns tasks together, as a node does with all that it has read at once."""
         for assign in assigns:
-            self.pool.give(worker, assign)
+            self.put(worker, assign)
         self.pool.flush()
+
+    def put(self, worker: int, assign: Assign, own_packet: bool = False) -> None:
+        """Assigns a task, which leaves with the next ``assign``."""
+        self.pool.assign(AssignWorker(worker, assign.id, assign.timeout_s, assign.payload, own_packet))
 
     async def outcome(self, id_: int) -> Outcome:
         await self.until(lambda: id_ in self.outcomes)
@@ -214,7 +226,7 @@ def has_ended(pid: int) -> bool:
 
 
 def stop(pid: int) -> None:
-    """Stops a process where it is; until it has stopped it might still take what it is given."""
+    """Stops a process where it is; until it has stopped it might still take what is assigned to it."""
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: state_of(pid) == "T")
 

@@ -15,12 +15,12 @@ from random import Random
 from typing import Any, NamedTuple
 
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
+from argon.protocol.messages import Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Give, Kill, Recall, Send, Settle, Spawn
+from argon.scheduling.effects import AssignWorker, Kill, Recall, Send, Settle, Spawn
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings, NodeSettings
 from tests.simulation.agenda import Agenda
@@ -100,7 +100,7 @@ class Crowder(Host):
     def submit(self, options: TaskOptions, kind: int = KIND) -> None:
         now = self.storm.agenda.now
         deadline = inf if options.timeout_s is None else now + options.timeout_s
-        id_, effects = self.state.submit(kind, b"work", options, deadline, now)
+        id_, effects = self.state.submit(kind, bytes([kind]), options, deadline, now)
         self.open[id_] = now, options.priority
         self.perform(effects)
 
@@ -141,11 +141,12 @@ class Helper(Host):
         match effect:
             case Send(message=message):
                 agenda.after(WIRE_S, self.storm.hub.hear, NODE, message)
-            case Give(worker=number, assign=assign):
-                self.workers[number].give(assign)
+            case AssignWorker(worker=number):
+                self.workers[number].assign(effect)
             case Recall(worker=number):
                 hand = self.workers[number]
-                self.perform(self.state.worker_recalled(number, hand.take_back(), [], hand.entered, agenda.now))
+                recalled = Recalled(number, hand.take_back(), [], hand.entered)
+                self.perform(self.state.worker_recalled(recalled, agenda.now))
             case Kill(worker=number):
                 agenda.after(DEATH_S, self._died, number)
             case Spawn(worker=number):
@@ -164,9 +165,10 @@ class Helper(Host):
         hand = self.workers.pop(number, None)
         if hand is not None:
             self.storm.killed += 1
-            end = WorkerEnd(number, 15, 0, False, "", hand.take_back(), hand.entered)
+            unstarted = hand.take_back()
+            exit_ = WorkerExit(number, signal=15, exit_code=0, unstarted=unstarted, outcomes=[], entered=hand.entered)
             hand.running = None
-            self.perform(self.state.worker_ended(end, [], self.storm.agenda.now))
+            self.perform(self.state.worker_ended(exit_, self.storm.agenda.now))
 
 
 class Hand:
@@ -176,35 +178,37 @@ class Hand:
         self.node = node
         self.number = number
         self.entered = 0
-        self.running: Assign | None = None
-        self._inbox: deque[Assign] = deque()
+        self.running: AssignWorker | None = None
+        self._inbox: deque[AssignWorker] = deque()
 
-    def give(self, assign: Assign) -> None:
+    def assign(self, assign: AssignWorker) -> None:
         self._inbox.append(assign)
         if self.running is None:
             self._begin()
 
     def take_back(self) -> list[int]:
         """What it has not begun."""
-        ids = [assign.id for assign in self._inbox]
+        ids = [assign.local_task_id for assign in self._inbox]
         self._inbox.clear()
         return ids
 
     def _begin(self) -> None:
         assign = self.running = self._inbox.popleft()
-        self.entered = assign.id
+        self.entered = assign.local_task_id
         storm = self.node.storm
-        run_s = storm.runs_s[assign.kind] * storm.rng.uniform(0.5, 1.5)
+        run_s = storm.runs_s[assign.payload[0]] * storm.rng.uniform(0.5, 1.5)
         storm.agenda.after(run_s, self._finish, assign, run_s)
 
-    def _finish(self, assign: Assign, run_s: float) -> None:
+    def _finish(self, assign: AssignWorker, run_s: float) -> None:
         if self.running is not assign:
             return  # it was killed meanwhile
         self.running = None
         if self._inbox:
             self._begin()
         self.node.storm.worked_s += run_s
-        self.node.answered(self.number, Outcome(assign.id, Status.COMPLETED, Entered.YES, run_s=run_s, payload=b"x"))
+        self.node.answered(
+            self.number, Outcome(assign.local_task_id, Status.COMPLETED, Entered.YES, run_s=run_s, payload=b"x")
+        )
 
 
 class Storm:
@@ -280,4 +284,4 @@ class Storm:
 
     def rejected(self) -> int:
         """How many tasks the cluster has rejected so far."""
-        return self.hub.state.snapshot(self.agenda.now).counters.rejected
+        return self.hub.state.counters.rejected()

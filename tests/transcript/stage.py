@@ -23,9 +23,10 @@ from argon.protocol.messages import STATUS_NAMES, Entered, Message, Outcome, Sta
 from argon.record import Record
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, Give, Kill, Recall, Send, Settle, Spawn
+from argon.scheduling.cluster.reporting.invariants import check_cluster
+from argon.scheduling.effects import AssignWorker, Close, Kill, Recall, Send, Settle, Spawn
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings, NodeSettings, Priority
 
@@ -168,9 +169,9 @@ class Stage:
                 self._say(f"  -> its caller: {described(answer)}")
             case Spawn(worker=worker):
                 self._starting.append((name, worker))
-            case Give(worker=worker, assign=assign):
-                self._workers[name, worker].append(assign.id)
-                self._say(f"  -> worker {worker}: task {assign.id}")
+            case AssignWorker(worker=worker, local_task_id=local_task_id):
+                self._workers[name, worker].append(local_task_id)
+                self._say(f"  -> worker {worker}: task {local_task_id}")
             case Recall(worker=worker):
                 self._say(f"  -> worker {worker}: give back what you have not started")
                 tasks = self._workers[name, worker]
@@ -219,10 +220,16 @@ def apply(machine: Any, event: Event) -> tuple[int, list[object]]:
         arguments[1] = Role(arguments[1])
     if event.method == "worker_ended":
         worker, signal, unstarted, running, now = arguments
-        arguments = [WorkerEnd(worker, signal, 0, False, "", unstarted, running), [], now]
+        exit_ = WorkerExit(worker, signal=signal, exit_code=0, unstarted=unstarted, outcomes=[], entered=running)
+        arguments = [exit_, now]
+    if event.method == "worker_recalled":
+        arguments = [Recalled(*arguments[:-1]), arguments[-1]]
     method: Callable[..., Any] = getattr(machine, event.method)
     result = method(*arguments)
-    machine.check()
+    if isinstance(machine, ClusterState):
+        check_cluster(machine)
+    else:
+        machine.check()
     return result if event.method == "submit" else (0, result)
 
 

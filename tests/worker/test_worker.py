@@ -48,7 +48,7 @@ def own() -> Iterator[LoneWorker]:
 def test_value_returned_comes_back_with_the_time_it_took(shared: LoneWorker) -> None:
     outcome = shared.run(tasks.identity, "value")
     assert value_of(outcome) == "value"
-    assert (outcome.id, outcome.attempt, outcome.entered) == (1, 1, Entered.YES)
+    assert (outcome.id, outcome.entered) == (1, Entered.YES)
     assert 0 < outcome.run_s < 5
 
 
@@ -70,7 +70,7 @@ def test_tasks_of_one_packet_wake_the_worker_once(shared: LoneWorker) -> None:
 def test_large_tasks_among_small_ones_are_answered_in_order(shared: LoneWorker) -> None:
     sizes = [10, 131_041, 10, 10, 1_000_000, 200_000, 10]
     for id_, size in enumerate(sizes):
-        shared.inbox.put(task(id_, tasks.identity, bytes(size)))
+        shared.put(task(id_, tasks.identity, bytes(size)))
     shared.say()
     assert [len(value_of(shared.hear())) for _ in sizes] == sizes
 
@@ -139,11 +139,13 @@ def test_exception_comes_back_as_itself_with_the_remote_traceback(shared: LoneWo
         (tasks.raise_unloadable, "tests.support.tasks.Unloadable"),
     ],
 )
-def test_exception_that_cannot_travel_is_told(shared: LoneWorker, function: Callable[..., Any], type_name: str) -> None:
+def test_exception_that_cannot_travel_is_reported(
+    shared: LoneWorker, function: Callable[..., Any], type_name: str
+) -> None:
     error = failure_of(shared.run(function))
     assert isinstance(error, RemoteError)
     assert error.type_name == type_name
-    assert (error.node, error.attempt, error.may_have_run) == ("node-1", 1, MayHaveRun.YES)
+    assert (error.node, error.may_have_run) == ("node-1", MayHaveRun.YES)
 
 
 @pytest.mark.parametrize("function", [tasks.raise_hostile, tasks.raise_huge])
@@ -166,10 +168,10 @@ def test_unknown_function_was_not_entered(shared: LoneWorker) -> None:
     assert outcome.entered == Entered.NO
     assert isinstance(error, UnknownFunction)
     assert "tests.support.tasks:identity" in str(error)
-    assert (error.node, error.attempt, error.queued_s, error.may_have_run) == ("node-1", 1, 0.5, MayHaveRun.NO)
+    assert (error.node, error.queued_s, error.may_have_run) == ("node-1", 0.5, MayHaveRun.NO)
 
 
-def test_module_that_fails_to_import_is_told_with_its_traceback(shared: LoneWorker) -> None:
+def test_module_that_fails_to_import_is_reported_with_its_traceback(shared: LoneWorker) -> None:
     error = failure_of(shared.run("tests.support.broken_module:anything"))
     assert isinstance(error, UnknownFunction)
     assert "the settings are missing" in str(error)
@@ -205,9 +207,7 @@ def test_result_is_refused_over_the_lesser_of_the_workers_limit_and_the_tasks(ow
     with lone_worker(max_payload_bytes=own) as worker:
         worker.hear()
         for size, fits in ((least - 100, True), (least, False), (least - 100, True)):
-            limited = task(1, bytes, size)
-            limited.max_result_bytes = given
-            worker.say(limited)
+            worker.say(task(1, bytes, size), max_result_bytes=given)
             outcome = worker.hear()
             if fits:
                 assert len(value_of(outcome)) == size
@@ -220,9 +220,7 @@ def test_result_is_refused_over_the_lesser_of_the_workers_limit_and_the_tasks(ow
 def test_exception_over_the_tasks_limit_comes_back_as_text() -> None:
     with lone_worker() as worker:
         worker.hear()
-        limited = task(1, tasks.raise_value_error, "x" * 100_000)
-        limited.max_result_bytes = 20_000
-        worker.say(limited)
+        worker.say(task(1, tasks.raise_value_error, "x" * 100_000), max_result_bytes=20_000)
         outcome = worker.hear()
         assert payload_bytes(outcome.payload) <= 20_000
         error = failure_of(outcome)
@@ -263,7 +261,7 @@ def test_finished_outcomes_are_in_the_outbox_while_the_next_task_runs(own: LoneW
 
 
 def begin(worker: LoneWorker, folder: Path, *after: Assign) -> Callable[[], object]:
-    """Sends tasks in one packet, the first of which is begun when this returns; returns what lets it go on."""
+    """Sends tasks in one packet, the first of which is started when this returns; returns what lets it go on."""
     started, go = fifo(folder, "started"), fifo(folder, "go")
     worker.say(task(1, tasks.hold, started, go), *after)
     Path(started).read_text()
@@ -281,7 +279,9 @@ def test_task_taken_back_is_passed_over_though_its_frame_is_in_the_workers_hand(
     assert value_of(own.hear()) == 5
 
 
-def test_tasks_taken_back_and_given_again_in_another_order_are_run_once_each(own: LoneWorker, tmp_path: Path) -> None:
+def test_tasks_taken_back_and_assigned_again_in_another_order_are_run_once_each(
+    own: LoneWorker, tmp_path: Path
+) -> None:
     ran = str(tmp_path / "ran")
     again = {id_: task(id_, tasks.note, ran, id_, b"") for id_ in range(2, 8)}
     go_on = begin(own, tmp_path, *again.values())

@@ -1,4 +1,4 @@
-"""The face for asyncio programs.
+"""The client API for asyncio programs.
 
 In: awaits. Out: values and exceptions, on the caller's own event loop. It must never block the loop: everything waits
 as a future.
@@ -17,12 +17,14 @@ from argon.call.payload import pack_call
 from argon.client.answers import value_of
 from argon.client.client_connection import ClientConnection
 from argon.client.client_shell import ClientShell
+from argon.client.local_run import LocalRun, LocalThreads
 from argon.client.map_items import arguments_of
 from argon.client.options import UNSET, Unset, changed_options
-from argon.client.run_here import KeptCall, LocalThreads, closed_before_it_began, is_overload
+from argon.client.run_here import KeptCall, is_overload
 from argon.client.task_id import task_id
 from argon.errors import ConnectionFailed
 from argon.net.security import find_token
+from argon.protocol.ids import ClientTaskId
 from argon.protocol.messages import Answer, Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
@@ -33,48 +35,55 @@ class AsyncFuture(asyncio.Future[Any]):
 
     # Whoever makes it sets these: a default in the class makes each access slow, and so does a method for it.
     shell: ClientShell
-    kept: KeptCall | None
-    task_number: int
+    local_run: LocalRun | None  # of a task that is run here if it is rejected
+    client_task_id: ClientTaskId
     session: int
 
     @property
     def task_id(self) -> str:
         """What ``argon explain`` and ``AsyncClient.explain`` know it by, as ``SESSION.SEQUENCE``."""
-        return task_id(self.session or self.shell.session, self.task_number)
+        return task_id(self.session or self.shell.session, self.client_task_id)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancels the wait, and the task with it: one that is queued never runs, one that runs is killed."""
         cancelled = super().cancel(msg)
         if cancelled:
-            self.shell.cancel(self.task_number)
-            if self.kept is not None:
-                self.kept.withdraw()
+            self.shell.cancel(self.client_task_id)
+            if self.local_run is not None:
+                self.local_run.withdraw()
         return cancelled
 
-    def run_here(self, kept: KeptCall, threads: LocalThreads) -> None:
-        """The cluster has no room for it: it is run in a thread of this process."""
+    def settle(self, answer: Answer, session: int = 0) -> None:
+        """Takes the answer; one that comes after ``cancel()`` is too late."""
+        if self.done():
+            return
+        self.session = session
+        if self.local_run is not None and is_overload(answer):
+            self.local_run.start(self._finish_soon)
+            return
+        self.local_run = None
+        if answer.status == Status.CANCELLED:
+            super().cancel()
+            return
+        value, error = value_of(answer, session)
+        if error is None:
+            self.set_result(value)
+        else:
+            self.set_exception(error)
+
+    def _finish_soon(self, value: Any, error: BaseException | None) -> None:
+        """Takes what it has come to in this process, in any thread."""
         loop = self.get_loop()
-        seconds = kept.seconds_left()
-        alarm = None if seconds is None else loop.call_later(seconds, self._expire, kept)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._finish, value, error)
 
-        def ended(here: asyncio.Future[Any]) -> None:
-            if alarm is not None:
-                alarm.cancel()
-            if here.cancelled():
-                self._fail(closed_before_it_began())
-            elif (error := here.exception()) is not None:
-                self._fail(error)
-            elif not self.done():
-                self.set_result(here.result())
-
-        asyncio.wrap_future(kept.start(threads), loop=loop).add_done_callback(ended)
-
-    def _expire(self, kept: KeptCall) -> None:
-        self._fail(kept.expired())
-        kept.withdraw()
-
-    def _fail(self, error: BaseException) -> None:
-        if not self.done():
+    def _finish(self, value: Any, error: BaseException | None) -> None:
+        if self.done():
+            return
+        self.local_run = None
+        if error is None:
+            self.set_result(value)
+        else:
             self.set_exception(error)
 
 
@@ -112,7 +121,7 @@ class AsyncClient:
         """Connects; ``async with`` does it by itself. A lost connection is renewed for ever."""
         async with self._connecting:
             if not self._connections:
-                connection = ClientConnection(self._address, find_token(self._token), self._settled)
+                connection = ClientConnection(self._address, find_token(self._token))
                 await connection.connect(self._connect_timeout_s)
                 self._connections.append(connection)
 
@@ -168,22 +177,20 @@ class AsyncClient:
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
             ConnectionFailed: the client is not connected yet, or closed.
         """
-        if not self._connections:
-            raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
-        shell = self._connections[0].shell
+        shell = self._connection().shell
         payload, kind = pack_call(function, args, kwargs)
         future = AsyncFuture()
         options = self._options
         deadline = deadline_of(options)
         future.shell = shell
-        future.kept = KeptCall(payload, deadline) if options.run_here else None
-        future.task_number = future.session = 0
-        future.task_number = shell.submit(kind, payload, options, deadline, future)
+        future.local_run = LocalRun(KeptCall(payload, deadline), self._threads) if options.run_here else None
+        future.session = 0
+        shell.submit(kind, payload, options, deadline, future)
         return future
 
     async def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
-        """Hands a task over and waits for its value; raises as the task did, or the ``TaskError`` that tells its
-        fate."""
+        """Hands a task over and waits for its value; raises as the task did, or the ``TaskError`` that says what
+        became of it."""
         return await self.submit(function, *args, **kwargs)
 
     async def map(self, function: Callable[..., Any] | str, /, *iterables: Iterable[Any]) -> AsyncIterator[Any]:
@@ -196,7 +203,7 @@ class AsyncClient:
         try:
             for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                window = self._connections[0].shell.window(self._options)
+                window = self._connection().shell.window(self._options)
                 while waiting and (len(waiting) >= window or waiting[0].done()):
                     yield await waiting.popleft()
             while waiting:
@@ -207,29 +214,13 @@ class AsyncClient:
 
     async def status(self) -> dict[str, Any]:
         """The cluster's numbers, as ``argon status --json`` prints them."""
-        if not self._connections:
-            raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
-        return await self._connections[0].status()
+        return await self._connection().status()
 
     async def explain(self, task_id: str) -> dict[str, Any]:
         """What the cluster knows of a recent task; see ``Client.explain``."""
+        return await self._connection().explain(task_id)
+
+    def _connection(self) -> ClientConnection:
         if not self._connections:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
-        return await self._connections[0].explain(task_id)
-
-    def _settled(self, future: AsyncFuture, outcome: Answer, session: int) -> None:
-        if future.done():
-            return
-        future.session = session
-        if future.kept is not None and is_overload(outcome):
-            future.run_here(future.kept, self._threads)
-            return
-        future.kept = None
-        if outcome.status == Status.CANCELLED:
-            future.cancel()
-            return
-        value, error = value_of(outcome, session)
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
+        return self._connections[0]

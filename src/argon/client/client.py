@@ -1,8 +1,8 @@
-"""The face for scripts and web workers: threads outside, an event loop on a thread of its own inside.
+"""The client API for scripts and web workers: threads outside, an event loop on a thread of its own inside.
 
 In: calls from any thread. Out: ``concurrent.futures.Future``s. Calls are packed in the calling thread, and handed to
 the loop in batches; answers are unpacked on the loop's thread, or by the caller that waits for one. Its own calls
-refuse to wait on that thread.
+raise where they would wait on that thread.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Self
 from argon.call.deadline import deadline_of
 from argon.call.payload import pack_call
 from argon.client.answers import value_of
+from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
 from argon.client.map_items import arguments_of, result_by
 from argon.client.options import UNSET, Unset, changed_options
@@ -30,30 +31,27 @@ from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 
 
 class _Call:
-    """A call that waits for its outcome in its own thread: all that ``run`` needs of a future."""
+    """A call that waits for its answer in its own thread: all that ``run`` needs of a future."""
 
-    __slots__ = ("_outcome", "_waiting", "number")
+    __slots__ = ("_answer", "_waiting", "client_task_id")
 
     def __init__(self) -> None:
         self._waiting = threading.Lock()
         self._waiting.acquire()
-        self._outcome: Answer | None = None
-        self.number = 0
+        self._answer: Answer | None = None
+        self.client_task_id = 0
 
     def done(self) -> bool:
-        return self._outcome is not None
+        return self._answer is not None
 
-    def settle(self, outcome: Answer, session: int = 0) -> None:
-        self._outcome = outcome
+    def settle(self, answer: Answer, session: int = 0) -> None:
+        self._answer = answer
         self._waiting.release()
-
-    def stop_refused(self) -> None:
-        """It is never asked to stop in the queue only."""
 
     def wait(self) -> Answer:
         self._waiting.acquire()
-        assert self._outcome is not None
-        return self._outcome
+        assert self._answer is not None
+        return self._answer
 
 
 class Client:
@@ -108,7 +106,7 @@ class Client:
         Args:
             priority: an ``argon.Priority``; ``NORMAL`` by default.
             timeout: seconds from submit to answer, None (the default) for ever. A task that runs on is killed.
-            retries: how often a rejected task is tried again; None (the default) for ever, 0 to be told at once.
+            retries: how often a rejected task is tried again; None (the default) for ever, 0 to be rejected at once.
             idempotent: whether the task may run twice, so that it is run again when its node is lost.
             key: tasks with equal keys go to the same node while it has room (warm caches).
             on_overload: what becomes of a task for which there is no room. "wait" (the default) tries again, as
@@ -152,11 +150,12 @@ class Client:
             ConnectionFailed: the client is closed.
         """
         payload, kind = pack_call(function, args, kwargs)
-        future = TaskFuture(self._thread)
-        options = self._options
+        thread, options = self._thread, self._options
+        future = TaskFuture(thread)
+        deadline = deadline_of(options)
         if options.run_here:
-            future.kept = KeptCall(payload, deadline_of(options))
-        self._thread.submit(future, kind, payload, options)
+            future.local_run = LocalRun(KeptCall(payload, deadline), thread.local_threads)
+        thread.submit(kind, payload, options, deadline, future)
         return future
 
     def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
@@ -166,20 +165,20 @@ class Client:
             Exception: what the task raised, with the remote traceback as its cause.
             TaskError: what became of the task otherwise; see ``argon.errors``.
         """
-        thread = self._thread
-        call = _Call()
-        thread.refuse_waiting(call)
+        thread, options = self._thread, self._options
+        thread.guards.check_may_wait()
         payload, kind = pack_call(function, args, kwargs)
-        options = self._options
+        deadline = deadline_of(options)
+        call = _Call()
         try:
-            deadline = thread.submit(call, kind, payload, options)
-            outcome = call.wait()
+            thread.submit(kind, payload, options, deadline, call)
+            answer = call.wait()
         except BaseException:  # Ctrl-C: nobody waits any more, and nobody else can end the task
             thread.cancel(call)
             raise
-        if options.run_here and is_overload(outcome):
+        if options.run_here and is_overload(answer):
             return KeptCall(payload, deadline).run()
-        value, error = value_of(outcome, thread.session())
+        value, error = value_of(answer, thread.shell.session)
         if error is not None:
             raise error
         return value
@@ -208,7 +207,8 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """The cluster's numbers, as ``argon status --json`` prints them."""
-        return self._thread.status()
+        numbers: dict[str, Any] = self._thread.call(self._thread.connection.status)
+        return numbers
 
     def explain(self, task_id: str) -> dict[str, Any]:
         """What the cluster knows of a recent task, as ``argon explain --json`` prints it: what it waited for, why it
@@ -220,7 +220,8 @@ class Client:
         Raises:
             ValueError: it is no task's id.
         """
-        return self._thread.explain(task_id)
+        known: dict[str, Any] = self._thread.call(self._thread.connection.explain, task_id)
+        return known
 
     def _map(
         self, function: Callable[..., Any] | str, iterables: tuple[Iterable[Any], ...], end: float | None
@@ -229,7 +230,7 @@ class Client:
         try:
             for arguments in arguments_of(iterables):
                 waiting.append(self.submit(function, *arguments))
-                window = self._thread.window(self._options)
+                window = self._thread.shell.window(self._options)
                 while waiting and (len(waiting) >= window or waiting[0].done()):
                     yield result_by(waiting.popleft(), end)
             while waiting:

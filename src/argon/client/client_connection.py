@@ -7,7 +7,6 @@ All calls are made on the event loop's own thread. It must never see a task.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from argon.client.client_shell import ClientShell
@@ -15,7 +14,7 @@ from argon.client.task_id import parse_task_id
 from argon.errors import ConnectionFailed
 from argon.net.dialer import Dialer
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Answer, ExplainRequest, StatusRequest
+from argon.protocol.messages import ExplainRequest, StatusRequest
 
 
 class ClientConnection:
@@ -24,21 +23,13 @@ class ClientConnection:
     Args:
         address: ``host:port`` of the cluster, or of a node that listens by itself.
         token: the shared secret.
-        on_settled: called with a task's ticket, its outcome, and the session in which it ended.
-        on_refused: called with a task's ticket when a queued-only cancel came too late.
 
     Attributes:
         shell: takes the tasks.
     """
 
-    def __init__(
-        self,
-        address: str,
-        token: bytes,
-        on_settled: Callable[[Any, Answer, int], None],
-        on_refused: Callable[[Any], None] = lambda ticket: None,
-    ) -> None:
-        self.shell = ClientShell(on_settled, on_refused)
+    def __init__(self, address: str, token: bytes) -> None:
+        self.shell = ClientShell()
         self._dialer = Dialer(
             address,
             Role.CLIENT,

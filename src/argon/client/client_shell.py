@@ -1,26 +1,27 @@
 """The synchronous half of a client: packed tasks in, decisions by ``ClientState``, outcomes out.
 
-In: packed tasks from a face, each with a ticket (the face's future), and what the cluster says. Out: each ticket with
-its outcome, through a callback, exactly once. All calls are made on the event loop's own thread, but ``is_sent`` and
-``window``, which any thread may make. It must never pack or unpack a payload, which is the faces', and never wait: it
-is compiled, and coroutines are not.
+In: packed tasks from the client API, each with a ticket (its future), and messages from the cluster. Out: each ticket
+is settled with its answer, exactly once. All calls are made on the event loop's own thread, but ``is_sent`` and
+``window``, which any thread may make. It must never pack or unpack a payload, which the client API does, and never
+wait: it is compiled, and coroutines are not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from concurrent.futures import Future
 from time import monotonic
 from typing import Any, Final
 
 import msgspec
 
+from argon.client.ticket import Ticket
 from argon.errors import ConnectionFailed
 from argon.net.channel import Channel
 from argon.net.timer import DeadlineTimer
+from argon.protocol.ids import ClientTaskId
 from argon.protocol.messages import (
-    Answer,
     ExplainReply,
     ExplainRequest,
     Message,
@@ -29,53 +30,58 @@ from argon.protocol.messages import (
     StatusRequest,
     Welcome,
 )
-from argon.scheduling.client.client_state import PROBE_TASKS, ClientState
-from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
+from argon.scheduling.client.client_state import ClientState
+from argon.scheduling.client.credits import INITIAL_WINDOW_TASKS
+from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 
-_FLUSH_MESSAGES: Final = PROBE_TASKS  # so many leave at once, so that the first run while the rest are being packed
+_FLUSH_MESSAGES: Final = INITIAL_WINDOW_TASKS  # so many leave at once: the first run while the rest are packed
 
 
 class ClientShell:
     """The channel to the cluster, and the state that speaks on it.
 
-    Args:
-        on_settled: called with a task's ticket, its outcome, and the session in which it ended.
-        on_refused: called with a task's ticket when a queued-only cancel came too late.
-
     Attributes:
         session: what the cluster calls this connection, or the last there was; 0 before the first.
     """
 
-    def __init__(self, on_settled: Callable[[Any, Answer, int], None], on_refused: Callable[[Any], None]) -> None:
+    def __init__(self) -> None:
         self._state = ClientState(random.Random())
-        self._on_settled = on_settled
-        self._on_refused = on_refused
         self._timer = DeadlineTimer(self._tick, self._state.next_deadline)
         self._channel: Channel | None = None
         self._flushing = False
         self._unflushed = 0
-        self._session = 0
+        self._connection_number = 0
         self.session = 0
-        self._tickets: dict[int, Any] = {}
+        self._tickets: dict[ClientTaskId, Ticket] = {}
+        self._undecided: dict[ClientTaskId, list[Future[None]]] = {}
         self._asked: list[asyncio.Future[dict[str, Any]]] = []
 
-    # ---- called by the faces ------------------------------------------------------------------------------------
+    # ---- called by the client API -------------------------------------------------------------------------------
 
-    def submit(self, kind: int, payload: Payload, options: TaskOptions, deadline: float, ticket: Any) -> int:
-        """Hands a task over; returns its number. Its outcome may be reported before this returns."""
-        task, effects = self._state.submit(kind, payload, options, deadline, monotonic())
-        self._tickets[task] = ticket
+    def submit(self, kind: int, payload: Payload, options: TaskOptions, deadline: float, ticket: Ticket) -> None:
+        """Hands a task over, and gives its ticket the task's id. The ticket may be settled before this returns."""
+        client_task_id, effects = self._state.submit(kind, payload, options, deadline, monotonic())
+        ticket.client_task_id = client_task_id
+        self._tickets[client_task_id] = ticket
         self._perform(effects)
-        return task
 
-    def cancel(self, task: int, queued_only: bool = False) -> None:
+    def cancel(self, client_task_id: ClientTaskId) -> None:
         """Asks for the end of a task."""
-        self._perform(self._state.cancel(task, queued_only, monotonic()))
+        self._perform(self._state.cancel(client_task_id, False, monotonic()))
 
-    def is_sent(self, task: int) -> bool:
+    def cancel_queued(self, client_task_id: ClientTaskId, decided: Future[None]) -> None:
+        """Asks for the end of a task unless a node has it. ``decided`` gets its result once the ticket is settled, or
+        the cluster has answered that it is too late."""
+        if client_task_id in self._tickets:
+            self._undecided.setdefault(client_task_id, []).append(decided)
+            self._perform(self._state.cancel(client_task_id, True, monotonic()))
+        else:
+            decided.set_result(None)
+
+    def is_sent(self, client_task_id: ClientTaskId) -> bool:
         """Whether the cluster has the task. May be called from any thread."""
-        return self._state.is_sent(task)
+        return self._state.is_sent(client_task_id)
 
     def window(self, options: TaskOptions) -> int:
         """How many tasks with these options are worth having under way at once. May be called from any thread."""
@@ -100,17 +106,17 @@ class ClientShell:
         self._timer.cancel()
 
     def welcomed(self, channel: Channel, welcome: Welcome) -> None:
-        """The cluster has taken this client."""
+        """The cluster has accepted this client."""
         self._channel = channel
-        self._session += 1
+        self._connection_number += 1
         self.session = welcome.session
-        self._perform(self._state.connected(self._session, welcome, monotonic()))
+        self._perform(self._state.connected(self._connection_number, welcome, monotonic()))
 
     def received(self, channel: Channel, messages: list[Message]) -> None:
-        """The cluster has said these things."""
+        """Messages have come from the cluster."""
         if self._asked:
             messages = self._take_replies(messages)
-        self._perform(self._state.received(self._session, messages, monotonic()))
+        self._perform(self._state.received(self._connection_number, messages, monotonic()))
 
     def lost(self, channel: Channel, reason: str) -> None:
         """The connection is gone."""
@@ -119,7 +125,7 @@ class ClientShell:
         for reply in asked:
             if not reply.done():
                 reply.set_exception(ConnectionFailed(f"the connection was lost: {reason}"))
-        self._perform(self._state.lost(self._session, monotonic()))
+        self._perform(self._state.lost(self._connection_number, monotonic()))
 
     # ---- private ------------------------------------------------------------------------------------------------
 
@@ -141,14 +147,15 @@ class ClientShell:
         channel = self._channel
         for effect in effects:
             if type(effect) is Settle:
-                self._on_settled(self._tickets.pop(effect.task), effect.outcome, self.session)
+                self._tickets.pop(effect.task).settle(effect.outcome, self.session)
+                if self._undecided:
+                    self._decide(effect.task)
             elif type(effect) is Send:
                 if channel is not None:
                     channel.send(effect.message)
                     self._unflushed += 1
-            elif type(effect) is Refused:
-                if effect.task in self._tickets:
-                    self._on_refused(self._tickets[effect.task])
+            elif type(effect) is CancelTooLate:
+                self._decide(effect.task)
             else:
                 assert type(effect) is Close
                 if channel is not None:
@@ -159,6 +166,11 @@ class ClientShell:
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
+
+    def _decide(self, client_task_id: ClientTaskId) -> None:
+        """Answers those who wanted a task cancelled unless a node has it."""
+        for decided in self._undecided.pop(client_task_id, ()):
+            decided.set_result(None)
 
     def _flush(self) -> None:
         """Ends a turn of the loop: what was submitted in it leaves together."""

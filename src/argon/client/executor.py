@@ -1,4 +1,4 @@
-"""The face of ``concurrent.futures``: a drop-in for ProcessPoolExecutor that runs on a cluster.
+"""The client API of ``concurrent.futures``: a drop-in for ProcessPoolExecutor that runs on a cluster.
 
 In: the standard library's calls. Out: the standard library's futures, with its rules: a task that runs is not
 cancelled. Without an address it starts a cluster on this machine, and owns it.
@@ -19,6 +19,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
+from argon.call.deadline import deadline_of
 from argon.call.payload import pack_call
 from argon.client.local_cluster import LocalCluster
 from argon.client.loop_thread import LoopThread
@@ -37,7 +38,6 @@ class ExecutorFuture(TaskFuture):
     def __init__(self, loop_thread: LoopThread, pending: set[ExecutorFuture]) -> None:
         super().__init__(loop_thread)
         self._pending = pending
-        self._cancels: list[threading.Event] = []
 
     def cancel(self) -> bool:
         """Cancels the task if it waits in a queue, here or in the cluster; returns whether it is cancelled.
@@ -47,32 +47,16 @@ class ExecutorFuture(TaskFuture):
         """
         if self.done():
             return self.cancelled()
-        answered = threading.Event()
-        self._cancels.append(answered)
-        if self.done():
-            self._answer_cancels()
-        self._owner.cancel(self, queued_only=True)
-        if not self._owner.here():
-            answered.wait(_ANSWER_TIMEOUT_S)
+        decided = self._owner.cancel_queued(self)
+        if not self._owner.guards.on_own_thread():
+            concurrent.futures.wait([decided], _ANSWER_TIMEOUT_S)
         return self.cancelled()
-
-    def stop_refused(self) -> None:
-        """The task is with a node: it goes on."""
-        self._answer_cancels()
 
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
         try:
             return super()._end(state, value, error)
         finally:  # also when a callback raises what is no Exception
             self._pending.discard(self)
-            self._answer_cancels()
-
-    def _answer_cancels(self) -> None:
-        while self._cancels:
-            try:
-                self._cancels.pop().set()
-            except IndexError:
-                return  # another thread has taken it
 
 
 class Executor(concurrent.futures.Executor):
@@ -132,7 +116,7 @@ class Executor(concurrent.futures.Executor):
             with self._lock:
                 self._refuse_after_shutdown()
                 self._futures.add(future)
-            self._thread.submit(future, kind, payload, self._options)
+            self._thread.submit(kind, payload, self._options, deadline_of(self._options), future)
         except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
             TaskFuture.cancel(future)
             raise
@@ -209,13 +193,13 @@ class Executor(concurrent.futures.Executor):
             waiting = list(self._futures)
         if cancel_futures:
             for future in waiting:
-                self._thread.cancel(future, queued_only=True)
+                self._thread.cancel_queued(future)
         if first:
             try:
                 threading.Thread(target=self._finish, args=(waiting,), name="argon-executor-shutdown").start()
             except RuntimeError:  # the interpreter ends, and starts no thread any more
                 self._finish(waiting)
-        if wait and not self._thread.here():
+        if wait and not self._thread.guards.on_own_thread():
             self._ended.wait()
 
     def _refuse_after_shutdown(self) -> None:

@@ -1,39 +1,26 @@
-"""The thread that holds a client's connection, for callers on any other thread.
+"""The thread that holds a client's connection, for callers on any other thread: its life, and that of its event loop.
 
-In: packed tasks with their tickets, and cancels, from any thread. Out: each ticket settled with its outcome, once.
-Tasks are handed to the loop in batches. It must never pack a call, which is the callers' work, and it refuses
-to let its own thread wait.
+In: packed tasks with their tickets, cancels and questions, from any thread. Out: each ticket settled with its answer,
+once. It must never pack a call, which is the callers' work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
 import threading
-from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
-from weakref import ref
+from typing import Any
 
-from argon.call.deadline import deadline_of
 from argon.client.client_connection import ClientConnection
-from argon.client.run_here import KeptCall, LocalThreads
-from argon.client.task_owner import LocallyRun
+from argon.client.local_run import LocalThreads
+from argon.client.submissions import Submissions
 from argon.client.ticket import Ticket
+from argon.client.usage_guards import CLOSED, UsageGuards
 from argon.errors import ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
-from argon.protocol.codec import encode_diagnosis
-from argon.protocol.diagnosis import Diagnosis
-from argon.protocol.messages import Answer, Entered, Outcome, Payload, Status
+from argon.protocol.messages import Payload
 from argon.scheduling.task_options import TaskOptions
-
-_NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that receives the answers"
-_CLOSED = Diagnosis("the client was closed")
-_CLOSED_SENTENCE = "this client is closed; make a new one"
-
-
-_Packed: TypeAlias = tuple[Ticket, int, Payload, TaskOptions, float]
 
 
 class LoopThread:
@@ -45,25 +32,26 @@ class LoopThread:
         connect_timeout_s: how long the first connection may take.
 
     Attributes:
-        deciding: under it, one of several threads ends a future. A collection or a signal may run somebody's code in
+        connection: its coroutines are for ``call``.
+        shell: ``is_sent``, ``window`` and ``session`` may be asked from any thread.
+        guards: what callers may not do.
+        local_threads: where calls are run in this process.
+        settle_lock: under it, one of several threads ends a future. A collection or a signal may run somebody's code in
             the midst of it, on the same thread, and that may cancel: hence it can be taken again.
     """
 
     def __init__(self, address: str, token: bytes, connect_timeout_s: float) -> None:
-        self._address = address
-        self._token = token
-        self._pid = os.getpid()
-        self._inbox: deque[_Packed] = deque()
-        self.deciding = threading.RLock()
-        self._threads = LocalThreads()
-        self._woken = False
-        self._closed = False
-        self._ended = False
+        self.connection = ClientConnection(address, token)
+        self.shell = self.connection.shell
+        self.local_threads = LocalThreads()
+        self.settle_lock = threading.RLock()
+        self._submissions = Submissions(self.shell, self._wake)
         self._connected: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, args=(connect_timeout_s,), name="argon-client", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(connect_timeout_s,), name="argon-client", daemon=True)
+        self.guards = UsageGuards(thread)
+        thread.start()
         try:
             self._connected.result()
         except BaseException:  # it cannot connect, or Ctrl-C
@@ -72,131 +60,63 @@ class LoopThread:
 
     # ---- from any thread ----------------------------------------------------------------------------------------
 
-    def submit(self, ticket: Ticket, kind: int, payload: Payload, options: TaskOptions) -> float:
-        """Hands a packed task to the loop, waking it once for all that come before it wakes; returns its deadline."""
-        self._refuse_unless_usable()
-        deadline = deadline_of(options)
-        self._inbox.append((ticket, kind, payload, options, deadline))
-        if self._ended:
-            self._refuse_rest()
-        elif not self._woken:
-            self._woken = True
-            try:
-                self._wake(self._take)
-            except BaseException:  # Ctrl-C, and nobody may have been woken: the next task must try
-                self._woken = False
-                raise
-        return deadline
-
-    def cancel(self, ticket: Ticket, queued_only: bool = False) -> None:
-        """Asks for the end of a task."""
-        self.refuse_elsewhere()
-        if not self._closed:
-            self._wake(self._cancel, ticket, queued_only)
-
-    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Runs a coroutine on the loop and waits for it.
+    def submit(self, kind: int, payload: Payload, options: TaskOptions, deadline: float, ticket: Ticket) -> None:
+        """Hands over a packed task.
 
         Raises:
-            ConnectionFailed: the client was closed meanwhile.
+            ConnectionFailed: the client is closed.
+            RuntimeError: this is a forked process.
         """
+        self.guards.check_usable()
+        self._submissions.submit(kind, payload, options, deadline, ticket)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Asks for the end of a task."""
+        self.guards.check_process()
+        self._submissions.cancel(ticket)
+
+    def cancel_queued(self, ticket: Ticket) -> concurrent.futures.Future[None]:
+        """Asks for the end of a task unless a node has it; the future is done when that is decided."""
+        self.guards.check_process()
+        return self._submissions.cancel_queued(ticket)
+
+    def call(self, function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
+        """Runs a coroutine function on the loop and waits for what it returns.
+
+        Raises:
+            ConnectionFailed: the client is closed, or was meanwhile.
+            RuntimeError: this is a forked process, or the loop's own thread.
+        """
+        self.guards.check_usable()
+        self.guards.check_may_wait()
         assert self._loop is not None
+        coroutine = function(*arguments)
         try:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
         except concurrent.futures.CancelledError:  # by the loop, at its end
             pass
         except RuntimeError:  # the loop has ended
             coroutine.close()
-        raise ConnectionFailed(_CLOSED_SENTENCE)
-
-    def status(self) -> dict[str, Any]:
-        """The cluster's numbers."""
-        self._refuse_asking()
-        numbers: dict[str, Any] = self.call(self._connection.status())
-        return numbers
-
-    def explain(self, task_id: str) -> dict[str, Any]:
-        """What the cluster knows of a task."""
-        self._refuse_asking()
-        known: dict[str, Any] = self.call(self._connection.explain(task_id))
-        return known
-
-    def session(self) -> int:
-        """What the cluster calls this client's connection, or the last there was."""
-        return self._shell.session
-
-    def is_sent(self, ticket: Ticket) -> bool:
-        """Whether the cluster has the task."""
-        return bool(ticket.number) and self._shell.is_sent(ticket.number)
-
-    def window(self, options: TaskOptions) -> int:
-        """How many tasks with these options are worth having under way at once."""
-        return self._shell.window(options)
-
-    def here(self) -> bool:
-        """Whether the caller is on the loop's own thread."""
-        return threading.current_thread() is self._thread
-
-    def refuse_waiting(self, ticket: Ticket) -> None:
-        """Refuses to wait where no answer can come: on the loop's own thread, and in a forked process."""
-        if ticket.done():
-            return
-        if self.here():
-            raise RuntimeError(_NO_WAITING_HERE)
-        self.refuse_elsewhere()
-
-    def refuse_elsewhere(self) -> None:
-        """Refuses to be used in a forked process, which has no such thread."""
-        if self._pid != (here := os.getpid()):
-            raise RuntimeError(
-                f"this client belongs to process {self._pid}, and this is {here}; make one after the fork"
-            )
+        raise ConnectionFailed(CLOSED)
 
     def close(self) -> None:
         """Ends the connection and the thread."""
-        if self._closed or self._pid != os.getpid():
+        if self.guards.closed or not self.guards.in_own_process():
             return
-        self._closed = True  # a loop that is not made yet sees this, or is seen by the next line
+        self.guards.closed = True  # a loop that is not made yet sees this, or is seen by the next line
         self._wake(self._ending.set)
-        if not self.here():
-            self._thread.join()
+        if not self.guards.on_own_thread():
+            self.guards.thread.join()
 
-    def _refuse_asking(self) -> None:
-        self._refuse_unless_usable()
-        if self.here():
-            raise RuntimeError(_NO_WAITING_HERE)
-
-    def _refuse_unless_usable(self) -> None:
-        if self._closed:
-            raise ConnectionFailed(_CLOSED_SENTENCE)
-        self.refuse_elsewhere()
-
-    def _wake(self, callback: Callable[..., None], *arguments: Any) -> None:
+    def _wake(self, callback: Callable[[], object]) -> None:
         if self._loop is None:
             return
         try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
+            self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
             pass  # the loop has just been closed, and has answered everything
 
-    def _refuse_rest(self) -> None:
-        """Answers what came while the client was being closed. Each is taken by one thread only."""
-        while self._inbox:
-            try:
-                ticket, *_ = self._inbox.popleft()
-            except IndexError:
-                return
-            ticket.settle(Outcome(0, Status.LOST, Entered.NO, payload=encode_diagnosis(_CLOSED)))
-
     # ---- on the loop --------------------------------------------------------------------------------------------
-
-    def run_here(self, future: LocallyRun, kept: KeptCall) -> None:
-        """Runs a task that was rejected in a thread of this process."""
-        assert self._loop is not None
-        seconds = kept.seconds_left()
-        if seconds is not None:
-            self._loop.call_later(seconds, _expire, ref(future), kept)
-        kept.start(self._threads).add_done_callback(future.settle_here)
 
     def _run(self, connect_timeout_s: float) -> None:
         life = self._live(connect_timeout_s)
@@ -209,11 +129,9 @@ class LoopThread:
 
     async def _live(self, connect_timeout_s: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connection = ClientConnection(self._address, self._token, _settle, _stop_refused)
-        self._shell = self._connection.shell
-        connecting = asyncio.ensure_future(self._connection.connect(connect_timeout_s))
+        connecting = asyncio.ensure_future(self.connection.connect(connect_timeout_s))
         ending = asyncio.ensure_future(self._ending.wait())
-        if self._closed:
+        if self.guards.closed:
             self._ending.set()
         await asyncio.wait([connecting, ending], return_when=asyncio.FIRST_COMPLETED)
         if not connecting.done():  # nobody waits for it any more
@@ -225,38 +143,7 @@ class LoopThread:
         try:
             await ending
         finally:
-            self._closed = True
-            self._take()
-            self._ended = True  # a thread that hands over a task now sees this, or is seen by the next line
-            self._refuse_rest()
-            await self._connection.close()
-            self._threads.close()
-
-    def _take(self) -> None:
-        self._woken = False
-        if self._ended:
-            return
-        inbox, shell = self._inbox, self._shell
-        while inbox:
-            ticket, kind, payload, options, deadline = inbox.popleft()
-            if not ticket.done():
-                ticket.number = shell.submit(kind, payload, options, deadline, ticket)
-
-    def _cancel(self, ticket: Ticket, queued_only: bool) -> None:
-        self._take()
-        if ticket.number:
-            self._shell.cancel(ticket.number, queued_only)
-
-
-def _settle(ticket: Ticket, outcome: Answer, session: int) -> None:
-    ticket.settle(outcome, session)
-
-
-def _expire(future: ref[LocallyRun], kept: KeptCall) -> None:
-    waiting = future()
-    if waiting is not None:
-        waiting.expire_here(kept)
-
-
-def _stop_refused(ticket: Ticket) -> None:
-    ticket.stop_refused()
+            self.guards.closed = True
+            self._submissions.close()
+            await self.connection.close()
+            self.local_threads.close()

@@ -40,7 +40,7 @@ def changed_options(
     Args:
         priority: an ``argon.Priority``.
         timeout: seconds from submit to answer, None for ever.
-        retries: how often a rejected task is tried again, None for ever, 0 to be told at once.
+        retries: how often a rejected task is tried again, None for ever, 0 to be rejected at once.
         idempotent: whether the task may run twice, so that it is run again when its node is lost.
         key: tasks with equal keys (compared by ``str()``) go to the same node while it has room; None for any node.
         on_overload: "wait" is another name of ``retries=None``, "raise" one of ``retries=0``; "run_here" runs the task

@@ -1,7 +1,7 @@
 """The future of one task: what callers' threads wait for, and the loop's thread settles.
 
 In: an outcome, from the loop's thread; waits and cancels, from any thread. Out: a ``concurrent.futures.Future`` that
-ends exactly once. ``result`` and ``exception`` refuse to wait on the thread that brings the answers, since then nothing
+ends exactly once. ``result`` and ``exception`` raise on the thread that brings the answers, since then nothing
 would ever be answered again; the standard library's ``wait`` and ``as_completed`` cannot be kept from it.
 
 Most futures are done before anybody waits for them, so the condition that the standard library makes, locks and
@@ -19,9 +19,10 @@ from concurrent.futures import _base
 from typing import Any, Final
 
 from argon.client.answers import value_of
-from argon.client.run_here import KeptCall, closed_before_it_began, is_overload
+from argon.client.local_run import LocalRun
+from argon.client.loop_thread import LoopThread
+from argon.client.run_here import is_overload
 from argon.client.task_id import task_id
-from argon.client.task_owner import TaskOwner
 from argon.protocol.messages import Answer, Status
 
 _PENDING: Final = _base.PENDING
@@ -35,7 +36,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
     """A task's future. ``cancel()`` ends the task, wherever it is: one that is queued never runs, one that runs is
     killed."""
 
-    def __init__(self, owner: TaskOwner) -> None:
+    def __init__(self, owner: LoopThread) -> None:
         # Not the standard library's, which makes a condition. These are what its wait() and as_completed() ask for.
         self._state = _PENDING
         self._result: Any = None
@@ -44,8 +45,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._done_callbacks: list[Any] = []
         self._made_condition: threading.Condition | None = None
         self._owner = owner
-        self.kept: KeptCall | None = None  # of a task that is run here if it is rejected
-        self.number = 0
+        self.local_run: LocalRun | None = None  # of a task that is run here if it is rejected
+        self.client_task_id = 0
         self._session = 0
 
     @property
@@ -54,13 +55,13 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
         A task that is sent again on a new connection has another from then on.
         """
-        return task_id(self._session or self._owner.session(), self.number)
+        return task_id(self._session or self._owner.shell.session, self.client_task_id)
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
         if self._made_condition is None:
             condition = threading.Condition()
-            with self._owner.deciding:
+            with self._owner.settle_lock:
                 if self._made_condition is None:
                     self._made_condition = condition
         return self._made_condition
@@ -75,62 +76,63 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def running(self) -> bool:
         """Whether the cluster has the task, or it runs here, and it is not done."""
-        kept = self.kept
-        if kept is not None and kept.running():
-            return not self.done()
-        return not self.done() and self._owner.is_sent(self)
+        if self._state != _PENDING:
+            return False
+        local_run = self.local_run
+        runs_here = local_run is not None and local_run.is_running()
+        return runs_here or self._owner.shell.is_sent(self.client_task_id)
 
     def cancel(self) -> bool:
         """Cancels the task; False only when it is done already."""
         if self._state == _PENDING:
-            self._owner.refuse_elsewhere()
+            self._owner.guards.check_process()
             if self._end(_CANCELLED, None, None):
                 self._owner.cancel(self)
-                kept = self.kept
-                if kept is not None:
-                    kept.withdraw()
+                local_run = self.local_run
+                if local_run is not None:
+                    local_run.withdraw()
         return self._state == _CANCELLED
 
     def result(self, timeout: float | None = None) -> Any:
         """The task's value; waits for it. On ``TimeoutError`` the task goes on: cancel it, or ask again."""
         if self._state == _FINISHED and self._exception is None:
             return self._result
-        self._owner.refuse_waiting(self)
+        self._check_may_wait()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The task's exception or None; waits for it."""
-        self._owner.refuse_waiting(self)
+        self._check_may_wait()
         return super().exception(timeout)
 
-    def settle(self, outcome: Answer, session: int = 0) -> None:
-        """Takes the outcome; one that comes after ``cancel()`` is too late."""
+    def _check_may_wait(self) -> None:
+        if self._state == _PENDING:
+            self._owner.guards.check_may_wait()
+
+    def settle(self, answer: Answer, session: int = 0) -> None:
+        """Takes the answer; one that comes after ``cancel()`` is too late."""
         if self._state != _PENDING:
             return
         self._session = session
-        if self.kept is not None and is_overload(outcome):
-            self._owner.run_here(self, self.kept)
+        local_run = self.local_run
+        if local_run is not None and is_overload(answer):
+            local_run.start(self._finish_here)
             return
-        self.kept = None
+        self.local_run = None
         value: Any = None
         error: BaseException | None = None
-        state = _CANCELLED if outcome.status == Status.CANCELLED else _FINISHED
+        state = _CANCELLED if answer.status == Status.CANCELLED else _FINISHED
         if state == _FINISHED:
             try:
-                value, error = value_of(outcome, session)
+                value, error = value_of(answer, session)
             except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 error = unforeseen
         self._finish(state, value, error)
 
-    def settle_here(self, here: concurrent.futures.Future[Any]) -> None:
-        """Takes what it has come to in this process, in the thread in which it ran."""
-        error = closed_before_it_began() if here.cancelled() else here.exception()
-        self._finish(_FINISHED, None if error is not None else here.result(), error)
-
-    def expire_here(self, kept: KeptCall) -> None:
-        """Its timeout has passed while it waited or ran here."""
-        self._finish(_FINISHED, None, kept.expired())
-        kept.withdraw()
+    def _finish_here(self, value: Any, error: BaseException | None) -> None:
+        """Takes what it has come to in this process, in any thread."""
+        self._finish(_FINISHED, value, error)
+        self.local_run = None
 
     def _finish(self, state: str, value: Any, error: BaseException | None) -> None:
         try:
@@ -138,20 +140,17 @@ class TaskFuture(concurrent.futures.Future[Any]):
         except BaseException:  # the loop's thread brings everybody's answers: no caller's callback may end it
             log.exception("a callback of a task's future raised an exception")
 
-    def stop_refused(self) -> None:
-        """A queued-only cancel came too late."""
-
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
-        """Ends the future and tells those who wait, unless it has ended; returns whether it was this call."""
-        deciding = self._owner.deciding
-        with deciding:
+        """Ends the future and wakes those who wait, unless it has ended; returns whether it was this call."""
+        settle_lock = self._owner.settle_lock
+        with settle_lock:
             if self._state != _PENDING:
                 return False
             if self._made_condition is None:
                 self._result, self._exception, self._state = value, error, state
                 return True
         with self._made_condition:
-            with deciding:
+            with settle_lock:
                 if self._state != _PENDING:
                     return False
                 self._result, self._exception, self._state = value, error, state

@@ -1,26 +1,25 @@
-"""What a caller keeps of a task, as the thread that brings the answers sees it.
+"""What a caller keeps of a task, as the shell sees it. A future is one, and so is a call that waits.
 
-In: the task's number and its outcome. Out: whether it has ended. A future is one, and so is a call that waits.
+In: the task's id, and its answer. Out: whether it has ended. These are only types: they keep the shell and the futures
+from importing each other.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from argon.protocol.ids import ClientTaskId
 from argon.protocol.messages import Answer
 
 
 class Ticket(Protocol):
-    """What a caller keeps of a task: a future, or a call that waits. ``number`` is the task's, once it has one."""
+    """What a caller keeps of a task. The shell sets ``client_task_id``, before it settles the ticket."""
 
-    number: int
+    client_task_id: ClientTaskId
 
     def done(self) -> bool:
         """Whether it has ended."""
 
-    def settle(self, outcome: Answer, session: int = 0) -> None:
-        """Takes the outcome, on the loop's thread; of a client that is being closed, on any. ``session`` is what the
+    def settle(self, answer: Answer, session: int = 0) -> None:
+        """Takes the answer, on the loop's thread; of a client that is being closed, on any. ``session`` is what the
         cluster calls the connection, 0 if it never had the task."""
-
-    def stop_refused(self) -> None:
-        """A queued-only cancel came too late."""

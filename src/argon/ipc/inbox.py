@@ -1,9 +1,9 @@
-"""The node's end of a worker's inbox: tasks go in, and come back out if the worker has not begun them.
+"""The node's end of a worker's inbox: tasks go in, and come back out if the worker has not started them.
 
 In: tasks. Out: packets of whole frames on a socket pair, and the tasks' ids on a pipe, from which both the worker and
-the node read. Whoever reads an id owns the task, and the kernel decides: the worker reads one just before it begins a
-task, the node reads all that are left when it takes tasks back. So what came back has provably not begun, although its
-frame may be in the worker's memory, where it is passed over. It must never block, and never look into a payload.
+the node read. Whoever reads an id owns the task, and the kernel decides: the worker reads one just before it starts a
+task, the node reads all that are left when it takes tasks back. So what came back has provably not started, although
+its frame may be in the worker's memory, where it is passed over. It must never block, and never look into a payload.
 
 Many short tasks travel in one packet, so that a worker is woken once for all of them. A task that is too large for a
 packet is one with its header alone, and packets with the pieces of its payload behind it; it goes only to a worker that
@@ -19,12 +19,12 @@ from socket import MSG_DONTWAIT, socket
 from struct import Struct
 from typing import Final
 
-from argon.protocol.codec import HEADER_BYTES, encode
-from argon.protocol.messages import Assign, payload_bytes
+from argon.protocol.ids import LocalTaskId
+from argon.protocol.messages import Payload, payload_bytes
 
 PACKET_BYTES: Final = 128 << 10
 UNANSWERED_MAX: Final = 512  # the smallest pipe that Linux makes takes as many ids, so writing them never waits
-ID: Final = Struct("=Q")
+CLAIM: Final = Struct("=Q")  # a task's id, as it is read and written on the pipe
 
 
 def create_claims() -> tuple[int, int, int]:
@@ -48,36 +48,48 @@ def open_unclaimed(waiting: int) -> int:
 
 
 class Inbox:
-    """What one worker is to do.
+    """The tasks on their way to one worker.
 
     Args:
-        near: the node's end of the socket pair, not blocking.
-        far: the worker's end, which the node holds as well.
+        node_end: the node's end of the socket pair, not blocking.
+        worker_end: the worker's end, which the node holds as well.
         unclaimed: a reading end of the pipe of ids that does not wait.
         claims: its writing end, which does not wait either.
     """
 
-    __slots__ = ("_alone", "_claims", "_far", "_near", "_packet", "_pieces", "_unanswered", "_unclaimed", "_waiting")
+    __slots__ = (
+        "_alone",
+        "_claims",
+        "_node_end",
+        "_packet",
+        "_pieces",
+        "_unanswered",
+        "_unclaimed",
+        "_waiting",
+        "_worker_end",
+    )
 
-    def __init__(self, near: socket, far: socket, unclaimed: int, claims: int) -> None:
-        self._near = near
-        self._far = far
+    def __init__(self, node_end: socket, worker_end: socket, unclaimed: int, claims: int) -> None:
+        self._node_end = node_end
+        self._worker_end = worker_end
         self._unclaimed = unclaimed
         self._claims: int | None = claims
-        self._waiting: deque[tuple[Assign, bool]] = deque()
-        self._unanswered: set[int] = set()
-        self._packet: tuple[bytes, list[int]] | None = None
+        self._waiting: deque[tuple[LocalTaskId, bytes, Payload, bool]] = deque()
+        self._unanswered: set[LocalTaskId] = set()
+        self._packet: tuple[bytes, list[LocalTaskId]] | None = None
         self._pieces: deque[bytes | memoryview] = deque()
-        self._alone: int | None = None
+        self._alone: LocalTaskId | None = None
 
-    def put(self, assign: Assign, apart: bool = False) -> None:
+    def put(self, local_task_id: LocalTaskId, header: bytes, payload: Payload, own_packet: bool = False) -> None:
         """Adds a task, which ``send`` sends.
 
         Args:
-            apart: in a packet of its own. A worker tells what it has finished at the end of each packet, and may be
-                silent for as long as the next task runs.
+            local_task_id: its number on this node.
+            header, payload: its frame.
+            own_packet: in a packet of its own. A worker sends what it has finished at the end of each packet, and may
+                be silent for as long as the next task runs.
         """
-        self._waiting.append((assign, apart))
+        self._waiting.append((local_task_id, header, payload, own_packet))
 
     def empty(self) -> bool:
         """Whether everything is sent."""
@@ -107,18 +119,18 @@ class Inbox:
             if not self._fill_packet():
                 return False
 
-    def answered(self, task: int) -> None:
-        """The worker has answered this task. Call ``send`` after the last one."""
-        self._unanswered.discard(task)
-        if task == self._alone:
+    def answered(self, local_task_id: LocalTaskId) -> None:
+        """Notes that the worker has answered this task. Call ``send`` after the last one."""
+        self._unanswered.discard(local_task_id)
+        if local_task_id == self._alone:
             self._alone = None
 
-    def take_back(self) -> list[int]:
-        """Takes back what the worker has not begun; returns the ids. It works as well when the worker is dead."""
-        ids: list[int] = []
+    def take_back(self) -> list[LocalTaskId]:
+        """Takes back what the worker has not started; returns the ids. It works as well when the worker is dead."""
+        ids: list[LocalTaskId] = []
         try:
-            while claims := os.read(self._unclaimed, UNANSWERED_MAX * ID.size):
-                ids += [id_ for (id_,) in ID.iter_unpack(claims)]
+            while claims := os.read(self._unclaimed, UNANSWERED_MAX * CLAIM.size):
+                ids += [id_ for (id_,) in CLAIM.iter_unpack(claims)]
         except BlockingIOError:
             pass  # there are no more
         if self._alone in ids:
@@ -130,13 +142,13 @@ class Inbox:
             self._alone = None
             self._pieces.clear()
             self._packet = None
-        ids += [assign.id for assign, _ in self._waiting]
+        ids += [waiting[0] for waiting in self._waiting]
         self._waiting.clear()
         self._unanswered.difference_update(ids)
         return ids
 
     def end(self) -> None:
-        """The worker finds the end of its inbox behind what was sent."""
+        """Lets the worker find the end of its inbox behind what was sent."""
         if self._claims is not None:
             os.close(self._claims)
             self._claims = None
@@ -145,29 +157,28 @@ class Inbox:
         """Lets go of the descriptors."""
         self.end()
         os.close(self._unclaimed)
-        self._near.close()
-        self._far.close()
+        self._node_end.close()
+        self._worker_end.close()
 
     def _fill_packet(self) -> bool:
         """Makes the next packet of what waits; returns False when that must wait for answers."""
         frames: list[bytes | memoryview] = []
-        ids: list[int] = []
-        room = PACKET_BYTES
+        ids: list[LocalTaskId] = []
+        room_bytes = PACKET_BYTES
         count_max = UNANSWERED_MAX - len(self._unanswered)
         while self._waiting and len(ids) < count_max:
-            assign, apart = self._waiting[0]
-            if apart and ids:
+            local_task_id, header, payload, own_packet = self._waiting[0]
+            if own_packet and ids:
                 break
-            header, payload = encode(assign)
-            size = HEADER_BYTES + payload_bytes(payload)
-            if size > PACKET_BYTES and not ids:
+            size_bytes = len(header) + payload_bytes(payload)
+            if size_bytes > PACKET_BYTES and not ids:
                 if self._unanswered:
                     return False
-                self._alone = assign.id
+                self._alone = local_task_id
                 chunks = (payload,) if isinstance(payload, bytes) else payload
                 self._pieces.extend(piece for chunk in chunks for piece in cut(chunk))
-                frames, room = [header], 0
-            elif size > room:
+                frames, room_bytes = [header], 0
+            elif size_bytes > room_bytes:
                 break
             else:
                 frames.append(header)
@@ -175,10 +186,10 @@ class Inbox:
                     frames.append(payload)
                 else:
                     frames.extend(payload)
-                room -= size
-            ids.append(assign.id)
+                room_bytes -= size_bytes
+            ids.append(local_task_id)
             self._waiting.popleft()
-            if apart:
+            if own_packet:
                 break
         if not ids:
             return False
@@ -187,7 +198,7 @@ class Inbox:
 
     def _send(self, packet: bytes | memoryview) -> bool:
         try:
-            self._near.send(packet)
+            self._node_end.send(packet)
         except BlockingIOError:
             # With a task in hand the worker may yet read what is there. Without one it waits for an id, and what fills
             # the socket was taken back: nobody else would remove it.
@@ -201,7 +212,7 @@ class Inbox:
         """
         dropped = False
         try:
-            while self._far.recv(PACKET_BYTES, MSG_DONTWAIT):
+            while self._worker_end.recv(PACKET_BYTES, MSG_DONTWAIT):
                 dropped = True
         except OSError:
             pass  # usually BlockingIOError: there are no more

@@ -20,6 +20,8 @@ import os
 import struct
 from typing import Final
 
+from argon.protocol.ids import LocalTaskId
+
 PAGE_BYTES: Final = 256 << 10
 
 _F_SEAL_FUTURE_WRITE: Final = 0x10  # not in the fcntl module
@@ -67,14 +69,14 @@ class Outbox:
         self._generation = 0
         self.pending_bytes = 0
 
-    def enter(self, task: int) -> None:
+    def enter(self, local_task_id: LocalTaskId) -> None:
         """Notes that the worker now enters this task's function."""
-        _write_number(self._page, _ENTERED_AT, task)
+        _write_number(self._page, _ENTERED_AT, local_task_id)
 
-    def entered(self) -> int:
-        """The task that the worker entered last, 0 for none."""
-        (task,) = _read_number(self._page, _ENTERED_AT)
-        return int(task)
+    def entered(self) -> LocalTaskId:
+        """The task whose function the worker entered last, 0 for none."""
+        (local_task_id,) = _read_number(self._page, _ENTERED_AT)
+        return int(local_task_id)
 
     def append(self, frame: bytes) -> bool:
         """Keeps a frame; returns False when there is no room for it."""

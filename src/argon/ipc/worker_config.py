@@ -1,4 +1,4 @@
-"""What a node tells a worker process when it starts it.
+"""What a node passes to a worker process when it starts it.
 
 In and out: JSON on the worker's command line. It is apart from the worker so that the node need not load what pickles.
 """
@@ -9,7 +9,7 @@ import msgspec
 
 
 class WorkerConfig(msgspec.Struct):
-    """What a node tells its worker, as JSON on the command line."""
+    """What a worker process needs to know when it starts, as JSON on its command line."""
 
     inbox_fd: int
     claims_fd: int

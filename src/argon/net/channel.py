@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from argon.protocol.codec import ProtocolViolation, encode
 from argon.protocol.fragments import Fragments
@@ -20,7 +20,7 @@ from argon.protocol.messages import Goodbye, Message
 from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
 
 LARGE_BYTES: Final = 64 << 10
-_AHEAD_BYTES: Final = 1 << 20  # enough for the transport to be busy until it asks for more
+_TRANSPORT_BYTES: Final = 1 << 20  # enough for the transport to be busy until it asks for more
 _CLOSE_PATIENCE_S: Final = 5.0
 _UNIX_SEND_BUFFER_BYTES: Final = 1 << 20
 
@@ -43,7 +43,7 @@ class Channel:
     Attributes:
         role: what the peer is, once the token is proved (accepting side only).
         held_back: whether nothing is read from the peer at present.
-        refusal: the handshake's failure, if it was that which ended the connection.
+        handshake_failure: set if the handshake has ended the connection.
     """
 
     def __init__(
@@ -63,34 +63,36 @@ class Channel:
         self._on_lost = on_lost
         self._hold_back = hold_back
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._handshake_timer: asyncio.TimerHandle | None = None  # until the token is proved
+        self._stall_timer: asyncio.TimerHandle | None = None  # while the peer does not read
+        self._closing_timer: asyncio.TimerHandle | None = None  # until what was sent has left, from either side's end
         self._out: list[bytes] = []
-        self._behind: Fragments | None = None
+        self._large: Fragments | None = None  # waits behind what is small
         self._paused = False  # the transport has enough for now
-        self._stuck = False  # so much waits that the peer counts as one that does not read
+        self._stalled = False  # so much waits that the peer counts as one that does not read
         self._written_bytes = 0
         self._drained_bytes = -1  # nothing is known yet
         self._reason = ""
         self.role: Role | None = None
         self.held_back = False
-        self.refusal: HandshakeFailed | None = None
+        self.handshake_failure: HandshakeFailed | None = None
 
-    # ---- said to the peer ---------------------------------------------------------------------------------------
+    # ---- sent to the peer ---------------------------------------------------------------------------------------
 
     @property
     def pending(self) -> bool:
         """Whether something was sent and not flushed."""
-        return bool(self._out) or self._behind is not None
+        return bool(self._out) or self._large is not None
 
     def send(self, message: Message) -> None:
-        """Says something; ``flush`` writes all at once. What is small may leave before what is large."""
+        """Sends a message; ``flush`` writes all at once. What is small may leave before what is large."""
         header, payload = encode(message)
-        behind = self._behind
+        large = self._large
         small = isinstance(payload, bytes) and len(payload) < LARGE_BYTES
-        if not small or (behind is not None and not behind.passes(message)):
-            if behind is None:
-                self._behind = behind = Fragments()
-            behind.put(message, header, payload)
+        if not small or (large is not None and not large.passes(message)):
+            if large is None:
+                self._large = large = Fragments()
+            large.put(message, header, payload)
             return
         self._out.append(header)
         if payload:
@@ -106,14 +108,14 @@ class Channel:
             data = b"".join(out)
             self._written_bytes += len(data)
             transport.write(data)
-        if self._behind is not None:
-            self._write_behind(transport, self._behind)
+        if self._large is not None:
+            self._write_large(transport, self._large)
         if self._paused and not transport.is_closing():
-            self._weigh(transport)
+            self._check_backpressure(transport)
 
     def flow(self) -> tuple[int, int]:
         """How many bytes have left for the peer so far, and how many wait."""
-        unwritten = 0 if self._behind is None else self._behind.size_bytes
+        unwritten = 0 if self._large is None else self._large.size_bytes
         waiting = 0 if self._transport is None else self._transport.get_write_buffer_size()
         return self._written_bytes - waiting, waiting + unwritten
 
@@ -134,10 +136,10 @@ class Channel:
         if self._handshake is None:
             self.send(Goodbye(reason))
             self.flush()
-            if self._behind is not None:
-                self._write_behind(transport, self._behind, everything=True)
+            if self._large is not None:
+                self._write_large(transport, self._large, everything=True)
         transport.close()
-        self._watch(_CLOSE_PATIENCE_S, transport.abort)
+        self._abort_unless_closed(transport)
 
     def abort(self, reason: str) -> None:
         """Ends the connection at once."""
@@ -164,13 +166,14 @@ class Channel:
             sock.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
             )  # TCP finds its size by itself
-        if self._reason:  # it was ended before it began
+        if self._reason:  # it was ended before it was made
             transport.abort()
             return
-        transport.set_write_buffer_limits(high=min(_AHEAD_BYTES, OUT_BUFFER_BYTES))
-        self._watch(HELLO_TIMEOUT_S, lambda: self.abort("no handshake in time"))
-        if isinstance(self._handshake, PeerHandshake):
-            transport.write(self._handshake.opening())
+        transport.set_write_buffer_limits(high=min(_TRANSPORT_BYTES, OUT_BUFFER_BYTES))
+        loop = asyncio.get_running_loop()
+        self._handshake_timer = loop.call_later(HELLO_TIMEOUT_S, self.abort, "no handshake in time")
+        if self._handshake is not None and (opening := self._handshake.opening()):
+            transport.write(opening)
 
     def data_received(self, data: bytes) -> None:
         if self._handshake is not None:
@@ -186,17 +189,16 @@ class Channel:
             self.close(violation.reason)
 
     def eof_received(self) -> None:
-        """Nothing more will come: the transport closes, and says so once what it has is written, or it is too late."""
+        """Nothing more will come: the transport closes once what it has is written, or when that takes too long."""
         if self._transport is not None:
-            self._watch(_CLOSE_PATIENCE_S, self._transport.abort)
+            self._abort_unless_closed(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_timers()
         reason = self._reason or (str(exc) if exc else "the peer closed the connection")
         if self._framing.unfinished():
             reason += " inside a frame"
-        self._transport = self._behind = None
+        self._transport = self._large = None
         self._on_lost(self, reason)
 
     def pause_writing(self) -> None:
@@ -207,10 +209,10 @@ class Channel:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if self._behind is not None:
-            self._write_behind(transport, self._behind)
-        if self._stuck:
-            self._weigh(transport)
+        if self._large is not None:
+            self._write_large(transport, self._large)
+        if self._stalled:
+            self._check_backpressure(transport)
 
     # ---- private ------------------------------------------------------------------------------------------------
 
@@ -220,29 +222,26 @@ class Channel:
         try:
             answer = handshake.feed(data)
         except HandshakeFailed as failure:
-            self.refusal = failure
+            self.handshake_failure = failure
             self._transport.write(failure.answer)
             self.close(failure.reason)
             return b""
         if answer:
             self._transport.write(answer)
-        done = handshake.role is not None if isinstance(handshake, ClusterHandshake) else handshake.done
-        if not done:
+        if not handshake.done:
             return b""
-        if isinstance(handshake, ClusterHandshake):
-            self.role = handshake.role
+        self.role = handshake.peer_role
         self._handshake = None
-        if self._timer is not None:
-            self._timer.cancel()
+        _cancel(self._handshake_timer)
         self._on_open(self)
         return handshake.rest
 
-    def _write_behind(self, transport: asyncio.Transport, behind: Fragments, everything: bool = False) -> None:
+    def _write_large(self, transport: asyncio.Transport, large: Fragments, everything: bool = False) -> None:
         """Writes what is large until the transport has enough, or is found to be broken."""
         while (everything or not self._paused) and not transport.is_closing():
-            pieces = behind.take()
+            pieces = large.take()
             if not pieces:
-                self._behind = None
+                self._large = None
                 return
             small: list[bytes | memoryview] = []
             for piece in pieces:
@@ -255,26 +254,25 @@ class Channel:
                 small.clear()
             transport.write(b"".join(small))
 
-    def _weigh(self, transport: asyncio.Transport) -> None:
+    def _check_backpressure(self, transport: asyncio.Transport) -> None:
         """Holds back a peer that does not take what is sent to it, and lets it go on when it has."""
         unsent = transport.get_write_buffer_size()
-        if self._behind is not None:
-            unsent += self._behind.size_bytes
-        if not self._stuck and unsent > OUT_BUFFER_BYTES:
-            self._stuck = True
+        if self._large is not None:
+            unsent += self._large.size_bytes
+        if not self._stalled and unsent > OUT_BUFFER_BYTES:
+            self._stalled = True
             if self._hold_back:
                 self.held_back = True
                 transport.pause_reading()
-            self._expect_progress()
-        elif self._stuck and unsent <= OUT_BUFFER_BYTES // 4:
-            self._stuck = False
-            if self._timer is not None:
-                self._timer.cancel()
+            self._check_progress()
+        elif self._stalled and unsent <= OUT_BUFFER_BYTES // 4:
+            self._stalled = False
+            _cancel(self._stall_timer)
             if self.held_back:
                 self.held_back = False
                 transport.resume_reading()
 
-    def _expect_progress(self) -> None:
+    def _check_progress(self) -> None:
         """A peer that takes nothing of a full buffer for a while is cut off."""
         if self._transport is None:
             return
@@ -283,9 +281,19 @@ class Channel:
             self.abort(f"nothing was read from a full buffer for {OUT_BUFFER_STALL_S:g} s")
             return
         self._drained_bytes = drained
-        self._watch(OUT_BUFFER_STALL_S, self._expect_progress)
+        self._stall_timer = asyncio.get_running_loop().call_later(OUT_BUFFER_STALL_S, self._check_progress)
 
-    def _watch(self, seconds: float, action: Callable[[], Any]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, action)
+    def _abort_unless_closed(self, transport: asyncio.Transport) -> None:
+        """Gives the transport a few seconds to close. Nothing else is waited for from then on."""
+        self._cancel_timers()
+        self._closing_timer = asyncio.get_running_loop().call_later(_CLOSE_PATIENCE_S, transport.abort)
+
+    def _cancel_timers(self) -> None:
+        _cancel(self._handshake_timer)
+        _cancel(self._stall_timer)
+        _cancel(self._closing_timer)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

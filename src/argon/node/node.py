@@ -12,7 +12,6 @@ import asyncio
 import logging
 import os
 import random
-import re
 import secrets
 import socket
 from collections.abc import Sequence
@@ -40,15 +39,17 @@ from argon.settings import (
     MAX_PAYLOAD_BYTES,
     MAX_WORKERS,
     MIN_MAX_PAYLOAD_BYTES,
+    NODE_NAME_CHARS,
     QUEUE_LIMIT,
     NodeSettings,
     check_count,
     check_seconds,
+    is_node_name,
     parse_address,
 )
 
 _DESCRIPTORS_PER_WORKER: Final = 8
-_LOOK_S: Final = 1.0  # between looks at how busy the machine is
+_PRESSURE_EVERY_S: Final = 1.0
 log: Final = logging.getLogger("argon.node")
 
 
@@ -66,7 +67,7 @@ class Node(Server):
         kill_after: seconds that a task being killed may ignore SIGTERM.
         drain_timeout: seconds that SIGTERM leaves for running tasks to finish.
         max_payload: most bytes of one result's payload.
-        report_load: whether the cluster is told how busy this machine is, so that it prefers others when this one has
+        report_load: whether the node reports how busy this machine is, so that it prefers others when this one has
             much else to do.
         token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
 
@@ -109,7 +110,7 @@ class Node(Server):
         self._include = [os.path.abspath(directory) for directory in include]
         self._max_payload_bytes = check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31)
         self._report_load = report_load
-        self._looking: asyncio.TimerHandle | None = None
+        self._pressure_timer: asyncio.TimerHandle | None = None
         self._token = token
         settings = NodeSettings(
             name=self.name,
@@ -150,7 +151,7 @@ class Node(Server):
         )
         self._shell.start(self._pool)
         if self._report_load:
-            self._look()
+            self._report_pressure()
         if self._cluster is not None:
             await self._cluster.__aenter__()
             self._join(self._cluster)
@@ -174,8 +175,8 @@ class Node(Server):
             self._shell.drain(timeout_s)
 
     def _close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._pressure_timer is not None:
+            self._pressure_timer.cancel()
         if self._dialing is not None:
             self._dialing.cancel()
         self._shell.close("the node is leaving")
@@ -191,8 +192,8 @@ class Node(Server):
         if self._dialer is not None:
             await self._dialer.wait_closed()
 
-    def _look(self) -> None:
-        self._looking = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+    def _report_pressure(self) -> None:
+        self._pressure_timer = asyncio.get_running_loop().call_later(_PRESSURE_EVERY_S, self._report_pressure)
         self._guarded(self._shell.pressed, cpu_pressure())
 
     # ---- the cluster --------------------------------------------------------------------------------------------
@@ -254,8 +255,9 @@ def _cpus() -> int:
 
 def _checked_name(name: str | None) -> str:
     if name is None:
-        host = re.sub(r"[^A-Za-z0-9._:-]", "-", socket.gethostname())[: MAX_NAME_CHARS - 20] or "node"
+        host = "".join(char if char in NODE_NAME_CHARS else "-" for char in socket.gethostname())
+        host = host[: MAX_NAME_CHARS - 20] or "node"
         return f"{host}-{os.getpid()}-{random.randrange(16**4):04x}"
-    if not re.fullmatch(rf"[A-Za-z0-9._:-]{{1,{MAX_NAME_CHARS}}}", name):
+    if not is_node_name(name):
         raise ValueError(f"a node's name has 1 to {MAX_NAME_CHARS} characters of A-Z a-z 0-9 . _ : -, not {name!r}")
     return name

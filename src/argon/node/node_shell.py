@@ -1,8 +1,8 @@
-"""The synchronous half of a node: what the cluster says and workers answer, decisions by ``NodeState``, what is done.
+"""The synchronous half of a node: events come in, ``NodeState`` decides, and what it decides is performed.
 
-In: messages of the cluster, what happens to workers, and the time. Out: what the state decides, performed in order,
-to the link and to the pool. It must never decide anything itself, never unpickle, and never wait: it is compiled, and
-coroutines are not.
+In: messages of the cluster, what the pool reports of workers, and the time. Out: the state's effects, performed in
+order, on the link and on the pool. It must never decide anything itself, never unpickle, and never wait: it is
+compiled, and coroutines are not.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from argon.net.channel import Channel
 from argon.net.memory import MemoryChannel
 from argon.net.timer import DeadlineTimer
-from argon.node.pool import Pool, WorkerExit
+from argon.node.pool import Pool
+from argon.protocol.ids import PeerId, WorkerId
 from argon.protocol.messages import Message, Outcome, Welcome
-from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.effects import AssignWorker, Close, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import WorkerExit
 from argon.settings import NodeSettings
 
 Link: TypeAlias = Channel | MemoryChannel
@@ -31,8 +32,7 @@ class NodeShell:
     """The link to the cluster, the pool, and the state between them.
 
     What the link, the pool and the loop call (``received``, ``worker_ready``, ``worker_answered``, ``worker_ended``, a
-    timer that rings) is guarded here, since it happens for every task: what it raises is a broken invariant. What the
-    node calls, the node guards.
+    timer that rings) is guarded here: what it raises is a broken invariant. What the node calls, the node guards.
 
     Args:
         settings: the node's.
@@ -57,8 +57,8 @@ class NodeShell:
         self._on_broken = on_broken
         self._pool: Pool | None = None
         self._link: Link | None = None
-        self._session = 0
-        self._timer = DeadlineTimer(self._tick, self.state.next_deadline)
+        self._connection_number: PeerId = 0  # by which the state knows the link
+        self._timer = DeadlineTimer(self._ring, self.state.next_deadline)
 
     # ---- called by the node -------------------------------------------------------------------------------------
 
@@ -68,23 +68,23 @@ class NodeShell:
         self._perform(self.state.start())
 
     def welcomed(self, link: Link, welcome: Welcome, level: int = logging.INFO) -> None:
-        """The cluster has accepted this node, which is logged at this level."""
+        """Takes the link on which the cluster has welcomed this node, and logs that at this level."""
         assert self._pool is not None
         self._pool.limit_results(welcome.max_payload_bytes)
         self._link = link
-        self._session += 1
+        self._connection_number += 1
         log.log(level, "connected to the cluster, as session %d", welcome.session)
-        self._perform(self.state.connected(self._session, welcome, monotonic()))
+        self._perform(self.state.connected(self._connection_number, welcome, monotonic()))
         self._note_ready()
 
     def lost(self, link: Link) -> None:
-        """A link is gone."""
+        """Lets go of a link that is gone."""
         if link is self._link:
             self._link = None
-            self._perform(self.state.lost(self._session, monotonic()))
+            self._perform(self.state.lost(self._connection_number, monotonic()))
 
     def pressed(self, pressure: float) -> None:
-        """The machine is so busy, from 0 to 1."""
+        """Reports how busy the machine is, from 0 to 1."""
         self._perform(self.state.pressed(pressure))
 
     def drain(self, timeout_s: float) -> None:
@@ -100,56 +100,58 @@ class NodeShell:
     # ---- called by the link, the pool and the loop ----------------------------------------------------------------
 
     def received(self, link: Link, messages: list[Message]) -> None:
-        """The cluster has said these things."""
-        try:
-            if self._link is None:
-                first = messages[0]
-                if isinstance(first, Welcome):
-                    self.welcomed(link, first)
-                    messages = messages[1:]
-            if link is self._link:
-                self._perform(self.state.received(self._session, messages, monotonic()))
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
+        """The cluster has sent these messages."""
+        self._guarded(self._received, link, messages)
 
-    def worker_ready(self, worker: int) -> None:
+    def worker_ready(self, worker: WorkerId) -> None:
         """A worker can run tasks."""
-        try:
-            self._perform(self.state.worker_ready(worker, monotonic()))
-            self._note_ready()
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
+        self._guarded(self._worker_ready, worker)
 
-    def worker_answered(self, worker: int, outcomes: list[Outcome]) -> None:
+    def worker_answered(self, worker: WorkerId, outcomes: list[Outcome]) -> None:
         """A worker has finished tasks."""
-        try:
-            self._perform(self.state.worker_answered(worker, outcomes, monotonic()))
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
+        self._guarded(self._worker_answered, worker, outcomes)
 
     def worker_ended(self, exit_: WorkerExit) -> None:
         """A worker is gone."""
+        self._guarded(self._worker_ended, exit_)
+
+    def _ring(self) -> None:
+        self._guarded(self._tick)
+
+    def _guarded(self, event: Callable[..., None], *arguments: Any) -> None:
+        """Runs one event; what it raises is a broken invariant, and ends the node."""
         try:
-            amiss = (exit_.signal or exit_.exit_code) and not exit_.wanted
-            level = logging.WARNING if amiss else logging.DEBUG
-            log.log(level, "worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
-            end = WorkerEnd(
-                exit_.worker, exit_.signal, exit_.exit_code, exit_.oom, exit_.reason, exit_.unstarted, exit_.entered
-            )
-            self._perform(self.state.worker_ended(end, exit_.outcomes, monotonic()))
+            event(*arguments)
         except Exception as error:
             if not self._on_broken(error):
                 raise
 
+    # ---- events -------------------------------------------------------------------------------------------------
+
+    def _received(self, link: Link, messages: list[Message]) -> None:
+        if self._link is None:
+            first = messages[0]
+            if isinstance(first, Welcome):
+                self.welcomed(link, first)
+                messages = messages[1:]
+        if link is self._link:
+            self._perform(self.state.received(self._connection_number, messages, monotonic()))
+
+    def _worker_ready(self, worker: WorkerId) -> None:
+        self._perform(self.state.worker_ready(worker, monotonic()))
+        self._note_ready()
+
+    def _worker_answered(self, worker: WorkerId, outcomes: list[Outcome]) -> None:
+        self._perform(self.state.worker_answered(worker, outcomes, monotonic()))
+
+    def _worker_ended(self, exit_: WorkerExit) -> None:
+        amiss = (exit_.signal or exit_.exit_code) and not exit_.wanted
+        level = logging.WARNING if amiss else logging.DEBUG
+        log.log(level, "worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
+        self._perform(self.state.worker_ended(exit_, monotonic()))
+
     def _tick(self) -> None:
-        try:
-            self._perform(self.state.tick(monotonic()))
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
+        self._perform(self.state.tick(monotonic()))
 
     def _note_ready(self) -> None:
         if self._link is not None and self.state.ready_workers() >= self._workers:
@@ -158,26 +160,32 @@ class NodeShell:
     # ---- effects ------------------------------------------------------------------------------------------------
 
     def _perform(self, effects: list[NodeEffect]) -> None:
+        """Performs what an event has decided. What a recall brings back is an event of its own, and comes after it."""
         pool, link = self._pool, self._link
         assert pool is not None
-        for effect in effects:
-            if type(effect) is Send:
-                if link is not None:
-                    link.send(effect.message)
-            elif type(effect) is Give:
-                pool.give(effect.worker, effect.assign, effect.apart)
-            elif type(effect) is Recall:
-                back = pool.recall(effect.worker)
-                recalled = self.state.worker_recalled(
-                    effect.worker, back.task_ids, back.outcomes, back.entered, monotonic()
-                )
-                effects.extend(recalled)  # the loop comes to them last
-            else:
-                self._perform_rare(effect, pool)
+        recalls = self._perform_all(effects, pool, link)
+        while recalls:
+            recalled = pool.recall(recalls.pop(0))
+            recalls += self._perform_all(self.state.worker_recalled(recalled, monotonic()), pool, link)
         pool.flush()
         if link is not None and link.pending:
             link.flush()
         self._timer.arm(self.state.next_deadline())
+
+    def _perform_all(self, effects: list[NodeEffect], pool: Pool, link: Link | None) -> list[WorkerId]:
+        """Performs effects in order, but for recalls; returns the workers to recall."""
+        recalls: list[WorkerId] = []
+        for effect in effects:
+            if type(effect) is Send:
+                if link is not None:
+                    link.send(effect.message)
+            elif type(effect) is AssignWorker:
+                pool.assign(effect)
+            elif type(effect) is Recall:
+                recalls.append(effect.worker)
+            else:
+                self._perform_rare(effect, pool)
+        return recalls
 
     def _perform_rare(self, effect: NodeEffect, pool: Pool) -> None:
         if type(effect) is Spawn:

@@ -7,8 +7,8 @@ Where the kernel has it, that is the share of the last ten seconds in which some
 (``/proc/pressure/cpu``, "some avg10"); elsewhere, by how much the load of the last minute is over one for each CPU.
 
 The workers of the node press too, and that is meant: four busy workers on two CPUs make one more task wait as much as
-four of somebody else's processes would. Nodes that are equal and equally laden report the same, so the number then
-changes no choice; it tells apart those whose machines have other work, which no node's own tasks would show in time.
+four of somebody else's processes would. Nodes that are equal and equally busy report the same, so the number then
+changes no choice. It shows which machines have other work, which no node's own tasks would show in time.
 """
 
 from __future__ import annotations

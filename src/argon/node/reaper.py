@@ -1,7 +1,7 @@
 """A small process that ends what tasks have started, when their worker has ended or their node is killed.
 
 In, on the command line: the node's mark, which each of its workers and every process they start has in its
-environment. On standard input: ``+pgid`` when a worker's process group has begun, ``-pgid worker`` when it has ended.
+environment. On standard input: ``+pgid`` when a worker's process group has started, ``-pgid worker`` when it has ended.
 Out: SIGKILL to whatever still has an ended worker's mark, also in a session of its own; at the end of the input, to
 every group and every process of the node that is left. The kernel ends a worker with its node, but not what its tasks
 have started. It must import next to nothing, survive every signal that can be survived, and never end anything else.

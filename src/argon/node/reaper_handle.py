@@ -1,6 +1,6 @@
-"""A node's hold on its warden process.
+"""A node's hold on its reaper process.
 
-In: process groups, as they begin and end. Out: lines to the reaper, which kills those left when this process is gone.
+In: process groups, as they start and end. Out: lines to the reaper, which kills those left when this process is gone.
 It must never block on the reaper, nor fail because of it: it is the second line, for what the kernel does not end.
 """
 
@@ -20,8 +20,8 @@ CLOSE_WITHIN_S = 2.0
 _COMMAND = (sys.executable, "-I", "-S", str(Path(reaper.__file__)))
 
 
-class Guard:
-    """Starts a warden and tells it which groups there are.
+class ReaperHandle:
+    """Starts a reaper process and writes to it which groups there are.
 
     Attributes:
         mark: belongs, followed by a dot and the worker's number, into the variable ``ARGON_WORKER`` of each worker.
@@ -30,41 +30,41 @@ class Guard:
     def __init__(self) -> None:
         self.mark = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._groups: set[int] = set()
-        self._warden = self._start()
+        self._process = self._start()
 
     @property
     def pid(self) -> int:
-        """The warden's process id."""
-        return self._warden.pid
+        """The reaper's process id."""
+        return self._process.pid
 
     def add(self, group: int) -> None:
-        """A process group has begun."""
+        """Adds a process group, which has started."""
         self._groups.add(group)
-        self._tell(f"+{group}\n")
+        self._write_line(f"+{group}\n")
 
     def remove(self, group: int, worker: int) -> None:
-        """A worker has ended, and its process group; what else has its mark is to end too."""
+        """Removes the process group of a worker that has ended; what else has its mark is to end too."""
         self._groups.discard(group)
-        self._tell(f"-{group} {worker}\n")
+        self._write_line(f"-{group} {worker}\n")
 
     def close(self) -> None:
         """Ends the reaper, and with it whatever is left of the groups."""
-        assert self._warden.stdin is not None
+        assert self._process.stdin is not None
         try:
-            self._warden.stdin.close()
+            self._process.stdin.close()
         except BrokenPipeError:
             pass  # it is gone already
         try:
-            self._warden.wait(CLOSE_WITHIN_S)
+            self._process.wait(CLOSE_WITHIN_S)
         except subprocess.TimeoutExpired:
-            self._warden.kill()
-            self._warden.wait()
+            self._process.kill()
+            self._process.wait()
 
-    def _tell(self, line: str) -> None:
-        if not _wrote(self._warden, line):  # somebody has killed it: another takes over the groups
+    def _write_line(self, line: str) -> None:
+        if not _wrote(self._process, line):  # somebody has killed it: another takes over the groups
             self.close()
-            self._warden = self._start()
-            _wrote(self._warden, "".join(f"+{group}\n" for group in self._groups))
+            self._process = self._start()
+            _wrote(self._process, "".join(f"+{group}\n" for group in self._groups))
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = (*_COMMAND, self.mark)

@@ -1,6 +1,6 @@
-"""One worker process as its node sees it: how it is started, read, signalled and buried.
+"""One worker process as its node sees it: how it is started, read, signalled and waited for.
 
-In: tasks and signals. Out: what the process says, and how it ended. It must never block while the process lives, and
+In: tasks and signals. Out: what the process sends, and how it ended. It must never block while the process lives, and
 never believe what comes out of it further than a frame can be checked.
 """
 
@@ -23,6 +23,7 @@ from argon.ipc.worker_config import WorkerConfig
 from argon.node.reaper import VARIABLE
 from argon.protocol.codec import ProtocolViolation
 from argon.protocol.framing import Framing
+from argon.protocol.ids import LocalTaskId, WorkerId
 from argon.protocol.messages import Heartbeat, Outcome, Status
 
 PACKETS_AT_ONCE: Final = 16
@@ -44,16 +45,16 @@ class WorkerProcess:
     Attributes:
         worker: its number.
         pid: its process id, which is also the id of its process group.
-        near: the node's end of the channel, not blocking.
+        node_end: the node's end of the channel, not blocking.
         inbox: the tasks on their way to it.
-        ready: it has said that it is up.
+        ready: it has reported that it is up.
         killed: the node has sent SIGKILL.
         wanted: the node has sent for its end, which is not its own doing.
         reason: what it did wrong, empty for nothing.
     """
 
     def __init__(
-        self, worker: int, node: str, include: Sequence[str], max_payload_bytes: int, mark: str, block: memoryview
+        self, worker: WorkerId, node: str, include: Sequence[str], max_payload_bytes: int, mark: str, block: memoryview
     ) -> None:
         """Starts the process; raises OSError when the system does not let it."""
         self.worker = worker
@@ -66,25 +67,25 @@ class WorkerProcess:
         self._garbled = False
         self._max_payload_bytes = max_payload_bytes
         with ExitStack() as always, ExitStack() as on_failure:
-            self.near, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            on_failure.enter_context(self.near)
-            on_failure.enter_context(self._far)
-            self.near.setblocking(False)
-            self._far.setblocking(True)  # for the worker, whatever this process's default is
+            self.node_end, self._worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            on_failure.enter_context(self.node_end)
+            on_failure.enter_context(self._worker_end)
+            self.node_end.setblocking(False)
+            self._worker_end.setblocking(True)  # for the worker, whatever this process's default is
             page_fd = create_page()
             always.callback(os.close, page_fd)
             self._outbox = Outbox(page_fd)
             on_failure.callback(self._outbox.close)
             waiting, unclaimed, claims = create_claims()
             always.callback(os.close, waiting)
-            self.inbox = Inbox(self.near, self._far, unclaimed, claims)
+            self.inbox = Inbox(self.node_end, self._worker_end, unclaimed, claims)
             on_failure.callback(self.inbox.close)
-            far_fd = self._far.fileno()
-            config = WorkerConfig(far_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
+            worker_end_fd = self._worker_end.fileno()
+            config = WorkerConfig(worker_end_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(far_fd, waiting, page_fd),
+                pass_fds=(worker_end_fd, waiting, page_fd),
                 start_new_session=True,
                 env=_environment(mark),
             )
@@ -94,7 +95,7 @@ class WorkerProcess:
     # ---- alive -------------------------------------------------------------------------------------------------
 
     def read(self, packets_max: int = PACKETS_AT_ONCE) -> list[Outcome]:
-        """What it has said and not yet been read, or some of it. Sets ``ready`` and ``reason``."""
+        """Reads what it has sent, or some of it. Sets ``ready`` and ``reason``."""
         return self._read(packets_max, PACKET_BYTES)  # a full packet is seldom the last; for more, the loop comes back
 
     def finished(self) -> list[Outcome]:
@@ -108,7 +109,7 @@ class WorkerProcess:
         outcomes: list[Outcome] = []
         for _ in range(0 if self._garbled else packets_max):
             try:
-                size = self.near.recv_into(self._block)
+                size = self.node_end.recv_into(self._block)
                 packet = bytes(self._block[:size])
             except BlockingIOError:
                 break
@@ -128,7 +129,7 @@ class WorkerProcess:
         """What it has finished and not sent. It may still send the same, now or later."""
         return self._outcomes(Framing(self._max_payload_bytes), self._outbox.salvage())
 
-    def entered(self) -> int:
+    def entered(self) -> LocalTaskId:
         """The task whose function it entered last, 0 for none."""
         return self._outbox.entered()
 
@@ -153,7 +154,7 @@ class WorkerProcess:
                 elif type(message) is Heartbeat:
                     self.ready = True
                 else:
-                    raise ProtocolViolation("a worker says only outcomes")
+                    raise ProtocolViolation("a worker sends only outcomes")
         except ProtocolViolation:
             self.reason = "wrote to Argon's channel"
             self._garbled = self._garbled or framing is self._framing
@@ -161,7 +162,7 @@ class WorkerProcess:
 
     # ---- dead --------------------------------------------------------------------------------------------------
 
-    def bury(self, timeout_s: float | None = None) -> int:
+    def wait_and_close(self, timeout_s: float | None = None) -> int:
         """Waits for the process and closes everything; returns its exit code, or minus the signal that ended it."""
         try:
             code = self._process.wait(timeout_s)

@@ -15,10 +15,10 @@ from typing import Final
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
 from argon.planning.node_plan import NodePlan
-from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
-from argon.scheduling.effects import Give, Kill, NodeEffect, Recall, Send, Spawn
+from argon.protocol.messages import Entered, Message, Outcome, Status, Welcome
+from argon.scheduling.effects import AssignWorker, Kill, NodeEffect, Recall, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
-from argon.scheduling.node.workers import WorkerEnd
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.settings import NodeSettings
 
 WORKER_START_S: Final = 0.1
@@ -33,13 +33,13 @@ def node_name(peer: int) -> str:
 
 
 class _VirtualWorker:
-    """One worker: tasks it was given and has not begun, and the one it runs."""
+    """One worker: tasks it was assigned and has not started, and the one it runs."""
 
     __slots__ = ("began_s", "entered", "inbox", "running")
 
     def __init__(self) -> None:
-        self.inbox: deque[Assign] = deque()
-        self.running: Assign | None = None
+        self.inbox: deque[AssignWorker] = deque()
+        self.running: AssignWorker | None = None
         self.entered = 0
         self.began_s = 0.0
 
@@ -97,8 +97,8 @@ class VirtualNode:
         for effect in effects:  # it grows: a recall is answered at once
             if isinstance(effect, Send):
                 said.append(effect.message)
-            elif isinstance(effect, Give):
-                self._give(effect.worker, effect.assign)
+            elif isinstance(effect, AssignWorker):
+                self._assign(effect)
             elif isinstance(effect, Recall):
                 effects += self._recall(effect.worker)
             elif isinstance(effect, Kill):
@@ -113,38 +113,38 @@ class VirtualNode:
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
-    def _give(self, number: int, assign: Assign) -> None:
-        worker = self._workers[number]
+    def _assign(self, assign: AssignWorker) -> None:
+        worker = self._workers[assign.worker]
         if worker.running is None:
-            self._begin(number, worker, assign)
+            self._begin(worker, assign)
         else:
             worker.inbox.append(assign)
 
-    def _begin(self, number: int, worker: _VirtualWorker, assign: Assign) -> None:
+    def _begin(self, worker: _VirtualWorker, assign: AssignWorker) -> None:
         now = self._agenda.now
         assert isinstance(assign.payload, bytes)
         task = int.from_bytes(assign.payload, "little")
         run_s = self._service_s[task] / self.plan.speed_at(now)
-        worker.running, worker.entered, worker.began_s = assign, assign.id, now
+        worker.running, worker.entered, worker.began_s = assign, assign.local_task_id, now
         self._course.began_s[task] = now
-        self._agenda.at(now + run_s + self._overhead_s, self._finish, number, worker, assign, run_s)
+        self._agenda.at(now + run_s + self._overhead_s, self._finish, worker, assign, run_s)
 
-    def _finish(self, number: int, worker: _VirtualWorker, assign: Assign, run_s: float) -> None:
+    def _finish(self, worker: _VirtualWorker, assign: AssignWorker, run_s: float) -> None:
         if worker.running is not assign:  # it was killed meanwhile
             return
         now = self._agenda.now
         self._course.busy_s += now - worker.began_s
         worker.running = None
         if worker.inbox:
-            self._begin(number, worker, worker.inbox.popleft())
-        outcome = Outcome(assign.id, Status.COMPLETED, Entered.YES, run_s=run_s)
-        self._perform(self.state.worker_answered(number, [outcome], now))
+            self._begin(worker, worker.inbox.popleft())
+        outcome = Outcome(assign.local_task_id, Status.COMPLETED, Entered.YES, run_s=run_s)
+        self._perform(self.state.worker_answered(assign.worker, [outcome], now))
 
     def _recall(self, number: int) -> list[NodeEffect]:
         worker = self._workers[number]
-        unstarted = [assign.id for assign in worker.inbox]
+        unstarted = [assign.local_task_id for assign in worker.inbox]
         worker.inbox.clear()
-        return self.state.worker_recalled(number, unstarted, [], worker.entered, self._agenda.now)
+        return self.state.worker_recalled(Recalled(number, unstarted, [], worker.entered), self._agenda.now)
 
     def _die(self, number: int) -> None:
         worker = self._workers.pop(number, None)
@@ -152,8 +152,10 @@ class VirtualNode:
             if worker.running is not None:
                 self._course.busy_s += self._agenda.now - worker.began_s
                 worker.running = None
-            end = WorkerEnd(number, _SIGTERM, 0, False, "it was killed", [], worker.entered)
-            self._perform(self.state.worker_ended(end, [], self._agenda.now))
+            exit_ = WorkerExit(
+                number, signal=_SIGTERM, exit_code=0, unstarted=[], outcomes=[], entered=worker.entered, wanted=True
+            )
+            self._perform(self.state.worker_ended(exit_, self._agenda.now))
 
     def _ready(self, number: int) -> None:
         self._workers[number] = _VirtualWorker()

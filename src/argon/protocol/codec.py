@@ -23,6 +23,7 @@ import msgspec
 
 from argon.errors import RejectReason
 from argon.protocol.diagnosis import Diagnosis
+from argon.protocol.ids import LocalTaskId
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -30,6 +31,7 @@ from argon.protocol.messages import (
     Drain,
     ExplainReply,
     ExplainRequest,
+    FailureKind,
     Goodbye,
     Heartbeat,
     Message,
@@ -120,6 +122,25 @@ def fragment_header(size_bytes: int) -> bytes:
     return _pack(size_bytes, FRAGMENT, 0, 0, 0, 0.0, 0.0, 0, 0)
 
 
+def encode_to_worker(local_task_id: LocalTaskId, timeout_s: float, size_bytes: int, max_result_bytes: int) -> bytes:
+    """The header of an Assign from a node to its worker, which needs no more than this.
+
+    ``timeout_s`` is what remains, 0 for none; the result may take ``max_result_bytes``.
+    """
+    return _pack(size_bytes, ASSIGN, 0, 0, local_task_id, timeout_s, 0.0, 0, max_result_bytes)
+
+
+def decode_in_worker(packet: memoryview, position: int) -> tuple[int, LocalTaskId, float, int]:
+    """Reads what ``encode_to_worker`` made; returns the payload's size, the task, its time, and its result's limit."""
+    size_bytes, _, _, _, local_task_id, timeout_s, _, _, max_result_bytes = read_header(packet, position)
+    return size_bytes, local_task_id, timeout_s, max_result_bytes
+
+
+def encode_from_worker(local_task_id: LocalTaskId, status: int, entered: int, run_s: float, size_bytes: int) -> bytes:
+    """The header of an Outcome from a worker to its node, made from its fields: an Outcome would take longer."""
+    return _pack(size_bytes, OUTCOME, status | entered << 4, 0, local_task_id, run_s, 0.0, 0, FailureKind.RAISED)
+
+
 def encode_diagnosis(diagnosis: Diagnosis) -> bytes:
     """Encodes what the cluster or a node knows about an outcome."""
     return msgspec.msgpack.encode(diagnosis)
@@ -141,7 +162,7 @@ def _encode_submit(m: Submit) -> tuple[bytes, Payload]:
 def _encode_assign(m: Assign) -> tuple[bytes, Payload]:
     payload = m.payload
     size = len(payload) if type(payload) is bytes else payload_bytes(payload)
-    return _pack(size, ASSIGN, m.priority, m.attempt, m.id, m.timeout_s, 0.0, m.kind, m.max_result_bytes), payload
+    return _pack(size, ASSIGN, m.priority, m.attempt, m.id, m.timeout_s, 0.0, m.kind, 0), payload
 
 
 def _encode_outcome(m: Outcome) -> tuple[bytes, Payload]:
@@ -179,7 +200,7 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
     if type_ == ASSIGN:
         if code > 4 or not 0.0 <= a < 1e9:
             raise ProtocolViolation("an assignment with a priority or a timeout out of range")
-        return Assign(id_, attempt, code, a, c, body, d)
+        return Assign(id_, attempt, code, a, c, body)
     if type_ == CANCEL:
         return Cancel(id_, code == 1)
     return StillRunning(id_) if type_ == STILL_RUNNING else _decode_control(type_, body)

@@ -56,11 +56,16 @@ class HandshakeFailed(Exception):
 
 
 class ClusterHandshake:
-    """The accepting side. Feed it bytes until ``role`` is set; what came after the handshake is in ``rest``.
+    """The accepting side. It sends nothing first: feed it bytes until it is ``done``.
 
     Args:
         token: the shared secret.
         nonce: 32 fresh random bytes.
+
+    Attributes:
+        done: whether the peer has proved the token.
+        peer_role: what the peer is, once it is done.
+        rest: the bytes that came after the handshake.
     """
 
     def __init__(self, token: bytes, nonce: bytes) -> None:
@@ -68,8 +73,13 @@ class ClusterHandshake:
         self._nonce = nonce
         self._buffer = b""
         self._claimed: Role | None = None
-        self.role: Role | None = None
+        self.done = False
+        self.peer_role: Role | None = None
         self.rest = b""
+
+    def opening(self) -> bytes:
+        """The first bytes to send: none, since the dialling side speaks first."""
+        return b""
 
     def feed(self, data: bytes) -> bytes:
         """Takes bytes; returns what to send.
@@ -99,17 +109,23 @@ class ClusterHandshake:
         if not hmac.compare_digest(mac, _mac(self._token, b"client", self._claimed, self._nonce, nonce)):
             raise HandshakeFailed("the peer's token is not this cluster's", bytes(_MAC_BYTES), authentication=True)
         self.rest = self._buffer[_PROOF_BYTES:]
-        self.role = self._claimed
+        self.peer_role = self._claimed
+        self.done = True
         return out + _mac(self._token, b"cluster", self._claimed, self._nonce, nonce)
 
 
 class PeerHandshake:
-    """The dialling side. Send ``opening()``, then feed it bytes until ``done``; the rest is in ``rest``.
+    """The dialling side. Send ``opening()``, then feed it bytes until it is ``done``.
 
     Args:
         token: the shared secret.
         role: what this side is.
         nonce: 32 fresh random bytes.
+
+    Attributes:
+        done: whether the cluster has proved the token.
+        peer_role: None, since the peer is the cluster.
+        rest: the bytes that came after the handshake.
     """
 
     def __init__(self, token: bytes, role: Role, nonce: bytes) -> None:
@@ -119,6 +135,7 @@ class PeerHandshake:
         self._cluster_nonce = b""
         self._buffer = b""
         self.done = False
+        self.peer_role: Role | None = None
         self.rest = b""
 
     def opening(self) -> bytes:

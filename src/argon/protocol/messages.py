@@ -90,12 +90,9 @@ class Submit(Record):
 
 @mypyc_attr(acyclic=True)
 class Assign(Record):
-    """The cluster hands a task to a node, or a node to a worker. ``timeout_s`` is what remains, 0 for none.
+    """The cluster hands a task to a node. ``timeout_s`` is what remains, 0 for none."""
 
-    ``max_result_bytes`` is for the worker: how large its answer may be, 0 for no limit but its own.
-    """
-
-    __slots__ = ("id", "attempt", "priority", "timeout_s", "kind", "payload", "max_result_bytes")
+    __slots__ = ("id", "attempt", "priority", "timeout_s", "kind", "payload")
 
     def __init__(
         self,
@@ -105,7 +102,6 @@ class Assign(Record):
         timeout_s: float,
         kind: int,
         payload: Payload,
-        max_result_bytes: int = 0,
     ) -> None:
         self.id = id
         self.attempt = attempt
@@ -113,7 +109,6 @@ class Assign(Record):
         self.timeout_s = timeout_s
         self.kind = kind
         self.payload = payload
-        self.max_result_bytes = max_result_bytes
 
 
 @mypyc_attr(acyclic=True)

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
-from argon.protocol.messages import Answer, Assign, Message
+from argon.protocol.ids import ClientTaskId, LocalTaskId, PeerId, WorkerId
+from argon.protocol.messages import Answer, ExplainRequest, Message, Payload, StatusRequest
 from argon.record import Record
 
 
@@ -44,6 +44,16 @@ class DiscardPayload(Record):
         self.peer = peer
 
 
+class Report(Record):
+    """Answer this peer's question about the cluster, or about a task, with what the state is now."""
+
+    __slots__ = ("peer", "asked")
+
+    def __init__(self, peer: PeerId, asked: StatusRequest | ExplainRequest) -> None:
+        self.peer = peer
+        self.asked = asked
+
+
 class Stop(Record):
     """Everything is answered: end the role."""
 
@@ -58,20 +68,26 @@ class Spawn(Record):
 
 
 @mypyc_attr(acyclic=True)
-class Give(Record):
-    """Hand this task to that worker. It goes ``apart`` when it may run so long that what the worker has finished before
-    must have been told by then."""
+class AssignWorker(Record):
+    """Hand this task to that worker. ``timeout_s`` is what remains, 0 for none.
 
-    __slots__ = ("worker", "assign", "apart")
+    It goes in a packet of its own when it may run so long that what the worker has finished before must be sent first.
+    """
 
-    def __init__(self, worker: WorkerId, assign: Assign, apart: bool = False) -> None:
+    __slots__ = ("worker", "local_task_id", "timeout_s", "payload", "own_packet")
+
+    def __init__(
+        self, worker: WorkerId, local_task_id: LocalTaskId, timeout_s: float, payload: Payload, own_packet: bool = False
+    ) -> None:
         self.worker = worker
-        self.assign = assign
-        self.apart = apart
+        self.local_task_id = local_task_id
+        self.timeout_s = timeout_s
+        self.payload = payload
+        self.own_packet = own_packet
 
 
 class Recall(Record):
-    """Take back what that worker has not begun, and report it."""
+    """Take back what that worker has not started, and report it."""
 
     __slots__ = ("worker",)
 
@@ -109,8 +125,8 @@ class Settle(Record):
         self.outcome = outcome
 
 
-class Refused(Record):
-    """Tell the caller that this task could not be cancelled: a node has it already."""
+class CancelTooLate(Record):
+    """Answer the queued-only cancel of this task: a node has the task already, and it goes on."""
 
     __slots__ = ("task",)
 
@@ -118,6 +134,6 @@ class Refused(Record):
         self.task = task
 
 
-ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Stop
-NodeEffect: TypeAlias = Send | Close | Stop | Spawn | Give | Recall | Kill | Retire
-ClientEffect: TypeAlias = Send | Close | Settle | Refused
+ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Report | Stop
+NodeEffect: TypeAlias = Send | Close | Stop | Spawn | AssignWorker | Recall | Kill | Retire
+ClientEffect: TypeAlias = Send | Close | Settle | CancelTooLate

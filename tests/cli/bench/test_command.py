@@ -307,7 +307,7 @@ def test_live_bench_that_is_killed_leaves_nothing_behind() -> None:
 )
 def test_live_bench_that_is_broken_off_leaves_nothing_behind(number: signal.Signals, status: int) -> None:
     with marked("bench", "--tasks", "1000000", "--sleep-ms", "10", "--workers", "1") as process:
-        process.wait_for_family_of(5)  # itself, the cluster, the node with its warden, and a worker
+        process.wait_for_family_of(5)  # itself, the cluster, the node with its reaper, and a worker
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, out, err) == (status, "", "")

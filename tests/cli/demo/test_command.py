@@ -136,7 +136,7 @@ def test_live_demo_keeps_its_promises() -> None:
 
 def test_live_demo_that_is_interrupted_leaves_nothing_behind() -> None:
     with marked("demo") as process:
-        process.wait_for_family_of(10)  # itself, the cluster, two nodes with a warden and two workers each
+        process.wait_for_family_of(10)  # itself, the cluster, two nodes with a reaper and two workers each
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (130, "")

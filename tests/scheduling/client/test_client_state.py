@@ -1,4 +1,4 @@
-"""The corridor of a client: what is sent, what waits, what each caller is told. `check()` runs after every call."""
+"""The state machine of a client: what is sent, what waits, what each caller gets. `check()` runs after every call."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from argon.protocol.messages import (
     Submit,
     Welcome,
 )
-from argon.scheduling.client.client_state import PROBE_TASKS
-from argon.scheduling.effects import Close, Refused
+from argon.scheduling.client.credits import INITIAL_WINDOW_TASKS
+from argon.scheduling.effects import CancelTooLate, Close
 from argon.scheduling.task_options import TaskOptions
 from tests.support.drivers import CLUSTER, KIND, ClientDriver, detail
 
@@ -76,7 +76,7 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
     assert held() is None
 
 
-def test_task_that_a_leaving_cluster_has_not_read_is_told_when_to_come_back() -> None:
+def test_task_that_a_leaving_cluster_has_not_read_gets_the_time_to_come_back() -> None:
     client = ClientDriver()
     id_ = client.submit(retries=0)
     client.say(Drain())
@@ -94,7 +94,7 @@ def test_submit_before_the_connection_waits_for_it() -> None:
     assert client.submitted() == ids
 
 
-def test_payload_over_the_clusters_limit_is_refused_without_a_word_to_it() -> None:
+def test_payload_over_the_clusters_limit_is_rejected_without_a_message_to_it() -> None:
     client = ClientDriver(max_payload_bytes=10)
     fits, large = client.submit(b"x" * 10), client.submit(b"x" * 11)
     assert client.submitted() == [fits]
@@ -156,7 +156,7 @@ def test_window_follows_the_credits() -> None:
     assert client.state.window(TaskOptions()) == 100
 
 
-def test_window_of_tasks_that_would_be_refused_beyond_the_credits_is_the_credits() -> None:
+def test_window_of_tasks_that_would_be_rejected_beyond_the_credits_is_the_credits() -> None:
     client, hasty = ClientDriver(credits=50), TaskOptions(retries=0)
     assert client.state.window(hasty) == 50
     assert ClientDriver(credits=None).state.window(hasty) == 1
@@ -205,7 +205,7 @@ def test_retries_used_up_give_the_last_rejection_to_the_caller(retries: int) -> 
     )
 
 
-def test_no_retries_is_told_at_once_when_the_credits_are_used_up() -> None:
+def test_no_retries_is_rejected_at_once_when_the_credits_are_used_up() -> None:
     client = ClientDriver(credits=1)
     client.submit()
     id_ = client.submit(retries=0)
@@ -214,7 +214,7 @@ def test_no_retries_is_told_at_once_when_the_credits_are_used_up() -> None:
     assert client.submitted() == [1]
 
 
-def test_no_retries_without_a_connection_is_told_at_once() -> None:
+def test_no_retries_without_a_connection_is_rejected_at_once() -> None:
     client = ClientDriver(credits=None)
     id_ = client.submit(retries=0)
     assert client.settled()[id_].reason == RejectReason.NO_NODES
@@ -251,11 +251,11 @@ def test_retries_are_spread_and_grow_apart() -> None:
     assert max(run[6] for run in runs) > 5 * max(run[0] for run in runs)
 
 
-def test_rejected_line_stands_and_only_its_first_task_asks() -> None:
+def test_rejection_blocks_the_backlog_and_only_its_first_task_is_sent_again() -> None:
     client = ClientDriver(credits=500)
     ids = [client.submit() for _ in range(300)]
     sent = client.submitted()
-    assert sent == ids[:PROBE_TASKS]
+    assert sent == ids[:INITIAL_WINDOW_TASKS]
     for id_ in sent:
         client.reject(id_, RejectReason.QUEUE_FULL, 1.0, credits=500)
     assert client.submitted() == sent, "the next would find no more room than the last"
@@ -263,7 +263,7 @@ def test_rejected_line_stands_and_only_its_first_task_asks() -> None:
     assert client.submitted() == [*sent, ids[0]]
 
 
-def test_rejected_line_keeps_its_order() -> None:
+def test_blocked_backlog_keeps_its_order() -> None:
     client = ClientDriver(credits=4)
     ids = [client.submit(timeout_s=timeout_s) for timeout_s in (None, 60.0) * 4]
     for id_ in ids[:4]:
@@ -274,23 +274,23 @@ def test_rejected_line_keeps_its_order() -> None:
     assert client.submitted()[4:] == ids
 
 
-def test_line_goes_on_by_two_for_one_while_answers_show_that_there_is_room() -> None:
+def test_backlog_goes_on_by_two_for_one_while_answers_show_that_there_is_room() -> None:
     client = ClientDriver(credits=500)
     ids = [client.submit() for _ in range(300)]
-    for id_ in ids[:PROBE_TASKS]:
+    for id_ in ids[:INITIAL_WINDOW_TASKS]:
         client.reject(id_, RejectReason.QUEUE_FULL, 1.0, credits=500)
     client.wait(1.05)
     counts = []
     for _ in range(5):
         before = len(client.submitted())
-        for id_ in client.submitted()[PROBE_TASKS:]:
+        for id_ in client.submitted()[INITIAL_WINDOW_TASKS:]:
             if id_ not in client.settled():
                 client.answer(id_, credits=500)
         counts.append(len(client.submitted()) - before)
     assert counts == [2, 4, 8, 16, 32]
 
 
-def test_line_goes_on_when_no_rejection_follows_the_first_task() -> None:
+def test_backlog_goes_on_when_no_rejection_follows_the_first_task() -> None:
     client = ClientDriver(credits=10)
     ids = [client.submit() for _ in range(30)]
     client.reject(ids[0], RejectReason.QUEUE_FULL, 1.0, credits=10)
@@ -320,33 +320,33 @@ def test_overload_that_is_over_is_forgotten_when_all_is_answered() -> None:
     assert client.submitted()[2:] == ids
 
 
-def standing_line(**options: object) -> tuple[ClientDriver, list[int]]:
+def blocked_backlog(**options: object) -> tuple[ClientDriver, list[int]]:
     """A client whose first task is rejected again and again, with three tasks behind it."""
     client = ClientDriver(credits=1)
     return client, [client.submit(**options) for _ in range(4)]  # type: ignore[arg-type]
 
 
-def knock(client: ClientDriver, wait_s: float = 0.5) -> None:
+def reject_probe(client: ClientDriver, wait_s: float = 0.5) -> None:
     client.wait(2.0)
     client.reject(client.submitted()[-1], RejectReason.NO_NODES, wait_s, credits=1)
 
 
-def test_rejected_knock_is_a_try_of_all_that_wait() -> None:
-    client, ids = standing_line(retries=2)
+def test_rejected_retry_probe_is_a_try_of_all_that_wait() -> None:
+    client, ids = blocked_backlog(retries=2)
     for settled in (0, 0, 1):
-        knock(client)
+        reject_probe(client)
         assert len(client.settled()) == settled
-    knock(client)
+    reject_probe(client)
     assert sorted(client.settled()) == ids
     outcomes = client.settled().values()
     assert {(m.status, m.entered, m.reason) for m in outcomes} == {(REJECTED, Entered.NO, RejectReason.NO_NODES)}
     assert all(m.retry_after_s == 0.5 for m in outcomes)
 
 
-def test_timeout_that_passes_in_a_line_that_stands_is_answered_with_the_rejection() -> None:
-    client, ids = standing_line(timeout_s=5.0)
-    knock(client)
-    knock(client, wait_s=10.0)
+def test_timeout_that_passes_in_a_blocked_backlog_is_answered_with_the_rejection() -> None:
+    client, ids = blocked_backlog(timeout_s=5.0)
+    reject_probe(client)
+    reject_probe(client, wait_s=10.0)
     assert len(client.settled()) == 1, "its next try would come too late"
     client.wait(2.0)
     assert sorted(client.settled()) == ids
@@ -363,7 +363,7 @@ def test_overload_is_forgotten_when_nobody_waits_any_more() -> None:
     assert client.submitted() == [rejected, next_]
 
 
-def test_caller_who_wants_to_know_at_once_asks_past_a_line_that_stands() -> None:
+def test_caller_who_wants_to_know_at_once_is_sent_past_a_blocked_backlog() -> None:
     client = ClientDriver(credits=10)
     patient = client.submit()
     client.reject(patient, RejectReason.QUEUE_FULL, 30.0, credits=10)
@@ -380,7 +380,7 @@ def test_answered_task_lets_a_rejected_one_go_at_once() -> None:
     assert client.submitted() == [first, second, first]
 
 
-def test_knocks_that_no_answer_pays_for_slow_down_to_one_a_second() -> None:
+def test_retry_probes_that_no_answer_pays_for_slow_down_to_one_a_second() -> None:
     client = ClientDriver(credits=500)
     handled = 0
 
@@ -426,7 +426,7 @@ def test_newest_goes_first_where_the_oldest_is_late() -> None:
 
 
 def late_line() -> tuple[ClientDriver, list[int]]:
-    """A client whose line stands until long after the oldest task of it has lost half of its time."""
+    """A client whose backlog is blocked until long after the oldest task of it has lost half of its time."""
     client = ClientDriver(credits=10)
     ids = [client.submit(timeout_s=2.0) for _ in range(3)]
     for id_ in ids:
@@ -436,7 +436,7 @@ def late_line() -> tuple[ClientDriver, list[int]]:
     return client, ids
 
 
-def test_new_task_is_tried_at_once_where_the_newest_goes_first_though_the_line_stands() -> None:
+def test_new_task_is_tried_at_once_where_the_newest_goes_first_though_the_backlog_is_blocked() -> None:
     client, ids = late_line()
     new = client.submit(timeout_s=2.0)
     assert client.submitted() == [*ids, new]
@@ -451,7 +451,7 @@ def test_new_task_is_not_tried_at_once_without_a_timeout_or_behind_a_more_urgent
     assert client.submitted() == ids
 
 
-def test_more_urgent_task_passes_a_line_that_stands() -> None:
+def test_more_urgent_task_passes_a_blocked_backlog() -> None:
     client = ClientDriver(credits=3)
     low, _, _, waits = (client.submit(priority=priority) for priority in (3, 3, 1, 1))
     sent = client.submitted()
@@ -490,7 +490,7 @@ def test_new_tasks_are_tried_at_once_only_now_and_then() -> None:
 def test_idle_client_begins_with_a_few_tasks_and_goes_on_when_an_answer_tells_what_it_may() -> None:
     client = ClientDriver(credits=100)
     ids = [client.submit() for _ in range(50)]
-    assert len(client.submitted()) == PROBE_TASKS
+    assert len(client.submitted()) == INITIAL_WINDOW_TASKS
     client.answer(ids[0], credits=40)
     assert len(client.submitted()) == 41
 
@@ -500,7 +500,7 @@ def test_idle_client_of_long_tasks_goes_on_when_a_heartbeat_tells_what_it_may() 
     for _ in range(50):
         client.submit()
     client.say(Heartbeat())
-    assert len(client.submitted()) == PROBE_TASKS
+    assert len(client.submitted()) == INITIAL_WINDOW_TASKS
     client.say(Heartbeat(credits=40))
     assert len(client.submitted()) == 40
 
@@ -571,7 +571,7 @@ def test_leftovers_of_tasks_that_never_were_sent_are_swept() -> None:
     waiting = client.submit()
     for _ in range(3000):
         client.cancel(client.submit(b"x" * 100, timeout_s=1000.0))
-    assert sum(len(line.timed) for line in client.state._backlog._lines) < 200
+    assert len(client.state._backlog._priorities[2].timed._tasks) < 200
     assert len(client.state._deadlines) < 200
     client.connect()
     assert client.submitted() == [waiting]
@@ -634,7 +634,7 @@ def test_cancel_queued_only_that_crosses_a_rejection_has_its_way() -> None:
     assert client.settled()[id_].status == Status.CANCELLED
 
 
-def test_cancel_queued_only_that_was_refused_is_forgotten() -> None:
+def test_cancel_queued_only_that_came_too_late_is_forgotten() -> None:
     client = ClientDriver()
     id_ = client.submit()
     client.cancel(id_, queued_only=True)
@@ -643,12 +643,12 @@ def test_cancel_queued_only_that_was_refused_is_forgotten() -> None:
     assert id_ not in client.settled()
 
 
-def test_cancel_queued_only_that_comes_too_late_is_refused_and_the_task_goes_on() -> None:
+def test_cancel_queued_only_that_comes_too_late_is_reported_and_the_task_goes_on() -> None:
     client = ClientDriver()
     id_ = client.submit()
     client.cancel(id_, queued_only=True)
     assert client.sent(Cancel) == [Cancel(id_, True)]
-    assert client.say(StillRunning(id_)) == [Refused(id_)]
+    assert client.say(StillRunning(id_)) == [CancelTooLate(id_)]
     client.cancel(id_)
     assert client.sent(Cancel)[-1] == Cancel(id_, False), "it may still be cancelled for good"
     client.answer(id_)
@@ -744,7 +744,7 @@ def test_what_a_cluster_has_not_read_before_it_left_is_rejected_where_it_is_not_
     assert client.settled()[once].reason is RejectReason.DRAINING
 
 
-def test_words_of_an_old_connection_are_ignored() -> None:
+def test_messages_of_an_old_connection_are_ignored() -> None:
     client = ClientDriver()
     id_ = client.submit(idempotent=True)
     client.lose()
@@ -781,7 +781,7 @@ def test_heartbeats_are_sent_at_the_clusters_pace() -> None:
     assert len(client.sent(Heartbeat)) == 2
 
 
-def test_silent_cluster_is_given_up() -> None:
+def test_silent_cluster_is_disconnected() -> None:
     client = ClientDriver(heartbeat_s=1.0)
     for _ in range(10):
         client.wait(1.0)
@@ -808,7 +808,7 @@ def test_goodbye_of_the_cluster_closes() -> None:
 @pytest.mark.parametrize(
     "message", [Assign(1, 1, 2, 0.0, 7, b""), Register("n", 1), Welcome(1, 1, 1, 1.0, 1.0), Cancel(1)]
 )
-def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> None:
+def test_cluster_that_sends_what_it_may_not_is_disconnected(message: Message) -> None:
     client = ClientDriver()
     (effect,) = client.say(message)
     assert isinstance(effect, Close)
@@ -819,7 +819,7 @@ def test_next_deadline_without_anything_to_wait_for_is_none() -> None:
     assert ClientDriver(credits=None).state.next_deadline() is None
 
 
-def test_caller_who_wants_to_know_at_once_is_told_behind_a_backlog_that_was_not_sent_yet() -> None:
+def test_caller_who_wants_to_know_at_once_is_rejected_behind_a_backlog_that_was_not_sent_yet() -> None:
     client = ClientDriver(credits=100)
     for _ in range(300):
         client.submit()
@@ -827,10 +827,10 @@ def test_caller_who_wants_to_know_at_once_is_told_behind_a_backlog_that_was_not_
     assert client.settled()[hasty].reason == RejectReason.QUEUE_FULL
 
 
-# --- refusals of the client's own -------------------------------------------------------------------------------------
+# --- rejections of the client's own -----------------------------------------------------------------------------------
 
 
-def test_refusal_of_its_own_says_that_it_is_local_and_one_of_the_clusters_does_not() -> None:
+def test_rejection_of_its_own_says_that_it_is_local_and_one_of_the_clusters_does_not() -> None:
     client = ClientDriver(credits=1, max_payload_bytes=10)
     sent, hasty, large = client.submit(retries=0), client.submit(retries=0), client.submit(b"x" * 11)
     client.reject(sent, RejectReason.QUEUE_FULL, 1.0)
@@ -851,48 +851,48 @@ def busy_client(gap_s: float) -> ClientDriver:
     return client
 
 
-def refused_for(client: ClientDriver) -> float:
+def rejected_for(client: ClientDriver) -> float:
     id_ = client.submit(retries=0)
     return client.settled()[id_].retry_after_s
 
 
-def test_caller_without_a_credit_is_told_to_return_when_an_answer_leaves_room() -> None:
-    assert 0.5 <= refused_for(busy_client(1.0)) <= 1.5
-    assert 0.05 <= refused_for(busy_client(0.1)) <= 0.15
+def test_caller_without_a_credit_shall_return_when_an_answer_leaves_room() -> None:
+    assert 0.5 <= rejected_for(busy_client(1.0)) <= 1.5
+    assert 0.05 <= rejected_for(busy_client(0.1)) <= 0.15
 
 
-def test_callers_without_a_credit_are_told_to_return_at_the_pace_of_the_answers() -> None:
+def test_callers_without_a_credit_shall_return_at_the_rate_of_the_answers() -> None:
     client = busy_client(0.1)
-    waits = [refused_for(client) for _ in range(30)]
+    waits = [rejected_for(client) for _ in range(30)]
     assert 0.5 * 3.0 <= waits[-1] <= 1.5 * 3.0
 
 
 def test_crowd_of_callers_without_a_credit_is_forgotten_as_answers_come() -> None:
     client = busy_client(0.1)
     for _ in range(500):
-        assert refused_for(client) <= 1.5 * 5.0
+        assert rejected_for(client) <= 1.5 * 5.0
     for id_ in range(21, 41):
         client.answer(id_, credits=4)
         client.wait(0.1)
-    assert refused_for(client) <= 1.5 * 0.1 * 32, "5 s are 50 answers, and 20 of them have come"
+    assert rejected_for(client) <= 1.5 * 0.1 * 32, "5 s are 50 answers, and 20 of them have come"
 
 
-def test_caller_is_told_to_stay_away_longer_where_answers_have_ceased() -> None:
+def test_caller_shall_stay_away_longer_where_answers_have_ceased() -> None:
     client = busy_client(0.1)
     client.wait(2.9)
-    assert 0.5 * 3.0 <= refused_for(client) <= 1.5 * 3.0
+    assert 0.5 * 3.0 <= rejected_for(client) <= 1.5 * 3.0
 
 
 def test_first_caller_after_all_was_answered_finds_none_before_it() -> None:
     client = ClientDriver(credits=1)
     first = client.submit()
     for _ in range(50):
-        refused_for(client)
+        rejected_for(client)
     client.answer(first, credits=1)
     client.submit()
-    assert refused_for(client) <= 0.03
+    assert rejected_for(client) <= 0.03
 
 
-def test_caller_without_a_connection_is_told_to_wait_for_one() -> None:
-    waits = [refused_for(ClientDriver(credits=None, seed=seed)) for seed in range(20)]
+def test_caller_without_a_connection_shall_wait_for_one() -> None:
+    waits = [rejected_for(ClientDriver(credits=None, seed=seed)) for seed in range(20)]
     assert 0.25 <= min(waits) < max(waits) <= 0.75

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member, is_node_name
+from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member
 from argon.scheduling.cluster.task import Task, admitted_task
 from argon.scheduling.load import ServiceTimes
 from argon.settings import AHEAD_S
@@ -106,14 +106,6 @@ def test_round_trip_is_never_negative() -> None:
     node.note_run(task, 5.0, ServiceTimes(), 1.0)
     assert node.round_trip is not None
     assert node.round_trip.mean_s == 0.0
-
-
-@pytest.mark.parametrize(
-    ("name", "good"),
-    [("node-1.example:8001", True), ("x" * 128, True), ("", False), ("x" * 129, False), ("a/b", False), ("é", False)],
-)
-def test_node_name_is_short_and_plain(name: str, good: bool) -> None:
-    assert is_node_name(name) is good
 
 
 def test_runs_are_learnt_by_kind_for_the_node_and_the_fleet() -> None:

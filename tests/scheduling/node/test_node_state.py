@@ -1,4 +1,4 @@
-"""The corridor of a node: tasks come, workers answer or end, the cluster goes. `check()` runs after every call."""
+"""The state machine of a node: tasks come, workers answer or end, the cluster goes. `check()` runs after every call."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from argon.protocol.messages import (
     StatusRequest,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Kill, Recall, Retire, Spawn, Stop
-from argon.scheduling.node.node_state import GIVE_BACK_AFTER_S
-from argon.scheduling.node.workers import GIVE_AHEAD_MAX, RECALL_AFTER_S, WorkerEnd
+from argon.scheduling.effects import AssignWorker, Close, Kill, Recall, Retire, Spawn, Stop
+from argon.scheduling.node.node_state import RETURN_UNSTARTED_AFTER_S
+from argon.scheduling.node.worker_slot import RECALL_AFTER_S, Recalled
+from argon.scheduling.node.workers import PREFETCH_MAX
 from tests.support.drivers import CLUSTER, NodeDriver, detail, submit
 
 
@@ -35,10 +36,10 @@ def ready_node(workers: int = 1, **settings: object) -> NodeDriver:
 
 
 def quick_node(workers: int = 1, run_s: float = 0.00004) -> NodeDriver:
-    """A node that knows how long its tasks take, by default very short, so that it gives workers some ahead."""
+    """A node that knows how long its tasks take, by default very short, so that workers prefetch some."""
     node = ready_node(workers)
     node.assign(1000)
-    node.answer(node.all(Give)[0].worker, 1, run_s=run_s)
+    node.answer(node.all(AssignWorker)[0].worker, 1, run_s=run_s)
     return node
 
 
@@ -63,16 +64,16 @@ def test_welcome_is_answered_with_who_it_is_and_how_many_workers_are_ready() -> 
     assert node.said(Capacity) == [Capacity(2), Capacity(3)]
 
 
-def test_busy_machine_is_told_with_the_workers_when_it_has_become_so() -> None:
+def test_busy_machine_is_reported_with_the_workers_when_it_has_become_so() -> None:
     node = ready_node(2)
-    told = len(node.said(Capacity))
+    reported = len(node.said(Capacity))
     node.did(node.state.pressed(0.05))
-    assert len(node.said(Capacity)) == told
+    assert len(node.said(Capacity)) == reported
     node.did(node.state.pressed(0.6))
-    assert node.said(Capacity)[told:] == [Capacity(2, 0.6)]
+    assert node.said(Capacity)[reported:] == [Capacity(2, 0.6)]
 
 
-def test_busy_machine_is_told_to_nobody_while_there_is_no_cluster_and_then_at_once() -> None:
+def test_busy_machine_is_reported_to_nobody_while_there_is_no_cluster_and_then_at_once() -> None:
     node = ready_node(1)
     node.lose()
     assert node.did(node.state.pressed(0.6)) == []
@@ -86,10 +87,10 @@ def test_spare_worker_is_no_capacity() -> None:
     node.assign(1)
     node.assign(2)
     node.assign(3)
-    assert len(node.all(Give)) == 2, "the spare one waits for its time"
+    assert len(node.all(AssignWorker)) == 2, "the spare one waits for its time"
 
 
-def test_capacity_is_told_again_to_a_new_connection() -> None:
+def test_capacity_is_reported_again_to_a_new_connection() -> None:
     node = ready_node(2)
     node.lose()
     node.connect(peer=2)
@@ -111,7 +112,7 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
     payload = memoryview(b"large")
     held = ref(payload)
     node.say(Assign(1, 1, 2, 3600.0, 7, (payload,)))
-    node.answer(node.all(Give)[0].worker, 1)
+    node.answer(node.all(AssignWorker)[0].worker, 1)
     node.effects.clear()
     del payload
     assert held() is None
@@ -120,8 +121,8 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
 def test_assigned_task_goes_to_a_free_worker_under_the_nodes_own_number() -> None:
     node = ready_node()
     node.assign(500, priority=1, timeout_s=2.0)
-    (give,) = node.all(Give)
-    assert give.assign == Assign(1, 1, 1, 2.0, 7, b"work")
+    (effect,) = node.all(AssignWorker)
+    assert effect == AssignWorker(1, 1, 2.0, b"work", own_packet=True)
 
 
 def test_answer_travels_under_the_clusters_number_and_attempt() -> None:
@@ -136,10 +137,10 @@ def test_tasks_beyond_the_workers_wait_and_whichever_frees_first_takes_the_next(
     node = ready_node(2)
     for id_ in (1, 2, 3):
         node.assign(id_)
-    assert node.given(1) == [1]
-    assert node.given(2) == [2]
+    assert node.assigned(1) == [1]
+    assert node.assigned(2) == [2]
     node.answer(2, 2, run_s=1.0)
-    assert node.given(2) == [2, 3]
+    assert node.assigned(2) == [2, 3]
 
 
 def test_waiting_tasks_go_by_priority_then_by_arrival() -> None:
@@ -147,18 +148,18 @@ def test_waiting_tasks_go_by_priority_then_by_arrival() -> None:
     for id_, priority in enumerate([2, 3, 0, 3, 0]):
         node.assign(id_, priority=priority)
     for _ in range(4):
-        node.answer(1, node.given(1)[-1], run_s=1.0)
-    assert node.given(1) == [1, 3, 5, 2, 4]
+        node.answer(1, node.assigned(1)[-1], run_s=1.0)
+    assert node.assigned(1) == [1, 3, 5, 2, 4]
 
 
-def test_very_short_tasks_are_given_ahead_as_much_as_is_done_in_no_time() -> None:
+def test_very_short_tasks_are_prefetched_as_many_as_are_done_in_a_millisecond() -> None:
     node = quick_node()
     for id_ in range(30):
         node.assign(id_)
-    assert len(node.given(1)) == 1 + 25, "twenty-five tasks of 40 µs are a millisecond"
+    assert len(node.assigned(1)) == 1 + 25, "twenty-five tasks of 40 µs are a millisecond"
 
 
-def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have_changed() -> None:
+def test_what_was_prefetched_is_still_counted_right_after_the_measurements_have_changed() -> None:
     node = quick_node()
     slot = node.state._workers.all()[0]
     next_id = 0
@@ -166,28 +167,28 @@ def test_what_was_given_ahead_is_still_counted_right_after_the_measurements_have
         while node.state._buffer.length < 4:
             node.assign(next_id)
             next_id += 1
-        assert len(slot.tasks) <= GIVE_AHEAD_MAX
+        assert len(slot.tasks) <= PREFETCH_MAX
         node.answer(1, next(iter(slot.tasks)), run_s=run_s)
     assert 49 <= len(slot.tasks) <= 50, "a millisecond of tasks of 20 µs"
 
 
-def test_task_that_is_not_known_to_be_short_goes_apart() -> None:
+def test_task_that_is_not_known_to_be_short_goes_in_its_own_packet() -> None:
     node = quick_node(2)
     node.assign(1, kind=8)
     node.assign(2)
-    unknown, short = node.all(Give)[-2:]
-    assert (unknown.apart, short.apart) == (True, False)
-    node.answer(unknown.worker, unknown.assign.id, run_s=0.01)
+    unknown, short = node.all(AssignWorker)[-2:]
+    assert (unknown.own_packet, short.own_packet) == (True, False)
+    node.answer(unknown.worker, unknown.local_task_id, run_s=0.01)
     node.assign(3, kind=8)
-    assert node.all(Give)[-1].apart, "it is known, and not short"
+    assert node.all(AssignWorker)[-1].own_packet, "it is known, and not short"
 
 
-def test_tasks_of_long_or_unknown_kinds_and_large_ones_are_not_given_ahead() -> None:
+def test_long_unknown_and_large_tasks_are_not_prefetched() -> None:
     node = quick_node()
     node.assign(1)
     node.assign(2, kind=8)
     node.say(Assign(3, 1, 2, 0.0, 7, b"x" * (17 << 10)))
-    assert len(node.given(1)) == 2
+    assert len(node.assigned(1)) == 2
 
 
 def test_answer_of_a_worker_that_is_gone_is_ignored() -> None:
@@ -214,7 +215,7 @@ def test_task_id_in_use_ends_the_connection() -> None:
 def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> None:
     node = ready_node()
     node.say(message)
-    assert "a cluster may not say" in node.all(Close)[0].reason
+    assert "a cluster may not send" in node.all(Close)[0].reason
 
 
 def test_goodbye_of_the_cluster_closes() -> None:
@@ -255,16 +256,18 @@ def test_worker_that_dies_fails_its_own_task_alone_and_is_replaced_at_once() -> 
     assert node.answers()[2].status == Status.COMPLETED
 
 
-def test_worker_that_dies_gives_back_what_it_never_began() -> None:
+def test_worker_that_dies_returns_what_it_never_started() -> None:
     node = quick_node(2)
     for id_ in range(24):
         node.assign(id_)
-    first, *ahead = [n for n in node.given(1) if n != 1]
-    assert len(ahead) >= 5
-    node.die(1, unstarted=ahead)
+    first, *prefetched = [n for n in node.assigned(1) if n != 1]
+    assert len(prefetched) >= 5
+    node.die(1, unstarted=prefetched)
     assert [*node.answers()] == [1000, first - 2], "ids 0, 1, 2 … are the numbers 2, 3, 4 …"
     node.ready(3)
-    assert set(ahead) <= set(node.given(2) + node.given(3)) | {task.sequence for task in node.state._buffer.waiting()}
+    assert set(prefetched) <= set(node.assigned(2) + node.assigned(3)) | {
+        task.local_task_id for task in node.state._buffer.waiting()
+    }
 
 
 def test_worker_that_dies_before_it_is_ready_is_replaced_ever_more_slowly() -> None:
@@ -285,7 +288,7 @@ def test_worker_that_dies_now_and_then_is_always_replaced_at_once() -> None:
     for id_ in range(20):
         worker = node.all(Spawn)[-1].worker
         node.assign(2 * id_)
-        node.answer(worker, node.given(worker)[-1])
+        node.answer(worker, node.assigned(worker)[-1])
         node.assign(2 * id_ + 1)
         node.die(worker)
         assert node.all(Spawn)[-1].worker == worker + 1, "its slot is back within a second"
@@ -296,7 +299,7 @@ def test_worker_that_finished_before_it_died_has_finished() -> None:
     node = ready_node()
     node.assign(1)
     finished = [Outcome(1, Status.COMPLETED, Entered.YES, payload=b"done")]
-    node.did(node.state.worker_ended(WorkerEnd(1, 9, 0, False, "killed", [], 0), finished, node.now))
+    node.die(1, finished=finished, entered=0)
     assert node.answers()[1].status == Status.COMPLETED
 
 
@@ -340,12 +343,12 @@ def test_worker_that_ignores_the_signal_is_killed_by_force_after_kill_after(kill
 def test_task_that_expires_in_the_buffer_never_starts() -> None:
     node = ready_node()
     node.assign(1)
-    node.assign(2, timeout_s=0.5 * GIVE_BACK_AFTER_S)
-    node.wait(0.6 * GIVE_BACK_AFTER_S)
+    node.assign(2, timeout_s=0.5 * RETURN_UNSTARTED_AFTER_S)
+    node.wait(0.6 * RETURN_UNSTARTED_AFTER_S)
     outcome = node.answers()[2]
     assert (outcome.status, outcome.entered) == (Status.EXPIRED, Entered.NO)
     node.answer(1, 1)
-    assert node.given(1) == [1]
+    assert node.assigned(1) == [1]
 
 
 def test_task_that_finished_before_the_recall_has_finished() -> None:
@@ -356,10 +359,10 @@ def test_task_that_finished_before_the_recall_has_finished() -> None:
     assert node.answers()[1].status == Status.COMPLETED
     assert not node.all(Kill)
     node.assign(2)
-    assert node.given(1) == [1, 2], "the worker goes on"
+    assert node.assigned(1) == [1, 2], "the worker goes on"
 
 
-def test_task_that_had_not_begun_is_ended_without_killing_anybody() -> None:
+def test_task_that_had_not_started_is_ended_without_killing_anybody() -> None:
     node = quick_node()
     for id_ in (1, 2, 3):
         node.assign(id_)
@@ -369,7 +372,7 @@ def test_task_that_had_not_begun_is_ended_without_killing_anybody() -> None:
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
     assert not node.all(Kill)
     node.answer(1, 2)
-    assert node.given(1)[-1] == 4
+    assert node.assigned(1)[-1] == 4
 
 
 def test_cancel_of_a_running_task_kills_its_worker_after_the_others_were_recalled() -> None:
@@ -383,48 +386,48 @@ def test_cancel_of_a_running_task_kills_its_worker_after_the_others_were_recalle
     assert node.answers()[1].status == Status.CANCELLED
     node.die(1, signal=15)
     node.ready(2)
-    assert node.given(2)[0] == 3, "the innocent run elsewhere"
+    assert node.assigned(2)[0] == 3, "the innocent run elsewhere"
     node.answer(2, 3)
     node.answer(2, 4)
     assert {id_: answer.status for id_, answer in node.answers().items() if id_ in (2, 3)} == {2: 0, 3: 0}
 
 
-def test_nothing_is_given_ahead_to_a_worker_that_is_to_be_killed() -> None:
+def test_worker_that_is_to_be_killed_prefetches_nothing() -> None:
     node = quick_node()
     node.assign(1)
     node.say(Cancel(1))
     node.assign(2)
-    assert node.given(1) == [1, 2]
+    assert node.assigned(1) == [1, 2]
 
 
-def test_doomed_task_that_was_begun_is_killed_although_the_answer_before_it_was_not_read_yet() -> None:
+def test_task_to_end_that_was_started_is_killed_although_the_answer_before_it_was_not_read_yet() -> None:
     node = quick_node()
     node.assign(1)
     node.assign(2)
-    first = node.given(1)[-2]
+    first = node.assigned(1)[-2]
     node.say(Cancel(2))
     node.recalled(1)
-    assert node.all(Kill) == [Kill(1, False)], "it was begun, so the one before it is done"
+    assert node.all(Kill) == [Kill(1, False)], "it was started, so the one before it is done"
     node.answer(1, first)
     assert node.answers()[1].status == Status.COMPLETED
     assert node.answers()[2].status == Status.CANCELLED
 
 
-def test_doomed_task_that_was_taken_and_not_entered_is_answered_when_it_is_certain_that_it_never_ran() -> None:
+def test_task_to_end_that_was_claimed_and_not_entered_is_answered_when_it_is_certain_that_it_never_ran() -> None:
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
-    node.did(node.state.worker_recalled(1, [], [], 0, node.now))
+    node.did(node.state.worker_recalled(Recalled(1, [], [], 0), node.now))
     assert node.all(Kill) == [Kill(1, False)]
     assert not node.answers()
-    node.did(node.state.worker_ended(WorkerEnd(1, 15, 0, False, "", [], 0), [], node.now))
+    node.die(1, signal=15, entered=0)
     assert (node.answers()[1].status, node.answers()[1].entered) == (Status.CANCELLED, Entered.NO)
 
 
 def test_worker_that_dies_before_it_enters_its_task_says_that_it_did_not_run() -> None:
     node = ready_node()
     node.assign(1)
-    node.did(node.state.worker_ended(WorkerEnd(1, 11, 0, False, "", [], 0), [], node.now))
+    node.die(1, entered=0)
     assert (node.answers()[1].status, node.answers()[1].entered) == (Status.FAILED, Entered.NO)
 
 
@@ -437,14 +440,14 @@ def test_cancel_of_a_waiting_task_answers_at_once() -> None:
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
 
 
-def test_cancel_of_an_unknown_or_doomed_task_is_ignored() -> None:
+def test_cancel_of_an_unknown_task_or_one_that_is_ending_is_ignored() -> None:
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
     assert node.say(Cancel(1), Cancel(99)) == []
 
 
-def test_worker_that_dies_while_it_is_recalled_ends_the_doomed_task_as_it_was_to_end() -> None:
+def test_worker_that_dies_while_it_is_recalled_ends_the_task_as_it_was_to_end() -> None:
     node = ready_node()
     node.assign(1)
     node.say(Cancel(1))
@@ -467,22 +470,22 @@ def test_leftovers_of_tasks_ended_in_the_buffer_are_swept() -> None:
 # --- silent workers ---------------------------------------------------------------------------------------------------
 
 
-def test_silent_worker_is_relieved_of_what_it_has_not_begun() -> None:
+def test_silent_worker_is_relieved_of_what_it_has_not_started() -> None:
     node = quick_node(2)
     for id_ in range(20):
         node.assign(id_)
-    slow, *ahead = [n for n in node.given(1) if n != 1]
+    slow, *prefetched = [n for n in node.assigned(1) if n != 1]
     assert Recall(1) in node.wait(RECALL_AFTER_S * 1.1)
-    node.recalled(1, unstarted=ahead)
-    waiting = {task.sequence for task in node.state._buffer.waiting()}
+    node.recalled(1, unstarted=prefetched)
+    waiting = {task.local_task_id for task in node.state._buffer.waiting()}
     assert waiting, "the other worker is full for the moment"
-    assert not waiting & set(node.given(1)) - set(ahead)
+    assert not waiting & set(node.assigned(1)) - set(prefetched)
     node.recalled(2)
-    node.answer(2, *(n for n in node.given(2)))
-    assert set(ahead) & set(node.given(2)), "they run elsewhere"
-    assert slow not in node.given(2)
+    node.answer(2, *(n for n in node.assigned(2)))
+    assert set(prefetched) & set(node.assigned(2)), "they run elsewhere"
+    assert slow not in node.assigned(2)
     node.assign(100)
-    assert node.given(1)[-1] in [slow, *ahead], "and it gets nothing more ahead"
+    assert node.assigned(1)[-1] in [slow, *prefetched], "and it gets nothing more ahead"
 
 
 def test_silent_worker_with_a_single_task_is_left_alone() -> None:
@@ -496,9 +499,9 @@ def test_worker_that_speaks_is_not_silent() -> None:
     node = quick_node()
     for id_ in range(10):
         node.assign(id_)
-    for sequence in node.given(1)[1:8]:
+    for local_task_id in node.assigned(1)[1:8]:
         node.wait(RECALL_AFTER_S * 0.8)
-        node.answer(1, sequence)
+        node.answer(1, local_task_id)
     assert not node.all(Recall)
 
 
@@ -506,36 +509,36 @@ def test_free_worker_relieves_the_one_in_which_a_task_waits() -> None:
     node = quick_node(2, run_s=0.01)
     for id_ in range(4):
         node.assign(id_)
-    first, second = node.given(1)[1:], node.given(2)
-    assert (len(first), len(second)) == (2, 2), "one ahead each"
+    first, second = node.assigned(1)[1:], node.assigned(2)
+    assert (len(first), len(second)) == (2, 2), "each has prefetched one"
     node.answer(1, first[0], run_s=0.01)
     assert not node.all(Recall), "it has one more"
     effects = node.answer(1, first[1], run_s=0.01)
     assert effects[-1:] == [Recall(2)]
     node.recalled(2, unstarted=[second[1]])
-    assert node.given(1)[-1] == second[1]
+    assert node.assigned(1)[-1] == second[1]
 
 
 def test_free_worker_takes_what_waits_in_the_buffer_before_it_relieves_another() -> None:
     node = quick_node(2, run_s=0.01)
     for id_ in range(5):
         node.assign(id_)
-    for sequence in node.given(1)[1:3]:
-        node.answer(1, sequence, run_s=0.01)
-    assert len(node.given(1)) == 1 + 3
+    for local_task_id in node.assigned(1)[1:3]:
+        node.answer(1, local_task_id, run_s=0.01)
+    assert len(node.assigned(1)) == 1 + 3
     assert not node.all(Recall)
 
 
-def test_what_no_worker_takes_for_a_while_goes_back_to_the_cluster_unbegun() -> None:
+def test_what_no_worker_takes_for_a_while_goes_back_to_the_cluster_unstarted() -> None:
     node = quick_node(run_s=0.01)
     for id_ in (1, 2, 3):
         node.assign(id_)
-    running, ahead = node.given(1)[1:]
-    node.wait(0.5 * GIVE_BACK_AFTER_S)
+    running, prefetched = node.assigned(1)[1:]
+    node.wait(0.5 * RETURN_UNSTARTED_AFTER_S)
     assert node.answers() == {1000: node.answers()[1000]}
     assert Recall(1) in node.all(Recall)
-    node.recalled(1, unstarted=[ahead])
-    node.wait(GIVE_BACK_AFTER_S)
+    node.recalled(1, unstarted=[prefetched])
+    node.wait(RETURN_UNSTARTED_AFTER_S)
     outcomes = node.answers()
     assert {id_: (o.status, o.entered) for id_, o in outcomes.items() if id_ != 1000} == {
         2: (Status.LOST, Entered.NO),
@@ -550,9 +553,9 @@ def test_nothing_goes_back_while_workers_take_what_waits() -> None:
     for id_ in range(1, 8):
         node.assign(id_)
     for position in range(1, 6):
-        node.wait(0.8 * GIVE_BACK_AFTER_S)
+        node.wait(0.8 * RETURN_UNSTARTED_AFTER_S)
         node.recalled(1)
-        node.answer(1, node.given(1)[position], run_s=0.02)
+        node.answer(1, node.assigned(1)[position], run_s=0.02)
     assert all(outcome.status == Status.COMPLETED for outcome in node.answers().values())
 
 
@@ -565,9 +568,9 @@ def test_worker_that_has_served_max_requests_retires_and_another_is_started(max_
     served = {1: 0, 2: 0}
     while not node.all(Retire):
         node.assign(sum(served.values()))
-        give = node.all(Give)[-1]
-        node.answer(give.worker, give.assign.id)
-        served[give.worker] += 1
+        effect = node.all(AssignWorker)[-1]
+        node.answer(effect.worker, effect.local_task_id)
+        served[effect.worker] += 1
     (retired,) = node.all(Retire)
     assert served[retired.worker] == max_requests
     assert max(served.values()) == max_requests
@@ -578,9 +581,9 @@ def test_recycling_leaves_no_gap_in_service() -> None:
     node = ready_node(2, max_requests=2)
     for id_ in range(40):
         node.assign(id_)
-        give = node.all(Give)[-1]
-        assert give.assign.id == id_ + 1, "a worker is always there"
-        node.answer(give.worker, give.assign.id)
+        effect = node.all(AssignWorker)[-1]
+        assert effect.local_task_id == id_ + 1, "a worker is always there"
+        node.answer(effect.worker, effect.local_task_id)
         for worker in [effect.worker for effect in node.all(Spawn)][-1:]:
             node.ready(worker)
         for effect in node.all(Retire):
@@ -590,14 +593,14 @@ def test_recycling_leaves_no_gap_in_service() -> None:
     assert len(node.state._workers.all()) == 3
 
 
-def test_worker_is_given_no_more_ahead_than_it_may_serve() -> None:
+def test_worker_prefetches_no_more_than_it_may_serve() -> None:
     node = ready_node(1, max_requests=4)
     node.assign(0)
-    node.answer(node.all(Give)[0].worker, 1, run_s=0.00001)
+    node.answer(node.all(AssignWorker)[0].worker, 1, run_s=0.00001)
     for id_ in range(1, 20):
         node.assign(id_)
     for worker in (1, 2):
-        assert len(node.given(worker)) <= 4
+        assert len(node.assigned(worker)) <= 4
 
 
 def test_without_max_requests_nobody_retires() -> None:
@@ -622,7 +625,7 @@ def test_cluster_lost_drops_what_waits_and_ends_what_runs_without_a_word() -> No
     assert not node.answers()
     node.die(1, signal=15)
     node.ready(2)
-    assert node.given(2) == []
+    assert node.assigned(2) == []
     assert node.all(Spawn)[-1] == Spawn(2)
 
 
@@ -634,7 +637,7 @@ def test_task_of_a_lost_cluster_that_finishes_all_the_same_is_dropped() -> None:
     node.recalled(1, finished=[1])
     assert not node.answers()
     node.say(Assign(1, 1, 2, 0.0, 7, b"new"), peer=2)
-    assert node.given(1) == [1, 2]
+    assert node.assigned(1) == [1, 2]
 
 
 def test_ids_of_a_new_cluster_are_not_those_of_the_old_one() -> None:
@@ -643,7 +646,7 @@ def test_ids_of_a_new_cluster_are_not_those_of_the_old_one() -> None:
     node.lose()
     node.connect(peer=2)
     node.say(Assign(1, 1, 2, 0.0, 7, b"new"), peer=2)
-    assert node.given(2) == [2]
+    assert node.assigned(2) == [2]
     node.answer(1, 1)  # the old one's
     assert not node.answers()
     node.answer(2, 2)
@@ -660,7 +663,7 @@ def test_heartbeats_go_to_the_cluster_at_its_own_pace() -> None:
     assert len(node.said(Heartbeat)) == 4
 
 
-def test_silent_cluster_is_given_up() -> None:
+def test_silent_cluster_is_disconnected() -> None:
     node = NodeDriver(1, connect=False)
     node.connect(heartbeat_s=1.0, dead_after_s=3.0)
     for _ in range(10):
@@ -674,7 +677,7 @@ def test_silent_cluster_is_given_up() -> None:
 # --- draining ---------------------------------------------------------------------------------------------------------
 
 
-def test_drain_gives_back_what_waits_finishes_what_runs_and_leaves_when_it_was_heard() -> None:
+def test_drain_returns_what_waits_finishes_what_runs_and_leaves_when_it_was_heard() -> None:
     node = ready_node()
     node.assign(1)
     node.assign(2)
@@ -708,7 +711,7 @@ def test_drain_unheard_ends_with_its_time() -> None:
     assert node.effects[-1] == Stop()
 
 
-def test_drain_recalls_what_was_given_ahead() -> None:
+def test_drain_recalls_what_was_prefetched() -> None:
     node = quick_node()
     for id_ in (1, 2, 3):
         node.assign(id_)

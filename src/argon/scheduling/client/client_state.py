@@ -1,25 +1,21 @@
-"""The corridor of a client: what may be sent now, what waits its turn here, and what each task's answer is.
+"""The state machine of a client: what may be sent now, what waits its turn here, and what each task's answer is.
 
-In: tasks from callers, what the cluster says, and when. Out: effects, in order: messages to send and callers to
+In: tasks from callers, messages from the cluster, and the time. Out: effects, in order: messages to send and callers to
 answer. It must never do I/O, read a clock, or look into a payload.
 
 A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
-Where nothing is outstanding, credits are old news, and others may have come meanwhile: so a client begins with a few
-tasks, and the first answer or heartbeat tells what it may have now. A rejected task returns to its place in the line,
-and the line stands until an answer has left room or a pause with full jitter is over (``restraint.py``). A task sent on
-a lost connection is Lost, unless it may run twice.
+A rejected task returns to its place in the
+backlog, which is blocked until an answer has left room or a pause with full jitter is over (``send_window.py``). A task
+sent on a lost connection is Lost, unless it may run twice.
 """
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 from argon.errors import RejectReason
-from argon.protocol.codec import encode_diagnosis
-from argon.protocol.diagnosis import Diagnosis
-from argon.protocol.ids import PeerId
+from argon.protocol.ids import ClientTaskId, PeerId
 from argon.protocol.messages import (
     Answer,
     Cancel,
@@ -38,10 +34,13 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.client.backlog import Backlog
-from argon.scheduling.client.client_task import ClientTask
-from argon.scheduling.client.reply_rate import AnswerPace
-from argon.scheduling.client.send_window import Restraint
-from argon.scheduling.effects import ClientEffect, Close, Refused, Send, Settle
+from argon.scheduling.client.client_task import ClientTask, ClientTaskState, waits_for_answer
+from argon.scheduling.client.credits import Credits
+from argon.scheduling.client.local_answers import known_of_one_try, lost, rejected
+from argon.scheduling.client.reply_rate import ReplyRate, connection_retry_after_s
+from argon.scheduling.client.send_window import BACKOFF_MIN_S, SendWindow, backoff_s
+from argon.scheduling.deadlines import Deadlines
+from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_PAYLOAD_BYTES
@@ -49,10 +48,6 @@ from argon.settings import MAX_PAYLOAD_BYTES
 if TYPE_CHECKING:
     from random import Random
 
-PROBE_TASKS: Final = 16
-_BACKOFF_MIN_S: Final = 0.02
-_BACKOFF_MAX_S: Final = 1.0
-_NO_CONNECTION_RETRY_S: Final = 0.5
 _ANSWER_GRACE_S: Final = 1.0
 
 
@@ -62,20 +57,17 @@ class ClientState:
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._cluster: PeerId | None = None
-        self._credits = 0
-        self._outstanding = 0
-        self._probing = True
+        self._credits = Credits(0)
         self._drained = False
-        self._sequence = 0
-        self._tasks: dict[int, ClientTask] = {}
+        self._last_task_id = 0
+        self._tasks: dict[ClientTaskId, ClientTask] = {}
         self._backlog = Backlog()
-        self._deadlines: list[tuple[float, int, ClientTask]] = []
-        self._restraint = Restraint()
-        self._refusal = RejectReason.QUEUE_FULL
-        self._refusal_after_s = 0.0
-        self._counting = 0
-        self._pace = AnswerPace()
-        self._abandoned: set[int] = set()
+        self._deadlines: Deadlines[ClientTask] = Deadlines(waits_for_answer)
+        self._send_window = SendWindow()
+        self._blocked_by = RejectReason.QUEUE_FULL
+        self._blocked_for_s = 0.0
+        self._limited_retries = 0
+        self._reply_rate = ReplyRate()
         self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
@@ -84,11 +76,9 @@ class ClientState:
     def connected(self, peer: PeerId, welcome: Welcome, now: float) -> list[ClientEffect]:
         """The cluster has welcomed this client."""
         self._cluster = peer
-        self._credits = welcome.credits
-        self._outstanding = 0
-        self._probing = True
+        self._credits = Credits(welcome.credits)
         self._drained = False
-        self._restraint.forget()
+        self._send_window.open()
         self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
         self._liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
@@ -98,143 +88,149 @@ class ClientState:
 
     def submit(
         self, kind: int, payload: Payload, options: TaskOptions, deadline: float, now: float
-    ) -> tuple[int, list[ClientEffect]]:
+    ) -> tuple[ClientTaskId, list[ClientEffect]]:
         """A caller hands over a task.
 
         Args:
             deadline: the moment at which its timeout passes, infinity for none.
 
         Returns:
-            Its number here, and the effects.
+            Its id here, and the effects.
         """
-        self._sequence += 1
-        task = ClientTask(self._sequence, kind, payload, options, now, deadline)
-        if not self._tasks:
-            self._restraint.forget()
-        self._tasks[task.id] = task
-        self._counting += options.retries is not None
+        self._last_task_id += 1
+        client_task_id = self._last_task_id
+        if not self._tasks:  # nothing waits and nothing is outstanding: what was learned is old
+            self._send_window.open()
         impatient = options.impatient()
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
-            self._refuse(task, RejectReason.TOO_LARGE, 0.0, why, effects)
+            effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.TOO_LARGE, 0.0, why)))
         elif deadline <= now:
-            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
+            effects.append(Settle(client_task_id, Outcome(client_task_id, Status.EXPIRED, Entered.NO)))
         elif impatient and self._cluster is None:
             why = "there is no connection to the cluster at present"
-            after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
-            self._refuse(task, RejectReason.NO_NODES, after_s, why, effects)
-        elif impatient and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
-            why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
-            self._refuse(task, RejectReason.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
+            after_s = connection_retry_after_s(self._rng)
+            effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.NO_NODES, after_s, why)))
+        elif impatient and len(self._tasks) >= self._credits.allowed:
+            why = f"this client has {len(self._tasks)} tasks without an answer, all that the cluster has room for"
+            after_s = self._reply_rate.retry_after_s(now, self._rng)
+            self._reply_rate.rejected(now)
+            effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.QUEUE_FULL, after_s, why)))
         else:
+            task = ClientTask(client_task_id, kind, payload, options, since=now, deadline=deadline)
+            self._tasks[client_task_id] = task
+            self._limited_retries += options.retries is not None
             if deadline != inf:
-                self._note_deadline(deadline, task)
-            if impatient:  # its caller wants to know now, and all that wait have room
-                self._probing = False
+                self._deadlines.add(deadline, task)
+            if impatient:  # it goes past a blocked backlog; there is a credit for it, and for each that waits
+                self._credits.use_all()
                 self._send(now, effects)
                 self._transmit(task, now, effects)
-            elif self._may_send_new(task, now):
+            elif self._take_leave_as_new(task, now):
                 self._transmit(task, now, effects)
             else:
                 self._backlog.add(task)
                 self._send(now, effects)
-        return task.id, effects
+        return client_task_id, effects
 
-    def cancel(self, id_: int, queued_only: bool, now: float) -> list[ClientEffect]:
+    def cancel(self, client_task_id: ClientTaskId, queued_only: bool, now: float) -> list[ClientEffect]:
         """A caller no longer wants a task. With ``queued_only`` a task that a node has already goes on."""
         effects: list[ClientEffect] = []
-        task = self._tasks.get(id_)
-        if task is None or task.cancelled:
+        task = self._tasks.get(client_task_id)
+        if task is None:
             return effects
-        if task.sent:
-            task.cancelled = not queued_only
-            task.stop_queued = queued_only
+        if task.state == ClientTaskState.WAITING:
+            self._backlog.remove(task)
+            self._settle(task, Outcome(client_task_id, Status.CANCELLED, Entered.NO), effects)
+        elif task.state == ClientTaskState.SENT:
+            if not queued_only:
+                task.move(ClientTaskState.CANCEL_REQUESTED)
+            task.cancel_if_queued = queued_only
             assert self._cluster is not None
-            effects.append(Send(self._cluster, Cancel(id_, queued_only)))
-        else:
-            self._settle(task, Outcome(id_, Status.CANCELLED, Entered.NO), effects)
+            effects.append(Send(self._cluster, Cancel(client_task_id, queued_only)))
         return effects
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> list[ClientEffect]:
-        """The cluster has said these things, all read at once."""
+        """Messages have come from the cluster, all read at once."""
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
         self._liveness.heard(peer, now)
         answers = 0
         for message in messages:
-            if type(message) is Outcome or type(message) is Reject:
-                answers += 1
-                self._answered(message, now, effects)
-                continue
             match message:
+                case Outcome():
+                    answers += 1
+                    self._answered(message, effects)
+                case Reject():
+                    answers += 1
+                    self._rejected(message, now, effects)
                 case StillRunning():
-                    running = self._tasks.get(message.id)
-                    if running is not None:
-                        running.stop_queued = False
-                        effects.append(Refused(message.id))
-                case Heartbeat():
-                    if message.credits:
-                        self._credits = message.credits
-                        self._probing = False
-                        self._restraint.invited(self._outstanding)
+                    self._cancel_too_late(message.id, effects)
+                case Heartbeat(credits=credits):
+                    self._credits_offered(credits)
                 case Drain():
                     self._drained = True
                     effects.append(Close(peer, "the cluster is leaving"))
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
-                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a client"))
+                    effects.append(Close(peer, f"a cluster may not send {type(message).__name__} to a client"))
         if answers:
-            self._pace.answered(answers, self._outstanding, now)
+            self._reply_rate.answered(answers, self._credits.outstanding, now)
         self._send(now, effects)
-        if not self._outstanding:
-            self._probing = True
+        self._credits.end_event()
         return effects
 
     def lost(self, peer: PeerId, now: float) -> list[ClientEffect]:
         """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice.
 
-        A cluster that has said Drain had answered all that it had read, so of what has no answer it has read nothing.
+        A cluster that has sent Drain had answered all that it had read, so of what has no answer it has read nothing.
         """
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
         self._cluster = None
-        self._credits = 0
-        self._outstanding = 0
-        self._abandoned.clear()
-        self._restraint.forget()
+        self._credits = Credits(0)
+        self._send_window.open()
         self._liveness.leave(peer)
-        for task in [task for task in self._tasks.values() if task.sent]:
-            task.sent = False
-            if task.cancelled or (self._drained and task.stop_queued):
+        for task in [task for task in self._tasks.values() if task.state != ClientTaskState.WAITING]:
+            client_task_id = task.client_task_id
+            if task.state == ClientTaskState.ABANDONED:
+                self._drop(task)
+            elif task.state == ClientTaskState.CANCEL_REQUESTED or (self._drained and task.cancel_if_queued):
                 entered = Entered.NO if self._drained else Entered.UNKNOWN
-                self._settle(task, Outcome(task.id, Status.CANCELLED, entered), effects)
+                self._settle(task, Outcome(client_task_id, Status.CANCELLED, entered), effects)
             elif self._drained:
-                self._rejected(task, Reject(task.id, RejectReason.DRAINING, _BACKOFF_MIN_S), now, effects)
+                unread = Reject(client_task_id, RejectReason.DRAINING, BACKOFF_MIN_S)
+                self._try_again(task, unread, now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
-                self._backlog.put_back(task)
+                self._wait_again(task)
             else:
-                self._lose(task, Entered.UNKNOWN, "the connection to the cluster was lost", effects)
+                self._settle(
+                    task, lost(client_task_id, Entered.UNKNOWN, "the connection to the cluster was lost"), effects
+                )
         return effects
 
     def close(self) -> list[ClientEffect]:
         """The client ends: every task still without an answer gets one now."""
         effects: list[ClientEffect] = []
-        for task in list(self._tasks.values()):
-            self._lose(task, Entered.UNKNOWN if task.sent else Entered.NO, "the client was closed", effects)
+        for task in [task for task in self._tasks.values() if waits_for_answer(task)]:
+            if task.state == ClientTaskState.WAITING:
+                self._backlog.remove(task)
+            entered = Entered.UNKNOWN if task.is_sent() else Entered.NO
+            self._settle(task, lost(task.client_task_id, entered, "the client was closed"), effects)
+        self._tasks.clear()
+        self._credits.outstanding = 0
         return effects
 
     def tick(self, now: float) -> list[ClientEffect]:
         """Time has passed."""
         effects: list[ClientEffect] = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            task = heappop(self._deadlines)[2]
-            if self._tasks.get(task.id) is task:
-                self._overdue(task, now, effects)
+        for task in self._deadlines.due(now):
+            self._overdue(task, now, effects)
         alive, silent = self._liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
         effects += [
@@ -243,179 +239,203 @@ class ClientState:
         self._send(now, effects)
         return effects
 
+    # ---- questions ----------------------------------------------------------------------------------------------
+
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = self._liveness.next_deadline()
-        if len(self._backlog) and self._within_credits():
-            moment = min(moment, self._restraint.next_deadline())
-        if self._deadlines:
-            moment = min(moment, self._deadlines[0][0])
+        moment = min(self._liveness.next_deadline(), self._deadlines.next_moment())
+        if len(self._backlog) and self._may_have_more():
+            moment = min(moment, self._send_window.next_deadline())
         return None if moment == inf else moment
 
     def window(self, options: TaskOptions) -> int:
         """How many tasks are worth having under way at once: what the cluster allows, and as many again on the way,
-        unless those would be refused."""
-        return max(1, self._credits) if options.impatient() else max(2, 2 * self._credits)
+        unless those would be rejected."""
+        allowed = self._credits.allowed
+        return max(1, allowed) if options.impatient() else max(2, 2 * allowed)
 
-    def is_sent(self, id_: int) -> bool:
+    def is_sent(self, client_task_id: ClientTaskId) -> bool:
         """Whether the cluster has this task."""
-        task = self._tasks.get(id_)
-        return task is not None and task.sent
+        task = self._tasks.get(client_task_id)
+        return task is not None and task.is_sent()
 
     # ---- sending ------------------------------------------------------------------------------------------------
 
-    def _within_credits(self) -> bool:
+    def _may_have_more(self) -> bool:
         """Whether the cluster allows one task more."""
-        limit = min(self._credits, PROBE_TASKS) if self._probing else self._credits
-        return self._outstanding < limit and self._cluster is not None and not self._drained
+        return self._credits.allow_one() and not self._drained
 
-    def _may_send(self, priority: int, now: float) -> bool:
-        """Whether a task of this priority, which is the next, may be sent."""
-        return self._within_credits() and (
-            self._restraint.lets_pass(priority) or self._outstanding < self._restraint.limit(self._outstanding, now)
-        )
+    def _take_leave(self, priority: int, now: float) -> bool:
+        """Takes leave to send one task of this priority, for a retry probe if it must; False to let it wait."""
+        window = self._send_window
+        if not self._may_have_more():
+            return False
+        if window.lets_pass(priority):
+            return True
+        window.open_if_silent(now)
+        outstanding = self._credits.outstanding
+        return window.may_send(outstanding) or window.take_probe(outstanding, now)
 
-    def _may_send_new(self, task: ClientTask, now: float) -> bool:
-        """Whether a task that has just come may be sent, since it is the next."""
+    def _take_leave_as_new(self, task: ClientTask, now: float) -> bool:
+        """Takes leave to send a task that has just come, where it would be the next of all that wait."""
         priority = task.options.priority
         if not len(self._backlog) or priority < self._backlog.most_urgent():
-            return self._may_send(priority, now)
+            return self._take_leave(priority, now)
         return (
             task.deadline != inf
-            and self._within_credits()
+            and self._may_have_more()
             and self._backlog.is_newest_first(priority, now)
-            and self._restraint.allows_try(now)
+            and self._send_window.take_try(now)
         )
 
     def _send(self, now: float, effects: list[ClientEffect]) -> None:
+        """Sends what waits, in its order, as far as credits and the send window allow."""
         while len(self._backlog):
             urgent = self._backlog.most_urgent()
-            passes = self._restraint.lets_pass(urgent)
-            if not self._may_send(urgent, now):
+            passes = self._send_window.lets_pass(urgent)
+            if not self._take_leave(urgent, now):
                 return
-            task = self._backlog.take(now, 0 if passes else self._credits)
+            task = self._backlog.take(now, 0 if passes else self._credits.allowed)
             if now < task.deadline:
                 self._transmit(task, now, effects)
             else:
-                self._overdue(task, now, effects)
+                self._expire_unsent(task, effects)
 
     def _transmit(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         assert self._cluster is not None
-        task.sent = True
-        self._outstanding += 1
+        task.move(ClientTaskState.SENT)
+        self._credits.outstanding += 1
         options = task.options
-        left_s = 0.0 if task.deadline == inf else task.deadline - now
-        waited_s = now - task.since
         submit = Submit(
-            task.id, options.priority, options.idempotent, left_s, task.kind, options.key, task.payload, waited_s
+            id=task.client_task_id,
+            priority=options.priority,
+            idempotent=options.idempotent,
+            timeout_s=0.0 if task.deadline == inf else task.deadline - now,
+            kind=task.kind,
+            key=options.key,
+            payload=task.payload,
+            waited_s=now - task.since,
         )
         effects.append(Send(self._cluster, submit))
 
-    def _answered(self, m: Answer, now: float, effects: list[ClientEffect]) -> None:
-        self._credits = m.credits
-        self._probing = False
-        task = self._tasks.get(m.id)
-        if task is None or not task.sent:
-            if m.id in self._abandoned:
-                self._abandoned.discard(m.id)
-                self._outstanding -= 1
-            return
-        self._outstanding -= 1
-        task.sent = False
-        if type(m) is not Reject:
-            self._restraint.answered(m.credits)
+    # ---- messages from the cluster ------------------------------------------------------------------------------
+
+    def _cancel_too_late(self, client_task_id: ClientTaskId, effects: list[ClientEffect]) -> None:
+        task = self._tasks.get(client_task_id)
+        if task is not None and task.is_sent():
+            task.cancel_if_queued = False
+            effects.append(CancelTooLate(client_task_id))
+
+    def _credits_offered(self, credits: int) -> None:
+        if credits:
+            self._credits.renew(credits)
+            self._send_window.credit_offered(self._credits.outstanding)
+
+    def _answered(self, m: Outcome, effects: list[ClientEffect]) -> None:
+        task = self._take_answer(m.id, m.credits)
+        if task is not None:
+            self._send_window.answered(m.credits)
             self._settle(task, m, effects)
-        elif task.cancelled or task.stop_queued:
-            self._settle(task, Outcome(task.id, Status.CANCELLED, Entered.NO), effects)
+
+    def _rejected(self, m: Reject, now: float, effects: list[ClientEffect]) -> None:
+        task = self._take_answer(m.id, m.credits)
+        if task is None:
+            return
+        if task.state == ClientTaskState.CANCEL_REQUESTED or task.cancel_if_queued:
+            self._settle(task, Outcome(task.client_task_id, Status.CANCELLED, Entered.NO), effects)
         elif m.reason is RejectReason.TOO_LARGE:
             self._settle(task, m, effects)
         else:
-            self._rejected(task, m, now, effects)
+            self._try_again(task, m, now, effects)
 
-    def _rejected(self, task: ClientTask, m: Reject, now: float, effects: list[ClientEffect]) -> None:
+    def _take_answer(self, client_task_id: ClientTaskId, credits: int) -> ClientTask | None:
+        """Takes note of an answer; returns its task, which is outstanding no more, if somebody waits for it."""
+        self._credits.renew(credits)
+        task = self._tasks.get(client_task_id)
+        if task is None or task.state == ClientTaskState.WAITING:
+            return None
+        self._credits.outstanding -= 1
+        if task.state == ClientTaskState.ABANDONED:
+            self._drop(task)
+            return None
+        return task
+
+    def _try_again(self, task: ClientTask, m: Reject, now: float, effects: list[ClientEffect]) -> None:
+        """Blocks the backlog, and puts a rejected task back unless it has no retry or no time left."""
         task.rejections += 1
         retries = task.options.retries
-        jitter_s = self._rng.uniform(0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20)))
-        again_at = now + m.retry_after_s + jitter_s
+        again_at = now + m.retry_after_s + backoff_s(task.rejections, self._rng)
         final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
         if m.reason is not RejectReason.DEADLINE or not final:  # what is too late for this task may do for the next
-            self._refusal, self._refusal_after_s = m.reason, m.retry_after_s
-            if self._restraint.rejected(self._outstanding, again_at, task.options.priority) and self._counting:
+            self._blocked_by, self._blocked_for_s = m.reason, m.retry_after_s
+            was_probe = self._send_window.rejected(self._credits.outstanding, again_at, task.options.priority)
+            if was_probe and self._limited_retries:
                 self._count_for_all(effects)
         if final:
             self._settle(task, m, effects)
         else:
-            self._backlog.put_back(task)
+            self._wait_again(task)
 
     def _count_for_all(self, effects: list[ClientEffect]) -> None:
-        """A knock was rejected, and it was made for all that wait: so it was one of their tries as well."""
-        for task in [task for task in self._tasks.values() if task.waits and task.options.retries is not None]:
+        """A retry probe was rejected, and it was sent for all that wait: so it was one of their tries as well."""
+        for task in list(self._tasks.values()):
+            retries = task.options.retries
+            if task.state != ClientTaskState.WAITING or retries is None:
+                continue
             task.rejections += 1
-            if task.options.retries is not None and task.rejections > task.options.retries:
-                self._turn_away(task, effects)
+            if task.rejections > retries:
+                self._backlog.remove(task)
+                self._reject_blocked(task, effects)
 
-    def _turn_away(self, task: ClientTask, effects: list[ClientEffect]) -> None:
-        """Answers a task that waits with the rejection for which the line stands."""
-        self._refuse(task, self._refusal, self._refusal_after_s, "", effects)
+    def _wait_again(self, task: ClientTask) -> None:
+        task.move(ClientTaskState.WAITING)
+        self._backlog.put_back(task)
 
-    # ---- answering ----------------------------------------------------------------------------------------------
+    # ---- outcomes -----------------------------------------------------------------------------------------------
 
     def _overdue(self, task: ClientTask, now: float, effects: list[ClientEffect]) -> None:
         """The cluster answers a task that it has by itself; only if it does not, this side does."""
-        if not task.sent and self._restraint.holds():
-            self._turn_away(task, effects)
-        elif not task.sent:
-            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
+        if task.state == ClientTaskState.WAITING:
+            self._backlog.remove(task)
+            self._expire_unsent(task, effects)
         elif now < task.deadline + _ANSWER_GRACE_S:
-            self._note_deadline(task.deadline + _ANSWER_GRACE_S, task)
-        else:
+            self._deadlines.add(task.deadline + _ANSWER_GRACE_S, task)
+        else:  # it stays outstanding, as long as the cluster may have it
             assert self._cluster is not None
-            effects.append(Send(self._cluster, Cancel(task.id)))
-            task.sent = False  # but it stays outstanding, as long as the cluster may have it
-            self._abandoned.add(task.id)
-            self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.UNKNOWN), effects)
+            effects.append(Send(self._cluster, Cancel(task.client_task_id)))
+            task.move(ClientTaskState.ABANDONED)
+            self._answer_caller(task, Outcome(task.client_task_id, Status.EXPIRED, Entered.UNKNOWN), effects)
 
-    def _note_deadline(self, moment: float, task: ClientTask) -> None:
-        heappush(self._deadlines, (moment, task.id, task))
-        if len(self._deadlines) > 2 * len(self._tasks) + 64:
-            self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
-            heapify(self._deadlines)
+    def _expire_unsent(self, task: ClientTask, effects: list[ClientEffect]) -> None:
+        """Ends a task that has left the backlog since its deadline has passed."""
+        if self._send_window.is_blocked():
+            self._reject_blocked(task, effects)
+        else:
+            self._settle(task, Outcome(task.client_task_id, Status.EXPIRED, Entered.NO), effects)
 
-    def _refuse(
-        self, task: ClientTask, reason: RejectReason, after_s: float, why: str, effects: list[ClientEffect]
-    ) -> None:
-        self._settle(task, Reject(task.id, reason, after_s, why=why, local=True), effects)
-
-    def _lose(self, task: ClientTask, entered: int, reason: str, effects: list[ClientEffect]) -> None:
-        self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_diagnosis(Diagnosis(reason))), effects)
+    def _reject_blocked(self, task: ClientTask, effects: list[ClientEffect]) -> None:
+        """Ends a task that has left the backlog with the rejection that blocks it."""
+        self._settle(task, rejected(task.client_task_id, self._blocked_by, self._blocked_for_s), effects)
 
     def _settle(self, task: ClientTask, answer: Answer, effects: list[ClientEffect]) -> None:
-        del self._tasks[task.id]
-        self._counting -= task.options.retries is not None
-        task.payload = b""  # its husk may stay in a heap until its deadline
-        if task.sent:
-            self._outstanding -= 1
-        if task.waits:
-            self._backlog.remove(task)
-        if task.may_have_run:
-            answer = _of_one_that_may_have_run(answer)
-        effects.append(Settle(task.id, answer))
+        """Ends a task that has left the backlog, or is outstanding no more."""
+        self._drop(task)
+        self._answer_caller(task, answer, effects)
+
+    def _drop(self, task: ClientTask) -> None:
+        task.move(ClientTaskState.SETTLED)
+        del self._tasks[task.client_task_id]
+
+    def _answer_caller(self, task: ClientTask, answer: Answer, effects: list[ClientEffect]) -> None:
+        self._limited_retries -= task.options.retries is not None
+        task.payload = b""  # its tombstone may stay until its deadline
+        effects.append(Settle(task.client_task_id, known_of_one_try(answer) if task.may_have_run else answer))
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
-        sent = sum(task.sent for task in self._tasks.values())
-        assert self._outstanding == sent + len(self._abandoned), "outstanding is off"
-        assert self._cluster is not None or not self._outstanding, "something is outstanding on no connection"
-        waiting = sum(task.waits for task in self._tasks.values())
-        assert len(self._backlog) == waiting == len(self._tasks) - sent, "a task neither waits nor is sent, or both"
-
-
-def _of_one_that_may_have_run(answer: Answer) -> Answer:
-    """The answer to a task that was sent on a lost connection before: that one may have run, whatever this one did."""
-    if type(answer) is Reject:
-        reason = "the connection to the cluster was lost, and the task was not admitted again"
-        return Outcome(answer.id, Status.LOST, payload=encode_diagnosis(Diagnosis(reason)))
-    assert type(answer) is Outcome
-    if answer.entered == Entered.NO:
-        answer.entered = Entered.UNKNOWN
-    return answer
+        states = [task.state for task in self._tasks.values()]
+        waiting = states.count(ClientTaskState.WAITING)
+        assert ClientTaskState.SETTLED not in states, "a task has ended and is still here"
+        assert self._credits.outstanding == len(states) - waiting, "outstanding is off"
+        assert self._cluster is not None or not self._credits.outstanding, "something is outstanding on no connection"
+        assert len(self._backlog) == waiting, "a task waits outside the backlog, or something else waits in it"

@@ -1,10 +1,10 @@
-"""How far apart a client's answers come, and so when a caller who is turned away should return.
+"""How far apart a client's answers come, and so when a caller whose task the client rejects should return.
 
-In: that answers have come, and that a caller is turned away for want of a credit. Out: seconds. It must never see a
-task.
+In: that answers have come, and that a task is rejected for want of a credit or a connection. Out: seconds. It must
+never see a task.
 
-Each answer makes one place. Callers told before are ahead, so a hundred who are turned away at once are told to return
-one after the other, and not all for the same place.
+Each answer makes one place. Callers rejected before are ahead, so a hundred who are rejected at once shall return one
+after the other, and not all for the same place.
 """
 
 from __future__ import annotations
@@ -19,17 +19,23 @@ if TYPE_CHECKING:
 _AFTER_MIN_S: Final = 0.02
 _AFTER_MAX_S: Final = 5.0
 _GAP_MIN_S: Final = 1e-4
+_NO_CONNECTION_RETRY_S: Final = 0.5
 
 
-class AnswerPace:
-    """The pace of one client's answers."""
+def connection_retry_after_s(rng: Random) -> float:
+    """When a caller shall return that finds no connection; spread, so that callers part."""
+    return _NO_CONNECTION_RETRY_S * rng.uniform(0.5, 1.5)
 
-    __slots__ = ("_gap", "_answered_at", "_turned_away")
+
+class ReplyRate:
+    """The rate at which one client is answered, and how many callers it has rejected who may come back."""
+
+    __slots__ = ("_gap", "_answered_at", "_rejected")
 
     def __init__(self) -> None:
         self._gap: Average | None = None
         self._answered_at: float | None = None
-        self._turned_away = 0
+        self._rejected = 0
 
     def answered(self, count: int, outstanding: int, now: float) -> None:
         """So many answers have come together; ``outstanding`` are still to come."""
@@ -40,17 +46,19 @@ class AnswerPace:
             else:
                 self._gap.add(gap_s, now, count)
         self._answered_at = now if outstanding else None
-        self._turned_away = max(0, self._turned_away - count) if outstanding else 0
+        self._rejected = max(0, self._rejected - count) if outstanding else 0
+
+    def rejected(self, now: float) -> None:
+        """A caller was rejected. Beyond those whom ``_AFTER_MAX_S`` of answers let in, one more changes nothing."""
+        if self._after_s(now) < _AFTER_MAX_S:
+            self._rejected += 1
 
     def retry_after_s(self, now: float, rng: Random) -> float:
-        """When an answer is to be expected that leaves room; spread, so that callers part.
+        """When an answer is to be expected that leaves room for one caller more; spread, so that callers part."""
+        return min(_AFTER_MAX_S, max(_AFTER_MIN_S, self._after_s(now))) * rng.uniform(0.5, 1.5)
 
-        Where answers have ceased, the next is expected to be as far away as the last.
-        """
+    def _after_s(self, now: float) -> float:
         gap_s = max(self._gap.mean_s if self._gap else 0.0, _GAP_MIN_S)
-        if self._answered_at is not None:
+        if self._answered_at is not None:  # where answers have ceased, the next is as far away as the last
             gap_s = max(gap_s, now - self._answered_at)
-        after_s = gap_s * (1 + self._turned_away)
-        if after_s < _AFTER_MAX_S:
-            self._turned_away += 1
-        return min(_AFTER_MAX_S, max(_AFTER_MIN_S, after_s)) * rng.uniform(0.5, 1.5)
+        return gap_s * (1 + self._rejected)

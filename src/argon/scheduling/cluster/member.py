@@ -17,7 +17,7 @@ from typing import Final
 
 from argon.scheduling.cluster.task import Task
 from argon.scheduling.load import Average, Runs, ServiceTimes
-from argon.settings import AHEAD_S, MAX_NAME_CHARS
+from argon.settings import AHEAD_S
 
 WORK_AHEAD_S: Final = 0.002
 AHEAD_MAX_PER_WORKER: Final = 128
@@ -30,12 +30,6 @@ _SLOWNESS_KEPT: Final = 0.97
 _LATELY_KEPT: Final = 0.95
 _TRIFLE_S: Final = 0.001  # less is mostly noise, and no reason to call a node slow
 _UNKNOWN_WORK_S: Final = 1.0
-_NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
-
-
-def is_node_name(name: str) -> bool:
-    """Whether a node may be called so."""
-    return 0 < len(name) <= MAX_NAME_CHARS and _NAME_CHARS.issuperset(name)
 
 
 class Member:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 
-from argon.scheduling.cluster.member import REST_S, Member, is_node_name
+from argon.scheduling.cluster.member import REST_S, Member
 from argon.scheduling.cluster.task import Task
-from argon.settings import MAX_NAME_CHARS
+from argon.settings import MAX_NAME_CHARS, is_node_name
 
 
 class Membership:

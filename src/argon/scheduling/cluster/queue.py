@@ -60,10 +60,10 @@ class _Lane:
             self.husks -= 1
         return None
 
-    def leave_husk(self) -> None:
+    def leave_husk(self, task: Task) -> None:
         self.husks += 1
         if self.husks > 32 and self.husks * 2 > len(self.tasks):
-            self.tasks = deque(task for task in self.tasks if _lives(task))
+            self.tasks = deque(other for other in self.tasks if other is not task and _lives(other))
             self.husks = 0
 
 
@@ -211,27 +211,25 @@ class TaskQueue:
         return self._next[2]
 
     def pop(self, now: float) -> Task:
-        """Takes the next task out, to be assigned; the caller counts the attempt."""
+        """Takes the next task out, to be assigned; the caller gives it another state, and counts the attempt."""
         if self._returned:
             task = self._returned.popleft()
             self._forget_returned(task)
-            task.state = TaskState.ASSIGNED
             return task
         if self._next is None or self._next_at != now:
             self._next = self._choose(now)
         priority, account, task = self._next
         self._next = None
-        task.state = TaskState.ASSIGNED
         level = self._levels[priority]
         level.clients[account].tasks.popleft()
         if level.arrivals.tasks[0] is task:
             level.arrivals.tasks.popleft()
         else:
-            level.arrivals.leave_husk()
+            level.arrivals.leave_husk(task)
         self._level_s[priority] = self._used_s[account]
         task.charged_s = _cost_s(task)
         urgent = self._busy_levels[0]
-        task.by_age = priority != urgent
+        task.history.by_age = priority != urgent
         self._ageing.took(priority, urgent, task.charged_s)
         self._book(account, priority, task.charged_s)
         self._forget(task, level, account)
@@ -248,8 +246,8 @@ class TaskQueue:
         level = self._levels[task.priority]
         assert task.client is not None
         account = _account(task.client, task.priority)
-        level.arrivals.leave_husk()
-        level.clients[account].leave_husk()
+        level.arrivals.leave_husk(task)
+        level.clients[account].leave_husk(task)
         self._forget(task, level, account)
 
     def expire(self, now: float) -> list[Task]:

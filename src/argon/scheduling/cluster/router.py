@@ -40,7 +40,7 @@ class Router:
     ``fleet`` are the service times of all nodes together.
 
     Attributes:
-        choice, free_nodes, next_node, next_s: why the last choice was made, for the journal: see ``Attempt``.
+        choice, free_nodes, next_node, next_s: why the last choice was made, for the decision_log: see ``Attempt``.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""What a node tells its cluster of its capacity, and when: ready workers at once, a busy machine when that matters.
+"""What a node reports of its capacity, and when: ready workers at once, a busy machine when that matters.
 
-In: how many workers are ready, and how busy the machine is. Out: whether there is something to tell, and the message.
+In: how many workers are ready, and how busy the machine is. Out: whether a report is due, and the report.
 It must never repeat itself, nor follow every flicker of the machine: that would be a message a second from each node.
 """
 
@@ -19,23 +19,23 @@ class CapacityReport:
     def __init__(self) -> None:
         self.pressure = 0.0
         self._workers = 0
-        self._told_workers = 0
-        self._told_pressure = 0.0
+        self._reported_workers = 0
+        self._reported_pressure = 0.0
 
     def forget(self) -> None:
         """The cluster knows nothing: it is another, or the node is new there."""
-        self._told_workers = 0
-        self._told_pressure = 0.0
+        self._reported_workers = 0
+        self._reported_pressure = 0.0
 
     def is_due(self, workers: int) -> bool:
-        """Whether the cluster must hear of this many ready workers, or of the pressure on them."""
+        """Whether this number of ready workers, or the pressure on them, is to be reported."""
         self._workers = workers
-        return workers != self._told_workers or (
-            workers > 0 and abs(self.pressure - self._told_pressure) > PRESSURE_STEP
+        return workers != self._reported_workers or (
+            workers > 0 and abs(self.pressure - self._reported_pressure) > PRESSURE_STEP
         )
 
     def made(self) -> Capacity:
-        """The report."""
-        self._told_workers = self._workers
-        self._told_pressure = self.pressure
+        """Makes the report; it is due again when something has changed."""
+        self._reported_workers = self._workers
+        self._reported_pressure = self.pressure
         return Capacity(self._workers, self.pressure)

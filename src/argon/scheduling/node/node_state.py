@@ -1,28 +1,27 @@
-"""The corridor of a node: what happens to tasks when they come, when workers answer or end, and when the cluster goes.
+"""The state machine of a node: what happens when tasks come, workers answer or end, and the cluster goes.
 
-In: what the cluster says, what workers answer, that they start and end, and when. Out: effects, in order. It must
-never do I/O, read a clock, or look into a payload.
+In: messages of the cluster, what the pool reports of workers, and when. Out: effects, in order. It must never do I/O,
+read a clock, or look into a payload.
 
-Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next; what no worker takes
-for ``GIVE_BACK_AFTER_S`` came by a wrong prediction, and goes back to the cluster. Before a worker is killed its other
-tasks are recalled, so that only the one it is running is affected.
+Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next. What no worker takes
+for ``RETURN_UNSTARTED_AFTER_S`` came by a wrong prediction, and returns to the cluster. Before a worker is killed its
+other tasks are recalled, so that only the one it is running is affected.
+
+A task comes as an Assign under the cluster's number, goes to a worker as an AssignWorker under this node's own, and its
+Outcome goes back under the cluster's (``_complete``). Neither message is written into.
 """
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Final, TypeAlias
 
-from argon.protocol.codec import encode_diagnosis
-from argon.protocol.diagnosis import Diagnosis
-from argon.protocol.ids import PeerId
+from argon.protocol.ids import LocalTaskId, PeerId, TaskId, WorkerId
 from argon.protocol.messages import (
     Assign,
     Cancel,
     Drain,
     Entered,
-    FailureKind,
     Goodbye,
     Heartbeat,
     Message,
@@ -31,18 +30,21 @@ from argon.protocol.messages import (
     Status,
     Welcome,
 )
-from argon.scheduling.effects import Close, Give, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
+from argon.scheduling.deadlines import Deadlines
+from argon.scheduling.effects import AssignWorker, Close, Kill, NodeEffect, Recall, Retire, Send, Spawn, Stop
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.load import Runs, ServiceTimes
 from argon.scheduling.node.capacity_report import CapacityReport
 from argon.scheduling.node.node_buffer import NodeBuffer
-from argon.scheduling.node.node_task import ENDED, NodeTask
-from argon.scheduling.node.workers import Slot, WorkerEnd, Workers
+from argon.scheduling.node.node_task import NodeTask, NodeTaskState
+from argon.scheduling.node.outcomes import answered, ended, worker_died
+from argon.scheduling.node.respawns import Respawns
+from argon.scheduling.node.worker_slot import Recalled, WorkerExit, WorkerSlot, WorkerState
+from argon.scheduling.node.workers import Workers
 from argon.settings import NodeSettings
 
 Effects: TypeAlias = list[NodeEffect]
-RESPAWN_MAX_S: Final = 5.0
-GIVE_BACK_AFTER_S: Final = 0.05
+RETURN_UNSTARTED_AFTER_S: Final = 0.05
 
 
 class NodeState:
@@ -54,13 +56,12 @@ class NodeState:
         self._liveness = Liveness()
         self._times = ServiceTimes()
         self._workers = Workers(settings.workers, settings.max_requests)
-        self._tasks: dict[int, NodeTask] = {}
+        self._respawns = Respawns(settings.workers)
+        self._tasks: dict[TaskId, NodeTask] = {}
         self._buffer = NodeBuffer()
-        self._give_back_at = inf
-        self._deadlines: list[tuple[float, int, NodeTask]] = []
-        self._sequence = 0
-        self._crashes = 0
-        self._respawns: list[float] = []
+        self._return_unstarted_at = inf
+        self._deadlines: Deadlines[NodeTask] = Deadlines(_is_open)
+        self._last_local_task_id: LocalTaskId = 0
         self._report = CapacityReport()
         self._draining = False
         self._drain_heard = False
@@ -70,7 +71,7 @@ class NodeState:
     # ---- what happens -------------------------------------------------------------------------------------------
 
     def start(self) -> Effects:
-        """The node begins: its workers are started, with a spare one when they are to be recycled."""
+        """The node starts, and so do its workers, with a spare one when they are to be recycled."""
         spare = 1 if self._settings.max_requests is not None else 0
         return [Spawn(self._workers.add()) for _ in range(self._settings.workers + spare)]
 
@@ -84,20 +85,19 @@ class NodeState:
         effects: list[NodeEffect] = [Send(peer, Register(self._settings.name, self._settings.incarnation))]
         if self._draining:
             effects.append(Send(peer, Drain()))
-        self._tell_capacity(effects)
+        self._report_capacity(effects)
         return effects
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
-        """The cluster has said these things, all read at once."""
+        """The cluster has sent these messages, all read at once."""
         effects: Effects = []
         if peer != self._cluster:
             return effects
         self._liveness.heard(peer, now)
         for message in messages:
-            if type(message) is Assign:
-                self._assign(peer, message, now, effects)
-                continue
             match message:
+                case Assign():
+                    self._assign(peer, message, now, effects)
                 case Cancel():
                     self._cancel(message.id, effects)
                 case Heartbeat():
@@ -108,8 +108,8 @@ class NodeState:
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
-                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a node"))
-        self._give(now, effects)
+                    effects.append(Close(peer, f"a cluster may not send {type(message).__name__} to a node"))
+        self._assign_waiting(now, effects)
         return effects
 
     def lost(self, peer: PeerId, now: float) -> Effects:
@@ -119,94 +119,89 @@ class NodeState:
             return effects
         self._cluster = None
         self._liveness.leave(peer)
-        self._buffer.clear()
+        for task in self._buffer.clear():
+            del self._tasks[task.id]
+            task.end()
         for task in self._tasks.values():
-            task.orphan = True
-            if task.worker:
-                self._doom(task, Status.LOST, effects)
+            task.move(NodeTaskState.ORPHANED)
+            task.end_as = Status.LOST
+            effects.append(self._recall_from(task))
         self._tasks.clear()
         self._stop_when_drained(effects)
         return effects
 
-    def worker_ready(self, worker: int, now: float) -> Effects:
+    def worker_ready(self, worker: WorkerId, now: float) -> Effects:
         """A worker process is up."""
         effects: Effects = []
         slot = self._workers.get(worker)
-        if slot is not None and not slot.ready:
-            slot.ready = True
-            self._workers.rest(slot)
-            self._tell_capacity(effects)
-            self._give(now, effects)
+        if slot is not None and slot.state == WorkerState.STARTING:
+            self._workers.mark_ready(slot)
+            self._report_capacity(effects)
+            self._assign_waiting(now, effects)
         return effects
 
-    def worker_answered(self, worker: int, outcomes: list[Outcome], now: float) -> Effects:
+    def worker_answered(self, worker: WorkerId, outcomes: list[Outcome], now: float) -> Effects:
         """A worker has finished tasks."""
         effects: Effects = []
         slot = self._workers.get(worker)
         if slot is not None:
             slot.progress_at = now
-            slot.recalled = False
-            self._take_outcomes(slot, outcomes, now, effects)
-            self._rest(slot, effects)
-        self._give(now, effects)
+            if slot.state == WorkerState.RECALLED:
+                slot.move(WorkerState.BUSY)
+            self._complete(slot, outcomes, now, effects)
+            self._mark_free(slot, effects)
+        self._assign_waiting(now, effects)
         return effects
 
-    def worker_recalled(
-        self, worker: int, unstarted: list[int], outcomes: list[Outcome], entered: int, now: float
-    ) -> Effects:
-        """What a Recall brought back: tasks never begun, and outcomes that the worker had not got round to sending.
-
-        ``entered`` is the task whose function the worker entered last.
-        """
+    def worker_recalled(self, recalled: Recalled, now: float) -> Effects:
+        """A recall has brought back tasks never started, and outcomes that the worker had not got round to sending."""
         effects: Effects = []
-        slot = self._workers.get(worker)
+        slot = self._workers.get(recalled.worker)
         if slot is not None:
-            slot.recalled = True
-            self._take_outcomes(slot, outcomes, now, effects)
-            self._take_back(slot, unstarted, effects)
-            if any(task.doom is not None for task in slot.tasks.values()):
-                # It has been begun, so all that was given before it is done, even where that was not read yet.
-                self._kill(slot, entered, now, effects)
-            self._rest(slot, effects)
-        self._give(now, effects)
+            slot.mark_recalled()
+            self._complete(slot, recalled.outcomes, now, effects)
+            self._take_back(slot, recalled.unstarted, effects)
+            if any(task.must_end() for task in slot.tasks.values()):
+                # It has been started, so all that was assigned before it is done, even where that was not read yet.
+                self._kill(slot, recalled.entered, now, effects)
+            self._mark_free(slot, effects)
+        self._assign_waiting(now, effects)
         return effects
 
-    def worker_ended(self, end: WorkerEnd, outcomes: list[Outcome], now: float) -> Effects:
-        """A worker process is gone. What it had finished counts, what it never began goes to others."""
+    def worker_ended(self, exit_: WorkerExit, now: float) -> Effects:
+        """A worker process is gone. What it had finished counts, what it never started goes to others."""
         effects: Effects = []
-        slot = self._workers.get(end.worker)
+        slot = self._workers.get(exit_.worker)
         if slot is None:
             return effects
-        self._take_outcomes(slot, outcomes, now, effects)
-        self._take_back(slot, end.unstarted, effects)
+        self._complete(slot, exit_.outcomes, now, effects)
+        self._take_back(slot, exit_.unstarted, effects)
         self._workers.remove(slot)
-        self._tell_capacity(effects)
+        self._report_capacity(effects)
         for task in slot.tasks.values():
-            self._worker_died(slot, task, end, now, effects)
-        self._replace(slot, now, effects)
-        self._give(now, effects)
+            self._fail(slot, task, exit_, now, effects)
+        if slot.state != WorkerState.LEAVING and slot.state != WorkerState.DYING and not self._stopped:
+            self._respawns.note_death(now)  # else another was started when this one was sent away
+            self._respawn(now, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def pressed(self, pressure: float) -> Effects:
         """The machine was looked at, and is so busy, from 0 to 1."""
         effects: Effects = []
         self._report.pressure = pressure
-        self._tell_capacity(effects)
+        self._report_capacity(effects)
         return effects
 
     def tick(self, now: float) -> Effects:
         """Time has passed."""
         effects: Effects = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            task = heappop(self._deadlines)[2]
-            if self._tasks.get(task.id) is task and task.doom is None:
-                self._end_early(task, Status.EXPIRED, effects)
-        if self._give_back_at <= now:
+        for task in self._deadlines.due(now):
+            self._end_early(task, Status.EXPIRED, effects)
+        if self._return_unstarted_at <= now:
             for task in self._buffer.clear():
                 self._answer(task, Status.LOST, Entered.NO, "no worker of its node was free for it", effects)
-        while self._respawns and self._respawns[0] <= now:
-            heappop(self._respawns)
-            effects.append(Spawn(self._workers.add()))
+        self._respawn(now, effects)
         for slot in self._workers.all():
             if slot.kill_at <= now:
                 slot.kill_at = inf
@@ -222,26 +217,23 @@ class NodeState:
             self._drain_until = inf
             self._drain_heard = True
             for task in list(self._tasks.values()):
-                if task.doom is None:
+                if task.is_open():
                     self._end_early(task, Status.LOST, effects)
             self._stop_when_drained(effects)
-        self._give(now, effects)
+        self._assign_waiting(now, effects)
         return effects
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(min(self._liveness.next_deadline(), self._drain_until), self._workers.next_deadline())
-        moment = min(moment, self._give_back_at)
-        if self._deadlines:
-            moment = min(moment, self._deadlines[0][0])
-        if self._respawns:
-            moment = min(moment, self._respawns[0])
+        moment = min(min(moment, self._return_unstarted_at), self._deadlines.next_moment())
+        moment = min(moment, self._respawns.next_moment())
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
-        """Take nothing new, give back what was not begun, finish what runs within ``timeout_s``, then leave.
+        """Take nothing new, return what was not started, finish what runs within ``timeout_s``, then leave.
 
-        It leaves when the cluster has said Drain too: until then a task may be on its way here.
+        It leaves when the cluster has sent Drain too: until then a task may be on its way here.
         """
         self._draining = True
         self._drain_heard = False
@@ -251,7 +243,7 @@ class NodeState:
             effects.append(Send(self._cluster, Drain()))
         for task in self._buffer.clear():
             self._answer(task, Status.LOST, Entered.NO, "the node is draining", effects)
-        effects += [Recall(slot.worker) for slot in self._workers.all() if len(slot.tasks) > 1]
+        effects += [_recall(slot) for slot in self._workers.all() if len(slot.tasks) > 1]
         self._stop_when_drained(effects)
         return effects
 
@@ -265,66 +257,68 @@ class NodeState:
         if m.id in self._tasks:
             effects.append(Close(cluster, f"task id {m.id} is already here"))
             return
-        self._sequence += 1
+        self._last_local_task_id += 1
         deadline = now + m.timeout_s if m.timeout_s else inf
-        task = NodeTask(m.id, m.attempt, self._sequence, m, deadline, predicted_s=self._times.of(m.kind) or 0.0)
+        task = NodeTask(m, self._last_local_task_id, deadline, self._times.of(m.kind) or 0.0)
         self._tasks[m.id] = task
-        m.id = self._sequence
         if self._draining:
             self._answer(task, Status.LOST, Entered.NO, "the node is draining", effects)
             return
         if m.timeout_s:
-            heappush(self._deadlines, (task.deadline, task.sequence, task))
-            if len(self._deadlines) > 2 * len(self._tasks) + 64:
-                self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
-                heapify(self._deadlines)
+            self._deadlines.add(deadline, task)
         slot = None if self._buffer.length else self._workers.next_for(task)
         if slot is None:
             self._buffer.push(task)
         else:
-            self._workers.give(slot, task, now)
-            effects.append(Give(slot.worker, m, not task.is_short()))
+            self._assign_worker(slot, task, now, effects)
 
-    def _give(self, now: float, effects: Effects) -> None:
-        """Hands waiting tasks to workers, most urgent first. Where none waits, a free worker relieves another."""
+    def _assign_waiting(self, now: float, effects: Effects) -> None:
+        """Hands buffered tasks to workers, most urgent first. Where none waits, a free worker relieves another."""
         while (task := self._buffer.peek()) is not None:
             slot = self._workers.next_for(task)
             if slot is None:
-                self._give_back_at = min(self._give_back_at, now + GIVE_BACK_AFTER_S)
+                self._return_unstarted_at = min(self._return_unstarted_at, now + RETURN_UNSTARTED_AFTER_S)
                 return
-            self._buffer.remove(task)
-            self._give_back_at = inf
-            self._workers.give(slot, task, now)
-            effects.append(Give(slot.worker, task.assign, not task.is_short()))
-        self._give_back_at = inf
-        laden = self._workers.laden()
-        if laden is not None:
-            effects.append(_recall(laden))
+            self._buffer.pop()
+            self._return_unstarted_at = inf
+            self._assign_worker(slot, task, now, effects)
+        self._return_unstarted_at = inf
+        recallable = self._workers.recallable()
+        if recallable is not None:
+            effects.append(_recall(recallable))
 
-    def _cancel(self, id_: int, effects: Effects) -> None:
+    def _assign_worker(self, slot: WorkerSlot, task: NodeTask, now: float, effects: Effects) -> None:
+        task.move(NodeTaskState.ASSIGNED)
+        self._workers.assign(slot, task, now)
+        m = task.assign
+        effects.append(AssignWorker(slot.worker, task.local_task_id, m.timeout_s, m.payload, not task.is_short()))
+
+    def _cancel(self, id_: TaskId, effects: Effects) -> None:
         task = self._tasks.get(id_)
-        if task is not None and task.doom is None:
+        if task is not None and task.is_open():
             self._end_early(task, Status.CANCELLED, effects)
 
     def _end_early(self, task: NodeTask, status: int, effects: Effects) -> None:
-        """Cancels, expires or gives up a task, wherever it is on this node."""
-        if task.worker:
-            self._doom(task, status, effects)
-            return
-        self._buffer.remove(task)
-        self._answer(task, status, Entered.NO, "it was ended before it began", effects)
+        """Cancels, expires or gives up an open task. If a worker has it, a recall finds out whether it was started."""
+        if task.state == NodeTaskState.BUFFERED:
+            self._answer(task, status, Entered.NO, "it was ended before it started", effects)
+            self._buffer.note_ended()
+        else:
+            task.move(NodeTaskState.ENDING)
+            task.end_as = status
+            effects.append(self._recall_from(task))
 
-    def _doom(self, task: NodeTask, status: int, effects: Effects) -> None:
-        """Marks a given task for its end; the recall then tells whether it was begun, finished, or neither."""
-        task.doom = status
+    def _recall_from(self, task: NodeTask) -> Recall:
+        """Recalls the worker that has this task."""
         slot = self._workers.get(task.worker)
         assert slot is not None
-        effects.append(_recall(slot))
+        return _recall(slot)
 
-    def _take_outcomes(self, slot: Slot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
+    def _complete(self, slot: WorkerSlot, outcomes: list[Outcome], now: float, effects: Effects) -> None:
+        """Answers what a worker has finished, each task under the cluster's number, and learns what it took."""
         kind, runs = -1, Runs()
         for outcome in outcomes:
-            task = self._workers.take(slot, outcome.id)
+            task = self._workers.release(slot, outcome.id)
             if task is None:
                 continue
             slot.served += 1
@@ -333,91 +327,86 @@ class NodeState:
                     self._learn(kind, runs, now)
                     kind, runs = task.assign.kind, Runs()
                 runs.note(outcome.run_s)
-            if not task.orphan:
-                outcome.id, outcome.attempt = task.id, task.attempt
-                self._send(task, outcome, effects)
+            if task.state == NodeTaskState.ORPHANED:
+                task.end()
+                continue
+            self._send(task, answered(task, outcome), effects)
         self._learn(kind, runs, now)
 
     def _learn(self, kind: int, runs: Runs, now: float) -> None:
         """Takes what tasks of one kind, answered one after the other, took together."""
         if runs.count:
             self._times.add(kind, runs, now)
-            self._crashes = 0
+            self._respawns.note_run()
 
-    def _take_back(self, slot: Slot, unstarted: list[int], effects: Effects) -> None:
-        for sequence in unstarted:
-            task = self._workers.take(slot, sequence)
+    def _take_back(self, slot: WorkerSlot, unstarted: list[LocalTaskId], effects: Effects) -> None:
+        for local_task_id in unstarted:
+            task = self._workers.release(slot, local_task_id)
             if task is None:
                 continue
-            if task.doom is not None or self._draining:
-                self._answer(task, task.doom or Status.LOST, Entered.NO, "it was ended before it began", effects)
+            if task.must_end() or self._draining:
+                self._answer(task, task.end_as, Entered.NO, "it was ended before it started", effects)
             else:
+                task.move(NodeTaskState.BUFFERED)
                 self._buffer.push(task)
 
-    def _worker_died(self, slot: Slot, task: NodeTask, end: WorkerEnd, now: float, effects: Effects) -> None:
-        entered = Entered.YES if task.sequence == end.entered else Entered.NO
+    def _fail(self, slot: WorkerSlot, task: NodeTask, exit_: WorkerExit, now: float, effects: Effects) -> None:
+        """Answers a task with which its worker has ended."""
+        entered = Entered.YES if task.local_task_id == exit_.entered else Entered.NO
         run_s = max(0.0, now - slot.progress_at) if entered else 0.0
-        if task.doom is not None or task.orphan:
-            self._answer(task, task.doom or Status.LOST, entered, "it was ended in its worker", effects, run_s)
-            return
-        diagnosis = Diagnosis(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
-        outcome = Outcome(task.id, Status.FAILED, entered, task.attempt, run_s, failure_kind=FailureKind.WORKER_DIED)
-        outcome.payload = encode_diagnosis(diagnosis)
-        self._send(task, outcome, effects)
+        if task.must_end():
+            self._answer(task, task.end_as, entered, "it was ended in its worker", effects, run_s)
+        else:
+            self._send(task, worker_died(task, entered, run_s, exit_, self._settings.name), effects)
 
     def _answer(
         self, task: NodeTask, status: int, entered: int, reason: str, effects: Effects, run_s: float = 0.0
     ) -> None:
         """Answers a task in the node's own words; orphans have nobody to answer to."""
-        if not task.orphan:
-            diagnosis = encode_diagnosis(Diagnosis(reason, self._settings.name))
-            self._send(task, Outcome(task.id, status, entered, task.attempt, run_s, payload=diagnosis), effects)
+        if task.state == NodeTaskState.ORPHANED:
+            task.end()
+        else:
+            self._send(task, ended(task, status, entered, run_s, reason, self._settings.name), effects)
 
     def _send(self, task: NodeTask, outcome: Outcome, effects: Effects) -> None:
         assert self._cluster is not None
-        self._tasks.pop(task.id).assign = ENDED  # lest its husk in a heap keep a payload until its deadline
+        del self._tasks[task.id]
+        task.end()
         effects.append(Send(self._cluster, outcome))
         if self._draining:
             self._stop_when_drained(effects)
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
-    def _rest(self, slot: Slot, effects: Effects) -> None:
-        if self._workers.rest(slot):
+    def _mark_free(self, slot: WorkerSlot, effects: Effects) -> None:
+        if self._workers.mark_free(slot):
             effects.append(Retire(slot.worker))
             effects.append(Spawn(self._workers.add()))
-            self._tell_capacity(effects)
+            self._report_capacity(effects)
 
-    def _kill(self, slot: Slot, entered: int, now: float, effects: Effects) -> None:
-        """Ends a worker that has a doomed task, and starts another in its place.
+    def _kill(self, slot: WorkerSlot, entered: LocalTaskId, now: float, effects: Effects) -> None:
+        """Ends a worker that has a task that is to end, and starts another in its place.
 
         The answer leaves at once, and the place is taken at once: a task that ignores SIGTERM holds up nobody. Only
         where the function was not entered yet must the answer wait until it is certain that it never will be.
         """
-        if not slot.dying:
-            self._workers.condemn(slot, now + self._settings.kill_after_s)
-            self._tell_capacity(effects)
+        if slot.state != WorkerState.DYING:
+            self._workers.mark_dying(slot, now + self._settings.kill_after_s)
+            self._report_capacity(effects)
             effects.append(Kill(slot.worker, False))
             if not self._stopped:
                 effects.append(Spawn(self._workers.add()))
-        for task in list(slot.tasks.values()):
-            if task.doom is not None and task.sequence == entered:
-                self._workers.take(slot, task.sequence)
-                run_s = max(0.0, now - slot.progress_at)
-                self._answer(task, task.doom, Entered.YES, "it was ended in its worker", effects, run_s)
+        task = slot.tasks.get(entered)
+        if task is not None and task.must_end():
+            self._workers.release(slot, entered)
+            run_s = max(0.0, now - slot.progress_at)
+            self._answer(task, task.end_as, Entered.YES, "it was ended in its worker", effects, run_s)
 
-    def _replace(self, slot: Slot, now: float, effects: Effects) -> None:
-        """The place of a dead worker is filled at once, unless workers keep dying without finishing anything."""
-        if slot.leaving or slot.dying or self._stopped:
-            return  # another was started when it was told to go
-        self._crashes += 1
-        excess = self._crashes - 2 * self._settings.workers
-        if excess <= 0:
+    def _respawn(self, now: float, effects: Effects) -> None:
+        for _ in range(self._respawns.due(now)):
             effects.append(Spawn(self._workers.add()))
-        else:
-            heappush(self._respawns, now + min(RESPAWN_MAX_S, 0.05 * 2.0 ** min(excess, 10)))
 
-    def _tell_capacity(self, effects: Effects) -> None:
+    def _report_capacity(self, effects: Effects) -> None:
         if self._cluster is not None and self._report.is_due(self._workers.capacity()):
             effects.append(Send(self._cluster, self._report.made()))
 
@@ -434,14 +423,20 @@ class NodeState:
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
         slots = self._workers.all()
-        given = [task for slot in slots for task in slot.tasks.values() if not task.orphan]
+        assigned = [task for slot in slots for task in slot.tasks.values()]
         waiting = self._buffer.waiting()
-        assert len(given) + len(waiting) == len(self._tasks), "a task is in no room, or in two"
+        assert not any(task.state in (NodeTaskState.BUFFERED, NodeTaskState.ENDED) for task in assigned)
+        orphans = sum(task.state == NodeTaskState.ORPHANED for task in assigned)
+        assert len(assigned) - orphans + len(waiting) == len(self._tasks), "a task is in no room, or in two"
         assert len(waiting) == self._buffer.length, "the buffer's count is off"
         assert all(task.worker == slot.worker for slot in slots for task in slot.tasks.values())
         assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"
 
 
-def _recall(slot: Slot) -> Recall:
-    slot.recalled = True
+def _recall(slot: WorkerSlot) -> Recall:
+    slot.mark_recalled()
     return Recall(slot.worker)
+
+
+def _is_open(task: NodeTask) -> bool:
+    return task.is_open()

@@ -1,8 +1,8 @@
 """What was decided about the tasks of late, and how often each decision was made.
 
-In: tasks when they are sent, come back and end; rejections. Out: the records of one task, if they are still here, and
-counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
-records that exist anyway in rings of fixed length. Who asks for one task pays for looking through them.
+In: tasks when they are assigned, come back and end; rejections. Out: the records of one task, if they are still here,
+and counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
+records in rings of fixed length. Who asks for one task pays for searching them.
 
 Tasks that ended as they should, and soon, have a ring of their own, and a shorter one: thousands of them in a second
 must not drive out the one that somebody will ask about.
@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import Final
 
 from argon.errors import RejectReason
+from argon.protocol.ids import ClientTaskId, PeerId
 from argon.protocol.messages import Status
-from argon.scheduling.cluster.admission import Rejection
+from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.task import Attempt, Choice, Task
+from argon.scheduling.cluster.task import Choice, Task
+from argon.scheduling.cluster.task_history import Attempt
 
 ORDINARY_KEPT: Final = 1024
 REMARKABLE_KEPT: Final = 4096
@@ -33,23 +35,23 @@ _DECISIONS: Final = (
 
 
 class Decisions:
-    """How often each decision was made since the start. ``unmeasured`` of those sent were of a kind for which their
+    """How often each decision was made since the start. ``unmeasured`` of those assigned were of a kind for which their
     node had no time of its own."""
 
-    __slots__ = ("sent", "unmeasured", "refusals")
+    __slots__ = ("assigned", "unmeasured", "rejections")
 
     def __init__(self) -> None:
-        self.sent = [0] * len(_DECISIONS)
+        self.assigned = [0] * len(_DECISIONS)
         self.unmeasured = 0
-        self.refusals: dict[RejectReason, int] = dict.fromkeys(RejectReason, 0)
+        self.rejections: dict[RejectReason, int] = dict.fromkeys(RejectReason, 0)
 
     def numbers(self) -> dict[str, int]:
         """The routing decisions by name."""
-        return {**dict(zip(_DECISIONS, self.sent, strict=True)), "kind_unmeasured_there": self.unmeasured}
+        return {**dict(zip(_DECISIONS, self.assigned, strict=True)), "kind_unmeasured_there": self.unmeasured}
 
-    def refused(self) -> dict[str, int]:
+    def rejected(self) -> dict[str, int]:
         """The rejections by reason."""
-        return {reason.value: count for reason, count in self.refusals.items()}
+        return {reason.value: count for reason, count in self.rejections.items()}
 
 
 class _Ended:
@@ -68,7 +70,7 @@ class _Ended:
         self._at = at + 1 if at + 1 < self._kept else 0
 
 
-class Journal:
+class DecisionLog:
     """The tasks that ended last, the last rejections, and the counts.
 
     A task is remarkable that did not complete, came back from a node, or took ``REMARKABLE_S`` or longer.
@@ -81,56 +83,58 @@ class Journal:
         self._rejections: list[Rejection | None] = [None] * REJECTIONS_KEPT
         self._rejections_at = 0
 
-    def send(
+    def assign(
         self, task: Task, member: Member, choice: int, free_nodes: int, seconds: float | None, fleet_s: float | None
     ) -> Attempt:
         """A task is about to be booked on a node.
 
         Args:
+            task: which.
+            member: the node.
+            choice: why it is that node, see ``Choice``.
+            free_nodes: how many nodes have a free worker.
             seconds: what tasks of its kind take on this node, None if it has run none.
             fleet_s: what they take anywhere.
         """
         free = member.free() > 0
         if choice == Choice.FREE and not free:
             choice = Choice.AHEAD
-        self.decisions.sent[choice] += 1
-        expected_s = fleet_s if seconds is None else seconds
+        self.decisions.assigned[choice] += 1
         if seconds is None:
             self.decisions.unmeasured += 1
-        sent = Attempt(
-            member.name,
-            choice,
-            max(free_nodes, 1) if free else free_nodes,
-            -1.0 if expected_s is None else expected_s,
-            seconds is not None,
-            0.0 if free else member.work_s / max(1, member.workers),
-            "",
-            0.0,
+        attempt = task.history.assigned = Attempt(
+            node=member.name,
+            choice=choice,
+            free_nodes=max(free_nodes, 1) if free else free_nodes,
+            predicted_run_s=fleet_s if seconds is None else seconds,
+            measured_there=seconds is not None,
+            predicted_wait_s=0.0 if free else member.work_s / max(1, member.workers),
         )
-        task.sent = sent
-        return sent
+        return attempt
 
     def give_back(self, task: Task, end: str) -> None:
         """A task came back from its node and waits again."""
-        attempt = task.sent
+        history = task.history
+        attempt = history.assigned
         assert attempt is not None
         attempt.end = end
-        if task.returned is None:
-            task.returned = []
-        elif len(task.returned) >= RETURNS_KEPT:
-            del task.returned[0]
-        task.returned.append(attempt)
-        task.sent = None
+        if history.returned is None:
+            history.returned = []
+        elif len(history.returned) >= RETURNS_KEPT:
+            del history.returned[0]
+        history.returned.append(attempt)
+        history.assigned = None
 
     def end(self, task: Task, status: int, entered: int, run_s: float, now: float) -> None:
         """A task has ended; ``now`` is 0 where nobody was answered."""
-        task.status = status
-        task.entered = entered
-        task.run_s = run_s
-        task.ended_at = now
+        history = task.history
+        history.status = status
+        history.entered = entered
+        history.run_s = run_s
+        history.ended_at = now
         if task.client is None:
             return  # it was kept when its client left
-        if status == Status.COMPLETED and task.wait_s + run_s < REMARKABLE_S and task.returned is None:
+        if status == Status.COMPLETED and task.wait_s + run_s < REMARKABLE_S and history.returned is None:
             self._ordinary.add(task)
         else:
             self._remarkable.add(task)
@@ -139,25 +143,25 @@ class Journal:
         """The client of a task that has not ended is gone."""
         self._remarkable.add(task)
 
-    def refuse(self, rejection: Rejection) -> None:
+    def reject(self, rejection: Rejection) -> None:
         """A task was not admitted."""
-        self.decisions.refusals[rejection.reason] += 1
+        self.decisions.rejections[rejection.reason] += 1
         at = self._rejections_at
         self._rejections[at] = rejection
         self._rejections_at = at + 1 if at + 1 < REJECTIONS_KEPT else 0
 
-    def task(self, session: int, sequence: int) -> Task | None:
+    def task(self, client: PeerId, client_task_id: ClientTaskId) -> Task | None:
         """The task of this number that was here last, if it is still remembered."""
         found: Task | None = None
         for ring in (self._ordinary, self._remarkable):
             for task in ring.tasks:
-                if task is None or task.client_id != sequence or task.session != session:
+                if task is None or task.client_task_id != client_task_id or task.history.client != client:
                     continue
                 if found is None or task.id > found.id:
                     found = task
         return found
 
-    def rejections(self, session: int, sequence: int) -> list[Rejection]:
+    def rejections(self, client: PeerId, client_task_id: ClientTaskId) -> list[Rejection]:
         """How often a task of this number was rejected of late, oldest first."""
         ring = self._rejections[self._rejections_at :] + self._rejections[: self._rejections_at]
-        return [r for r in ring if r is not None and r.sequence == sequence and r.session == session]
+        return [r for r in ring if r is not None and r.client_task_id == client_task_id and r.client == client]
