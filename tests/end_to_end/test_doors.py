@@ -143,4 +143,4 @@ def test_cluster_without_descriptors_turns_newcomers_away_quietly_and_serves_who
         resource.prlimit(cluster.pid, resource.RLIMIT_NOFILE, limits)
     said = cluster.errors().removeprefix(before)
     assert said.count("\n") == 1
-    assert "connections are turned away" in said
+    assert "new connections are closed" in said

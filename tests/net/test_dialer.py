@@ -170,7 +170,7 @@ def test_connection_to_itself_is_nobody_there(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("host", "says"),
-    [("no-such-host.invalid", "no-such-host.invalid"), ("a..b", "not a host name"), ("x" * 300, "not a host's name")],
+    [("no-such-host.invalid", "no-such-host.invalid"), ("a..b", "not a host name"), ("x" * 300, "not a host name")],
 )
 def test_host_that_does_not_resolve_is_told(host: str, says: str) -> None:
     async def main() -> None:
