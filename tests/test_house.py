@@ -40,7 +40,7 @@ PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 # What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing and moments.
-RECORDS = {"task", "task_options", "node_task", "client_task", "member", "load", "ageing", "deadlines"}
+RECORDS = {"task", "task_options", "node_task", "client_task", "node_session", "load", "ageing", "deadlines"}
 SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
 
@@ -534,7 +534,10 @@ SOUND: list[tuple[Rule, Sources]] = [
         {"scheduling/cluster/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
     ),
     (blind_rooms, {"scheduling/cluster/queue.py": "from . import task", "scheduling/cluster/task.py": ""}),
-    (blind_rooms, {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .member import Member"}),
+    (
+        blind_rooms,
+        {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .node_session import NodeSession"},
+    ),
     (blind_rooms, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
     (blind_rooms, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
     (blind_rooms, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),

@@ -16,7 +16,7 @@ from argon.planning.rules import ARGON, RULES
 from argon.planning.service import Constant, Exponential
 from argon.planning.workload import Arrival, Mix, Workload, random_workload, traced_workload
 from argon.protocol.messages import Status
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.router import Router
 from argon.settings import Priority
 
@@ -134,7 +134,7 @@ def test_heartbeats_keep_everybody_alive_through_hours_of_nothing() -> None:
 class Deaf(Router):
     """Never finds a node."""
 
-    def choose(self, kind: int, key: int) -> Member | None:
+    def choose(self, kind: int, key: int) -> NodeSession | None:
         return None
 
 

@@ -13,7 +13,7 @@ from argon.planning.node_plan import NodePlan
 from argon.planning.rules import RULES, AnyNode, LeastLoaded, Oracle, Original, RoundRobin, TwoChoices, make_router
 from argon.planning.service import Constant
 from argon.planning.workload import Mix, random_workload
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.task import Task, admitted_task
 from tests.support.drivers import runs_of, submit
@@ -26,32 +26,32 @@ class Nodes:
 
     def __init__(self, router: Router, *workers: int) -> None:
         self.router = router
-        self.members = [Member(peer, f"node-{peer}", 1, count) for peer, count in enumerate(workers, 1)]
-        for member in self.members:
-            router.update(member)
+        self.sessions = [NodeSession(peer, f"node-{peer}", 1, count) for peer, count in enumerate(workers, 1)]
+        for node in self.sessions:
+            router.update(node)
         self._last = 0
 
     def ran(self, index: int, seconds: float) -> None:
-        self.members[index].times.add(KIND, runs_of(seconds), 0.0)
+        self.sessions[index].times.add(KIND, runs_of(seconds), 0.0)
         self.router.fleet.add(KIND, runs_of(seconds), 0.0)
-        self.router.update(self.members[index])
+        self.router.update(self.sessions[index])
 
     def assign(self, key: int = 0) -> int:
         """The index of the node that takes one more task, -1 if none."""
-        member = self.router.choose(KIND, key)
-        if member is None:
+        node = self.router.choose(KIND, key)
+        if node is None:
             return -1
         self._last += 1
         task = admitted_task(self._last, 1, submit(self._last, kind=KIND), 0, 0.0)
-        member.take(task, self.router.fleet.of(KIND))
-        self.router.update(member)
-        return self.members.index(member)
+        node.take(task, self.router.fleet.of(KIND))
+        self.router.update(node)
+        return self.sessions.index(node)
 
     def end(self, index: int) -> None:
-        member = self.members[index]
-        task: Task = next(iter(member.tasks.values()))
-        member.release(task)
-        self.router.update(member)
+        node = self.sessions[index]
+        task: Task = next(iter(node.tasks.values()))
+        node.release(task)
+        self.router.update(node)
 
 
 def oracle(*speeds: float, service_s: float = 1.0) -> Oracle:
@@ -86,7 +86,7 @@ def test_short_task_is_sent_ahead_where_no_worker_is_free(make: Callable[[], Rou
 @pytest.mark.parametrize("make", ROUTERS)
 def test_node_that_is_removed_is_not_chosen(make: Callable[[], Router]) -> None:
     nodes = Nodes(make(), 1, 1, 1)
-    nodes.router.remove(nodes.members[1])
+    nodes.router.remove(nodes.sessions[1])
     assert sorted(nodes.assign(key=1) for _ in range(3)) == [-1, 0, 2]
 
 
@@ -109,7 +109,7 @@ def test_two_choices_keep_nodes_more_even_than_random_does() -> None:
         nodes = Nodes(router, *[100] * 20)
         for _ in range(1000):
             nodes.assign()
-        counts = [len(member.tasks) for member in nodes.members]
+        counts = [len(node.tasks) for node in nodes.sessions]
         return max(counts) - min(counts)
 
     assert spread(TwoChoices(Random(1))) < spread(AnyNode(Random(1))) / 2
@@ -144,8 +144,8 @@ def test_oracle_knows_without_measuring_which_task_is_short_enough_to_be_sent_ah
     nodes = Nodes(router, 1)
     assert [nodes.assign(key=1), nodes.assign(key=1)] == [0, -1]
     nodes.end(0)
-    nodes.members[0].take(admitted_task(99, 1, submit(99), 0, 0.0), 0.01)
-    router.update(nodes.members[0])
+    nodes.sessions[0].take(admitted_task(99, 1, submit(99), 0, 0.0), 0.01)
+    router.update(nodes.sessions[0])
     assert [nodes.assign(key=1), nodes.assign(key=2)] == [-1, 0]
 
 

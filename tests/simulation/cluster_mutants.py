@@ -11,7 +11,7 @@ from argon.scheduling.cluster import cluster_state, forecast
 from argon.scheduling.cluster.admission import refusal
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.task import TaskState
@@ -51,18 +51,18 @@ def husks_come_to_life(patch: Patch) -> None:
 
 
 def slot_is_kept_after_a_cancel(patch: Patch) -> None:
-    def release(original: Any, member: Member, task: Any) -> None:
+    def release(original: Any, node: NodeSession, task: Any) -> None:
         if task.state is not TaskState.CANCELLING:
-            original(member, task)
+            original(node, task)
 
-    around(patch, Member, "release", release)
+    around(patch, NodeSession, "release", release)
 
 
 def everything_may_run_twice(patch: Patch) -> None:
-    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
-        for task in member.tasks.values():
+    def node_gone(original: Any, state: ClusterState, node: NodeSession, *rest: Any) -> None:
+        for task in node.tasks.values():
             task.idempotent = True
-        original(state, member, *rest)
+        original(state, node, *rest)
 
     around(patch, ClusterState, "_node_gone", node_gone)
 
@@ -131,10 +131,10 @@ def tasks_are_known_by_their_clients_numbers(patch: Patch) -> None:
 
 
 def attempts_are_not_compared(patch: Patch) -> None:
-    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
-        if m.id in member.tasks:
-            m.attempt = member.tasks[m.id].attempt
-        original(state, member, m, *rest)
+    def outcome(original: Any, state: ClusterState, node: NodeSession, m: Outcome, *rest: Any) -> None:
+        if m.id in node.tasks:
+            m.attempt = node.tasks[m.id].attempt
+        original(state, node, m, *rest)
 
     around(patch, ClusterState, "_outcome", outcome)
 
@@ -144,9 +144,9 @@ def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
         task = client.tasks.get(m.id)
         original(state, client, m, *rest)
         if task is not None and task.state is TaskState.CANCELLING:
-            member = state._membership.get(task.node)
-            if member is not None and task.id in member.tasks:
-                state._membership.release(member, task, rest[0])
+            node = state._membership.get(task.node)
+            if node is not None and task.id in node.tasks:
+                state._membership.release(node, task, rest[0])
 
     around(patch, ClusterState, "_cancel_asked", cancel_asked)
 
@@ -251,8 +251,10 @@ def peer_that_is_held_back_counts_as_silent(patch: Patch) -> None:
 
 
 def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
-    def assign(original: Any, state: ClusterState, task: Any, member: Member, now: float, effects: list[Any]) -> None:
-        original(state, task, member, now, effects)
+    def assign(
+        original: Any, state: ClusterState, task: Any, node: NodeSession, now: float, effects: list[Any]
+    ) -> None:
+        original(state, task, node, now, effects)
         message = effects[-1].message
         if message.timeout_s:
             message.timeout_s += now
@@ -261,11 +263,11 @@ def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
 
 
 def cancelled_task_of_a_lost_node_runs_again(patch: Patch) -> None:
-    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
-        for task in member.tasks.values():
+    def node_gone(original: Any, state: ClusterState, node: NodeSession, *rest: Any) -> None:
+        for task in node.tasks.values():
             if task.idempotent:
                 task.state = TaskState.ASSIGNED
-        original(state, member, *rest)
+        original(state, node, *rest)
 
     around(patch, ClusterState, "_node_gone", node_gone)
 
@@ -297,8 +299,8 @@ def pressure_is_ignored(patch: Patch) -> None:
 
 
 def node_may_answer_a_task_of_another(patch: Patch) -> None:
-    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
-        holder = next((other for other in state._membership.all() if m.id in other.tasks), member)
+    def outcome(original: Any, state: ClusterState, node: NodeSession, m: Outcome, *rest: Any) -> None:
+        holder = next((other for other in state._membership.all() if m.id in other.tasks), node)
         original(state, holder, m, *rest)
 
     around(patch, ClusterState, "_outcome", outcome)

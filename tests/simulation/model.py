@@ -11,7 +11,7 @@ from math import inf
 
 from argon.protocol.messages import Entered, Status
 from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX
-from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER
+from argon.scheduling.cluster.node_session import AHEAD_MAX_PER_WORKER
 
 Key = tuple[int, int]  # a client and its own number for a task
 

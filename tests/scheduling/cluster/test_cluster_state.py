@@ -34,7 +34,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
-from argon.scheduling.cluster.member import REST_S
+from argon.scheduling.cluster.node_session import REST_S
 from argon.scheduling.cluster.shutdown import CLIENTS_LEAVE_S
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
 from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
@@ -1269,7 +1269,7 @@ def test_node_on_probation_rests_after_each_task_however_it_ends(status: Status)
 
 
 def put_on_probation(cluster: ClusterDriver, node: int) -> None:
-    member = cluster.state._membership.get(node)
-    assert member is not None
-    member.lately, member._compared = 5.0, 10
-    cluster.state._membership.judge(member, cluster.now)
+    session = cluster.state._membership.get(node)
+    assert session is not None
+    session.lately, session._compared = 5.0, 10
+    cluster.state._membership.judge(session, cluster.now)

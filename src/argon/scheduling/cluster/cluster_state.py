@@ -38,8 +38,8 @@ from argon.protocol.messages import (
 from argon.scheduling.cluster.admission import Rejection
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.forecast import DoorState
-from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.reporting.counters import Ledger
 from argon.scheduling.cluster.reporting.decision_log import Journal
@@ -300,9 +300,9 @@ class ClusterState:
         if (old := self._membership.named(m.name)) is not None:
             self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
         self._newcomers.discard(peer)
-        self._membership.add(Member(peer, m.name, m.incarnation))
+        self._membership.add(NodeSession(peer, m.name, m.incarnation))
 
-    def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
+    def _outcome(self, member: NodeSession, m: Outcome, now: float, effects: Effects) -> None:
         task = member.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
             self._ledger.stale_answers += 1
@@ -323,7 +323,7 @@ class ClusterState:
             m.status = Status.CANCELLED
         self._answer(task, m, now, effects)
 
-    def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
+    def _node_gone(self, member: NodeSession, reason: str, now: float, effects: Effects) -> None:
         self._membership.remove(member)
         self._router.remove(member)
         for task in list(member.tasks.values()):
@@ -378,7 +378,7 @@ class ClusterState:
                 continue
             self._assign(queue.pop(now), member, now, effects)
 
-    def _assign(self, task: Task, member: Member, now: float, effects: Effects) -> None:
+    def _assign(self, task: Task, member: NodeSession, now: float, effects: Effects) -> None:
         task.state = TaskState.ASSIGNED
         task.attempt += 1
         task.node = member.peer

@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 from mypy_extensions import mypyc_attr
 
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.task import Choice
 from argon.scheduling.load import FLEET_KEPT, ServiceTimes
 
@@ -30,7 +30,7 @@ _SLOW: Final = log(1.5)
 WAIT_FOR_FASTER_S: Final = 0.0125
 LONGEST_WAITING_S: Final = 0.2
 WORTH_WAITING: Final = 1.5
-_Entry: TypeAlias = tuple[int, float, int, Member]
+_Entry: TypeAlias = tuple[int, float, int, NodeSession]
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -52,35 +52,35 @@ class Router:
         self._free: list[_Entry] = []
         self._ahead: list[_Entry] = []
         self._sequence = 0
-        self._known: set[Member] = set()
-        self._only: Member | None = None
-        self._changed: dict[Member, None] = {}
-        self._keys: dict[int, Member] = {}
+        self._known: set[NodeSession] = set()
+        self._only: NodeSession | None = None
+        self._changed: dict[NodeSession, None] = {}
+        self._keys: dict[int, NodeSession] = {}
 
-    def update(self, member: Member) -> None:
+    def update(self, node: NodeSession) -> None:
         """Notes that a node has changed. It finds its place when the next choice is made, however often it changed; one
         without another beside it needs none."""
-        if member is self._only and member.workers:
+        if node is self._only and node.workers:
             return
         if self._only is not None:
             self._changed[self._only] = None
-        self._changed[member] = None
-        if member.workers:
-            self._known.add(member)
+        self._changed[node] = None
+        if node.workers:
+            self._known.add(node)
         else:
-            self._known.discard(member)
+            self._known.discard(node)
         self._find_only()
 
-    def remove(self, member: Member) -> None:
+    def remove(self, node: NodeSession) -> None:
         """Forgets a node."""
-        self._take_out(member)
-        self._known.discard(member)
+        self._take_out(node)
+        self._known.discard(node)
         self._find_only()
-        self._changed.pop(member, None)
-        for key in [key for key, kept in self._keys.items() if kept is member]:
+        self._changed.pop(node, None)
+        for key in [key for key, kept in self._keys.items() if kept is node]:
             del self._keys[key]
 
-    def choose(self, kind: int, key: int) -> Member | None:
+    def choose(self, kind: int, key: int) -> NodeSession | None:
         """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
         self.choice = Choice.FREE
         self.free_nodes = 0
@@ -88,8 +88,8 @@ class Router:
         only = self._only
         if only is not None:
             return only if self._fits(only, kind) else None
-        for member in self._changed:
-            self._place(member)
+        for node in self._changed:
+            self._place(node)
         self._changed.clear()
         self.free_nodes = len(self._free)
         kept = self._keys.get(key) if key else None
@@ -112,24 +112,24 @@ class Router:
     def _find_only(self) -> None:
         self._only = next(iter(self._known)) if len(self._known) == 1 else None
 
-    def _place(self, member: Member) -> None:
-        self._take_out(member)
+    def _place(self, node: NodeSession) -> None:
+        self._take_out(node)
         self._sequence += 1
-        if member.free():
-            load = _octave(exp(member.slowness) * (1.0 + member.pressure))
-            member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
-            insort(self._free, member.place)
-        elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
-            member.place = (0, member.work_s * (1.0 + member.pressure) / member.workers, self._sequence, member)
-            insort(self._ahead, member.place)
+        if node.free():
+            load = _octave(exp(node.slowness) * (1.0 + node.pressure))
+            node.place = (load, len(node.tasks) / node.workers, self._sequence, node)
+            insort(self._free, node.place)
+        elif node.workers and node.has_room_ahead(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
+            node.place = (0, node.work_s * (1.0 + node.pressure) / node.workers, self._sequence, node)
+            insort(self._ahead, node.place)
 
-    def _fits(self, member: Member, kind: int) -> bool:
-        if member.free():
+    def _fits(self, node: NodeSession, kind: int) -> bool:
+        if node.free():
             return True
-        seconds = member.known_s(kind, self.fleet)
-        return seconds is not None and member.has_room_ahead(seconds)
+        seconds = node.known_s(kind, self.fleet)
+        return seconds is not None and node.has_room_ahead(seconds)
 
-    def _faster(self, free: Member, kind: int) -> Member:
+    def _faster(self, free: NodeSession, kind: int) -> NodeSession:
         """A fast node where the task waits a moment, if it is done there much sooner than on this free one."""
         for *_, fast in self._ahead[:3]:
             wait_s, run_s = fast.wait_s(), self._takes_s(fast, kind)
@@ -143,38 +143,38 @@ class Router:
                 return fast
         return free
 
-    def _takes_s(self, member: Member, kind: int) -> float:
+    def _takes_s(self, node: NodeSession, kind: int) -> float:
         """What one more task of this kind is expected to take there, the way included."""
-        trip = member.round_trip.mean_s if member.round_trip else 0.0
-        return (member.expected_s(kind, self.fleet) + trip) * (1.0 + member.pressure)
+        trip = node.round_trip.mean_s if node.round_trip else 0.0
+        return (node.expected_s(kind, self.fleet) + trip) * (1.0 + node.pressure)
 
-    def _best_free(self, kind: int) -> Member | None:
+    def _best_free(self, kind: int) -> NodeSession | None:
         line = self._free
         if len(line) < 2:
             return line[0][3] if line else None
         best, best_rank, best_s = None, (0, 0.0, 0), 0.0
-        for _, busy, sequence, member in line[:3]:
-            all_s = self._takes_s(member, kind)
+        for _, busy, sequence, node in line[:3]:
+            all_s = self._takes_s(node, kind)
             rank = (_octave(all_s), busy, sequence)
             if best is None or rank < best_rank:
                 if best is not None:
                     self.next_node, self.next_s = best.name, best_s
-                best, best_rank, best_s = member, rank, all_s
+                best, best_rank, best_s = node, rank, all_s
             elif not self.next_node or all_s < self.next_s:
-                self.next_node, self.next_s = member.name, all_s
+                self.next_node, self.next_s = node.name, all_s
         return best
 
-    def _best_ahead(self, kind: int) -> Member | None:
-        for *_, member in self._ahead[:3]:
-            if self._fits(member, kind):
-                return member
+    def _best_ahead(self, kind: int) -> NodeSession | None:
+        for *_, node in self._ahead[:3]:
+            if self._fits(node, kind):
+                return node
         return None
 
-    def _take_out(self, member: Member) -> None:
-        place = member.place
+    def _take_out(self, node: NodeSession) -> None:
+        place = node.place
         if place is None:
             return
-        member.place = None
+        node.place = None
         for line in (self._free, self._ahead):
             index = bisect_left(line, place)
             if index < len(line) and line[index] == place:

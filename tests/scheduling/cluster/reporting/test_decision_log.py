@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from argon.protocol.messages import Entered, Refusal, Status
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.reporting.decision_log import (
     ORDINARY_KEPT,
     REJECTIONS_KEPT,
@@ -71,8 +71,8 @@ def test_task_that_took_long_outlives_ordinary_ones(wait_s: float, run_s: float)
 
 
 def test_task_that_came_back_outlives_ordinary_ones() -> None:
-    journal, returned, member = Journal(), task(1), Member(5, "node", 1, workers=1)
-    journal.send(returned, member, Choice.FREE, 1, None, None)
+    journal, returned, node = Journal(), task(1), NodeSession(5, "node", 1, workers=1)
+    journal.send(returned, node, Choice.FREE, 1, None, None)
     journal.give_back(returned, "again")
     end(journal, returned)
     for number in range(2, 3 * ORDINARY_KEPT):
@@ -125,9 +125,9 @@ def test_every_reason_of_a_rejection_has_its_count() -> None:
 
 
 def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
-    journal, returned, member = Journal(), task(1), Member(5, "node", 1, workers=1)
+    journal, returned, node = Journal(), task(1), NodeSession(5, "node", 1, workers=1)
     for number in range(RETURNS_KEPT + 3):
-        journal.send(returned, member, Choice.FREE, number, None, None)
+        journal.send(returned, node, Choice.FREE, number, None, None)
         journal.give_back(returned, "again")
     assert returned.sent is None
     assert returned.returned is not None
@@ -135,10 +135,10 @@ def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
 
 
 def test_choice_of_a_node_without_a_free_worker_is_one_sent_ahead_behind_its_work() -> None:
-    journal, member = Journal(), Member(5, "node", 1, workers=2)
+    journal, node = Journal(), NodeSession(5, "node", 1, workers=2)
     for number in (1, 2):
-        member.take(task(number), 0.5)
-    sent = journal.send(task(3), member, Choice.FREE, 0, 0.25, 0.25)
+        node.take(task(number), 0.5)
+    sent = journal.send(task(3), node, Choice.FREE, 0, 0.25, 0.25)
     assert (sent.choice, sent.wait_s, sent.expected_s, sent.measured) == (Choice.AHEAD, 0.5, 0.25, True)
 
 
@@ -147,14 +147,14 @@ def test_kind_without_a_time_of_this_node_is_counted(
     seconds: float | None, fleet_s: float | None, expected_s: float
 ) -> None:
     journal = Journal()
-    sent = journal.send(task(1), Member(5, "node", 1, workers=1), Choice.FREE, 1, seconds, fleet_s)
+    sent = journal.send(task(1), NodeSession(5, "node", 1, workers=1), Choice.FREE, 1, seconds, fleet_s)
     assert sent.expected_s == expected_s
     assert journal.decisions.numbers()["kind_unmeasured_there"] == (seconds is None)
 
 
 def test_every_choice_has_its_count() -> None:
-    journal, member = Journal(), Member(5, "node", 1, workers=1)
+    journal, node = Journal(), NodeSession(5, "node", 1, workers=1)
     for choice in (Choice.FREE, Choice.AHEAD, Choice.KEY, Choice.SPILLED, Choice.FASTER):
         for _ in range(choice + 1):
-            journal.send(task(1), member, choice, 1, 0.1, 0.1)
+            journal.send(task(1), node, choice, 1, 0.1, 0.1)
     assert [*journal.decisions.numbers().values()] == [1, 2, 3, 4, 5, 0]

@@ -8,8 +8,8 @@ import pytest
 
 from argon.protocol.messages import Status, Submit
 from argon.scheduling.cluster.clients import Clients
-from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.reporting.counters import Ledger
 from argon.scheduling.cluster.reporting.decision_log import Journal
@@ -24,7 +24,7 @@ class Rooms:
     def __init__(self) -> None:
         self.settings = ClusterSettings(queue_limit=2, queue_bytes=20)
         self.queue = TaskQueue(1.0)
-        self.member = Member(5, "node", 1, workers=1)
+        self.node = NodeSession(5, "node", 1, workers=1)
         self.clients = Clients(limit=100)
         self.clients.add(1, 3)
         session = self.clients.get(1)
@@ -39,8 +39,8 @@ class Rooms:
         self.running.state = TaskState.ASSIGNED
         self.running.node = 5
         self.membership = Membership()
-        self.membership.add(self.member)
-        self.membership.take(self.member, self.running, 1.0)
+        self.membership.add(self.node)
+        self.membership.take(self.node, self.running, 1.0)
         self.ledger = Ledger()
         self.ledger.accepted = 3
         self.journal = Journal()
@@ -72,7 +72,7 @@ def lost_bytes(rooms: Rooms) -> None:
 
 
 def task_in_two_rooms(rooms: Rooms) -> None:
-    rooms.member.tasks[1] = rooms.tasks[1]
+    rooms.node.tasks[1] = rooms.tasks[1]
     rooms.membership.in_flight += 1
     rooms.ledger.accepted += 1
 
@@ -86,11 +86,11 @@ def settled_task_on_a_node(rooms: Rooms) -> None:
 
 
 def idle_worker(rooms: Rooms) -> None:
-    rooms.membership.set_workers(rooms.member, 2)
+    rooms.membership.set_workers(rooms.node, 2)
 
 
 def lost_worker(rooms: Rooms) -> None:
-    rooms.member.workers = 0
+    rooms.node.workers = 0
 
 
 def miscounted_assignment(rooms: Rooms) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from argon.protocol.messages import Refusal, Status
 from argon.scheduling.cluster.admission import Rejection
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.task import Attempt, Choice, Task
 
 ORDINARY_KEPT: Final = 1024
@@ -82,7 +82,7 @@ class Journal:
         self._rejections_at = 0
 
     def send(
-        self, task: Task, member: Member, choice: int, free_nodes: int, seconds: float | None, fleet_s: float | None
+        self, task: Task, node: NodeSession, choice: int, free_nodes: int, seconds: float | None, fleet_s: float | None
     ) -> Attempt:
         """A task is about to be booked on a node.
 
@@ -90,7 +90,7 @@ class Journal:
             seconds: what tasks of its kind take on this node, None if it has run none.
             fleet_s: what they take anywhere.
         """
-        free = member.free() > 0
+        free = node.free() > 0
         if choice == Choice.FREE and not free:
             choice = Choice.AHEAD
         self.decisions.sent[choice] += 1
@@ -98,12 +98,12 @@ class Journal:
         if seconds is None:
             self.decisions.unmeasured += 1
         sent = Attempt(
-            member.name,
+            node.name,
             choice,
             max(free_nodes, 1) if free else free_nodes,
             -1.0 if expected_s is None else expected_s,
             seconds is not None,
-            0.0 if free else member.work_s / max(1, member.workers),
+            0.0 if free else node.work_s / max(1, node.workers),
             "",
             0.0,
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.reporting.counters import TaskCounters
 from argon.scheduling.cluster.reporting.decision_log import Decisions
@@ -62,15 +62,13 @@ def cluster_snapshot(
         workers=membership.workers,
         in_flight=membership.in_flight,
         clients=clients,
-        nodes=[_node_numbers(member) for member in membership.all()],
+        nodes=[_node_numbers(node) for node in membership.all()],
         counters=counters,
         decisions=decisions.numbers(),
         refusals=decisions.refused(),
     )
 
 
-def _node_numbers(member: Member) -> NodeNumbers:
-    mean_run_s = member.times.overall.mean_s if member.times.overall else 0.0
-    return NodeNumbers(
-        member.name, member.workers, len(member.tasks), member.draining, mean_run_s, round(member.pressure, 3)
-    )
+def _node_numbers(node: NodeSession) -> NodeNumbers:
+    mean_run_s = node.times.overall.mean_s if node.times.overall else 0.0
+    return NodeNumbers(node.name, node.workers, len(node.tasks), node.draining, mean_run_s, round(node.pressure, 3))

@@ -38,7 +38,7 @@ def is_node_name(name: str) -> bool:
     return 0 < len(name) <= MAX_NAME_CHARS and _NAME_CHARS.issuperset(name)
 
 
-class Member:
+class NodeSession:
     """One registration of a node.
 
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives

@@ -7,15 +7,15 @@ from random import Random
 
 import pytest
 
-from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, Member, is_node_name
+from argon.scheduling.cluster.node_session import AHEAD_MAX_PER_WORKER, WORK_AHEAD_S, NodeSession, is_node_name
 from argon.scheduling.cluster.task import Task, admitted_task
 from argon.scheduling.load import ServiceTimes
 from argon.settings import AHEAD_S
 from tests.support.drivers import runs_of, submit
 
 
-def member(workers: int = 2) -> Member:
-    return Member(1, "node", 1, workers)
+def a_node(workers: int = 2) -> NodeSession:
+    return NodeSession(1, "node", 1, workers)
 
 
 def a_task(id_: int) -> Task:
@@ -23,7 +23,7 @@ def a_task(id_: int) -> Task:
 
 
 def test_free_is_workers_without_a_task() -> None:
-    node = member(2)
+    node = a_node(2)
     assert node.free() == 2
     for id_ in (1, 2, 3):
         node.take(a_task(id_), 0.001)
@@ -31,14 +31,14 @@ def test_free_is_workers_without_a_task() -> None:
 
 
 def test_draining_node_has_no_room() -> None:
-    node = member(2)
+    node = a_node(2)
     node.draining = True
     assert node.free() == 0
     assert not node.has_room_ahead(0.0)
 
 
 def test_room_ahead_is_bounded_by_time() -> None:
-    node = member(2)
+    node = a_node(2)
     for id_ in range(22):
         assert node.has_room_ahead(WORK_AHEAD_S / 10)
         node.take(a_task(id_), WORK_AHEAD_S / 10)
@@ -46,7 +46,7 @@ def test_room_ahead_is_bounded_by_time() -> None:
 
 
 def test_room_ahead_is_one_task_of_some_milliseconds() -> None:
-    node = member(2)
+    node = a_node(2)
     assert not node.has_room_ahead(1.01 * AHEAD_S)
     for id_ in range(3):
         assert node.has_room_ahead(AHEAD_S / 2)
@@ -55,13 +55,13 @@ def test_room_ahead_is_one_task_of_some_milliseconds() -> None:
 
 
 def test_there_is_no_room_ahead_behind_long_tasks() -> None:
-    node = member(2)
+    node = a_node(2)
     node.take(a_task(1), 2.01 * AHEAD_S)
     assert not node.has_room_ahead(0.001)
 
 
 def test_room_ahead_is_bounded_by_count() -> None:
-    node = member(1)
+    node = a_node(1)
     for id_ in range(AHEAD_MAX_PER_WORKER):
         assert node.has_room_ahead(1e-9)
         node.take(a_task(id_), 1e-9)
@@ -69,13 +69,13 @@ def test_room_ahead_is_bounded_by_count() -> None:
 
 
 def test_task_of_unknown_length_fills_the_room_ahead() -> None:
-    node = member(1)
+    node = a_node(1)
     node.take(a_task(1), None)
     assert not node.has_room_ahead(1e-9)
 
 
 def test_released_tasks_leave_no_work_behind() -> None:
-    node = member(1)
+    node = a_node(1)
     tasks = [a_task(id_) for id_ in range(10)]
     for number, task in enumerate(tasks):
         node.take(task, 0.1 * number)
@@ -86,7 +86,7 @@ def test_released_tasks_leave_no_work_behind() -> None:
 
 
 def test_round_trip_is_learnt_only_when_nothing_else_was_under_way() -> None:
-    node, first, second = member(1), a_task(1), a_task(2)
+    node, first, second = a_node(1), a_task(1), a_task(2)
     for task in (first, second):
         node.take(task, 0.1)
         task.assigned_at = 10.0
@@ -100,7 +100,7 @@ def test_round_trip_is_learnt_only_when_nothing_else_was_under_way() -> None:
 
 
 def test_round_trip_is_never_negative() -> None:
-    node, task = member(1), a_task(1)
+    node, task = a_node(1), a_task(1)
     node.take(task, 0.1)
     node.release(task)
     node.note_run(task, 5.0, ServiceTimes(), 1.0)
@@ -117,7 +117,7 @@ def test_node_name_is_short_and_plain(name: str, good: bool) -> None:
 
 
 def test_runs_are_learnt_by_kind_for_the_node_and_the_fleet() -> None:
-    node, fleet = member(1), ServiceTimes()
+    node, fleet = a_node(1), ServiceTimes()
     for kind, run_s in ((7, 0.1), (7, 0.3), (8, 1.0), (7, 0.2)):
         task = a_task(1)
         task.kind = kind
@@ -129,7 +129,7 @@ def test_runs_are_learnt_by_kind_for_the_node_and_the_fleet() -> None:
         assert times.of(8) == pytest.approx(1.0)
 
 
-def run(node: Member, fleet: ServiceTimes, run_s: float, kind: int = 7, count: int = 1) -> None:
+def run(node: NodeSession, fleet: ServiceTimes, run_s: float, kind: int = 7, count: int = 1) -> None:
     task = a_task(1)
     task.kind = kind
     for _ in range(count):
@@ -138,7 +138,7 @@ def run(node: Member, fleet: ServiceTimes, run_s: float, kind: int = 7, count: i
 
 
 def test_killed_run_costs_what_it_took_and_would_have_taken_longer() -> None:
-    node, fleet = member(), ServiceTimes()
+    node, fleet = a_node(), ServiceTimes()
     for _ in range(5):
         node.note_killed(a_task(1), 0.5, fleet, 0.0)
         node.learn(fleet, 0.0)
@@ -148,7 +148,7 @@ def test_killed_run_costs_what_it_took_and_would_have_taken_longer() -> None:
 
 
 def test_slowness_is_what_tasks_take_here_by_what_they_take_in_the_fleet() -> None:
-    fast, slow, fleet = member(), member(), ServiceTimes()
+    fast, slow, fleet = a_node(), a_node(), ServiceTimes()
     for _ in range(200):
         run(fast, fleet, 0.02, count=8)
         run(slow, fleet, 0.6)
@@ -159,21 +159,21 @@ def test_slowness_is_what_tasks_take_here_by_what_they_take_in_the_fleet() -> No
 
 
 def test_node_is_not_called_slow_for_running_long_kinds_nor_for_trifles_nor_at_once() -> None:
-    other, node, fleet = member(), member(), ServiceTimes()
+    other, node, fleet = a_node(), a_node(), ServiceTimes()
     run(other, fleet, 0.001, kind=1, count=50)
     run(node, fleet, 10.0, kind=2, count=50)
     assert not node.is_slow(), "nobody else runs this kind"
     run(other, fleet, 0.00001, kind=3, count=50)
     run(node, fleet, 0.0005, kind=3, count=50)
     assert not node.is_slow(), "half a millisecond is mostly noise"
-    hasty = member()
+    hasty = a_node()
     run(hasty, fleet, 10.0, kind=1, count=4)
     assert not hasty.is_slow()
 
 
 def test_node_four_times_slower_is_not_called_slow_however_much_tasks_vary() -> None:
     rng = Random(1)
-    fast, slow, fleet = member(), member(), ServiceTimes()
+    fast, slow, fleet = a_node(), a_node(), ServiceTimes()
     for _ in range(5000):
         run(fast, fleet, rng.expovariate(50.0), count=4)
         run(slow, fleet, rng.expovariate(12.5))
@@ -181,11 +181,11 @@ def test_node_four_times_slower_is_not_called_slow_however_much_tasks_vary() -> 
 
 
 def test_node_is_not_called_slow_for_a_few_very_long_tasks_among_short_ones() -> None:
-    node, fleet = member(), ServiceTimes()
+    node, fleet = a_node(), ServiceTimes()
     run(node, fleet, 0.001, count=100)
     run(node, fleet, 10.0, count=3)
     assert not node.is_slow()
-    slow = member()
+    slow = a_node()
     for _ in range(40):
         run(slow, fleet, 10.0)
         run(node, fleet, 0.001, count=8)
@@ -193,7 +193,7 @@ def test_node_is_not_called_slow_for_a_few_very_long_tasks_among_short_ones() ->
 
 
 def test_expected_time_falls_back_from_the_kind_here_to_the_fleet_times_how_slow_the_node_is() -> None:
-    node, fleet = member(), ServiceTimes()
+    node, fleet = a_node(), ServiceTimes()
     assert node.expected_s(1, fleet) == 0.0
     assert node.known_s(1, fleet) is None
     fleet.add(9, runs_of(4.0), 0.0)
