@@ -58,7 +58,7 @@ def test_text_tells_the_whole_way_of_a_task(
         "ahead": "1 task in the queue, 300 ms of work for 2 workers, 4 tasks with nodes already: "
         "150 ms predicted for the queue",
         "waited": "603 ms",
-        "attempt 1": "node-a: sent ahead; nodes with a free worker: 0; nothing like it was measured before; "
+        "attempt 1": "node-a: prefetched; nodes with a free worker: 0; nothing like it was measured before; "
         "behind 20 ms of work there; came back: it was given back unbegun",
         "attempt 2": "node-b: free worker; nodes with a free worker: 3; 300 ms predicted, measured there; "
         "next best node-c with 400 ms",

@@ -43,7 +43,7 @@ class Nodes:
             return -1
         self._last += 1
         task = admitted_task(self._last, 1, submit(self._last, kind=KIND), 0, 0.0)
-        node.take(task, self.router.fleet.of(KIND))
+        node.assign(task, self.router.fleet.of(KIND))
         self.router.update(node)
         return self.sessions.index(node)
 
@@ -69,14 +69,14 @@ ROUTERS: list[Callable[[], Router]] = [
 
 
 @pytest.mark.parametrize("make", ROUTERS)
-def test_every_worker_gets_one_task_and_of_an_unknown_kind_none_is_sent_ahead(make: Callable[[], Router]) -> None:
+def test_every_worker_gets_one_task_and_of_an_unknown_kind_none_is_prefetched(make: Callable[[], Router]) -> None:
     nodes = Nodes(make(), 2, 1, 3)
     assert Counter(nodes.assign(key=1) for _ in range(6)) == {0: 2, 1: 1, 2: 3}
     assert nodes.assign(key=1) == -1
 
 
 @pytest.mark.parametrize("make", ROUTERS[:-1])
-def test_short_task_is_sent_ahead_where_no_worker_is_free(make: Callable[[], Router]) -> None:
+def test_short_task_is_prefetched_where_no_worker_is_free(make: Callable[[], Router]) -> None:
     nodes = Nodes(make(), 1, 1)
     nodes.ran(0, 0.01)
     assert sorted(nodes.assign() for _ in range(4)) == [0, 0, 1, 1]
@@ -139,12 +139,12 @@ def test_oracle_takes_the_fastest_free_node_and_hears_when_one_turns() -> None:
     assert [nodes.assign(key=1) for _ in range(4)] == [0, 0, 2, 1]
 
 
-def test_oracle_knows_without_measuring_which_task_is_short_enough_to_be_sent_ahead() -> None:
+def test_oracle_knows_without_measuring_which_task_is_short_enough_to_be_prefetched() -> None:
     router = Oracle(array("d", [1.0, 0.01]), {"node-1": 1.0})
     nodes = Nodes(router, 1)
     assert [nodes.assign(key=1), nodes.assign(key=1)] == [0, -1]
     nodes.end(0)
-    nodes.sessions[0].take(admitted_task(99, 1, submit(99), 0, 0.0), 0.01)
+    nodes.sessions[0].assign(admitted_task(99, 1, submit(99), 0, 0.0), 0.01)
     router.update(nodes.sessions[0])
     assert [nodes.assign(key=1), nodes.assign(key=2)] == [-1, 0]
 

@@ -18,7 +18,7 @@ def turns(ageing: Ageing, count: int, since: dict[int, float], work: dict[int, f
     taken = []
     for _ in range(count):
         level = ageing.turn(levels, [since[level] for level in levels], NOW)
-        ageing.took(level, levels[0], 1.0 if work is None else work[level])
+        ageing.charge(level, levels[0], 1.0 if work is None else work[level])
         taken.append(level)
     return taken
 

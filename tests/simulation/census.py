@@ -31,7 +31,7 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.ageing import AGED_SHARE
-from argon.scheduling.cluster.node_session import AHEAD_MAX_PER_WORKER
+from argon.scheduling.cluster.node_session import PREFETCH_MAX_PER_WORKER
 from argon.scheduling.effects import Close, Send
 from tests.simulation.checkers import LATE_S, Checker
 
@@ -246,7 +246,7 @@ class Census(Checker):
             assert assign.timeout_s == 0.0
         node = self.nodes[peer]
         assert not node.draining, f"{errand.tag} is assigned to a node that drains"
-        assert len(node.tasks) < max(1, node.workers) * AHEAD_MAX_PER_WORKER
+        assert len(node.tasks) < max(1, node.workers) * PREFETCH_MAX_PER_WORKER
         entry.on = peer
         node.tasks[assign.id] = entry
 

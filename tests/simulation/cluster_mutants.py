@@ -46,8 +46,8 @@ def last_comes_first(patch: Patch) -> None:
     around(patch, TaskQueue, "push", push)
 
 
-def husks_come_to_life(patch: Patch) -> None:
-    patch.setattr("argon.scheduling.cluster.queue._lives", lambda task: task.state is TaskState.QUEUED)
+def tombstones_come_back(patch: Patch) -> None:
+    patch.setattr("argon.scheduling.cluster.queue._waits", lambda task: task.state is TaskState.QUEUED)
 
 
 def slot_is_kept_after_a_cancel(patch: Patch) -> None:
@@ -183,11 +183,11 @@ def nobody_ages(patch: Patch) -> None:
 
 
 def what_has_aged_takes_every_turn(patch: Patch) -> None:
-    patch.setattr(Ageing, "took", lambda self, level, urgent, work: None)
+    patch.setattr(Ageing, "charge", lambda self, level, urgent, work: None)
 
 
 def what_has_aged_shares_by_turns(patch: Patch) -> None:
-    around(patch, Ageing, "took", lambda original, ageing, level, urgent, work: original(ageing, level, urgent, 1.0))
+    around(patch, Ageing, "charge", lambda original, ageing, level, urgent, work: original(ageing, level, urgent, 1.0))
 
 
 def wait_in_its_client_is_ignored(patch: Patch) -> None:

@@ -1,7 +1,7 @@
 """The event loop of virtual time: production's cluster, nodes and clients, talking over a network without faults.
 
 In: a fleet, a workload, a router and a few circumstances. Out: the course of every task. It decides nothing itself:
-what is admitted, queued, assigned, given ahead and retried is decided by `ClusterState`, `NodeState` and `ClientState`.
+what is admitted, queued, assigned, prefetched and retried is decided by `ClusterState`, `NodeState` and `ClientState`.
 
 Each way takes the same time, so nothing overtakes. The cluster reads one message after the other, each for
 ``cluster_s``: where more come than it can read, they wait before it, as at a real one.

@@ -1,7 +1,8 @@
 """The routing rules that Argon's own is compared with.
 
 In: what a router is told. Out: the chosen node. All of them take the same part in everything else: a task stays in the
-cluster's queue until a node has a free worker, or room for a little work ahead; only among such nodes a rule chooses.
+cluster's queue until a node has a free worker, or may prefetch it; a rule only chooses
+among such nodes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from argon.planning.workload import Workload
 from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.router import Router
 
-_TRIED_AHEAD: Final = 3
-"""Of the nodes without a free worker, how many are looked at for room ahead: as many as Argon's own rule looks at."""
+_TRIED_FOR_PREFETCH: Final = 3
+"""Of the nodes without a free worker, how many are asked whether they may prefetch: as many as by Argon's own rule."""
 
 _Place: TypeAlias = tuple[float, int, NodeSession]
 
@@ -53,7 +54,7 @@ class ComparedRule(Router):
         self._leave(node)
         if node.free():
             self._enter(self.idle, node)
-        elif node.workers and node.has_room_ahead(0.0):
+        elif node.workers and node.has_prefetch_slot(0.0):
             self._enter(self.loaded, node)
 
     def remove(self, node: NodeSession) -> None:
@@ -63,10 +64,10 @@ class ComparedRule(Router):
         if self.idle:
             return self.idle[self.pick(self.idle)][2]
         first = self.pick(self.loaded) if self.loaded else 0
-        for further in range(min(_TRIED_AHEAD, len(self.loaded))):
+        for further in range(min(_TRIED_FOR_PREFETCH, len(self.loaded))):
             node = self.loaded[(first + further) % len(self.loaded)][2]
             seconds = self.seconds(node, kind, key)
-            if seconds is not None and node.has_room_ahead(seconds):
+            if seconds is not None and node.has_prefetch_slot(seconds):
                 return node
         return None
 

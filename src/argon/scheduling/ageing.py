@@ -55,7 +55,7 @@ class Ageing:
         self._aged = aged
         return chosen if chosen >= 0 else urgent
 
-    def took(self, level: int, urgent: int, work: float) -> None:
+    def charge(self, level: int, urgent: int, work: float) -> None:
         """The priority had its turn; ``urgent`` is the most urgent of which something waited. Where that is another,
         ``turn`` has chosen just now."""
         if level == urgent:

@@ -14,7 +14,7 @@ RUN_S = 0.02
 
 
 def known_cluster(workers: int = 8, run_s: float = RUN_S, **settings: float) -> tuple[ClusterDriver, int]:
-    """A cluster that knows what its tasks take, and its node, whose workers are busy, with one task more sent ahead."""
+    """A cluster that knows what its tasks take, and its node, whose workers are busy, and one more is prefetched."""
     cluster = ClusterDriver(**settings)
     node, client = cluster.node(workers=workers), cluster.client()
     for id_ in range(20):
@@ -43,7 +43,7 @@ def crowd(cluster: ClusterDriver, count: int = 50) -> list[int]:
 
 def test_burst_may_wait_for_twice_the_target() -> None:
     cluster, _ = known_cluster()
-    assert flood(cluster, *crowd(cluster)) == 31, "with one ahead and one that ends, 80 ms for eight workers"
+    assert flood(cluster, *crowd(cluster)) == 31, "with one prefetched and one that ends, 80 ms for eight workers"
 
 
 def test_standing_queue_is_kept_at_the_target() -> None:
@@ -182,7 +182,7 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     cluster.now += 1.0
     assert cluster.heard(cluster.client(), Welcome)[0].credits == (16 + 9) // 2, "40 ms for eight workers, and nine"
     cluster.say(cluster.client(), submit(1))
-    assert cluster.state._door.room() == 16 + 9, "what waits takes none of it, and what nodes have ahead has a place"
+    assert cluster.state._door.room() == 16 + 9, "what waits takes none of it, what is prefetched has a place"
     unknown = ClusterDriver(queue_limit=10)
     unknown.node(workers=2)
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12

@@ -1,7 +1,7 @@
 """The order of the queue: priority with ageing, then fair between clients, then first in, first out.
 
-The first half says the promises one by one; the second compares the queue with a model that keeps no heaps, no husks
-and no caches, over random histories.
+The first half says the promises one by one; the second compares the queue with a model that keeps no heaps, no
+tombstones and no caches, over random histories.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Fleet:
             return None
         self._last += 1
         task = admitted_task(self._last, 1, submit(self._last, kind=kind), 0, 0.0)
-        node.take(task, node.known_s(kind, self.times))
+        node.assign(task, node.known_s(kind, self.times))
         self.router.update(node)
         return node, task
 
@@ -176,7 +176,7 @@ def test_quick_nodes_are_found_behind_those_whose_machines_are_busy() -> None:
     assert fleet.chosen(1) == [4], "only three are compared, and it is one of them"
 
 
-def test_busy_machine_is_sent_less_ahead_than_a_calm_one() -> None:
+def test_busy_machine_prefetches_less_than_a_calm_one() -> None:
     fleet = Fleet(1, 1)
     for node in fleet.nodes:
         fleet.knows(node, 0.0004)
@@ -185,7 +185,7 @@ def test_busy_machine_is_sent_less_ahead_than_a_calm_one() -> None:
     assert (chosen.count(1), chosen.count(2)) == (2, 4)
 
 
-def test_busy_nodes_are_sent_ahead_what_is_short_the_least_loaded_first() -> None:
+def test_busy_nodes_prefetch_what_is_short_the_least_loaded_first() -> None:
     fleet = Fleet(1, 1)
     for node in fleet.nodes:
         fleet.knows(node, 0.0005)
@@ -193,7 +193,7 @@ def test_busy_nodes_are_sent_ahead_what_is_short_the_least_loaded_first() -> Non
     assert chosen.count(1) == chosen.count(2) == 5, "one runs, and two milliseconds wait"
 
 
-def test_busy_nodes_are_not_sent_ahead_what_is_long_or_unknown() -> None:
+def test_busy_nodes_do_not_prefetch_what_is_long_or_unknown() -> None:
     fleet = Fleet(1)
     fleet.knows(fleet.nodes[0], 0.1)
     assert fleet.chosen(5) == [1]
@@ -309,4 +309,4 @@ def test_lines_are_bounded_and_no_free_worker_is_ever_overlooked() -> None:
                 running.append(assigned)
         elif running:
             fleet.end(*running.pop(rng.randrange(len(running))))
-        assert len(fleet.router._free) + len(fleet.router._ahead) <= 4
+        assert len(fleet.router._free) + len(fleet.router._prefetch) <= 4

@@ -137,7 +137,7 @@ class Backlog:
                 self._by_age = [task for task in self._by_age if task.sent]
                 if len(self._by_age) >= max(1, places // AGED_SHARE):
                     level = urgent
-        self._ageing.took(level, urgent, 1.0)
+        self._ageing.charge(level, urgent, 1.0)
         line = self._lines[level]
         task = line.take(now)
         line.waiting -= 1

@@ -128,7 +128,7 @@ class ClusterState:
                     return self._finish(now, effects)
             if member is not None:
                 if member.learn(self._fleet, now):
-                    self._membership.judge(member, now)
+                    self._membership.evaluate(member, now)
                 self._router.update(member)
         return self._finish(now, effects)
 
@@ -351,7 +351,7 @@ class ClusterState:
 
     def _finish(self, now: float, effects: Effects) -> Effects:
         """Ends every event: tasks go where room is now, and only then answers get their credits."""
-        for member in self._membership.rested(now):
+        for member in self._membership.cooled_down(now):
             self._router.update(member)
         self._route(now, effects)
         if self._answered:
@@ -388,7 +388,7 @@ class ClusterState:
         seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
         sent = self._journal.send(task, member, router.choice, router.free_nodes, seconds, known_s)
         sent.next_node, sent.next_s = router.next_node, router.next_s
-        self._membership.take(member, task, known_s)
+        self._membership.assign(member, task, known_s)
         router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)

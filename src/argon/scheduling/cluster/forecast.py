@@ -122,8 +122,8 @@ class DoorState:
         return self._fleet.of(kind) or self._fleet.mean_s()
 
     def wait_s(self, client: ClientSession, m: Submit) -> float:
-        """How long a task is predicted to wait: what would go before it, what nodes have ahead, and the rest of what
-        the first worker to become free is running, by the workers."""
+        """How long a task is predicted to wait: what would go before it, what nodes have prefetched, and the rest of
+        what the first worker to become free is running, by the workers."""
         workers = self._membership.workers
         ahead_s = self._ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
         begun = self._membership.in_flight - workers

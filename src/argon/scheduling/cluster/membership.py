@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 
-from argon.scheduling.cluster.node_session import REST_S, NodeSession, is_node_name
+from argon.scheduling.cluster.node_session import COOL_DOWN_S, NodeSession, is_node_name
 from argon.scheduling.cluster.task import Task
 from argon.settings import MAX_NAME_CHARS
 
@@ -22,7 +22,7 @@ class Membership:
     def __init__(self) -> None:
         self._nodes: dict[int, NodeSession] = {}
         self._by_name: dict[str, NodeSession] = {}
-        self._resting: deque[tuple[float, NodeSession]] = deque()
+        self._cooling: deque[tuple[float, NodeSession]] = deque()
         self.workers = 0
         self.trusted = 0
         self.open = 0
@@ -67,18 +67,18 @@ class Membership:
         self._count(node, -1)
         self.open -= not node.draining
 
-    def take(self, node: NodeSession, task: Task, predicted_s: float | None) -> None:
+    def assign(self, node: NodeSession, task: Task, predicted_s: float | None) -> None:
         """Books a task on a node."""
-        node.take(task, predicted_s)
+        node.assign(task, predicted_s)
         self.in_flight += 1
 
     def release(self, node: NodeSession, task: Task, now: float, given_back: bool = False) -> None:
-        """Takes a task off a node, which has ended it or given it back. One on probation rests then."""
+        """Takes a task off a node, which has ended it or given it back. One on probation cools down then."""
         node.release(task)
         node.held_up = given_back
         self.in_flight -= 1
-        if node.grey:
-            self._rest(node, now)
+        if node.on_probation:
+            self._cool_down(node, now)
 
     def set_workers(self, node: NodeSession, workers: int) -> None:
         """Records how many workers of a node are ready."""
@@ -86,33 +86,33 @@ class Membership:
         node.workers = workers
         self._count(node, 1)
 
-    def judge(self, node: NodeSession, now: float) -> None:
+    def evaluate(self, node: NodeSession, now: float) -> None:
         """Puts a node that has become slow on probation, unless no other is trusted, and takes a good one off it."""
-        slow = node.is_slow() and self.trusted > (0 if node.grey else node.capacity())
-        if slow != node.grey:
-            self._set_grey(node, slow)
+        slow = node.is_outlier() and self.trusted > (0 if node.on_probation else node.capacity())
+        if slow != node.on_probation:
+            self._set_probation(node, slow)
             if slow:
-                self._rest(node, now)
+                self._cool_down(node, now)
 
-    def rested(self, now: float) -> list[NodeSession]:
+    def cooled_down(self, now: float) -> list[NodeSession]:
         """The nodes on probation that may be tried again; all of them, and on it no longer, when no other is left."""
         if self.workers and not self.trusted:
-            grey = [node for node in self._nodes.values() if node.grey]
-            for node in grey:
-                self._set_grey(node, False)
-            self._resting.clear()
-            return grey
+            nodes = [node for node in self._nodes.values() if node.on_probation]
+            for node in nodes:
+                self._set_probation(node, False)
+            self._cooling.clear()
+            return nodes
         found = []
-        while self._resting and self._resting[0][0] <= now:
-            until, node = self._resting.popleft()
-            if node.rests_until == until and self._nodes.get(node.peer) is node:
-                node.rests_until = 0.0
+        while self._cooling and self._cooling[0][0] <= now:
+            until, node = self._cooling.popleft()
+            if node.cools_down_until == until and self._nodes.get(node.peer) is node:
+                node.cools_down_until = 0.0
                 found.append(node)
         return found
 
     def next_deadline(self) -> float:
-        """When ``rested`` may have something to say though nothing else happens; infinity for never."""
-        return self._resting[0][0] if self._resting else inf
+        """When ``cooled_down`` may have something to say though nothing else happens; infinity for never."""
+        return self._cooling[0][0] if self._cooling else inf
 
     def drain(self, node: NodeSession) -> None:
         """Records that a node takes nothing new."""
@@ -124,16 +124,16 @@ class Membership:
     def _count(self, node: NodeSession, sign: int) -> None:
         capacity = sign * node.capacity()
         self.workers += capacity
-        if not node.grey:
+        if not node.on_probation:
             self.trusted += capacity
 
-    def _rest(self, node: NodeSession, now: float) -> None:
-        if not node.rests_until:
-            node.rests_until = now + REST_S
-            self._resting.append((node.rests_until, node))
+    def _cool_down(self, node: NodeSession, now: float) -> None:
+        if not node.cools_down_until:
+            node.cools_down_until = now + COOL_DOWN_S
+            self._cooling.append((node.cools_down_until, node))
 
-    def _set_grey(self, node: NodeSession, grey: bool) -> None:
+    def _set_probation(self, node: NodeSession, on_probation: bool) -> None:
         self._count(node, -1)
-        node.grey = grey
-        node.rests_until = 0.0
+        node.on_probation = on_probation
+        node.cools_down_until = 0.0
         self._count(node, 1)

@@ -1,13 +1,13 @@
 """The record of one registered node, and what room it has.
 
-Room is one task for each ready worker, and a little work ahead, so that workers never wait for the network and no task
-waits long behind another while a different node is free: of tasks predicted to take up to ``AHEAD_S`` one, or as many
-as are predicted to find a worker within ``WORK_AHEAD_S``. Of a kind that was never measured nothing is sent ahead, nor
-to a node that has just given a task back because its workers take longer than predicted.
+A node is assigned one task for each ready worker, and prefetches a few more, so that workers never wait for the network
+and no task waits long behind another while a different node is free: of tasks predicted to take up to ``PREFETCH_S``
+one, or as many as are predicted to find a worker within ``PREFETCH_WORK_S``. Nothing is prefetched of a kind that was
+never measured, nor by a node that has just given a task back because its workers take longer than predicted.
 
-A node is *grey* when the same kinds of task take ``GREY_RATIO`` times what they take in the fleet: it answers, so
-nobody calls it dead, but what is sent there is late. It is then on probation: it has room for one task at a time, and
-rests for ``REST_S`` after each. It is trusted again when that ratio has fallen below ``TRUSTED_RATIO``.
+A node is an *outlier* when the same kinds of task take ``OUTLIER_RATIO`` times what they take in the fleet: it answers,
+so nobody calls it dead, but what is sent there is late. It is then on probation: it has room for one task at a time,
+and cools down for ``COOL_DOWN_S`` after each. It is trusted again when that ratio has fallen below ``TRUSTED_RATIO``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Final
 
 from argon.scheduling.cluster.task import Task
 from argon.scheduling.load import Average, Runs, ServiceTimes
-from argon.settings import AHEAD_S, MAX_NAME_CHARS
+from argon.settings import MAX_NAME_CHARS, PREFETCH_S
 
-WORK_AHEAD_S: Final = 0.002
-AHEAD_MAX_PER_WORKER: Final = 128
-GREY_RATIO: Final = 10.0
+PREFETCH_WORK_S: Final = 0.002
+PREFETCH_MAX_PER_WORKER: Final = 128
+OUTLIER_RATIO: Final = 10.0
 TRUSTED_RATIO: Final = 5.0
-REST_S: Final = 1.0
-_GREY_FROM: Final = 5
+COOL_DOWN_S: Final = 1.0
+_COMPARED_MIN: Final = 5
 _RATIO_MAX: Final = 24.0
 _SLOWNESS_KEPT: Final = 0.97
 _LATELY_KEPT: Final = 0.95
@@ -42,9 +42,9 @@ class NodeSession:
     """One registration of a node.
 
     ``workers`` are the ready ones; ``work_s`` is the predicted work that it holds. It is ``held_up`` from when it gives
-    a task back until it ends one. A grey one has no room until ``rests_until``, 0 when it does not rest. ``pressure``
-    is how busy it says that its machine is, from 0 to 1. ``slowness`` is the logarithm of what tasks take here by what
-    they take in the fleet, over some fifty of them; ``lately`` is the same over some thirty.
+    a task back until it ends one. One on probation is assigned nothing until ``cools_down_until``, 0 when it may be.
+    ``pressure`` is how busy it says that its machine is, from 0 to 1. ``slowness`` is the logarithm of what tasks take
+    here by what they take in the fleet, over some fifty of them; ``lately`` is the same over some thirty.
     """
 
     __slots__ = (
@@ -54,8 +54,8 @@ class NodeSession:
         "workers",
         "draining",
         "held_up",
-        "grey",
-        "rests_until",
+        "on_probation",
+        "cools_down_until",
         "slowness",
         "lately",
         "_compared",
@@ -76,8 +76,8 @@ class NodeSession:
         self.workers = workers
         self.draining = False
         self.held_up = False
-        self.grey = False
-        self.rests_until = 0.0
+        self.on_probation = False
+        self.cools_down_until = 0.0
         self.slowness = 0.0
         self.lately = 0.0
         self._compared = 0
@@ -94,13 +94,13 @@ class NodeSession:
         """How many tasks it is trusted to run at a time."""
         if self.draining:
             return 0
-        return min(1, self.workers) if self.grey else self.workers
+        return min(1, self.workers) if self.on_probation else self.workers
 
     def free(self) -> int:
         """How many more tasks would find a worker at once."""
-        return 0 if self.rests_until else max(0, self.capacity() - len(self.tasks))
+        return 0 if self.cools_down_until else max(0, self.capacity() - len(self.tasks))
 
-    def has_room_ahead(self, seconds: float, wait_s: float = WORK_AHEAD_S, longest_s: float = AHEAD_S) -> bool:
+    def has_prefetch_slot(self, seconds: float, wait_s: float = PREFETCH_WORK_S, longest_s: float = PREFETCH_S) -> bool:
         """Whether one more task of ``seconds`` may be sent although no worker is free.
 
         Args:
@@ -108,7 +108,7 @@ class NodeSession:
             longest_s: how long it may run, and those before it on average.
         """
         workers, tasks = self.workers, len(self.tasks)
-        if self.draining or self.held_up or self.grey or tasks >= AHEAD_MAX_PER_WORKER * workers:
+        if self.draining or self.held_up or self.on_probation or tasks >= PREFETCH_MAX_PER_WORKER * workers:
             return False
         if seconds > longest_s or self.work_s > longest_s * workers:
             return False
@@ -134,7 +134,7 @@ class NodeSession:
         seconds = self.known_s(kind, fleet)
         return fleet.mean_s() * exp(self.slowness) if seconds is None else seconds
 
-    def take(self, task: Task, predicted_s: float | None) -> None:
+    def assign(self, task: Task, predicted_s: float | None) -> None:
         """Books a task on this node."""
         task.predicted_s = _UNKNOWN_WORK_S if predicted_s is None else predicted_s
         self.work_s += task.predicted_s
@@ -192,7 +192,7 @@ class NodeSession:
         self.lately += (1.0 - float(_LATELY_KEPT**runs.count)) * (ratio - self.lately)
         self._compared += runs.count
 
-    def is_slow(self) -> bool:
-        """Whether it deserves no more trust than a try at a time: whoever is grey must come closer to the fleet."""
-        limit = TRUSTED_RATIO if self.grey else GREY_RATIO
-        return self._compared >= _GREY_FROM and self.lately > log(limit)
+    def is_outlier(self) -> bool:
+        """Whether it is so slow that it is on probation: a node that is there already must come closer to the fleet."""
+        limit = TRUSTED_RATIO if self.on_probation else OUTLIER_RATIO
+        return self._compared >= _COMPARED_MIN and self.lately > log(limit)

@@ -9,9 +9,9 @@ was away starts level with those who stayed, it saves nothing up). Inside a clie
 each level, since levels are served at different rates: by one account, a client that comes to a level from a busier one
 would wait there until everybody else has used as much.
 
-Tasks that leave from the middle (cancelled, expired) stay behind as husks, are skipped when they come to the front,
-and are swept when they outnumber the living. A task that comes back after an assignment goes to a line of its own; its
-husk elsewhere stays dead, since only tasks without an attempt live there.
+Tasks that leave from the middle (cancelled, expired) stay behind as tombstones, are skipped when they come to the
+front, and are swept when they outnumber the living. A task that comes back after an assignment goes to a line of its
+own; its tombstone elsewhere stays dead, since only tasks without an attempt live there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from argon.scheduling.cluster.task import Task, TaskState
 _UNKNOWN_COST_S: Final = 0.001
 
 
-def _lives(task: Task) -> bool:
+def _waits(task: Task) -> bool:
     return task.state == TaskState.QUEUED and not task.attempt
 
 
@@ -41,30 +41,30 @@ def _account(client: int, priority: int) -> int:
 
 
 class _Lane:
-    """A first-in, first-out line of tasks in which husks are skipped."""
+    """A first-in, first-out line of tasks in which tombstones are skipped."""
 
-    __slots__ = ("husks", "tasks", "work_s")
+    __slots__ = ("tombstones", "tasks", "work_s")
 
     def __init__(self) -> None:
         self.tasks: deque[Task] = deque()
-        self.husks = 0
+        self.tombstones = 0
         self.work_s = 0.0
 
     def head(self) -> Task | None:
         tasks = self.tasks
         while tasks:
             task = tasks[0]
-            if _lives(task):
+            if _waits(task):
                 return task
             tasks.popleft()
-            self.husks -= 1
+            self.tombstones -= 1
         return None
 
-    def leave_husk(self) -> None:
-        self.husks += 1
-        if self.husks > 32 and self.husks * 2 > len(self.tasks):
-            self.tasks = deque(task for task in self.tasks if _lives(task))
-            self.husks = 0
+    def leave_tombstone(self) -> None:
+        self.tombstones += 1
+        if self.tombstones > 32 and self.tombstones * 2 > len(self.tasks):
+            self.tasks = deque(task for task in self.tasks if _waits(task))
+            self.tombstones = 0
 
 
 class _Level:
@@ -91,7 +91,7 @@ class _Level:
             return
         heappush(self.elders, (task.since, task.id, task))
         if len(self.elders) > 2 * len(self.arrivals.tasks) + 64:
-            self.elders = [entry for entry in self.elders if _lives(entry[2])]
+            self.elders = [entry for entry in self.elders if _waits(entry[2])]
             heapify(self.elders)
 
     def oldest_since(self) -> float:
@@ -99,7 +99,7 @@ class _Level:
         first = self.arrivals.head()
         assert first is not None
         elders = self.elders
-        while elders and not _lives(elders[0][2]):
+        while elders and not _waits(elders[0][2]):
             heappop(elders)
         return min(first.since, elders[0][0]) if elders else first.since
 
@@ -190,7 +190,7 @@ class TaskQueue:
     def waiting_at(self, priority: int) -> int:
         """How many tasks of this priority wait."""
         lane = self._levels[priority].arrivals
-        return len(lane.tasks) - lane.husks
+        return len(lane.tasks) - lane.tombstones
 
     def push_returned(self, task: Task) -> None:
         """Adds a task that was admitted and assigned before; it goes first and does not count against the limit."""
@@ -227,12 +227,12 @@ class TaskQueue:
         if level.arrivals.tasks[0] is task:
             level.arrivals.tasks.popleft()
         else:
-            level.arrivals.leave_husk()
+            level.arrivals.leave_tombstone()
         self._level_s[priority] = self._used_s[account]
         task.charged_s = _cost_s(task)
         urgent = self._busy_levels[0]
         task.by_age = priority != urgent
-        self._ageing.took(priority, urgent, task.charged_s)
+        self._ageing.charge(priority, urgent, task.charged_s)
         self._book(account, priority, task.charged_s)
         self._forget(task, level, account)
         return task
@@ -248,8 +248,8 @@ class TaskQueue:
         level = self._levels[task.priority]
         assert task.client is not None
         account = _account(task.client, task.priority)
-        level.arrivals.leave_husk()
-        level.clients[account].leave_husk()
+        level.arrivals.leave_tombstone()
+        level.clients[account].leave_tombstone()
         self._forget(task, level, account)
 
     def expire(self, now: float) -> list[Task]:
@@ -279,7 +279,7 @@ class TaskQueue:
 
     def waiting(self) -> list[Task]:
         """Every waiting task. For checks and for shutdown, not for the hot path."""
-        queued = [task for level in self._levels for task in level.arrivals.tasks if _lives(task)]
+        queued = [task for level in self._levels for task in level.arrivals.tasks if _waits(task)]
         return [*self._returned, *queued]
 
     def oldest(self, now: float) -> float:

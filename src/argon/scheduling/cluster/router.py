@@ -2,13 +2,13 @@
 
 In: nodes whose load has changed, and the kind of the next task. Out: the chosen node, or None when none has room. It
 must never change a node. Costs O(log nodes) comparisons a task: two sorted lines, one of nodes with a free worker and
-one of nodes that may be sent a little ahead. A node with a free worker goes first, so that no task waits in the queue
-while a worker is free. What was sent ahead stays with its node, also when a worker of another becomes free.
+one of nodes that may prefetch. A node with a free worker goes first, so that no task waits in the queue
+while a worker is free. What is prefetched stays with its node, also when a worker of another becomes free.
 
 A line is ordered by the node's own numbers; the first three are then compared by what a task of *this* kind takes on
 them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the node with the
-smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be sent
-ahead to the node of its key although another has a free worker.
+smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be
+prefetched, by the node of its key, although another has a free worker.
 
 A node whose machine is busy counts as slower: its predicted seconds are taken ``1 + pressure`` times.
 """
@@ -50,7 +50,7 @@ class Router:
         self.next_node = ""
         self.next_s = 0.0
         self._free: list[_Entry] = []
-        self._ahead: list[_Entry] = []
+        self._prefetch: list[_Entry] = []
         self._sequence = 0
         self._known: set[NodeSession] = set()
         self._only: NodeSession | None = None
@@ -100,7 +100,7 @@ class Router:
             self.choice = Choice.SPILLED
         best = self._best_free(kind)
         if best is None:
-            best = self._best_ahead(kind)
+            best = self._best_prefetch(kind)
         elif best.slowness > _SLOW:
             best = self._faster(best, kind)
         if key and best is not None and key not in self._keys:
@@ -119,24 +119,24 @@ class Router:
             load = _octave(exp(node.slowness) * (1.0 + node.pressure))
             node.place = (load, len(node.tasks) / node.workers, self._sequence, node)
             insort(self._free, node.place)
-        elif node.workers and node.has_room_ahead(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
+        elif node.workers and node.has_prefetch_slot(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
             node.place = (0, node.work_s * (1.0 + node.pressure) / node.workers, self._sequence, node)
-            insort(self._ahead, node.place)
+            insort(self._prefetch, node.place)
 
     def _fits(self, node: NodeSession, kind: int) -> bool:
         if node.free():
             return True
         seconds = node.known_s(kind, self.fleet)
-        return seconds is not None and node.has_room_ahead(seconds)
+        return seconds is not None and node.has_prefetch_slot(seconds)
 
     def _faster(self, free: NodeSession, kind: int) -> NodeSession:
         """A fast node where the task waits a moment, if it is done there much sooner than on this free one."""
-        for *_, fast in self._ahead[:3]:
+        for *_, fast in self._prefetch[:3]:
             wait_s, run_s = fast.wait_s(), self._takes_s(fast, kind)
             if (
                 wait_s <= WAIT_FOR_FASTER_S
                 and WORTH_WAITING * (wait_s + run_s) < self._takes_s(free, kind)
-                and fast.has_room_ahead(run_s, WAIT_FOR_FASTER_S, LONGEST_WAITING_S)
+                and fast.has_prefetch_slot(run_s, WAIT_FOR_FASTER_S, LONGEST_WAITING_S)
             ):
                 self.choice = Choice.FASTER
                 self.next_node, self.next_s = free.name, self._takes_s(free, kind)
@@ -164,8 +164,8 @@ class Router:
                 self.next_node, self.next_s = node.name, all_s
         return best
 
-    def _best_ahead(self, kind: int) -> NodeSession | None:
-        for *_, node in self._ahead[:3]:
+    def _best_prefetch(self, kind: int) -> NodeSession | None:
+        for *_, node in self._prefetch[:3]:
             if self._fits(node, kind):
                 return node
         return None
@@ -175,7 +175,7 @@ class Router:
         if place is None:
             return
         node.place = None
-        for line in (self._free, self._ahead):
+        for line in (self._free, self._prefetch):
             index = bisect_left(line, place)
             if index < len(line) and line[index] == place:
                 del line[index]

@@ -37,7 +37,7 @@ class Choice:
     """Why a task went to its node."""
 
     FREE: Final = 0  # the least predicted finish among those with a free worker
-    AHEAD: Final = 1  # no worker was free, and it is short
+    PREFETCHED: Final = 1  # no worker was free, and it is short
     KEY: Final = 2  # the node of its key
     SPILLED: Final = 3  # the node of its key had no room
     FASTER: Final = 4  # a worker was free, but it is done sooner where it waits a moment

@@ -134,12 +134,12 @@ def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
     assert [attempt.free_nodes for attempt in returned.returned] == [*range(3, RETURNS_KEPT + 3)]
 
 
-def test_choice_of_a_node_without_a_free_worker_is_one_sent_ahead_behind_its_work() -> None:
+def test_choice_of_a_node_without_a_free_worker_is_prefetched_behind_its_work() -> None:
     journal, node = Journal(), NodeSession(5, "node", 1, workers=2)
     for number in (1, 2):
-        node.take(task(number), 0.5)
+        node.assign(task(number), 0.5)
     sent = journal.send(task(3), node, Choice.FREE, 0, 0.25, 0.25)
-    assert (sent.choice, sent.wait_s, sent.expected_s, sent.measured) == (Choice.AHEAD, 0.5, 0.25, True)
+    assert (sent.choice, sent.wait_s, sent.expected_s, sent.measured) == (Choice.PREFETCHED, 0.5, 0.25, True)
 
 
 @pytest.mark.parametrize(("seconds", "fleet_s", "expected_s"), [(0.5, 0.5, 0.5), (None, 0.7, 0.7), (None, None, -1.0)])
@@ -154,7 +154,7 @@ def test_kind_without_a_time_of_this_node_is_counted(
 
 def test_every_choice_has_its_count() -> None:
     journal, node = Journal(), NodeSession(5, "node", 1, workers=1)
-    for choice in (Choice.FREE, Choice.AHEAD, Choice.KEY, Choice.SPILLED, Choice.FASTER):
+    for choice in (Choice.FREE, Choice.PREFETCHED, Choice.KEY, Choice.SPILLED, Choice.FASTER):
         for _ in range(choice + 1):
             journal.send(task(1), node, choice, 1, 0.1, 0.1)
     assert [*journal.decisions.numbers().values()] == [1, 2, 3, 4, 5, 0]

@@ -40,7 +40,7 @@ class Rooms:
         self.running.node = 5
         self.membership = Membership()
         self.membership.add(self.node)
-        self.membership.take(self.node, self.running, 1.0)
+        self.membership.assign(self.node, self.running, 1.0)
         self.ledger = Ledger()
         self.ledger.accepted = 3
         self.journal = Journal()

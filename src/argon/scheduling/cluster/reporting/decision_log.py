@@ -25,7 +25,7 @@ RETURNS_KEPT: Final = 8
 _COMPLETED: Final = int(Status.COMPLETED)
 _DECISIONS: Final = (
     "to_free_worker",
-    "sent_ahead",
+    "prefetched",
     "to_node_of_key",
     "key_spilled_over",
     "to_faster_node",
@@ -92,7 +92,7 @@ class Journal:
         """
         free = node.free() > 0
         if choice == Choice.FREE and not free:
-            choice = Choice.AHEAD
+            choice = Choice.PREFETCHED
         self.decisions.sent[choice] += 1
         expected_s = fleet_s if seconds is None else seconds
         if seconds is None:

@@ -21,7 +21,7 @@ LISTED_MAX: Final = 4096
 _HERE: Final = {TaskState.QUEUED: "queued", TaskState.ASSIGNED: "assigned", TaskState.CANCELLING: "cancelling"}
 _CHOICES: Final = {
     Choice.FREE: "free worker",
-    Choice.AHEAD: "sent ahead",
+    Choice.PREFETCHED: "prefetched",
     Choice.KEY: "node of its key",
     Choice.SPILLED: "node of its key had no room",
     Choice.FASTER: "done sooner there than on a free worker elsewhere",
