@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import struct
 
+from argon.errors import RejectReason
 from argon.protocol.codec import ASSIGN, HEADER_BYTES, encode
 from argon.protocol.framing import Framing
 from argon.protocol.messages import Entered, Message, Outcome, Status, Submit
 from argon.settings import Priority
 
-_CODE_AT, _ATTEMPT_AT, _NUMBER_AT, _DETAIL_AT = 5, 6, 8, 28  # bytes of the header
+_CODE_AT, _ATTEMPT_AT, _NUMBER_AT, _REASON_AT = 5, 6, 8, 28  # bytes of the header
 _BLOCK_MAX = 1 << 16  # the lower two bytes of a task's number are its place in its block
 
 
@@ -104,9 +105,10 @@ def are_completed(outcomes: bytes, shape: Shape) -> bool:
     return outcomes[_CODE_AT :: shape.size].count(code) == shape.count(outcomes)
 
 
-def are_rejected(outcomes: bytes, shape: Shape, reason: int | None = None) -> bool:
+def are_rejected(outcomes: bytes, shape: Shape, reason: RejectReason | None = None) -> bool:
     """Whether a run of outcomes says of every task that it was rejected, for this reason or for any."""
     count = shape.count(outcomes)
     if outcomes[_CODE_AT :: shape.size].count(Status.REJECTED | Entered.NO << 4) != count:
         return False
-    return reason is None or outcomes[_DETAIL_AT :: shape.size].count(reason) == count
+    number = 0 if reason is None else list(RejectReason).index(reason)
+    return reason is None or outcomes[_REASON_AT :: shape.size].count(number) == count

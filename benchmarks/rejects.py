@@ -12,10 +12,10 @@ from time import perf_counter
 
 import msgspec
 
+from argon.errors import RejectReason
 from argon.net.security import parse_token
 from argon.protocol.codec import ASSIGN, OUTCOME
 from argon.protocol.handshake import Role
-from argon.protocol.messages import Refusal
 from benchmarks.frames import Shape, Submits, are_rejected
 from benchmarks.stack import Stack, cpu_s
 from benchmarks.subject import Figure
@@ -41,7 +41,7 @@ class Cost(msgspec.Struct):
 def measure(rounds: int, quick: bool) -> list[Figure]:
     """Each reason once a round, each time on a new cluster."""
     rejects = REJECTS_QUICK if quick else REJECTS
-    reasons = (Refusal.QUEUE_FULL, Refusal.CLIENT_LIMIT)
+    reasons = (RejectReason.QUEUE_FULL, RejectReason.CLIENT_LIMIT)
     found = [[one_round(reason, rejects) for reason in reasons] for _ in range(rounds)]
     figures = []
     for reason, costs in zip(reasons, zip(*found, strict=True), strict=True):
@@ -54,7 +54,7 @@ def measure(rounds: int, quick: bool) -> list[Figure]:
     return figures
 
 
-def one_round(reason: Refusal, rejects: int) -> Cost:
+def one_round(reason: RejectReason, rejects: int) -> Cost:
     """A cluster that is full, and clients that get nothing but this reason."""
     with Stack(nodes=0, cluster_options=["--queue-limit", str(QUEUE_LIMIT)]) as stack:
         secret = parse_token(stack.token, "the stack's token")
@@ -67,7 +67,7 @@ def one_round(reason: Refusal, rejects: int) -> Cost:
             nodes.register("mute", workers=1)
             observer.await_status("joined by its node", lambda status: status.workers == 1)
             with clients(1) as other, clients(CLIENTS) as offering:
-                _fill(other, offering, QUEUE_LIMIT // CLIENTS if reason is Refusal.CLIENT_LIMIT else 0)
+                _fill(other, offering, QUEUE_LIMIT // CLIENTS if reason is RejectReason.CLIENT_LIMIT else 0)
                 observer.await_status("full", lambda status: status.queue_length == QUEUE_LIMIT)
                 _offer(offering, WARM_UP, lambda run: are_rejected(run, answer))
                 begin_s, begin_cpu_s = perf_counter(), cpu_s(stack.cluster_pid)

@@ -20,7 +20,7 @@ away.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class MayHaveRun(StrEnum):
@@ -32,15 +32,24 @@ class MayHaveRun(StrEnum):
 
 
 class RejectReason(StrEnum):
-    """Why a task was not admitted."""
+    """Why a task was not admitted. ``meaning`` says it in words. New reasons go to the end: the wire counts places."""
 
-    QUEUE_FULL = "QUEUE_FULL"
-    QUEUE_BYTES = "QUEUE_BYTES"
-    NO_NODES = "NO_NODES"
-    DRAINING = "DRAINING"
-    CLIENT_LIMIT = "CLIENT_LIMIT"
-    TOO_LARGE = "TOO_LARGE"
-    DEADLINE = "DEADLINE"
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A reason is its name, and carries its words."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.meaning = meaning
+        return reason
+
+    QUEUE_FULL = "QUEUE_FULL", "it would wait for longer than the queue may stand, or queue_limit tasks wait"
+    QUEUE_BYTES = "QUEUE_BYTES", "the queue holds as many bytes as it may"
+    NO_NODES = "NO_NODES", "there is no node to run it"
+    DRAINING = "DRAINING", "the cluster is shutting down"
+    CLIENT_LIMIT = "CLIENT_LIMIT", "this client has more tasks outstanding than it was allowed"
+    TOO_LARGE = "TOO_LARGE", "its payload is larger than max_payload or queue_bytes"
+    DEADLINE = "DEADLINE", "it could not have been answered within its timeout"
 
 
 class ArgonError(Exception):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from argon.errors import RejectReason
 from argon.protocol.codec import ASSIGN, OUTCOME
 from argon.protocol.framing import Framing
-from argon.protocol.messages import Assign, Entered, Heartbeat, Message, Outcome, Refusal, Status, Submit
+from argon.protocol.messages import Assign, Entered, Heartbeat, Message, Outcome, Reject, Status, Submit
 from benchmarks.frames import Answers, Shape, Submits, are_completed, are_rejected, decoded, encoded
 
 MAX_PAYLOAD_BYTES = 1 << 20
@@ -20,8 +21,8 @@ def assign(number: int, attempt: int = 1, payload: bytes = b"task") -> bytes:
     return encoded(Assign(number, attempt, 2, 0.0, 7, payload))
 
 
-def rejected(number: int, reason: Refusal) -> bytes:
-    return encoded(Outcome(number, Status.REJECTED, Entered.NO, wait_s=0.5, detail=reason))
+def rejected(number: int, reason: RejectReason) -> bytes:
+    return encoded(Reject(number, reason, 0.5))
 
 
 def test_submits_when_numbered_never_use_a_number_twice() -> None:
@@ -55,8 +56,8 @@ def test_shape_fits_nothing_but_whole_frames_of_its_type_and_size() -> None:
     assert not shape.fits(assign(1) + assign(2, payload=b"other size"))
     assert shape.may_begin(assign(3)[:2])
     assert shape.may_begin(assign(3)[:-1])
-    assert not shape.may_begin(rejected(1, Refusal.QUEUE_FULL))
-    assert not shape.fits(assign(1) + rejected(2, Refusal.QUEUE_FULL) + b"four")
+    assert not shape.may_begin(rejected(1, RejectReason.QUEUE_FULL))
+    assert not shape.fits(assign(1) + rejected(2, RejectReason.QUEUE_FULL) + b"four")
 
 
 def test_completed_are_only_those_that_were_run() -> None:
@@ -69,10 +70,10 @@ def test_completed_are_only_those_that_were_run() -> None:
 
 def test_rejected_are_only_those_with_the_reason() -> None:
     shape = Shape(OUTCOME, 0)
-    full, limit = rejected(1, Refusal.QUEUE_FULL), rejected(2, Refusal.CLIENT_LIMIT)
+    full, limit = rejected(1, RejectReason.QUEUE_FULL), rejected(2, RejectReason.CLIENT_LIMIT)
     assert are_rejected(full + limit, shape)
-    assert are_rejected(full + full, shape, Refusal.QUEUE_FULL)
-    assert not are_rejected(full + limit, shape, Refusal.QUEUE_FULL)
+    assert are_rejected(full + full, shape, RejectReason.QUEUE_FULL)
+    assert not are_rejected(full + limit, shape, RejectReason.QUEUE_FULL)
     assert not are_rejected(full + encoded(Outcome(3, Status.COMPLETED, Entered.YES)), shape)
 
 

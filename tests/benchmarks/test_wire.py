@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from argon.errors import RejectReason
 from argon.net.security import make_token, parse_token
 from argon.protocol.codec import OUTCOME
 from argon.protocol.handshake import HandshakeFailed, Role
-from argon.protocol.messages import Entered, Goodbye, Heartbeat, Outcome, Refusal, Status, Welcome
+from argon.protocol.messages import Entered, Goodbye, Heartbeat, Outcome, Reject, Status, Welcome
 from benchmarks.frames import Shape, encoded
 from benchmarks.wire import Wire, Wires, WireTrouble
 from tests.support.in_process import TOKEN, eventually, make_cluster, serving
@@ -57,7 +58,7 @@ def test_wire_when_bytes_come_in_pieces_returns_whole_frames_in_order(size: int)
     ("said", "why"),
     [
         (encoded(Goodbye("enough")), "enough"),
-        (encoded(Outcome(1, Status.REJECTED, Entered.NO, detail=Refusal.NO_NODES)), "not expected here"),
+        (encoded(Reject(1, RejectReason.NO_NODES)), "not expected here"),
     ],
     ids=["goodbye", "another outcome"],
 )

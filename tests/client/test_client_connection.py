@@ -53,7 +53,7 @@ class Watched:
     @property
     def statuses(self) -> dict[str, Status]:
         assert len({ticket for ticket, _ in self.settled}) == len(self.settled), "a ticket was answered twice"
-        return {ticket: Status(outcome.status) for ticket, outcome in self.settled}
+        return {ticket: int(outcome.status) for ticket, outcome in self.settled}
 
 
 @contextlib.asynccontextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+from argon.errors import RejectReason
 from argon.planning.agenda import Agenda
 from argon.planning.callers import VirtualClient
 from argon.planning.course import Course
-from argon.protocol.messages import Entered, Message, Outcome, Refusal, Status, Submit, Welcome
+from argon.protocol.messages import Message, Outcome, Reject, Status, Submit, Welcome
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEAD_AFTER_S, HEARTBEAT_S, MAX_PAYLOAD_BYTES
 
@@ -28,9 +29,9 @@ class Desk:
         assert peer == PEER
         self.sent += [message for message in messages if isinstance(message, Submit)]
 
-    def answer(self, sent: Submit, status: Status, credits: int = 100) -> None:
-        outcome = Outcome(sent.id, status, Entered.NO, credits=credits, detail=Refusal.QUEUE_FULL)
-        self.client.hears([outcome])
+    def answer(self, sent: Submit, status: int, credits: int = 100) -> None:
+        rejected = Reject(sent.id, RejectReason.QUEUE_FULL, credits=credits)
+        self.client.hears([rejected if status == Status.REJECTED else Outcome(sent.id, status, credits=credits)])
 
 
 def test_task_travels_as_its_number_with_its_kind_and_options() -> None:

@@ -15,7 +15,7 @@ from argon.protocol.messages import Status
 from argon.settings import Priority
 
 
-def history(*tasks: tuple[float, float, float, Status]) -> tuple[Workload, Course]:
+def history(*tasks: tuple[float, float, float, int]) -> tuple[Workload, Course]:
     """Tasks as (came, began, ended, status)."""
     work, course = Workload(), Course(len(tasks))
     for number, (at_s, began_s, ended_s, status) in enumerate(tasks):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argon.errors import RejectReason
 from argon.protocol.codec import (
     HEADER,
     HEADER_BYTES,
@@ -18,11 +19,11 @@ from argon.protocol.codec import (
     SUBMIT,
     ProtocolViolation,
     decode,
-    decode_detail,
+    decode_diagnosis,
     encode,
-    encode_detail,
+    encode_diagnosis,
 )
-from argon.protocol.detail import Detail
+from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -35,8 +36,8 @@ from argon.protocol.messages import (
     Heartbeat,
     Message,
     Outcome,
-    Refusal,
     Register,
+    Reject,
     Status,
     StatusReply,
     StatusRequest,
@@ -58,7 +59,7 @@ MESSAGES: list[Message] = [
     Assign(7, 65535, 3, 0.5, 9, b"payload"),
     Assign(7, 1, 3, 0.5, 9, b"payload", 1 << 31),
     Outcome(3, Status.COMPLETED, Entered.YES, 1, 0.25, 0.5, 12, 0, b"value"),
-    Outcome(4, Status.REJECTED, Entered.NO, 0, 0.0, 1.5, 1, Refusal.DEADLINE, b""),
+    Reject(4, RejectReason.DEADLINE, 1.5, 1),
     Outcome(5, Status.LOST, Entered.UNKNOWN, 3),
     Cancel(8),
     Cancel(8, True),
@@ -195,13 +196,18 @@ def test_control_body_in_chunks_is_read_like_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "detail", [Detail(), Detail("it crashed", "node-1", 11, 0, True), Detail(exit_code=3, reason="é")]
+    "detail", [Diagnosis(), Diagnosis("it crashed", "node-1", 11, 0, True), Diagnosis(exit_code=3, reason="é")]
 )
-def test_detail_through_the_wire_is_the_same(detail: Detail) -> None:
-    assert decode_detail(encode_detail(detail)) == detail
+def test_detail_through_the_wire_is_the_same(detail: Diagnosis) -> None:
+    assert decode_diagnosis(encode_diagnosis(detail)) == detail
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90", b"\x81\xa6signal\xa1x", b"\x81\xa6reason\xa1\xff"])
 def test_detail_that_means_nothing_is_a_violation(payload: bytes) -> None:
     with pytest.raises(ProtocolViolation):
-        decode_detail(payload)
+        decode_diagnosis(payload)
+
+
+def test_reject_for_a_reason_of_a_newer_cluster_is_still_a_reject() -> None:
+    reject = decode(OUTCOME, Status.REJECTED, 0, 9, 0.0, 1.5, 3, 250, b"")
+    assert reject == Reject(9, RejectReason.QUEUE_FULL, 1.5, 3)

@@ -5,6 +5,7 @@ The original is Argon::Cluster 0.01 for Perl; what is quoted is what its code di
 
 from __future__ import annotations
 
+from argon.errors import RejectReason
 from argon.protocol.codec import HEADER, HEADER_BYTES, decode, encode
 from argon.protocol.messages import (
     Assign,
@@ -14,7 +15,6 @@ from argon.protocol.messages import (
     FailureKind,
     Heartbeat,
     Message,
-    Refusal,
     Register,
     Status,
     StatusReply,
@@ -39,7 +39,7 @@ def test_1_queue_is_bounded_and_orders_by_priority_and_control_never_waits_in_it
     cluster.say(client, submit(1), submit(2, priority=4), submit(3, priority=0), submit(4, priority=2))
     late = cluster.client()
     cluster.say(late, submit(1))
-    assert cluster.answers(late)[1].detail == Refusal.QUEUE_FULL
+    assert cluster.answers(late)[1].reason == RejectReason.QUEUE_FULL
     assert cluster.state.snapshot(cluster.now).queue_length == 3
 
     cluster.say(late, StatusRequest(), Heartbeat())
@@ -91,7 +91,7 @@ def test_4_worker_that_dies_fails_its_task_at_once_and_its_slot_comes_back() -> 
     node.assign(1)
     node.die(1, signal=9)
     outcome = node.answers()[1]
-    assert (outcome.status, outcome.detail, outcome.entered) == (
+    assert (outcome.status, outcome.failure_kind, outcome.entered) == (
         Status.FAILED,
         FailureKind.WORKER_DIED,
         Entered.YES,
@@ -159,7 +159,7 @@ def test_7_pings_time_out_and_back_off_is_spread_and_capped_and_order_is_by_arri
         id_, found = client.submit(), []
         for turn in range(1, 30):
             since = client.now
-            client.answer(id_, Status.REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.0)
+            client.reject(id_, RejectReason.QUEUE_FULL, 0.0)
             while len(client.submitted()) == turn:
                 client.wait(0.02)
             found.append(client.now - since)
@@ -206,7 +206,7 @@ def test_8_node_addressed_directly_is_bounded_like_a_cluster() -> None:
         exchange()
     assert node.given(1) == [1]
     assert [len(door.answers(client)) for client in clients] == [0, 0, 0, 1, 1]
-    assert door.answers(clients[3])[1].detail == Refusal.QUEUE_FULL
+    assert door.answers(clients[3])[1].reason == RejectReason.QUEUE_FULL
     for number in (1, 2, 3):
         node.answer(1, number, run_s=1.0)
         exchange()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from argon.errors import RejectReason
 from argon.protocol.handshake import Role
 from argon.protocol.messages import (
     Announced,
@@ -23,8 +24,8 @@ from argon.protocol.messages import (
     Message,
     Outcome,
     Oversized,
-    Refusal,
     Register,
+    Reject,
     Status,
     StatusRequest,
     Submit,
@@ -140,7 +141,7 @@ class Census(Checker):
         self._admit(effects)
         for effect in effects:
             match effect:
-                case Send(peer=peer, message=Outcome(status=status) as outcome) if status != Status.REJECTED:
+                case Send(peer=peer, message=Outcome() as outcome):
                     self._answered(peer, outcome)
                 case Send(peer=peer, message=Assign() as assign):
                     self._assigned(peer, assign)
@@ -158,8 +159,7 @@ class Census(Checker):
 
         Nothing more is heard from a client that says what it must not: it is sent away.
         """
-        sent = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Outcome)]
-        rejected = deque(outcome for outcome in sent if outcome.status == Status.REJECTED)
+        rejected = deque(e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Reject))
         asked, self.asked = self.asked, []
         for peer, message in asked:
             match message:
@@ -179,28 +179,28 @@ class Census(Checker):
             break
         assert not rejected, f"{rejected} are rejected, and were not submitted just now"
 
-    def _refused(self, submit: Submit, outcome: Outcome, size_bytes: int) -> None:
+    def _refused(self, submit: Submit, reject: Reject, size_bytes: int) -> None:
         """Nobody is rejected for a reason that is not there."""
         cluster = self.world.cluster
         held = [entry for entry in self.entries.values() if not entry.attempt]
         held_bytes = sum(entry.size_bytes for entry in held)
-        match outcome.detail:
-            case Refusal.QUEUE_FULL:
+        match reject.reason:
+            case RejectReason.QUEUE_FULL:
                 stands = cluster.settings.queue_target_s != inf and any(
                     entry.message.priority == submit.priority for entry in held
                 )
                 full = len(held) >= cluster.settings.queue_limit
                 assert stands or full, f"only {len(held)} tasks wait, and the queue is full"
-            case Refusal.QUEUE_BYTES:
+            case RejectReason.QUEUE_BYTES:
                 room = cluster.settings.queue_bytes - held_bytes
                 assert size_bytes > room, f"there is room for {room} bytes, and {size_bytes} are too many"
-            case Refusal.NO_NODES:
+            case RejectReason.NO_NODES:
                 assert all(node.draining for node in self.nodes.values()), (
                     "there are nodes, and it is said there are none"
                 )
-            case Refusal.DRAINING:
+            case RejectReason.DRAINING:
                 assert cluster.draining
-            case Refusal.TOO_LARGE:
+            case RejectReason.TOO_LARGE:
                 assert size_bytes > min(cluster.settings.max_payload_bytes, cluster.settings.queue_bytes)
 
     def _enter(self, peer: int, submit: Submit, size_bytes: int) -> bool:

@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
+from argon.errors import RejectReason
 from argon.protocol.messages import (
+    Answer,
     Assign,
     Drain,
     Entered,
     Heartbeat,
     Message,
     Outcome,
-    Refusal,
+    Reject,
     Status,
     Submit,
     Welcome,
@@ -61,7 +63,7 @@ class Checker:
 class OneOutcome(Checker):
     """Every submit ends in exactly one outcome, in time."""
 
-    def settled(self, client: ClientActor, errand: Errand, outcome: Outcome) -> None:
+    def settled(self, client: ClientActor, errand: Errand, outcome: Answer) -> None:
         assert errand.outcome is None, f"{errand.tag} is answered twice"
         errand.outcome = outcome
         errand.settled_at = self.now()
@@ -83,7 +85,7 @@ class OneOutcome(Checker):
 class Honest(Checker):
     """`may_have_run` is true; a rejected task never ran."""
 
-    def settled(self, client: ClientActor, errand: Errand, outcome: Outcome) -> None:
+    def settled(self, client: ClientActor, errand: Errand, outcome: Answer) -> None:
         if outcome.entered == Entered.NO:
             assert not errand.entered, f"{errand.tag} is said not to have run, and it did"
         elif outcome.entered == Entered.YES:
@@ -103,7 +105,7 @@ class Honest(Checker):
 class Deserved(Checker):
     """Nobody gets an outcome for which there was no reason."""
 
-    def settled(self, client: ClientActor, errand: Errand, outcome: Outcome) -> None:
+    def settled(self, client: ClientActor, errand: Errand, outcome: Answer) -> None:
         plan, tag = self.world.plan, errand.tag
         match outcome.status:
             case Status.FAILED:
@@ -118,7 +120,9 @@ class Deserved(Checker):
                 lasting = plan.has("node drain") and errand.run_s > 3.0
                 assert lasting or not plan.is_peaceful(), f"{tag} is lost in a world where nothing gets lost"
             case Status.REJECTED if errand.options.retries is None and errand.options.timeout_s is None:
-                assert outcome.detail == Refusal.TOO_LARGE or errand.cancelled, f"{tag} should have been tried again"
+                assert outcome.reason == RejectReason.TOO_LARGE or errand.cancelled, (
+                    f"{tag} should have been tried again"
+                )
 
 
 class AtMostOnce(Checker):
@@ -149,12 +153,12 @@ class Heeded(Checker):
                 self.credits[host.name] = message.credits
             if isinstance(message, Drain):
                 self.drained.add(host.name)
-            if isinstance(message, Outcome):
+            if isinstance(message, Answer):
                 errand = self.outstanding[host.name].pop(message.id, None)
                 assert errand is not None, f"{host.name} is answered what it has not asked, task {message.id}"
                 self.credits[host.name] = message.credits
                 errand.rejected += message.status == Status.REJECTED
-                ignored = message.status == Status.REJECTED and message.detail == Refusal.CLIENT_LIMIT
+                ignored = isinstance(message, Reject) and message.reason is RejectReason.CLIENT_LIMIT
                 assert not ignored, f"{host.name} heeds its credits and is rejected for ignoring them"
 
     def lost(self, host: HostActor) -> None:

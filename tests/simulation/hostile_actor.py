@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from argon.protocol.codec import HEADER, SUBMIT, fragment_header, fragmented
 from argon.protocol.framing import WHOLE_BYTES
 from argon.protocol.messages import (
+    Answer,
     Assign,
     Cancel,
     Capacity,
@@ -88,7 +89,7 @@ class HostileActor(HostActor):
 
     def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
         for message in messages:
-            if isinstance(message, Outcome) and message.id in self._open:
+            if isinstance(message, Answer) and message.id in self._open:
                 self._open.remove(message.id)
                 self._answered.append(message.id)
         return []

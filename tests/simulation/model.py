@@ -90,7 +90,7 @@ class Model:
         assert not task.told, "a node is told twice"
         task.told = True
 
-    def cancel(self, key: Key, queued_only: bool) -> dict[Key, Status]:
+    def cancel(self, key: Key, queued_only: bool) -> dict[Key, int]:
         task = self.tasks.get(key)
         if task is None:
             return {}
@@ -99,7 +99,7 @@ class Model:
         task.cancelled = task.cancelled or not queued_only
         return {}
 
-    def outcome(self, key: Key, status: Status, entered: Entered) -> dict[Key, Status]:
+    def outcome(self, key: Key, status: int, entered: int) -> dict[Key, int]:
         task = self.tasks[key]
         if status in (Status.COMPLETED, Status.EXPIRED):  # what is killed teaches as well
             self.known_s.add(task.run_s)
@@ -109,8 +109,8 @@ class Model:
             return {}
         return self._end(key, Status.CANCELLED if task.cancelled and status > Status.FAILED else status)
 
-    def node_gone(self, peer: int) -> dict[Key, Status]:
-        answers: dict[Key, Status] = {}
+    def node_gone(self, peer: int) -> dict[Key, int]:
+        answers: dict[Key, int] = {}
         for key in self.on(peer):
             task = self.tasks[key]
             self.may_have_run.add(key)
@@ -127,18 +127,18 @@ class Model:
             if not self.tasks[key].node:
                 del self.tasks[key]
 
-    def overdue(self, now: float) -> dict[Key, Status]:
+    def overdue(self, now: float) -> dict[Key, int]:
         """What waits although its time is over; that may be answered at any moment, and must be when time passes."""
         return {key: Status.EXPIRED for key in self.waiting() if self.tasks[key].deadline <= now}
 
-    def _comes_back(self, task: ModelTask, entered: Entered) -> bool:
+    def _comes_back(self, task: ModelTask, entered: int) -> bool:
         task.losses += entered != Entered.NO
         if entered != Entered.NO and not (task.idempotent and task.losses < ATTEMPTS_MAX):
             return False
         task.node = 0
         return True
 
-    def _end(self, key: Key, status: Status) -> dict[Key, Status]:
+    def _end(self, key: Key, status: int) -> dict[Key, int]:
         task = self.tasks.pop(key)
         return {key: status} if task.wanted else {}
 

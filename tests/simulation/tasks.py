@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from argon.protocol.messages import Outcome, Payload
+from argon.protocol.messages import Answer, Payload
 from argon.scheduling.task_options import TaskOptions
 
 
@@ -30,7 +30,7 @@ class Errand:
     sent: int = 0
     rejected: int = 0
     losses: int = 0
-    outcome: Outcome | None = None
+    outcome: Answer | None = None
     settled_at: float = 0.0
     cancelled: bool = False
     abandoned: bool = False

@@ -15,8 +15,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from argon.errors import RejectReason
 from argon.protocol.handshake import Role
 from argon.protocol.messages import (
+    STATUS_NAMES,
     Assign,
     Cancel,
     Capacity,
@@ -26,8 +28,8 @@ from argon.protocol.messages import (
     Heartbeat,
     Message,
     Outcome,
-    Refusal,
     Register,
+    Reject,
     Status,
     StillRunning,
     Submit,
@@ -144,15 +146,14 @@ class ClusterMachine(RuleBasedStateMachine):
         self.model.tasks[key] = ModelTask(idempotent, deadline(self.now, timeout_s), RUNS_S[kind])
         effects = self.state.received(key[0], [message], self.now)
         for effect in effects:
-            if isinstance(effect, Send) and isinstance(effect.message, Outcome) and effect.message.id == key[1]:
-                refusal = effect.message.detail
-                if effect.message.status == Status.REJECTED:
-                    del self.model.tasks[key]
-                    fair = refusal in (Refusal.CLIENT_LIMIT, Refusal.DEADLINE)
-                    assert not must_enter or fair, "a task is rejected while a worker idles"
-                    assert refusal != Refusal.QUEUE_FULL or full
-                    assert refusal != Refusal.NO_NODES or nobody
-                    assert refusal != Refusal.DEADLINE or timeout_s
+            if isinstance(effect, Send) and isinstance(effect.message, Reject) and effect.message.id == key[1]:
+                reason = effect.message.reason
+                del self.model.tasks[key]
+                fair = reason in (RejectReason.CLIENT_LIMIT, RejectReason.DEADLINE)
+                assert not must_enter or fair, "a task is rejected while a worker idles"
+                assert reason is not RejectReason.QUEUE_FULL or full
+                assert reason is not RejectReason.NO_NODES or nobody
+                assert reason is not RejectReason.DEADLINE or timeout_s
         self.agree(effects, {})
 
     @precondition(lambda self: any(task.wanted for task in self.model.tasks.values()))
@@ -203,13 +204,13 @@ class ClusterMachine(RuleBasedStateMachine):
 
     # ---- what must come of it -----------------------------------------------------------------------------------
 
-    def say(self, peer: int, *messages: Message, answers: dict[Key, Status] | None = None) -> None:
+    def say(self, peer: int, *messages: Message, answers: dict[Key, int] | None = None) -> None:
         self.agree(self.state.received(peer, list(messages), self.now), answers or {})
 
     def ends(self, peer: int, goodbye: bool) -> Iterable[object]:
         return self.state.received(peer, [Goodbye("")], self.now) if goodbye else self.state.lost(peer, self.now)
 
-    def agree(self, effects: Iterable[object], answers: dict[Key, Status]) -> None:
+    def agree(self, effects: Iterable[object], answers: dict[Key, int]) -> None:
         """The cluster gives the answers that the model has, and no others, and what it sends to nodes may be sent."""
         left = dict(answers)
         for effect in effects:
@@ -223,11 +224,11 @@ class ClusterMachine(RuleBasedStateMachine):
                 case Send(peer=peer, message=Cancel(id=number)):
                     key = next(key for key, assign in self.numbers.items() if assign.id == number)
                     self.model.told_to_end(key, peer)
-                case Send(peer=peer, message=Outcome(status=status) as outcome) if status != Status.REJECTED:
+                case Send(peer=peer, message=Outcome(status=status) as outcome):
                     key = peer, outcome.id
                     if key not in left and self.model.overdue(self.now).get(key) == status:
                         left[key] = Status.EXPIRED
-                    assert left.pop(key, None) == status, f"task {key} is answered {Status(status).name}"
+                    assert left.pop(key, None) == status, f"task {key} is answered {STATUS_NAMES[status]}"
                     self.model.tasks.pop(key, None)
                     denied = outcome.entered == Entered.NO and key in self.model.may_have_run
                     assert not denied, "it may have run, and the answer denies it"

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from random import Random
 from typing import TypeVar
 
-from argon.protocol.codec import decode_detail
-from argon.protocol.detail import Detail
+from argon.errors import RejectReason
+from argon.protocol.codec import decode_diagnosis
+from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.handshake import Role
 from argon.protocol.messages import (
+    Answer,
     Assign,
     Capacity,
     Entered,
@@ -20,6 +22,7 @@ from argon.protocol.messages import (
     Outcome,
     Payload,
     Register,
+    Reject,
     Status,
     Submit,
     Welcome,
@@ -62,10 +65,10 @@ def given_back(assign: Assign) -> Outcome:
     return Outcome(assign.id, Status.LOST, Entered.NO, assign.attempt)
 
 
-def detail(outcome: Outcome) -> Detail:
+def detail(outcome: Outcome) -> Diagnosis:
     """The words of the cluster or a node about an outcome."""
     assert isinstance(outcome.payload, bytes)
-    return decode_detail(outcome.payload)
+    return decode_diagnosis(outcome.payload)
 
 
 class ClusterDriver:
@@ -136,12 +139,12 @@ class ClusterDriver:
         """Why a peer was hung up on."""
         return [effect.reason for effect in self.effects if isinstance(effect, Close) and effect.peer == peer]
 
-    def answers(self, client: int) -> dict[int, Outcome]:
-        """The one outcome of each task that has one, by the client's number."""
-        found: dict[int, Outcome] = {}
-        for outcome in self.heard(client, Outcome):
-            assert outcome.id not in found, f"task {outcome.id} was answered twice"
-            found[outcome.id] = outcome
+    def answers(self, client: int) -> dict[int, Answer]:
+        """The one answer to each task that has one, by the client's number."""
+        found: dict[int, Answer] = {}
+        for answer in self.heard(client, Answer):
+            assert answer.id not in found, f"task {answer.id} was answered twice"
+            found[answer.id] = answer
         return found
 
     def counters(self) -> dict[str, int]:
@@ -187,7 +190,7 @@ class NodeDriver:
         return self.say(Assign(id_, 1, priority, timeout_s, kind, b"work"))
 
     def answer(
-        self, worker: int, *sequences: int, run_s: float = 0.0001, status: Status = Status.COMPLETED
+        self, worker: int, *sequences: int, run_s: float = 0.0001, status: int = Status.COMPLETED
     ) -> list[object]:
         """A worker finishes tasks, by the node's own numbers."""
         outcomes = [Outcome(sequence, status, Entered.YES, run_s=run_s, payload=b"done") for sequence in sequences]
@@ -290,10 +293,13 @@ class ClientDriver:
         """The cluster says these things in one read."""
         return self.did(self.state.received(peer, list(messages), self.now))
 
-    def answer(self, id_: int, status: Status = Status.COMPLETED, credits: int = 10, **fields: object) -> list[object]:
-        """The cluster answers a task."""
-        entered = Entered.NO if status == Status.REJECTED else Entered.YES
-        return self.say(Outcome(id_, status, entered, credits=credits, **fields))  # type: ignore[arg-type]
+    def answer(self, id_: int, status: int = Status.COMPLETED, credits: int = 10, **fields: object) -> list[object]:
+        """The cluster answers a task that it had admitted."""
+        return self.say(Outcome(id_, status, Entered.YES, credits=credits, **fields))  # type: ignore[arg-type]
+
+    def reject(self, id_: int, reason: RejectReason, retry_after_s: float = 0.0, *, credits: int = 10) -> list[object]:
+        """The cluster does not admit a task."""
+        return self.say(Reject(id_, reason, retry_after_s, credits))
 
     def lose(self, peer: int = CLUSTER) -> list[object]:
         """The connection ends."""
@@ -321,9 +327,9 @@ class ClientDriver:
         """The tasks that were sent, in order."""
         return [message.id for message in self.sent(Submit)]
 
-    def settled(self) -> dict[int, Outcome]:
-        """The one outcome that each caller got, by the client's number."""
-        found: dict[int, Outcome] = {}
+    def settled(self) -> dict[int, Answer]:
+        """The one answer that each caller got, by the client's number."""
+        found: dict[int, Answer] = {}
         for effect in self.effects:
             if isinstance(effect, Settle):
                 assert effect.task not in found, f"task {effect.task} was settled twice"

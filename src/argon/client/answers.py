@@ -1,7 +1,7 @@
 """An outcome on the wire to what the caller gets: a value, or an exception that says what happened.
 
-In: an Outcome. Out: the task's value, or one exception with all the data there is. It must never raise for what came
-from outside: whatever is wrong with an answer is the answer.
+In: an Outcome or a Reject. Out: the task's value, or one exception with all the data there is. It must never raise for
+what came from outside: whatever is wrong with an answer is the answer.
 """
 
 from __future__ import annotations
@@ -11,32 +11,24 @@ from typing import Any, Final
 
 from argon.call.payload import unpack_failure, unpack_result
 from argon.client.task_id import task_id
-from argon.errors import MayHaveRun, Rejected, RejectReason, TaskError, TaskExpired, TaskLost, WorkerDied
-from argon.protocol.codec import ProtocolViolation, decode_detail
-from argon.protocol.detail import Detail
-from argon.protocol.messages import Entered, FailureKind, Outcome, Refusal, Status
+from argon.errors import MayHaveRun, Rejected, TaskError, TaskExpired, TaskLost, WorkerDied
+from argon.protocol.codec import ProtocolViolation, decode_diagnosis
+from argon.protocol.diagnosis import Diagnosis
+from argon.protocol.messages import Answer, Entered, FailureKind, Outcome, Reject, Status
 
-_MAY_HAVE_RUN: Final = {Entered.NO: MayHaveRun.NO, Entered.YES: MayHaveRun.YES, Entered.UNKNOWN: MayHaveRun.UNKNOWN}
-
-_REFUSALS: Final = {
-    Refusal.QUEUE_FULL: "it would wait for longer than the queue may stand, or queue_limit tasks wait",
-    Refusal.QUEUE_BYTES: "the queue holds as many bytes as it may",
-    Refusal.NO_NODES: "there is no node to run it",
-    Refusal.DRAINING: "the cluster is shutting down",
-    Refusal.CLIENT_LIMIT: "this client has more tasks outstanding than it was allowed",
-    Refusal.TOO_LARGE: "its payload is larger than max_payload or queue_bytes",
-    Refusal.DEADLINE: "it could not have been answered within its timeout",
-}
+_MAY_HAVE_RUN: Final = tuple(MayHaveRun)  # by the number of Entered
 
 
-def value_of(outcome: Outcome, session: int = 0) -> tuple[Any, BaseException | None]:
+def value_of(outcome: Answer, session: int = 0) -> tuple[Any, BaseException | None]:
     """The task's value and None, or None and the exception to raise, which knows the task's id by this session."""
-    if outcome.status == Status.COMPLETED:
+    if isinstance(outcome, Reject):
+        error: BaseException = _rejected(outcome)
+    elif outcome.status == Status.COMPLETED:
         try:
             return unpack_result(outcome.payload), None
         except TaskError as unreadable:
-            unreadable.attempt, unreadable.queued_s, unreadable.run_s = outcome.attempt, outcome.wait_s, outcome.run_s
-            error: BaseException = unreadable
+            unreadable.attempt, unreadable.queued_s, unreadable.run_s = outcome.attempt, outcome.queued_s, outcome.run_s
+            error = unreadable
     else:
         error = error_of(outcome)
     if isinstance(error, TaskError):
@@ -46,68 +38,65 @@ def value_of(outcome: Outcome, session: int = 0) -> tuple[Any, BaseException | N
 
 def error_of(outcome: Outcome) -> BaseException:
     """The exception for an outcome that is not a value."""
-    if outcome.status == Status.REJECTED:
-        return _rejected(outcome)
-    if outcome.status == Status.FAILED and outcome.detail == FailureKind.RAISED:
-        return unpack_failure(outcome.payload, attempt=outcome.attempt, queued_s=outcome.wait_s, run_s=outcome.run_s)
+    if outcome.status == Status.FAILED and outcome.failure_kind == FailureKind.RAISED:
+        return unpack_failure(outcome.payload, attempt=outcome.attempt, queued_s=outcome.queued_s, run_s=outcome.run_s)
     if outcome.status == Status.CANCELLED:
         return CancelledError()
-    detail = _detail(outcome)
+    diagnosis = _diagnosis(outcome)
     data: dict[str, Any] = {
-        "node": detail.node,
+        "node": diagnosis.node,
         "attempt": outcome.attempt,
-        "may_have_run": _MAY_HAVE_RUN[Entered(outcome.entered)],
-        "queued_s": outcome.wait_s,
+        "may_have_run": _MAY_HAVE_RUN[outcome.entered],
+        "queued_s": outcome.queued_s,
         "run_s": outcome.run_s,
     }
     if outcome.status == Status.EXPIRED:
-        where = f"it was killed on node {detail.node}" if detail.node else "it had not been started"
+        where = f"it was killed on node {diagnosis.node}" if diagnosis.node else "it had not been started"
         if outcome.entered == Entered.UNKNOWN:
             where = "the cluster did not answer in time, and the task may be running"
         return TaskExpired(f"the task's timeout passed: {where}", **data)
     if outcome.status == Status.LOST:
-        return TaskLost(f"the task is lost: {detail.reason or 'its state is unknown'}{_on(detail)}", **data)
-    return _worker_died(detail, data)
+        return TaskLost(f"the task is lost: {diagnosis.reason or 'its state is unknown'}{_on(diagnosis)}", **data)
+    return _worker_died(diagnosis, data)
 
 
-def _rejected(outcome: Outcome) -> Rejected:
-    refusal = Refusal(outcome.detail) if outcome.detail < len(Refusal) else Refusal.QUEUE_FULL
-    again = f"; there may be room in {outcome.wait_s:.2f} s" if outcome.wait_s else ""
-    detail = _detail(outcome)
-    why = detail.reason or _REFUSALS[refusal]
+def _rejected(reject: Reject) -> Rejected:
+    again = f"; there may be room in {reject.retry_after_s:.2f} s" if reject.retry_after_s else ""
     return Rejected(
-        f"the task was rejected ({refusal.name}): {why}{again}",
-        reason=RejectReason(refusal.name),
-        retry_after=outcome.wait_s,
-        local=detail.local,
+        f"the task was rejected ({reject.reason}): {reject.why or reject.reason.meaning}{again}",
+        reason=reject.reason,
+        retry_after=reject.retry_after_s,
+        local=reject.local,
     )
 
 
-def _worker_died(detail: Detail, data: dict[str, Any]) -> WorkerDied:
-    if detail.oom:
+def _worker_died(diagnosis: Diagnosis, data: dict[str, Any]) -> WorkerDied:
+    if diagnosis.oom:
         how = "the kernel killed it for want of memory"
-    elif detail.signal:
-        how = f"signal {detail.signal}"
+    elif diagnosis.signal:
+        how = f"signal {diagnosis.signal}"
     else:
-        how = f"exit code {detail.exit_code}"
-    if detail.reason:
-        how = f"{detail.reason}, {how}"
+        how = f"exit code {diagnosis.exit_code}"
+    if diagnosis.reason:
+        how = f"{diagnosis.reason}, {how}"
     return WorkerDied(
-        f"the task ended its worker process{_on(detail)}: {how}",
-        signal=detail.signal,
-        exit_code=detail.exit_code,
-        oom=detail.oom,
+        f"the task ended its worker process{_on(diagnosis)}: {how}",
+        signal=diagnosis.signal,
+        exit_code=diagnosis.exit_code,
+        oom=diagnosis.oom,
         **data,
     )
 
 
-def _on(detail: Detail) -> str:
-    return f" (node {detail.node})" if detail.node else ""
+def _on(diagnosis: Diagnosis) -> str:
+    return f" (node {diagnosis.node})" if diagnosis.node else ""
 
 
-def _detail(outcome: Outcome) -> Detail:
+def _diagnosis(outcome: Outcome) -> Diagnosis:
     payload = outcome.payload
     try:
-        return decode_detail(payload if isinstance(payload, bytes) else b"".join(payload)) if payload else Detail()
+        return (
+            decode_diagnosis(payload if isinstance(payload, bytes) else b"".join(payload)) if payload else Diagnosis()
+        )
     except ProtocolViolation as violation:
-        return Detail(reason=violation.reason)
+        return Diagnosis(reason=violation.reason)

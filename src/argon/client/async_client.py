@@ -23,7 +23,7 @@ from argon.client.run_here import KeptCall, LocalThreads, closed_before_it_began
 from argon.client.task_id import task_id
 from argon.errors import ConnectionFailed
 from argon.net.security import find_token
-from argon.protocol.messages import Outcome, Status
+from argon.protocol.messages import Answer, Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 
@@ -217,7 +217,7 @@ class AsyncClient:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
         return await self._connections[0].explain(task_id)
 
-    def _settled(self, future: AsyncFuture, outcome: Outcome, session: int) -> None:
+    def _settled(self, future: AsyncFuture, outcome: Answer, session: int) -> None:
         if future.done():
             return
         future.session = session

@@ -24,7 +24,7 @@ from argon.client.options import UNSET, Unset, changed_options
 from argon.client.run_here import KeptCall, is_overload
 from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
-from argon.protocol.messages import Outcome
+from argon.protocol.messages import Answer
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
 
@@ -37,20 +37,20 @@ class _Call:
     def __init__(self) -> None:
         self._waiting = threading.Lock()
         self._waiting.acquire()
-        self._outcome: Outcome | None = None
+        self._outcome: Answer | None = None
         self.number = 0
 
     def done(self) -> bool:
         return self._outcome is not None
 
-    def settle(self, outcome: Outcome, session: int = 0) -> None:
+    def settle(self, outcome: Answer, session: int = 0) -> None:
         self._outcome = outcome
         self._waiting.release()
 
     def stop_refused(self) -> None:
         """It is never asked to stop in the queue only."""
 
-    def wait(self) -> Outcome:
+    def wait(self) -> Answer:
         self._waiting.acquire()
         assert self._outcome is not None
         return self._outcome

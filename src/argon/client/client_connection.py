@@ -15,7 +15,7 @@ from argon.client.task_id import parse_task_id
 from argon.errors import ConnectionFailed
 from argon.net.dialer import Dialer
 from argon.protocol.handshake import Role
-from argon.protocol.messages import ExplainRequest, Outcome, StatusRequest
+from argon.protocol.messages import Answer, ExplainRequest, StatusRequest
 
 
 class ClientConnection:
@@ -35,7 +35,7 @@ class ClientConnection:
         self,
         address: str,
         token: bytes,
-        on_settled: Callable[[Any, Outcome, int], None],
+        on_settled: Callable[[Any, Answer, int], None],
         on_refused: Callable[[Any], None] = lambda ticket: None,
     ) -> None:
         self.shell = ClientShell(on_settled, on_refused)

@@ -20,10 +20,10 @@ from argon.errors import ConnectionFailed
 from argon.net.channel import Channel
 from argon.net.timer import DeadlineTimer
 from argon.protocol.messages import (
+    Answer,
     ExplainReply,
     ExplainRequest,
     Message,
-    Outcome,
     Payload,
     StatusReply,
     StatusRequest,
@@ -47,7 +47,7 @@ class ClientShell:
         session: what the cluster calls this connection, or the last there was; 0 before the first.
     """
 
-    def __init__(self, on_settled: Callable[[Any, Outcome, int], None], on_refused: Callable[[Any], None]) -> None:
+    def __init__(self, on_settled: Callable[[Any, Answer, int], None], on_refused: Callable[[Any], None]) -> None:
         self._state = ClientState(random.Random())
         self._on_settled = on_settled
         self._on_refused = on_refused

@@ -23,13 +23,13 @@ from argon.client.task_owner import LocallyRun
 from argon.client.ticket import Ticket
 from argon.errors import ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
-from argon.protocol.codec import encode_detail
-from argon.protocol.detail import Detail
-from argon.protocol.messages import Entered, Outcome, Payload, Status
+from argon.protocol.codec import encode_diagnosis
+from argon.protocol.diagnosis import Diagnosis
+from argon.protocol.messages import Answer, Entered, Outcome, Payload, Status
 from argon.scheduling.task_options import TaskOptions
 
 _NO_WAITING_HERE = "a callback must not wait for an answer: it runs on the thread that brings the answers"
-_CLOSED = Detail("the client was closed")
+_CLOSED = Diagnosis("the client was closed")
 _CLOSED_SENTENCE = "this client is closed; make a new one"
 
 
@@ -186,7 +186,7 @@ class LoopThread:
                 ticket, *_ = self._inbox.popleft()
             except IndexError:
                 return
-            ticket.settle(Outcome(0, Status.LOST, Entered.NO, payload=encode_detail(_CLOSED)))
+            ticket.settle(Outcome(0, Status.LOST, Entered.NO, payload=encode_diagnosis(_CLOSED)))
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
@@ -248,7 +248,7 @@ class LoopThread:
             self._shell.cancel(ticket.number, queued_only)
 
 
-def _settle(ticket: Ticket, outcome: Outcome, session: int) -> None:
+def _settle(ticket: Ticket, outcome: Answer, session: int) -> None:
     ticket.settle(outcome, session)
 
 

@@ -20,16 +20,16 @@ from typing import Any, Final
 
 from argon.call.deadline import deadline_here
 from argon.call.payload import may_travel, pack_failure, unpack_call, unpack_failure
-from argon.errors import MayHaveRun, TaskExpired, TaskLost
-from argon.protocol.messages import Outcome, Payload, Refusal, Status
+from argon.errors import MayHaveRun, RejectReason, TaskExpired, TaskLost
+from argon.protocol.messages import Answer, Payload, Reject
 from argon.settings import MAX_PAYLOAD_BYTES
 
 THREADS_MAX: Final = 4
 
 
-def is_overload(outcome: Outcome) -> bool:
+def is_overload(answer: Answer) -> bool:
     """Whether the task would have been admitted at a better time."""
-    return outcome.status == Status.REJECTED and outcome.detail != Refusal.TOO_LARGE
+    return isinstance(answer, Reject) and answer.reason is not RejectReason.TOO_LARGE
 
 
 def closed_before_it_began() -> TaskLost:

@@ -22,12 +22,11 @@ from argon.client.answers import value_of
 from argon.client.run_here import KeptCall, closed_before_it_began, is_overload
 from argon.client.task_id import task_id
 from argon.client.task_owner import TaskOwner
-from argon.protocol.messages import Outcome, Status
+from argon.protocol.messages import Answer, Status
 
 _PENDING: Final = _base.PENDING
 _FINISHED: Final = _base.FINISHED
 _CANCELLED: Final = _base.CANCELLED_AND_NOTIFIED
-_STATUS_CANCELLED: Final = int(Status.CANCELLED)
 
 log = logging.getLogger("argon.client")
 
@@ -104,7 +103,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self._owner.refuse_waiting(self)
         return super().exception(timeout)
 
-    def settle(self, outcome: Outcome, session: int = 0) -> None:
+    def settle(self, outcome: Answer, session: int = 0) -> None:
         """Takes the outcome; one that comes after ``cancel()`` is too late."""
         if self._state != _PENDING:
             return
@@ -115,7 +114,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self.kept = None
         value: Any = None
         error: BaseException | None = None
-        state = _CANCELLED if outcome.status == _STATUS_CANCELLED else _FINISHED
+        state = _CANCELLED if outcome.status == Status.CANCELLED else _FINISHED
         if state == _FINISHED:
             try:
                 value, error = value_of(outcome, session)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from argon.protocol.messages import Outcome
+from argon.protocol.messages import Answer
 
 
 class Ticket(Protocol):
@@ -18,7 +18,7 @@ class Ticket(Protocol):
     def done(self) -> bool:
         """Whether it has ended."""
 
-    def settle(self, outcome: Outcome, session: int = 0) -> None:
+    def settle(self, outcome: Answer, session: int = 0) -> None:
         """Takes the outcome, on the loop's thread; of a client that is being closed, on any. ``session`` is what the
         cluster calls the connection, 0 if it never had the task."""
 

@@ -26,7 +26,6 @@ from argon.protocol.framing import Framing
 from argon.protocol.messages import Heartbeat, Outcome, Status
 
 PACKETS_AT_ONCE: Final = 16
-_FAILED: Final = int(Status.FAILED)  # and 0 is COMPLETED
 PACKETS_LEFT_MAX: Final = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
 
 
@@ -149,7 +148,7 @@ class WorkerProcess:
         outcomes = []
         try:
             for message in framing.feed(data):
-                if type(message) is Outcome and message.status <= _FAILED:
+                if type(message) is Outcome and message.status <= Status.FAILED:
                     outcomes.append(message)
                 elif type(message) is Heartbeat:
                     self.ready = True

@@ -7,6 +7,7 @@ tasks. The flood of a greedy client has a row of its own, and is in no other num
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, inf
@@ -72,9 +73,7 @@ class Summary:
 def summarise(fleet: Sequence[NodePlan], work: Workload, course: Course) -> Summary:
     """The numbers of a finished run."""
     watched = work.watched()
-    counts = dict.fromkeys(Status, 0)
-    for task in watched:
-        counts[Status(course.status[task])] += 1
+    counts = Counter(course.status[task] for task in watched)
     done = [task for task in watched if course.status[task] == Status.COMPLETED]
     every = sum(status == Status.COMPLETED for status in course.status)
     lasted_s = max(max(course.ended_s) - work.at_s[0], _INSTANT_S)

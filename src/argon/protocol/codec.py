@@ -21,7 +21,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from argon.protocol.detail import Detail
+from argon.errors import RejectReason
+from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -35,6 +36,8 @@ from argon.protocol.messages import (
     Outcome,
     Payload,
     Register,
+    Reject,
+    Status,
     StatusReply,
     StatusRequest,
     StillRunning,
@@ -70,6 +73,8 @@ _CONTROL_TYPES: dict[int, type[Any]] = {
 }
 _CONTROL_NUMBERS: Final = {cls: number for number, cls in _CONTROL_TYPES.items()}
 
+_REASONS: Final = tuple(RejectReason)
+_REASON_NUMBERS: Final = {reason: number for number, reason in enumerate(_REASONS)}
 _TYPE_AT: Final = 4
 _IDEMPOTENT: Final = 0x80
 _pack: Final = HEADER.pack
@@ -95,6 +100,8 @@ def encode(message: Message) -> tuple[bytes, Payload]:
         return _encode_assign(message)
     if type(message) is Submit:
         return _encode_submit(message)
+    if type(message) is Reject:
+        return _encode_reject(message)
     if type(message) is Cancel:
         return _pack(0, CANCEL, message.queued_only, 0, message.id, 0.0, 0.0, 0, 0), b""
     if type(message) is StillRunning:
@@ -113,15 +120,15 @@ def fragment_header(size_bytes: int) -> bytes:
     return _pack(size_bytes, FRAGMENT, 0, 0, 0, 0.0, 0.0, 0, 0)
 
 
-def encode_detail(detail: Detail) -> bytes:
+def encode_diagnosis(diagnosis: Diagnosis) -> bytes:
     """Encodes what the cluster or a node knows about an outcome."""
-    return msgspec.msgpack.encode(detail)
+    return msgspec.msgpack.encode(diagnosis)
 
 
-def decode_detail(payload: Payload) -> Detail:
-    """Decodes what ``encode_detail`` made; raises ProtocolViolation for anything else."""
-    detail: Detail = _read(payload, Detail)
-    return detail
+def decode_diagnosis(payload: Payload) -> Diagnosis:
+    """Decodes what ``encode_diagnosis`` made; raises ProtocolViolation for anything else."""
+    diagnosis: Diagnosis = _read(payload, Diagnosis)
+    return diagnosis
 
 
 def _encode_submit(m: Submit) -> tuple[bytes, Payload]:
@@ -141,7 +148,12 @@ def _encode_outcome(m: Outcome) -> tuple[bytes, Payload]:
     payload = m.payload
     size = len(payload) if type(payload) is bytes else payload_bytes(payload)
     code = m.status | m.entered << 4
-    return _pack(size, OUTCOME, code, m.attempt, m.id, m.run_s, m.wait_s, m.credits, m.detail), payload
+    return _pack(size, OUTCOME, code, m.attempt, m.id, m.run_s, m.queued_s, m.credits, m.failure_kind), payload
+
+
+def _encode_reject(m: Reject) -> tuple[bytes, Payload]:
+    reason = _REASON_NUMBERS[m.reason]
+    return _pack(0, OUTCOME, Status.REJECTED, 0, m.id, 0.0, m.retry_after_s, m.credits, reason), b""
 
 
 def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c: int, d: int, body: Payload) -> Message:
@@ -153,6 +165,8 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
     if type_ == OUTCOME:
         if code & 15 > 5 or code >> 4 > 2 or not (0.0 <= a < inf and 0.0 <= b < inf):
             raise ProtocolViolation("an outcome with a status, a flag or a time out of range")
+        if code & 15 == Status.REJECTED:
+            return _decode_reject(id_, b, c, d)
         return Outcome(id_, code & 15, code >> 4, attempt, a, b, c, d, body)
     if type_ == SUBMIT:
         if code & 0x7F > 4:
@@ -168,8 +182,16 @@ def decode(type_: int, code: int, attempt: int, id_: int, a: float, b: float, c:
         return Assign(id_, attempt, code, a, c, body, d)
     if type_ == CANCEL:
         return Cancel(id_, code == 1)
-    if type_ == STILL_RUNNING:
-        return StillRunning(id_)
+    return StillRunning(id_) if type_ == STILL_RUNNING else _decode_control(type_, body)
+
+
+def _decode_reject(id_: int, retry_after_s: float, credits: int, reason: int) -> Reject:
+    """A reason of a newer cluster, which is not known here, is taken for a full queue."""
+    known = _REASONS[reason] if reason < len(_REASONS) else RejectReason.QUEUE_FULL
+    return Reject(id_, known, retry_after_s, credits)
+
+
+def _decode_control(type_: int, body: Payload) -> Message:
     control = _CONTROL_TYPES.get(type_)
     if control is None:
         raise ProtocolViolation(f"frame type {type_} is unknown; the other side may be newer")

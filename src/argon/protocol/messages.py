@@ -3,20 +3,20 @@
 In: fields. Out: fields. A payload is bytes that only the worker and the client understand: nothing in this package
 looks inside. Times travel as seconds *remaining* or *taken*, never as moments, since no two machines share a clock.
 
-Who says what: a client says Submit, Cancel, StatusRequest, ExplainRequest; the cluster says Outcome, StillRunning,
-StatusReply, ExplainReply to clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome. Everybody
-says Heartbeat, Drain and Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly one
-Outcome.
+Who says what: a client says Submit, Cancel, StatusRequest, ExplainRequest; the cluster says Outcome, Reject,
+StillRunning, StatusReply, ExplainReply to clients and Assign, Cancel to nodes; a node says Register, Capacity, Outcome.
+Everybody says Heartbeat, Drain and Goodbye. There is no "accepted": silence is admission, and each Submit gets exactly
+one Outcome or Reject.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from mypy_extensions import mypyc_attr
 
+from argon.errors import RejectReason
 from argon.protocol.ids import ClientTaskId
 from argon.record import Record
 
@@ -29,42 +29,33 @@ def payload_bytes(payload: Payload) -> int:
     return len(payload) if isinstance(payload, bytes) else sum(len(chunk) for chunk in payload)
 
 
-class Status(IntEnum):
-    """How a task ended: what an Outcome says."""
+class Status:
+    """How a task ended. Plain numbers, not an enumeration: they are asked for with every task."""
 
-    COMPLETED = 0
-    FAILED = 1
-    REJECTED = 2
-    EXPIRED = 3
-    CANCELLED = 4
-    LOST = 5
-
-
-class Entered(IntEnum):
-    """Whether a worker entered the function (``may_have_run`` on the wire)."""
-
-    NO = 0
-    YES = 1
-    UNKNOWN = 2
+    COMPLETED: Final = 0
+    FAILED: Final = 1
+    REJECTED: Final = 2
+    EXPIRED: Final = 3
+    CANCELLED: Final = 4
+    LOST: Final = 5
 
 
-class Refusal(IntEnum):
-    """Why a task was rejected, on the wire."""
-
-    QUEUE_FULL = 0
-    QUEUE_BYTES = 1
-    NO_NODES = 2
-    DRAINING = 3
-    CLIENT_LIMIT = 4
-    TOO_LARGE = 5
-    DEADLINE = 6
+STATUS_NAMES: Final = ("COMPLETED", "FAILED", "REJECTED", "EXPIRED", "CANCELLED", "LOST")
 
 
-class FailureKind(IntEnum):
-    """Who wrote the payload of a FAILED outcome: the worker (opaque), or the node (a Detail)."""
+class Entered:
+    """Whether a worker entered the function: the places of ``errors.MayHaveRun``."""
 
-    RAISED = 0
-    WORKER_DIED = 1
+    NO: Final = 0
+    YES: Final = 1
+    UNKNOWN: Final = 2
+
+
+class FailureKind:
+    """Who wrote the payload of a FAILED outcome: the worker (opaque), or the node (a Diagnosis)."""
+
+    RAISED: Final = 0
+    WORKER_DIED: Final = 1
 
 
 @mypyc_attr(acyclic=True)
@@ -127,13 +118,12 @@ class Assign(Record):
 
 @mypyc_attr(acyclic=True)
 class Outcome(Record):
-    """The one answer to a task. ``credits`` is how many tasks the client may have outstanding from now on.
+    """The one answer to a task that was admitted. ``credits`` is how many tasks the client may have outstanding.
 
-    ``wait_s`` is the time in the queue; for a REJECTED outcome it is ``retry_after``. ``detail`` is a Refusal for
-    REJECTED and a FailureKind for FAILED. A payload written by the cluster or a node is an encoded Detail.
+    ``queued_s`` is the time in the queue. A payload written by the cluster or a node is an encoded Diagnosis.
     """
 
-    __slots__ = ("id", "status", "entered", "attempt", "run_s", "wait_s", "credits", "detail", "payload")
+    __slots__ = ("id", "status", "entered", "attempt", "run_s", "queued_s", "credits", "failure_kind", "payload")
 
     def __init__(
         self,
@@ -142,9 +132,9 @@ class Outcome(Record):
         entered: int = Entered.UNKNOWN,
         attempt: int = 0,
         run_s: float = 0.0,
-        wait_s: float = 0.0,
+        queued_s: float = 0.0,
         credits: int = 0,
-        detail: int = 0,
+        failure_kind: int = FailureKind.RAISED,
         payload: Payload = b"",
     ) -> None:
         self.id = id
@@ -152,10 +142,50 @@ class Outcome(Record):
         self.entered = entered
         self.attempt = attempt
         self.run_s = run_s
-        self.wait_s = wait_s
+        self.queued_s = queued_s
         self.credits = credits
-        self.detail = detail
+        self.failure_kind = failure_kind
         self.payload = payload
+
+
+@mypyc_attr(acyclic=True)
+class Reject(Record):
+    """The one answer to a task that was not admitted, and so never ran.
+
+    ``retry_after_s`` is when to try again, 0 for never. Not on the wire are ``why``, in words, and ``local``: that the
+    client itself rejected the task.
+    """
+
+    __slots__ = ("id", "reason", "retry_after_s", "credits", "why", "local")
+
+    def __init__(
+        self,
+        id: ClientTaskId,
+        reason: RejectReason,
+        retry_after_s: float = 0.0,
+        credits: int = 0,
+        why: str = "",
+        local: bool = False,
+    ) -> None:
+        self.id = id
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        self.credits = credits
+        self.why = why
+        self.local = local
+
+    @property
+    def status(self) -> int:
+        """As an Outcome has it, for who counts answers."""
+        return Status.REJECTED
+
+    @property
+    def entered(self) -> int:
+        """As an Outcome has it: no worker entered the function."""
+        return Entered.NO
+
+
+Answer: TypeAlias = Outcome | Reject
 
 
 class Cancel(Record):
@@ -276,6 +306,7 @@ Message: TypeAlias = (
     Submit
     | Assign
     | Outcome
+    | Reject
     | Cancel
     | StillRunning
     | Announced

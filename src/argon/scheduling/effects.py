@@ -10,7 +10,7 @@ from typing import TypeAlias
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
-from argon.protocol.messages import Assign, Message, Outcome
+from argon.protocol.messages import Answer, Assign, Message
 from argon.record import Record
 
 
@@ -104,7 +104,7 @@ class Settle(Record):
 
     __slots__ = ("task", "outcome")
 
-    def __init__(self, task: ClientTaskId, outcome: Outcome) -> None:
+    def __init__(self, task: ClientTaskId, outcome: Answer) -> None:
         self.task = task
         self.outcome = outcome
 

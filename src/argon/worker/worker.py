@@ -34,11 +34,6 @@ _NO_AWAITABLES: Final = frozenset({type(None), bool, int, float, str, bytes, lis
 _write_header: Final = HEADER.pack
 _read_id: Final[Callable[[bytes], tuple[int]]] = ID.unpack
 ID_BYTES: Final = ID.size
-_COMPLETED: Final = int(Status.COMPLETED)
-_FAILED: Final = int(Status.FAILED)
-_YES: Final = int(Entered.YES)
-_NO: Final = int(Entered.NO)
-_RAISED: Final = int(FailureKind.RAISED)
 
 
 class Worker:
@@ -114,7 +109,7 @@ class Worker:
             os._exit(0)
         size = len(answer) if type(answer) is bytes else payload_bytes(answer)
         code = status | entered << 4  # an Outcome's header is packed here, since building the message would take longer
-        header = _write_header(size, OUTCOME, code, attempt, task, ended - begun, 0.0, 0, _RAISED)
+        header = _write_header(size, OUTCOME, code, attempt, task, ended - begun, 0.0, 0, FailureKind.RAISED)
         self._answer(header, answer, begun, ended)
 
     def _receive_large(self, length: int) -> bytearray:
@@ -136,7 +131,7 @@ class Worker:
         try:
             function, args, kwargs = unpack_call(payload)
         except BaseException as error:  # noqa: BLE001 - see above
-            return _FAILED, _NO, pack_failure(error, self._node, max_bytes, by_argon=True)
+            return Status.FAILED, Entered.NO, pack_failure(error, self._node, max_bytes, by_argon=True)
         self._outbox.enter(task)
         try:
             value = function(*args, **kwargs)
@@ -145,11 +140,11 @@ class Worker:
             if type(value) not in _NO_AWAITABLES and isinstance(value, Awaitable):
                 value = self._awaiter.wait_for(value)
         except BaseException as error:  # noqa: BLE001 - see above
-            return _FAILED, _YES, pack_failure(error, self._node, max_bytes)
+            return Status.FAILED, Entered.YES, pack_failure(error, self._node, max_bytes)
         try:
-            return _COMPLETED, _YES, pack_result(value, max_bytes)
+            return Status.COMPLETED, Entered.YES, pack_result(value, max_bytes)
         except BaseException as error:  # noqa: BLE001 - see above
-            return _FAILED, _YES, pack_failure(error, self._node, max_bytes, by_argon=True)
+            return Status.FAILED, Entered.YES, pack_failure(error, self._node, max_bytes, by_argon=True)
 
     # ---- answering ---------------------------------------------------------------------------------------------
 

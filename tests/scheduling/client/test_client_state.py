@@ -6,6 +6,7 @@ from weakref import ref
 
 import pytest
 
+from argon.errors import RejectReason
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -15,8 +16,8 @@ from argon.protocol.messages import (
     Heartbeat,
     Message,
     Outcome,
-    Refusal,
     Register,
+    Reject,
     Status,
     StillRunning,
     Submit,
@@ -81,8 +82,8 @@ def test_task_that_a_leaving_cluster_has_not_read_is_told_when_to_come_back() ->
     client.say(Drain())
     client.lose()
     outcome = client.settled()[id_]
-    assert (outcome.status, outcome.detail) == (REJECTED, Refusal.DRAINING)
-    assert outcome.wait_s > 0.0, "callers that wait for retry_after would spin"
+    assert (outcome.status, outcome.reason) == (REJECTED, RejectReason.DRAINING)
+    assert outcome.retry_after_s > 0.0, "callers that wait for retry_after would spin"
 
 
 def test_submit_before_the_connection_waits_for_it() -> None:
@@ -98,7 +99,7 @@ def test_payload_over_the_clusters_limit_is_refused_without_a_word_to_it() -> No
     fits, large = client.submit(b"x" * 10), client.submit(b"x" * 11)
     assert client.submitted() == [fits]
     outcome = client.settled()[large]
-    assert (outcome.status, outcome.entered, outcome.detail) == (REJECTED, Entered.NO, Refusal.TOO_LARGE)
+    assert (outcome.status, outcome.entered, outcome.reason) == (REJECTED, Entered.NO, RejectReason.TOO_LARGE)
     assert client.state.max_payload_bytes == 10
 
 
@@ -167,7 +168,7 @@ def test_window_of_tasks_that_would_be_refused_beyond_the_credits_is_the_credits
 def test_rejected_task_is_sent_again_after_the_pause_that_the_cluster_named() -> None:
     client = ClientDriver()
     id_ = client.submit()
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=2.0)
+    client.reject(id_, RejectReason.QUEUE_FULL, 2.0)
     assert not client.settled()
     client.wait(1.99)
     assert client.submitted() == [id_]
@@ -182,7 +183,7 @@ def test_retries_without_a_limit_go_on() -> None:
     id_ = client.submit()
     for turn in range(1, 60):
         assert len(client.submitted()) == turn
-        client.answer(id_, REJECTED, detail=Refusal.NO_NODES, wait_s=0.1)
+        client.reject(id_, RejectReason.NO_NODES, 0.1)
         client.wait(10.0)
     assert not client.settled()
 
@@ -193,40 +194,44 @@ def test_retries_used_up_give_the_last_rejection_to_the_caller(retries: int) -> 
     id_ = client.submit(retries=retries)
     for turn in range(retries + 1):
         assert not client.settled()
-        client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.25 + turn)
+        client.reject(id_, RejectReason.QUEUE_FULL, 0.25 + turn)
         client.wait(10.0)
     assert len(client.submitted()) == retries + 1
     outcome = client.settled()[id_]
-    assert (outcome.status, outcome.detail, outcome.wait_s) == (REJECTED, Refusal.QUEUE_FULL, 0.25 + retries)
+    assert (outcome.status, outcome.reason, outcome.retry_after_s) == (
+        REJECTED,
+        RejectReason.QUEUE_FULL,
+        0.25 + retries,
+    )
 
 
 def test_no_retries_is_told_at_once_when_the_credits_are_used_up() -> None:
     client = ClientDriver(credits=1)
     client.submit()
     id_ = client.submit(retries=0)
-    assert client.settled()[id_].detail == Refusal.QUEUE_FULL
-    assert client.settled()[id_].wait_s > 0.0
+    assert client.settled()[id_].reason == RejectReason.QUEUE_FULL
+    assert client.settled()[id_].retry_after_s > 0.0
     assert client.submitted() == [1]
 
 
 def test_no_retries_without_a_connection_is_told_at_once() -> None:
     client = ClientDriver(credits=None)
     id_ = client.submit(retries=0)
-    assert client.settled()[id_].detail == Refusal.NO_NODES
+    assert client.settled()[id_].reason == RejectReason.NO_NODES
 
 
 def test_too_large_is_never_tried_again() -> None:
     client = ClientDriver()
     id_ = client.submit()
-    client.answer(id_, REJECTED, detail=Refusal.TOO_LARGE)
-    assert client.settled()[id_].detail == Refusal.TOO_LARGE
+    client.reject(id_, RejectReason.TOO_LARGE)
+    assert client.settled()[id_].reason == RejectReason.TOO_LARGE
 
 
 def test_rejection_that_outlasts_the_timeout_is_given_to_the_caller_at_once() -> None:
     client = ClientDriver()
     id_ = client.submit(timeout_s=1.0)
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=2.0)
-    assert client.settled()[id_].detail == Refusal.QUEUE_FULL
+    client.reject(id_, RejectReason.QUEUE_FULL, 2.0)
+    assert client.settled()[id_].reason == RejectReason.QUEUE_FULL
 
 
 def test_retries_are_spread_and_grow_apart() -> None:
@@ -235,7 +240,7 @@ def test_retries_are_spread_and_grow_apart() -> None:
         id_, found = client.submit(), []
         for turn in range(1, 8):
             since = client.now
-            client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.0)
+            client.reject(id_, RejectReason.QUEUE_FULL, 0.0)
             while len(client.submitted()) == turn:
                 client.wait(0.01)
             found.append(client.now - since)
@@ -252,7 +257,7 @@ def test_rejected_line_stands_and_only_its_first_task_asks() -> None:
     sent = client.submitted()
     assert sent == ids[:PROBE_TASKS]
     for id_ in sent:
-        client.answer(id_, REJECTED, credits=500, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+        client.reject(id_, RejectReason.QUEUE_FULL, 1.0, credits=500)
     assert client.submitted() == sent, "the next would find no more room than the last"
     client.wait(1.05)
     assert client.submitted() == [*sent, ids[0]]
@@ -262,7 +267,7 @@ def test_rejected_line_keeps_its_order() -> None:
     client = ClientDriver(credits=4)
     ids = [client.submit(timeout_s=timeout_s) for timeout_s in (None, 60.0) * 4]
     for id_ in ids[:4]:
-        client.answer(id_, REJECTED, credits=4, detail=Refusal.QUEUE_FULL, wait_s=0.1)
+        client.reject(id_, RejectReason.QUEUE_FULL, 0.1, credits=4)
     client.wait(5.0)
     for id_ in ids:
         client.answer(id_, credits=4)
@@ -273,7 +278,7 @@ def test_line_goes_on_by_two_for_one_while_answers_show_that_there_is_room() -> 
     client = ClientDriver(credits=500)
     ids = [client.submit() for _ in range(300)]
     for id_ in ids[:PROBE_TASKS]:
-        client.answer(id_, REJECTED, credits=500, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+        client.reject(id_, RejectReason.QUEUE_FULL, 1.0, credits=500)
     client.wait(1.05)
     counts = []
     for _ in range(5):
@@ -288,7 +293,7 @@ def test_line_goes_on_by_two_for_one_while_answers_show_that_there_is_room() -> 
 def test_line_goes_on_when_no_rejection_follows_the_first_task() -> None:
     client = ClientDriver(credits=10)
     ids = [client.submit() for _ in range(30)]
-    client.answer(ids[0], REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.reject(ids[0], RejectReason.QUEUE_FULL, 1.0, credits=10)
     assert len(client.submitted()) == 10, "nine were not rejected"
     client.wait(1.05)
     assert client.submitted()[10:] == [ids[0]]
@@ -300,17 +305,17 @@ def test_line_goes_on_when_no_rejection_follows_the_first_task() -> None:
 def test_one_task_too_late_for_its_timeout_does_not_make_the_others_wait() -> None:
     client = ClientDriver(credits=1)
     late, next_ = client.submit(timeout_s=1.0), client.submit()
-    client.answer(late, REJECTED, credits=1, detail=Refusal.DEADLINE, wait_s=2.0)
-    assert client.settled()[late].detail == Refusal.DEADLINE
+    client.reject(late, RejectReason.DEADLINE, 2.0, credits=1)
+    assert client.settled()[late].reason == RejectReason.DEADLINE
     assert client.submitted() == [late, next_]
 
 
 def test_overload_that_is_over_is_forgotten_when_all_is_answered() -> None:
     client = ClientDriver(credits=10)
     id_ = client.submit(retries=1)
-    client.answer(id_, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=0.1)
+    client.reject(id_, RejectReason.QUEUE_FULL, 0.1, credits=10)
     client.wait(1.0)
-    client.answer(id_, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=30.0)
+    client.reject(id_, RejectReason.QUEUE_FULL, 30.0, credits=10)
     ids = [client.submit() for _ in range(5)]
     assert client.submitted()[2:] == ids
 
@@ -323,7 +328,7 @@ def standing_line(**options: object) -> tuple[ClientDriver, list[int]]:
 
 def knock(client: ClientDriver, wait_s: float = 0.5) -> None:
     client.wait(2.0)
-    client.answer(client.submitted()[-1], REJECTED, credits=1, detail=Refusal.NO_NODES, wait_s=wait_s)
+    client.reject(client.submitted()[-1], RejectReason.NO_NODES, wait_s, credits=1)
 
 
 def test_rejected_knock_is_a_try_of_all_that_wait() -> None:
@@ -334,8 +339,8 @@ def test_rejected_knock_is_a_try_of_all_that_wait() -> None:
     knock(client)
     assert sorted(client.settled()) == ids
     outcomes = client.settled().values()
-    assert {(m.status, m.entered, m.detail) for m in outcomes} == {(REJECTED, Entered.NO, Refusal.NO_NODES)}
-    assert all(m.wait_s == 0.5 for m in outcomes)
+    assert {(m.status, m.entered, m.reason) for m in outcomes} == {(REJECTED, Entered.NO, RejectReason.NO_NODES)}
+    assert all(m.retry_after_s == 0.5 for m in outcomes)
 
 
 def test_timeout_that_passes_in_a_line_that_stands_is_answered_with_the_rejection() -> None:
@@ -345,14 +350,14 @@ def test_timeout_that_passes_in_a_line_that_stands_is_answered_with_the_rejectio
     assert len(client.settled()) == 1, "its next try would come too late"
     client.wait(2.0)
     assert sorted(client.settled()) == ids
-    assert {m.detail for m in client.settled().values()} == {Refusal.NO_NODES}
+    assert {m.reason for m in client.settled().values()} == {RejectReason.NO_NODES}
     assert {m.status for m in client.settled().values()} == {REJECTED}
 
 
 def test_overload_is_forgotten_when_nobody_waits_any_more() -> None:
     client = ClientDriver(credits=10)
     rejected = client.submit()
-    client.answer(rejected, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=30.0)
+    client.reject(rejected, RejectReason.QUEUE_FULL, 30.0, credits=10)
     client.cancel(rejected)
     next_ = client.submit()
     assert client.submitted() == [rejected, next_]
@@ -361,7 +366,7 @@ def test_overload_is_forgotten_when_nobody_waits_any_more() -> None:
 def test_caller_who_wants_to_know_at_once_asks_past_a_line_that_stands() -> None:
     client = ClientDriver(credits=10)
     patient = client.submit()
-    client.answer(patient, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=30.0)
+    client.reject(patient, RejectReason.QUEUE_FULL, 30.0, credits=10)
     hasty = client.submit(retries=0)
     assert client.submitted() == [patient, hasty]
 
@@ -369,7 +374,7 @@ def test_caller_who_wants_to_know_at_once_asks_past_a_line_that_stands() -> None
 def test_answered_task_lets_a_rejected_one_go_at_once() -> None:
     client = ClientDriver(credits=100)
     first, second = client.submit(), client.submit()
-    client.answer(first, REJECTED, credits=100, detail=Refusal.QUEUE_FULL, wait_s=30.0)
+    client.reject(first, RejectReason.QUEUE_FULL, 30.0, credits=100)
     assert len(client.submitted()) == 2
     client.answer(second, credits=100)
     assert client.submitted() == [first, second, first]
@@ -384,7 +389,7 @@ def test_knocks_that_no_answer_pays_for_slow_down_to_one_a_second() -> None:
         while handled < len(client.submitted()):
             id_ = client.submitted()[handled]
             handled += 1
-            client.answer(id_, REJECTED, credits=500, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+            client.reject(id_, RejectReason.QUEUE_FULL, 0.01, credits=500)
 
     for _ in range(300):
         client.submit()
@@ -425,7 +430,7 @@ def late_line() -> tuple[ClientDriver, list[int]]:
     client = ClientDriver(credits=10)
     ids = [client.submit(timeout_s=2.0) for _ in range(3)]
     for id_ in ids:
-        client.answer(id_, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=1.8)
+        client.reject(id_, RejectReason.QUEUE_FULL, 1.8, credits=10)
     client.wait(1.1)
     assert client.submitted() == ids
     return client, ids
@@ -450,12 +455,12 @@ def test_more_urgent_task_passes_a_line_that_stands() -> None:
     client = ClientDriver(credits=3)
     low, _, _, waits = (client.submit(priority=priority) for priority in (3, 3, 1, 1))
     sent = client.submitted()
-    client.answer(low, REJECTED, credits=5, detail=Refusal.QUEUE_FULL, wait_s=10.0)
+    client.reject(low, RejectReason.QUEUE_FULL, 10.0, credits=5)
     assert client.submitted() == [*sent, waits], "it had no credit before"
     high = client.submit(priority=0)
     client.submit(priority=3)
     assert client.submitted() == [*sent, waits, high]
-    client.answer(high, REJECTED, credits=9, detail=Refusal.QUEUE_FULL, wait_s=10.0)
+    client.reject(high, RejectReason.QUEUE_FULL, 10.0, credits=9)
     client.submit(priority=1)
     assert client.submitted() == [*sent, waits, high], "none is more urgent than that"
 
@@ -466,7 +471,7 @@ def test_task_that_has_aged_does_not_pass_the_line_with_those_that_are_more_urge
     client.wait(5.0)
     for _ in range(20):
         client.submit(priority=1)
-    client.answer(lows[0], REJECTED, credits=30, detail=Refusal.QUEUE_FULL, wait_s=10.0)
+    client.reject(lows[0], RejectReason.QUEUE_FULL, 10.0, credits=30)
     sent = client.submitted()[1:]
     assert len(sent) == 20
     assert not set(sent) & set(lows)
@@ -478,7 +483,7 @@ def test_new_tasks_are_tried_at_once_only_now_and_then() -> None:
         client.wait(0.001)
         new = client.submit(timeout_s=2.0)
         if new in client.submitted():
-            client.answer(new, REJECTED, credits=10, detail=Refusal.QUEUE_FULL, wait_s=0.01)
+            client.reject(new, RejectReason.QUEUE_FULL, 0.01, credits=10)
     assert 9 <= len(client.submitted()) - len(ids) <= 11
 
 
@@ -541,7 +546,7 @@ def test_timeout_sent_is_what_remains() -> None:
 def test_timeout_that_passes_in_a_pause_expires_the_task() -> None:
     client = ClientDriver()
     id_ = client.submit(timeout_s=3.0)
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.reject(id_, RejectReason.QUEUE_FULL, 1.0)
     client.lose()
     client.wait(3.1)
     assert client.settled()[id_].status == Status.EXPIRED
@@ -589,7 +594,7 @@ def test_cancel_of_a_waiting_task_is_answered_here() -> None:
 def test_cancel_of_a_task_in_a_pause_is_answered_here() -> None:
     client = ClientDriver()
     id_ = client.submit()
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.reject(id_, RejectReason.QUEUE_FULL, 1.0)
     client.cancel(id_)
     assert client.settled()[id_].status == Status.CANCELLED
     client.wait(5.0)
@@ -615,7 +620,7 @@ def test_cancelled_task_that_is_rejected_is_not_tried_again() -> None:
     client = ClientDriver()
     id_ = client.submit()
     client.cancel(id_)
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=0.1)
+    client.reject(id_, RejectReason.QUEUE_FULL, 0.1)
     assert (client.settled()[id_].status, client.settled()[id_].entered) == (Status.CANCELLED, Entered.NO)
     client.wait(5.0)
     assert len(client.submitted()) == 1
@@ -625,7 +630,7 @@ def test_cancel_queued_only_that_crosses_a_rejection_has_its_way() -> None:
     client = ClientDriver()
     id_ = client.submit()
     client.cancel(id_, queued_only=True)
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.reject(id_, RejectReason.QUEUE_FULL, 1.0)
     assert client.settled()[id_].status == Status.CANCELLED
 
 
@@ -634,7 +639,7 @@ def test_cancel_queued_only_that_was_refused_is_forgotten() -> None:
     id_ = client.submit()
     client.cancel(id_, queued_only=True)
     client.say(StillRunning(id_))
-    client.answer(id_, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)  # its node was lost in between
+    client.reject(id_, RejectReason.QUEUE_FULL, 1.0)  # its node was lost in between
     assert id_ not in client.settled()
 
 
@@ -698,9 +703,9 @@ def test_task_that_was_sent_on_a_lost_connection_is_never_said_not_to_have_run(e
         client.close()
     else:
         client.connect(peer=2)
-        status = REJECTED if end == "rejected" else Status.CANCELLED
+        rejected = Reject(id_, RejectReason.QUEUE_FULL, 0.1, 5)
         for _ in range(2):
-            client.say(Outcome(id_, status, Entered.NO, wait_s=0.1, detail=Refusal.QUEUE_FULL, credits=5), peer=2)
+            client.say(rejected if end == "rejected" else Outcome(id_, Status.CANCELLED, Entered.NO, credits=5), peer=2)
             client.wait(2.0)
     outcome = client.settled()[id_]
     assert outcome.entered == Entered.UNKNOWN
@@ -730,12 +735,13 @@ def test_what_a_cluster_has_not_read_before_it_left_is_rejected_where_it_is_not_
     client.cancel(queued_only, queued_only=True)
     client.say(Drain())
     client.lose()
-    ends = {id_: (outcome.status, outcome.entered, outcome.detail) for id_, outcome in client.settled().items()}
+    ends = {id_: (answer.status, answer.entered) for id_, answer in client.settled().items()}
     assert ends == {
-        once: (REJECTED, Entered.NO, Refusal.DRAINING),
-        cancelled: (Status.CANCELLED, Entered.NO, 0),
-        queued_only: (Status.CANCELLED, Entered.NO, 0),
+        once: (REJECTED, Entered.NO),
+        cancelled: (Status.CANCELLED, Entered.NO),
+        queued_only: (Status.CANCELLED, Entered.NO),
     }
+    assert client.settled()[once].reason is RejectReason.DRAINING
 
 
 def test_words_of_an_old_connection_are_ignored() -> None:
@@ -818,7 +824,7 @@ def test_caller_who_wants_to_know_at_once_is_told_behind_a_backlog_that_was_not_
     for _ in range(300):
         client.submit()
     hasty = client.submit(retries=0)
-    assert client.settled()[hasty].detail == Refusal.QUEUE_FULL
+    assert client.settled()[hasty].reason == RejectReason.QUEUE_FULL
 
 
 # --- refusals of the client's own -------------------------------------------------------------------------------------
@@ -827,11 +833,11 @@ def test_caller_who_wants_to_know_at_once_is_told_behind_a_backlog_that_was_not_
 def test_refusal_of_its_own_says_that_it_is_local_and_one_of_the_clusters_does_not() -> None:
     client = ClientDriver(credits=1, max_payload_bytes=10)
     sent, hasty, large = client.submit(retries=0), client.submit(retries=0), client.submit(b"x" * 11)
-    client.answer(sent, REJECTED, detail=Refusal.QUEUE_FULL, wait_s=1.0)
+    client.reject(sent, RejectReason.QUEUE_FULL, 1.0)
     client.lose()
     alone = client.submit(retries=0)
-    assert [detail(client.settled()[id_]).local for id_ in (hasty, large, alone)] == [True, True, True]
-    assert not client.settled()[sent].payload, "the cluster's own words"
+    assert [client.settled()[id_].local for id_ in (hasty, large, alone)] == [True, True, True]
+    assert not client.settled()[sent].local
 
 
 def busy_client(gap_s: float) -> ClientDriver:
@@ -847,7 +853,7 @@ def busy_client(gap_s: float) -> ClientDriver:
 
 def refused_for(client: ClientDriver) -> float:
     id_ = client.submit(retries=0)
-    return client.settled()[id_].wait_s
+    return client.settled()[id_].retry_after_s
 
 
 def test_caller_without_a_credit_is_told_to_return_when_an_answer_leaves_room() -> None:

@@ -8,8 +8,10 @@ from weakref import ref
 
 import pytest
 
+from argon.errors import RejectReason
 from argon.protocol.codec import encode
 from argon.protocol.messages import (
+    STATUS_NAMES,
     Announced,
     Assign,
     Cancel,
@@ -24,8 +26,8 @@ from argon.protocol.messages import (
     Message,
     Outcome,
     Oversized,
-    Refusal,
     Register,
+    Reject,
     Status,
     StatusReply,
     StatusRequest,
@@ -83,9 +85,9 @@ def test_submit_when_queue_is_full_is_rejected(limit: int) -> None:
     late = cluster.client()
     cluster.say(late, submit(1))
     outcome = cluster.answers(late)[1]
-    assert (outcome.status, outcome.detail) == (Status.REJECTED, Refusal.QUEUE_FULL)
+    assert (outcome.status, outcome.reason) == (Status.REJECTED, RejectReason.QUEUE_FULL)
     assert outcome.entered == Entered.NO
-    assert outcome.wait_s > 0.0
+    assert outcome.retry_after_s > 0.0
     assert cluster.state.snapshot(cluster.now).queue_length == limit
 
 
@@ -104,14 +106,14 @@ def test_submit_when_queue_bytes_are_used_up_is_rejected() -> None:
     cluster.say(client, submit(1, payload=b"x" * 60), submit(2, payload=b"x" * 41), submit(3, payload=b"x" * 40))
     answers = cluster.answers(client)
     assert [*answers] == [2]
-    assert answers[2].detail == Refusal.QUEUE_BYTES
+    assert answers[2].reason == RejectReason.QUEUE_BYTES
 
 
 def test_submit_when_no_node_is_there_is_rejected() -> None:
     cluster = ClusterDriver()
     client = cluster.client()
     cluster.say(client, submit(1))
-    assert cluster.answers(client)[1].detail == Refusal.NO_NODES
+    assert cluster.answers(client)[1].reason == RejectReason.NO_NODES
 
 
 def test_submit_that_would_miss_its_deadline_is_rejected_at_the_door() -> None:
@@ -120,7 +122,7 @@ def test_submit_that_would_miss_its_deadline_is_rejected_at_the_door() -> None:
     cluster.say(client, submit(1), submit(2), submit(3))
     cluster.say(client, submit(4, timeout_s=2.5), submit(5, timeout_s=4.0))
     answers = cluster.answers(client)
-    assert answers[4].detail == Refusal.DEADLINE
+    assert answers[4].reason == RejectReason.DEADLINE
     assert 5 not in answers
 
 
@@ -132,8 +134,8 @@ def test_submit_beyond_the_allowance_is_rejected_even_when_workers_are_free() ->
     assert welcome.credits == 3
     cluster.node(workers=10)
     cluster.say(client, *(submit(id_) for id_ in range(6)))
-    refused = {id_: outcome.detail for id_, outcome in cluster.answers(client).items()}
-    assert refused == {3: Refusal.CLIENT_LIMIT, 4: Refusal.CLIENT_LIMIT, 5: Refusal.CLIENT_LIMIT}
+    refused = {id_: outcome.reason for id_, outcome in cluster.answers(client).items()}
+    assert refused == {3: RejectReason.CLIENT_LIMIT, 4: RejectReason.CLIENT_LIMIT, 5: RejectReason.CLIENT_LIMIT}
 
 
 def test_task_id_in_use_ends_the_connection() -> None:
@@ -170,7 +172,7 @@ def test_retry_after_follows_the_predicted_wait_and_is_spread() -> None:
     late = [cluster.client() for _ in range(50)]
     for peer in late:
         cluster.say(peer, submit(1))
-    pauses = [cluster.answers(peer)[1].wait_s for peer in late]
+    pauses = [cluster.answers(peer)[1].retry_after_s for peer in late]
     assert all(2.0 <= pause <= 7.5 for pause in pauses), "one of two seconds runs, and one goes before each"
     assert max(pauses) - min(pauses) > 4.0
 
@@ -183,7 +185,7 @@ def test_large_payload_announced_is_admitted_by_its_header_and_books_its_place()
     other = cluster.client()
     assert cluster.say(client, Announced(submit(1, payload=b""), 900)) == []
     cluster.say(other, submit(1))
-    assert cluster.answers(other)[1].detail == Refusal.QUEUE_FULL
+    assert cluster.answers(other)[1].reason == RejectReason.QUEUE_FULL
     cluster.say(client, submit(1, payload=(b"x" * 400, b"x" * 500)))
     assert 1 not in cluster.answers(client)
     assert cluster.state.snapshot(cluster.now).queue_bytes == 900
@@ -194,7 +196,7 @@ def test_large_payload_refused_is_discarded_before_it_comes() -> None:
     cluster.say(client, submit(1, payload=b"x"))
     effects = cluster.say(client, Announced(submit(2, payload=b""), 1000))
     assert DiscardPayload(client) in effects
-    assert cluster.answers(client)[2].detail == Refusal.QUEUE_BYTES
+    assert cluster.answers(client)[2].reason == RejectReason.QUEUE_BYTES
 
 
 def test_large_payload_admitted_is_never_rejected_later() -> None:
@@ -216,7 +218,7 @@ def test_large_payload_on_its_way_is_one_of_those_that_its_client_may_have() -> 
     cluster.node(workers=4)
     client = cluster.client()
     cluster.say(client, Announced(submit(1, payload=b""), 1_000_000), submit(2))
-    assert cluster.answers(client)[2].detail == Refusal.CLIENT_LIMIT
+    assert cluster.answers(client)[2].reason == RejectReason.CLIENT_LIMIT
     cluster.say(client, submit(1, payload=b"x" * 1_000_000))
     assert [*cluster.answers(client)] == [2]
 
@@ -236,13 +238,13 @@ def test_payload_over_the_limit_is_rejected_as_too_large_and_not_to_be_tried_aga
     client = cluster.client()
     cluster.say(client, Oversized(1, 1 << 30))
     outcome = cluster.answers(client)[1]
-    assert (outcome.detail, outcome.wait_s) == (Refusal.TOO_LARGE, 0.0)
+    assert (outcome.reason, outcome.retry_after_s) == (RejectReason.TOO_LARGE, 0.0)
 
 
 def test_payload_over_max_payload_bytes_announced_is_too_large() -> None:
     cluster, client, _ = busy_cluster(max_payload_bytes=1000)
     cluster.say(client, Announced(submit(1, payload=b""), 1001), Heartbeat())
-    assert cluster.answers(client)[1].detail == Refusal.TOO_LARGE
+    assert cluster.answers(client)[1].reason == RejectReason.TOO_LARGE
 
 
 # --- credits ----------------------------------------------------------------------------------------------------------
@@ -268,7 +270,9 @@ def test_allowance_falls_by_at_most_one_an_answer() -> None:
         cluster.say(cluster.client(), submit(1))
     cluster.say(client, *(submit(id_) for id_ in range(11)))
     answers = cluster.answers(client)
-    assert all(answer.detail != Refusal.CLIENT_LIMIT for answer in answers.values()), "it heeded its eleven credits"
+    assert all(answer.reason != RejectReason.CLIENT_LIMIT for answer in answers.values()), (
+        "it heeded its eleven credits"
+    )
 
 
 def test_client_that_ignores_its_credits_keeps_what_was_admitted_and_gets_no_more() -> None:
@@ -283,7 +287,7 @@ def test_client_that_ignores_its_credits_keeps_what_was_admitted_and_gets_no_mor
         cluster.say(client, submit(id_))
     answers = cluster.answers(client)
     assert [*answers] == [*range(101, 140)]
-    assert answers[139].detail == Refusal.CLIENT_LIMIT
+    assert answers[139].reason == RejectReason.CLIENT_LIMIT
     assert answers[139].credits == 4 + 9 * 3, "its share, and what nine leave of theirs"
 
 
@@ -327,14 +331,14 @@ def test_heartbeats_take_no_credits_away() -> None:
     cluster.wait(3.0)
     cluster.say(client, *(submit(id_) for id_ in range(11)))
     answers = cluster.answers(client).values()
-    assert all(answer.detail == Refusal.QUEUE_FULL for answer in answers), "it was promised eleven, and heeds them"
+    assert all(answer.reason == RejectReason.QUEUE_FULL for answer in answers), "it was promised eleven, and heeds them"
 
 
 # --- outcomes ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("status", "detail_number"),
+    ("status", "failure_kind"),
     [
         (Status.COMPLETED, 0),
         (Status.FAILED, FailureKind.RAISED),
@@ -342,16 +346,16 @@ def test_heartbeats_take_no_credits_away() -> None:
         (Status.EXPIRED, 0),
     ],
 )
-def test_outcome_of_the_node_reaches_the_client_as_it_is(status: Status, detail_number: int) -> None:
+def test_outcome_of_the_node_reaches_the_client_as_it_is(status: int, failure_kind: int) -> None:
     cluster, client, node = busy_cluster()
     (assign,) = cluster.heard(node, Assign)
     cluster.now += 1.0
-    cluster.say(node, Outcome(assign.id, status, Entered.YES, 1, 0.75, 0.0, 0, detail_number, b"payload"))
+    cluster.say(node, Outcome(assign.id, status, Entered.YES, 1, 0.75, 0.0, 0, failure_kind, b"payload"))
     outcome = cluster.answers(client)[100]
     assert (outcome.status, outcome.entered, outcome.attempt) == (status, Entered.YES, 1)
-    assert (outcome.run_s, outcome.detail, outcome.payload) == (0.75, detail_number, b"payload")
+    assert (outcome.run_s, outcome.failure_kind, outcome.payload) == (0.75, failure_kind, b"payload")
     assert outcome.credits >= 1
-    assert cluster.counters()[status.name.lower()] == 1
+    assert cluster.counters()[STATUS_NAMES[status].lower()] == 1
 
 
 def test_outcome_says_how_long_the_task_waited_in_the_queue() -> None:
@@ -361,8 +365,8 @@ def test_outcome_says_how_long_the_task_waited_in_the_queue() -> None:
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=3.0))
     cluster.now += 1.0
     cluster.say(node, completed(cluster.heard(node, Assign)[1], run_s=1.0))
-    assert cluster.answers(client)[100].wait_s == 0.0
-    assert cluster.answers(client)[1].wait_s == pytest.approx(3.0)
+    assert cluster.answers(client)[100].queued_s == 0.0
+    assert cluster.answers(client)[1].queued_s == pytest.approx(3.0)
 
 
 def test_wait_of_a_task_that_came_back_counts_no_time_on_a_node() -> None:
@@ -374,7 +378,7 @@ def test_wait_of_a_task_that_came_back_counts_no_time_on_a_node() -> None:
     cluster.now += 2.0
     second = cluster.node()
     cluster.say(second, completed(cluster.heard(second, Assign)[0]))
-    assert cluster.answers(client)[1].wait_s == pytest.approx(2.0)
+    assert cluster.answers(client)[1].queued_s == pytest.approx(2.0)
 
 
 def test_answer_with_an_old_attempt_is_counted_and_dropped() -> None:
@@ -409,7 +413,7 @@ def test_answer_to_a_task_of_another_node_is_dropped() -> None:
 def test_node_that_rejects_a_task_it_was_assigned_is_hung_up_on() -> None:
     cluster, client, node = busy_cluster()
     (assign,) = cluster.heard(node, Assign)
-    cluster.say(node, Outcome(assign.id, Status.REJECTED, Entered.NO, 1))
+    cluster.say(node, Reject(assign.id, RejectReason.QUEUE_FULL))
     assert cluster.closed(node)
     assert cluster.answers(client)[100].status == Status.LOST
     assert cluster.counters()["rejected"] == 0
@@ -645,11 +649,11 @@ def test_cancel_of_a_running_task_asks_the_node_and_waits_for_its_word() -> None
         (Status.LOST, 0, Status.CANCELLED),
     ],
 )
-def test_outcome_that_arrives_before_the_cancel_wins(status: Status, number: int, end: Status) -> None:
+def test_outcome_that_arrives_before_the_cancel_wins(status: int, number: int, end: int) -> None:
     cluster, client, node = busy_cluster()
     (assign,) = cluster.heard(node, Assign)
     cluster.say(client, Cancel(100))
-    cluster.say(node, Outcome(assign.id, status, Entered.NO, 1, detail=number))
+    cluster.say(node, Outcome(assign.id, status, Entered.NO, 1, failure_kind=number))
     assert cluster.answers(client)[100].status == end
 
 
@@ -965,7 +969,7 @@ def test_node_that_drains_gets_nothing_more_and_is_told_that_it_was_heard() -> N
     cluster.say(node, Drain())
     assert cluster.heard(node, Drain) == [Drain()]
     cluster.say(client, submit(2))
-    assert cluster.answers(client)[2].detail == Refusal.NO_NODES
+    assert cluster.answers(client)[2].reason == RejectReason.NO_NODES
     cluster.say(node, completed(cluster.heard(node, Assign)[0]))
     assert cluster.answers(client)[1].status == Status.COMPLETED
 
@@ -1016,7 +1020,7 @@ def test_client_of_a_kind_never_measured_gets_no_more_than_its_share() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.EXPIRED, Status.CANCELLED])
-def test_client_whose_tasks_are_ended_by_force_pays_for_the_time_they_took(status: Status) -> None:
+def test_client_whose_tasks_are_ended_by_force_pays_for_the_time_they_took(status: int) -> None:
     cluster, known, node = busy_cluster(queue_target_s=inf)
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.1))
     overrunning = cluster.client()
@@ -1113,13 +1117,13 @@ def test_drain_rejects_what_is_new_and_finishes_what_is_here() -> None:
     cluster.say(client, submit(1))
     assert not [effect for effect in cluster.drain() if isinstance(effect, Stop)]
     cluster.say(client, submit(2))
-    assert cluster.answers(client)[2].detail == Refusal.DRAINING
+    assert cluster.answers(client)[2].reason == RejectReason.DRAINING
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
     effects = cluster.say(node, completed(cluster.heard(node, Assign)[1], run_s=1.0))
     assert cluster.answers(client)[1].status == Status.COMPLETED
     assert effects[-1] == Send(client, Drain()), "all is answered, and it goes first"
     assert cluster.say(client, submit(3)) != []
-    assert cluster.answers(client)[3].detail == Refusal.DRAINING
+    assert cluster.answers(client)[3].reason == RejectReason.DRAINING
     assert cluster.lose(client) == [Close(node, "the cluster is shutting down"), Stop()]
 
 
@@ -1156,7 +1160,7 @@ def test_large_task_that_has_not_come_whole_when_the_cluster_leaves_is_rejected(
     assert cluster.drain()[-1] == Send(client, Drain())
     cluster.say(client, submit(1, payload=bytes(1 << 20)))
     answer = cluster.answers(client)[1]
-    assert (answer.status, answer.entered, answer.detail) == (Status.REJECTED, Entered.NO, Refusal.DRAINING)
+    assert (answer.status, answer.entered, answer.reason) == (Status.REJECTED, Entered.NO, RejectReason.DRAINING)
 
 
 def test_drain_that_takes_too_long_answers_everybody_and_stops() -> None:
@@ -1256,7 +1260,7 @@ def test_node_on_probation_is_tried_again_when_it_has_rested_though_nothing_else
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.EXPIRED])
-def test_node_on_probation_rests_after_each_task_however_it_ends(status: Status) -> None:
+def test_node_on_probation_rests_after_each_task_however_it_ends(status: int) -> None:
     cluster = ClusterDriver()
     slow, fast, client = cluster.node(workers=1), cluster.node(workers=1), cluster.client()
     put_on_probation(cluster, slow)

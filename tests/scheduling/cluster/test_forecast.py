@@ -6,7 +6,8 @@ from math import inf
 
 import pytest
 
-from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, Refusal, Status, Welcome
+from argon.errors import RejectReason
+from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, Status, Welcome
 from argon.scheduling.load import TRIED_EVERY_S
 from tests.support.drivers import ClusterDriver, completed, detail, runs_of, submit
 
@@ -101,9 +102,9 @@ def test_client_limit_is_kept_even_while_workers_are_free() -> None:
     assert cluster.heard(client, Welcome)[0].credits == 3
     cluster.say(client, *(submit(id_) for id_ in range(5)))
     cluster.say(other, submit(1))
-    assert {id_: answer.detail for id_, answer in cluster.answers(client).items()} == {
-        3: Refusal.CLIENT_LIMIT,
-        4: Refusal.CLIENT_LIMIT,
+    assert {id_: answer.reason for id_, answer in cluster.answers(client).items()} == {
+        3: RejectReason.CLIENT_LIMIT,
+        4: RejectReason.CLIENT_LIMIT,
     }
     assert not cluster.answers(other)
 
@@ -116,7 +117,7 @@ def test_task_that_would_be_late_is_refused_at_the_door(timeout_s: float, refuse
     cluster.say(client, submit(1, timeout_s=timeout_s))
     assert (1 in cluster.answers(client)) is refused
     if refused:
-        assert cluster.answers(client)[1].detail == Refusal.DEADLINE
+        assert cluster.answers(client)[1].reason == RejectReason.DEADLINE
 
 
 def test_task_that_would_wait_behind_those_of_a_lost_node_is_refused_at_the_door() -> None:
@@ -125,7 +126,7 @@ def test_task_that_would_wait_behind_those_of_a_lost_node_is_refused_at_the_door
     cluster.say(client, *(submit(id_, idempotent=True) for id_ in range(20)))
     cluster.lose(lost)
     cluster.say(client, submit(100, timeout_s=10.0), submit(101, timeout_s=60.0))
-    assert {id_: answer.detail for id_, answer in cluster.answers(client).items()} == {100: Refusal.DEADLINE}
+    assert {id_: answer.reason for id_, answer in cluster.answers(client).items()} == {100: RejectReason.DEADLINE}
 
 
 def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free() -> None:
@@ -135,7 +136,7 @@ def test_task_that_takes_longer_than_it_has_is_refused_although_a_worker_is_free
         cluster.say(client, submit(id_))
         cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
     cluster.say(client, submit(100, timeout_s=0.5), submit(101, timeout_s=2.0))
-    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert cluster.answers(client)[100].reason == RejectReason.DEADLINE
     assert 101 not in cluster.answers(client)
 
 
@@ -147,7 +148,7 @@ def test_kind_of_which_all_are_killed_at_their_timeout_is_refused() -> None:
         assign = cluster.heard(node, Assign)[-1]
         cluster.say(node, Outcome(assign.id, Status.EXPIRED, Entered.YES, assign.attempt, 0.5))
     cluster.say(client, submit(100, timeout_s=0.5), submit(101, timeout_s=2.0))
-    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert cluster.answers(client)[100].reason == RejectReason.DEADLINE
     assert 101 not in cluster.answers(client)
 
 
@@ -247,5 +248,5 @@ def test_client_that_was_refused_beside_a_free_worker_is_not_told_of_it() -> Non
         cluster.say(client, submit(id_))
         cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
     cluster.say(client, submit(100, timeout_s=0.5))
-    assert cluster.answers(client)[100].detail == Refusal.DEADLINE
+    assert cluster.answers(client)[100].reason == RejectReason.DEADLINE
     assert cluster.heard(client, Heartbeat) == [], "what it has is too short for any worker"

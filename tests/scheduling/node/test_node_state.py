@@ -240,7 +240,11 @@ def test_worker_that_dies_fails_its_own_task_alone_and_is_replaced_at_once() -> 
     node.assign(2)
     effects = node.die(1, signal=9)
     outcome = node.answers()[1]
-    assert (outcome.status, outcome.entered, outcome.detail) == (Status.FAILED, Entered.YES, FailureKind.WORKER_DIED)
+    assert (outcome.status, outcome.entered, outcome.failure_kind) == (
+        Status.FAILED,
+        Entered.YES,
+        FailureKind.WORKER_DIED,
+    )
     about = detail(outcome)
     assert (about.signal, about.exit_code, about.node, about.reason) == (9, 0, "here", "it crashed")
     assert [effect for effect in effects if isinstance(effect, Spawn)] == [Spawn(3)]

@@ -16,10 +16,12 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from argon.protocol.codec import encode_detail
-from argon.protocol.detail import Detail
+from argon.errors import RejectReason
+from argon.protocol.codec import encode_diagnosis
+from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
+    Answer,
     Cancel,
     Drain,
     Entered,
@@ -28,7 +30,7 @@ from argon.protocol.messages import (
     Message,
     Outcome,
     Payload,
-    Refusal,
+    Reject,
     Status,
     StillRunning,
     Submit,
@@ -52,10 +54,6 @@ _BACKOFF_MIN_S: Final = 0.02
 _BACKOFF_MAX_S: Final = 1.0
 _NO_CONNECTION_RETRY_S: Final = 0.5
 _ANSWER_GRACE_S: Final = 1.0
-_REJECTED: Final = int(Status.REJECTED)
-_NOT_ENTERED: Final = int(Entered.NO)
-_DEADLINE: Final = int(Refusal.DEADLINE)
-_TOO_LARGE: Final = int(Refusal.TOO_LARGE)
 
 
 class ClientState:
@@ -73,7 +71,7 @@ class ClientState:
         self._backlog = Backlog()
         self._deadlines: list[tuple[float, int, ClientTask]] = []
         self._restraint = Restraint()
-        self._refusal = 0
+        self._refusal = RejectReason.QUEUE_FULL
         self._refusal_after_s = 0.0
         self._counting = 0
         self._pace = AnswerPace()
@@ -119,16 +117,16 @@ class ClientState:
         effects: list[ClientEffect] = []
         if payload_bytes(payload) > self.max_payload_bytes:
             why = f"its payload takes more than the {self.max_payload_bytes} bytes that the cluster allows"
-            self._refuse(task, Refusal.TOO_LARGE, 0.0, why, effects)
+            self._refuse(task, RejectReason.TOO_LARGE, 0.0, why, effects)
         elif deadline <= now:
             self._settle(task, Outcome(task.id, Status.EXPIRED, Entered.NO), effects)
         elif impatient and self._cluster is None:
             why = "there is no connection to the cluster at present"
             after_s = _NO_CONNECTION_RETRY_S * self._rng.uniform(0.5, 1.5)
-            self._refuse(task, Refusal.NO_NODES, after_s, why, effects)
+            self._refuse(task, RejectReason.NO_NODES, after_s, why, effects)
         elif impatient and (unanswered := len(self._tasks) - 1 + len(self._abandoned)) >= self._credits:
             why = f"this client has {unanswered} tasks without an answer, all that the cluster has room for"
-            self._refuse(task, Refusal.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
+            self._refuse(task, RejectReason.QUEUE_FULL, self._pace.retry_after_s(now, self._rng), why, effects)
         else:
             if deadline != inf:
                 self._note_deadline(deadline, task)
@@ -166,9 +164,9 @@ class ClientState:
         self._liveness.heard(peer, now)
         answers = 0
         for message in messages:
-            if type(message) is Outcome:
+            if type(message) is Outcome or type(message) is Reject:
                 answers += 1
-                self._outcome(message, now, effects)
+                self._answered(message, now, effects)
                 continue
             match message:
                 case StillRunning():
@@ -215,8 +213,7 @@ class ClientState:
                 entered = Entered.NO if self._drained else Entered.UNKNOWN
                 self._settle(task, Outcome(task.id, Status.CANCELLED, entered), effects)
             elif self._drained:
-                m = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=_BACKOFF_MIN_S, detail=Refusal.DRAINING)
-                self._rejected(task, m, now, effects)
+                self._rejected(task, Reject(task.id, RejectReason.DRAINING, _BACKOFF_MIN_S), now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
                 self._backlog.put_back(task)
@@ -314,7 +311,7 @@ class ClientState:
         )
         effects.append(Send(self._cluster, submit))
 
-    def _outcome(self, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
+    def _answered(self, m: Answer, now: float, effects: list[ClientEffect]) -> None:
         self._credits = m.credits
         self._probing = False
         task = self._tasks.get(m.id)
@@ -325,24 +322,24 @@ class ClientState:
             return
         self._outstanding -= 1
         task.sent = False
-        if m.status != _REJECTED:
+        if type(m) is not Reject:
             self._restraint.answered(m.credits)
             self._settle(task, m, effects)
         elif task.cancelled or task.stop_queued:
             self._settle(task, Outcome(task.id, Status.CANCELLED, Entered.NO), effects)
-        elif m.detail == _TOO_LARGE:
+        elif m.reason is RejectReason.TOO_LARGE:
             self._settle(task, m, effects)
         else:
             self._rejected(task, m, now, effects)
 
-    def _rejected(self, task: ClientTask, m: Outcome, now: float, effects: list[ClientEffect]) -> None:
+    def _rejected(self, task: ClientTask, m: Reject, now: float, effects: list[ClientEffect]) -> None:
         task.rejections += 1
         retries = task.options.retries
         jitter_s = self._rng.uniform(0.0, min(_BACKOFF_MAX_S, _BACKOFF_MIN_S * 2.0 ** min(task.rejections, 20)))
-        again_at = now + m.wait_s + jitter_s
+        again_at = now + m.retry_after_s + jitter_s
         final = (retries is not None and task.rejections > retries) or again_at >= task.deadline
-        if m.detail != _DEADLINE or not final:  # what is too late for this task may do for the next
-            self._refusal, self._refusal_after_s = m.detail, m.wait_s
+        if m.reason is not RejectReason.DEADLINE or not final:  # what is too late for this task may do for the next
+            self._refusal, self._refusal_after_s = m.reason, m.retry_after_s
             if self._restraint.rejected(self._outstanding, again_at, task.options.priority) and self._counting:
                 self._count_for_all(effects)
         if final:
@@ -359,7 +356,7 @@ class ClientState:
 
     def _turn_away(self, task: ClientTask, effects: list[ClientEffect]) -> None:
         """Answers a task that waits with the rejection for which the line stands."""
-        self._refuse(task, Refusal(self._refusal), self._refusal_after_s, "", effects)
+        self._refuse(task, self._refusal, self._refusal_after_s, "", effects)
 
     # ---- answering ----------------------------------------------------------------------------------------------
 
@@ -384,15 +381,15 @@ class ClientState:
             self._deadlines = [entry for entry in self._deadlines if self._tasks.get(entry[2].id) is entry[2]]
             heapify(self._deadlines)
 
-    def _refuse(self, task: ClientTask, reason: Refusal, after_s: float, why: str, effects: list[ClientEffect]) -> None:
-        outcome = Outcome(task.id, Status.REJECTED, Entered.NO, wait_s=after_s, detail=reason)
-        outcome.payload = encode_detail(Detail(why, local=True))
-        self._settle(task, outcome, effects)
+    def _refuse(
+        self, task: ClientTask, reason: RejectReason, after_s: float, why: str, effects: list[ClientEffect]
+    ) -> None:
+        self._settle(task, Reject(task.id, reason, after_s, why=why, local=True), effects)
 
-    def _lose(self, task: ClientTask, entered: Entered, reason: str, effects: list[ClientEffect]) -> None:
-        self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_detail(Detail(reason))), effects)
+    def _lose(self, task: ClientTask, entered: int, reason: str, effects: list[ClientEffect]) -> None:
+        self._settle(task, Outcome(task.id, Status.LOST, entered, payload=encode_diagnosis(Diagnosis(reason))), effects)
 
-    def _settle(self, task: ClientTask, outcome: Outcome, effects: list[ClientEffect]) -> None:
+    def _settle(self, task: ClientTask, answer: Answer, effects: list[ClientEffect]) -> None:
         del self._tasks[task.id]
         self._counting -= task.options.retries is not None
         task.payload = b""  # its husk may stay in a heap until its deadline
@@ -400,12 +397,9 @@ class ClientState:
             self._outstanding -= 1
         if task.waits:
             self._backlog.remove(task)
-        if task.may_have_run and outcome.entered == _NOT_ENTERED:
-            if outcome.status == Status.REJECTED:
-                reason = "the connection to the cluster was lost, and the task was not admitted again"
-                outcome = Outcome(task.id, Status.LOST, payload=encode_detail(Detail(reason)))
-            outcome.entered = Entered.UNKNOWN
-        effects.append(Settle(task.id, outcome))
+        if task.may_have_run:
+            answer = _of_one_that_may_have_run(answer)
+        effects.append(Settle(task.id, answer))
 
     def check(self) -> None:
         """Asserts the invariants. Called after every step in tests, never in production."""
@@ -414,3 +408,14 @@ class ClientState:
         assert self._cluster is not None or not self._outstanding, "something is outstanding on no connection"
         waiting = sum(task.waits for task in self._tasks.values())
         assert len(self._backlog) == waiting == len(self._tasks) - sent, "a task neither waits nor is sent, or both"
+
+
+def _of_one_that_may_have_run(answer: Answer) -> Answer:
+    """The answer to a task that was sent on a lost connection before: that one may have run, whatever this one did."""
+    if type(answer) is Reject:
+        reason = "the connection to the cluster was lost, and the task was not admitted again"
+        return Outcome(answer.id, Status.LOST, payload=encode_diagnosis(Diagnosis(reason)))
+    assert type(answer) is Outcome
+    if answer.entered == Entered.NO:
+        answer.entered = Entered.UNKNOWN
+    return answer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
-from argon.protocol.messages import Refusal
+from argon.errors import RejectReason
 from argon.record import Record
 from argon.settings import ClusterSettings
 
@@ -72,7 +72,7 @@ class Door(Record):
         self.few = few
 
 
-def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: float) -> Refusal | None:
+def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: float) -> RejectReason | None:
     """Decides about one task, but for what it takes to run.
 
     Since ``wait_s`` is that of the task's own place, those of low priority and of clients that have much waiting are
@@ -84,23 +84,23 @@ def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: flo
         timeout_s: what remains until its deadline, 0 for none.
     """
     if door.draining:
-        return Refusal.DRAINING
+        return RejectReason.DRAINING
     if not door.free and size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
-        return Refusal.TOO_LARGE  # there will never be room
+        return RejectReason.TOO_LARGE  # there will never be room
     if door.outstanding >= door.allowance:
-        return Refusal.CLIENT_LIMIT
+        return RejectReason.CLIENT_LIMIT
     if door.free:
         return None
     if not door.nodes:
-        return Refusal.NO_NODES
+        return RejectReason.NO_NODES
     if door.queue_length >= limits.queue_limit:
-        return Refusal.QUEUE_FULL
+        return RejectReason.QUEUE_FULL
     if door.queue_bytes + size_bytes > limits.queue_bytes:
-        return Refusal.QUEUE_BYTES
+        return RejectReason.QUEUE_BYTES
     if door.wait_s > door.may_wait_s and not door.few:
-        return Refusal.QUEUE_FULL
+        return RejectReason.QUEUE_FULL
     if timeout_s and door.wait_s > timeout_s:
-        return Refusal.DEADLINE
+        return RejectReason.DEADLINE
     return None
 
 
@@ -144,7 +144,7 @@ class Rejection(Record):
         self,
         session: int,
         sequence: int,
-        reason: int,
+        reason: RejectReason,
         retry_after_s: float,
         size_bytes: int,
         timeout_s: float,
@@ -188,7 +188,7 @@ class Returns:
         self._booked_s = 0.0
         self._at = 0.0
 
-    def retry_after_s(self, reason: Refusal, wait_s: float, work_s: float, now: float) -> float:
+    def retry_after_s(self, reason: RejectReason, wait_s: float, work_s: float, now: float) -> float:
         """When to come back: the predicted wait, or the time that all who were told so before will take if that is
         longer, times one half to one and a half, so that they come back apart.
 
@@ -196,9 +196,9 @@ class Returns:
             wait_s: predicted work ahead of it divided by the capacity of the moment.
             work_s: its own predicted work divided by that.
         """
-        if reason is Refusal.TOO_LARGE:
+        if reason is RejectReason.TOO_LARGE:
             return 0.0
         self._booked_s = min(_BOOKED_MAX_S, max(0.0, self._booked_s - (now - self._at)) + work_s)
         self._at = now
-        least_s = _NO_NODES_RETRY_S if reason is Refusal.NO_NODES else _RETRY_MIN_S
+        least_s = _NO_NODES_RETRY_S if reason is RejectReason.NO_NODES else _RETRY_MIN_S
         return min(_RETRY_MAX_S, max(wait_s, self._booked_s, least_s) * (0.5 + self._rng.random()))

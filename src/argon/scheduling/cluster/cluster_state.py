@@ -9,12 +9,13 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from argon.protocol.codec import encode_detail
-from argon.protocol.detail import Detail
+from argon.protocol.codec import encode_diagnosis
+from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.handshake import Role
 from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Announced,
+    Answer,
     Assign,
     Cancel,
     Capacity,
@@ -28,6 +29,7 @@ from argon.protocol.messages import (
     Outcome,
     Oversized,
     Register,
+    Reject,
     Status,
     StatusRequest,
     StillRunning,
@@ -60,14 +62,8 @@ Effects: TypeAlias = list[ClusterEffect]
 ATTEMPTS_MAX: Final = 3
 RETURNS_MAX: Final = 1000  # nodes that give a task back unbegun take none of its attempts
 _REMAINING_MIN_S: Final = 1e-6  # since 0 means that there is no deadline
-_COMPLETED: Final = int(Status.COMPLETED)  # asking an enumeration costs more, and these are asked for every task
-_FAILED: Final = int(Status.FAILED)
-_REJECTED: Final = int(Status.REJECTED)
-_EXPIRED: Final = int(Status.EXPIRED)
-_LOST: Final = int(Status.LOST)
-_NOT_ENTERED: Final = int(Entered.NO)
-_OVERDUE: Final = Detail("its deadline passed in the queue")
-_TOO_LATE: Final = Detail("what its wait in the queue has left of its time is too short for it")
+_OVERDUE: Final = Diagnosis("its deadline passed in the queue")
+_TOO_LATE: Final = Diagnosis("what its wait in the queue has left of its time is too short for it")
 
 
 class ClusterState:
@@ -84,7 +80,7 @@ class ClusterState:
         self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
         self._ledger = Ledger()
         self._journal = Journal()
-        self._answered: list[tuple[ClientSession, Outcome]] = []
+        self._answered: list[tuple[ClientSession, Answer]] = []
         self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
         self._departure = Departure()
         self._report = ReportState(
@@ -120,7 +116,7 @@ class ClusterState:
             self._liveness.heard(peer, now)
             member = self._membership.get(peer)
             for message in messages:
-                if type(message) is Outcome and member is not None and message.status != _REJECTED:
+                if type(message) is Outcome and member is not None:
                     self._outcome(member, message, now, effects)
                 elif self._from_node(peer, message, now, effects):
                     member = self._membership.get(peer)
@@ -207,9 +203,9 @@ class ClusterState:
             self._queue.push(task)
 
     def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
-        self._ledger.end(_REJECTED)
+        self._ledger.end(Status.REJECTED)
         self._journal.refuse(why)
-        outcome = Outcome(why.sequence, _REJECTED, _NOT_ENTERED, wait_s=why.retry_after_s, detail=why.reason)
+        outcome = Reject(why.sequence, why.reason, why.retry_after_s)
         self._answered.append((client, outcome))
         effects.append(Send(client.peer, outcome))
 
@@ -247,7 +243,7 @@ class ClusterState:
         if (task := client.tasks.get(m.id)) is None or task.state == TaskState.CANCELLING:
             return
         if task.state == TaskState.QUEUED:
-            self._settle(task, Status.CANCELLED, Entered.NO, now, effects, Detail())
+            self._settle(task, Status.CANCELLED, Entered.NO, now, effects, Diagnosis())
         elif m.queued_only:
             effects.append(Send(client.peer, StillRunning(m.id)))
         else:
@@ -308,17 +304,17 @@ class ClusterState:
             self._ledger.stale_answers += 1
             return
         status = m.status
-        self._membership.release(member, task, now, given_back=status == _LOST)
-        if status == _LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
+        self._membership.release(member, task, now, given_back=status == Status.LOST)
+        if status == Status.LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
-        if status == _COMPLETED:
+        if status == Status.COMPLETED:
             member.note_run(task, m.run_s, self._fleet, now)
-        elif status == _EXPIRED and m.run_s:
+        elif status == Status.EXPIRED and m.run_s:
             member.note_killed(task, m.run_s, self._fleet, now)
         if task.client is not None:
             self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
-            status > _FAILED or (status == _FAILED and m.detail == FailureKind.WORKER_DIED)
+            status > Status.FAILED or (status == Status.FAILED and m.failure_kind == FailureKind.WORKER_DIED)
         ):
             m.status = Status.CANCELLED
         self._answer(task, m, now, effects)
@@ -328,9 +324,9 @@ class ClusterState:
         self._router.remove(member)
         for task in list(member.tasks.values()):
             if task.state == TaskState.CANCELLING:
-                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Detail(node=member.name))
+                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Diagnosis(node=member.name))
             elif not self._try_again(task, Entered.UNKNOWN, now):
-                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
+                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))
         member.tasks.clear()
 
     def _try_again(self, task: Task, entered: int, now: float) -> bool:
@@ -394,27 +390,27 @@ class ClusterState:
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
         effects.append(Send(member.peer, assign))
 
-    def _settle(self, task: Task, status: Status, entered: Entered, now: float, effects: Effects, why: Detail) -> None:
+    def _settle(self, task: Task, status: int, entered: int, now: float, effects: Effects, why: Diagnosis) -> None:
         """Answers a task that no outcome from a node has answered."""
         if task.state == TaskState.QUEUED:
             task.state = TaskState.SETTLED
             self._queue.remove(task)
             task.wait_s += now - task.queued_at
-        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_detail(why))
+        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_diagnosis(why))
         self._answer(task, outcome, now, effects)
 
     def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
         task.state = TaskState.SETTLED
         task.payload = b""
         self._ledger.end(m.status)
-        if task.losses and m.entered == _NOT_ENTERED:
+        if task.losses and m.entered == Entered.NO:
             m.entered = Entered.UNKNOWN
         self._journal.end(task, m.status, m.entered, m.run_s, now)
         client = self._clients.get(task.client)
         if client is None:
             return
         self._clients.end(client, task)
-        m.id, m.wait_s = task.client_id, task.wait_s
+        m.id, m.queued_s = task.client_id, task.wait_s
         self._answered.append((client, m))
         effects.append(Send(client.peer, m))
 
@@ -427,13 +423,13 @@ class ClusterState:
     def _fail_all(self, now: float, effects: Effects) -> None:
         reason = "the cluster shut down before it finished"
         for task in self._queue.waiting():
-            self._settle(task, Status.LOST, Entered.NO, now, effects, Detail(reason))
+            self._settle(task, Status.LOST, Entered.NO, now, effects, Diagnosis(reason))
         for member in self._membership.all():
             for task in list(member.tasks.values()):
                 self._membership.release(member, task, now)
                 effects.append(Send(member.peer, Cancel(task.id)))
                 status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
-                self._settle(task, status, Entered.UNKNOWN, now, effects, Detail(reason, member.name))
+                self._settle(task, status, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))
 
     def _depart(self, now: float, effects: Effects) -> None:
         if self._departure.tell(now):

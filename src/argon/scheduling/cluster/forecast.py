@@ -9,7 +9,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from argon.protocol.messages import Oversized, Refusal, Submit
+from argon.errors import RejectReason
+from argon.protocol.messages import Oversized, Submit
 from argon.scheduling.cluster.admission import BURST, Door, Rejection, Returns, queue_target_s, refusal
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.membership import Membership
@@ -46,7 +47,7 @@ class DoorState:
         self._allowed_s = inf
         self.shut = False
 
-    def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Refusal | None:
+    def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> RejectReason | None:
         """Why this task may not enter, or None. ``free`` is whether a worker is free for it."""
         queue, wait_s, may_wait_s = self._queue, 0.0, inf
         if not free:
@@ -67,14 +68,16 @@ class DoorState:
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
         if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now, not free):
-            return Refusal.DEADLINE
+            return RejectReason.DEADLINE
         return reason
 
-    def rejection(self, client: ClientSession, m: Submit, size_bytes: int, reason: Refusal, now: float) -> Rejection:
+    def rejection(
+        self, client: ClientSession, m: Submit, size_bytes: int, reason: RejectReason, now: float
+    ) -> Rejection:
         """When a task that was refused may come back, and the numbers of the moment."""
         workers = self._membership.workers
         run_s = self.expected_s(m.kind)
-        if reason is not Refusal.TOO_LARGE and not self._has_room():  # else it is not room that it wants
+        if reason is not RejectReason.TOO_LARGE and not self._has_room():  # else it is not room that it wants
             self._clients.turn_away(client)
         wait_s = self.wait_s(client, m)
         after_s = self._returns.retry_after_s(reason, wait_s, run_s / max(1, workers), now)
@@ -108,7 +111,7 @@ class DoorState:
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
         """The same for a task of which only the size was read: there will never be room."""
         submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
-        return self.rejection(client, submit, m.size_bytes, Refusal.TOO_LARGE, 0.0)
+        return self.rejection(client, submit, m.size_bytes, RejectReason.TOO_LARGE, 0.0)
 
     def admission(self, client: ClientSession, m: Submit, asked: bool) -> Admission:
         """What is ahead of a task that must wait: of the one that was ``asked`` about last, or of another."""

@@ -14,8 +14,8 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Final, TypeAlias
 
-from argon.protocol.codec import encode_detail
-from argon.protocol.detail import Detail
+from argon.protocol.codec import encode_diagnosis
+from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Assign,
@@ -43,7 +43,6 @@ from argon.settings import NodeSettings
 Effects: TypeAlias = list[NodeEffect]
 RESPAWN_MAX_S: Final = 5.0
 GIVE_BACK_AFTER_S: Final = 0.05
-_COMPLETED: Final = int(Status.COMPLETED)
 
 
 class NodeState:
@@ -307,7 +306,7 @@ class NodeState:
         if task is not None and task.doom is None:
             self._end_early(task, Status.CANCELLED, effects)
 
-    def _end_early(self, task: NodeTask, status: Status, effects: Effects) -> None:
+    def _end_early(self, task: NodeTask, status: int, effects: Effects) -> None:
         """Cancels, expires or gives up a task, wherever it is on this node."""
         if task.worker:
             self._doom(task, status, effects)
@@ -315,7 +314,7 @@ class NodeState:
         self._buffer.remove(task)
         self._answer(task, status, Entered.NO, "it was ended before it began", effects)
 
-    def _doom(self, task: NodeTask, status: Status, effects: Effects) -> None:
+    def _doom(self, task: NodeTask, status: int, effects: Effects) -> None:
         """Marks a given task for its end; the recall then tells whether it was begun, finished, or neither."""
         task.doom = status
         slot = self._workers.get(task.worker)
@@ -329,7 +328,7 @@ class NodeState:
             if task is None:
                 continue
             slot.served += 1
-            if outcome.status == _COMPLETED:
+            if outcome.status == Status.COMPLETED:
                 if task.assign.kind != kind:
                     self._learn(kind, runs, now)
                     kind, runs = task.assign.kind, Runs()
@@ -361,18 +360,18 @@ class NodeState:
         if task.doom is not None or task.orphan:
             self._answer(task, task.doom or Status.LOST, entered, "it was ended in its worker", effects, run_s)
             return
-        detail = Detail(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
-        outcome = Outcome(task.id, Status.FAILED, entered, task.attempt, run_s, detail=FailureKind.WORKER_DIED)
-        outcome.payload = encode_detail(detail)
+        diagnosis = Diagnosis(end.reason, self._settings.name, end.signal, end.exit_code, end.oom)
+        outcome = Outcome(task.id, Status.FAILED, entered, task.attempt, run_s, failure_kind=FailureKind.WORKER_DIED)
+        outcome.payload = encode_diagnosis(diagnosis)
         self._send(task, outcome, effects)
 
     def _answer(
-        self, task: NodeTask, status: Status, entered: Entered, reason: str, effects: Effects, run_s: float = 0.0
+        self, task: NodeTask, status: int, entered: int, reason: str, effects: Effects, run_s: float = 0.0
     ) -> None:
         """Answers a task in the node's own words; orphans have nobody to answer to."""
         if not task.orphan:
-            detail = encode_detail(Detail(reason, self._settings.name))
-            self._send(task, Outcome(task.id, status, entered, task.attempt, run_s, payload=detail), effects)
+            diagnosis = encode_diagnosis(Diagnosis(reason, self._settings.name))
+            self._send(task, Outcome(task.id, status, entered, task.attempt, run_s, payload=diagnosis), effects)
 
     def _send(self, task: NodeTask, outcome: Outcome, effects: Effects) -> None:
         assert self._cluster is not None

@@ -7,7 +7,7 @@ from typing import Final
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.ids import LocalTaskId, TaskId
-from argon.protocol.messages import Assign, Status
+from argon.protocol.messages import Assign
 
 SHORT_S: Final = 0.001
 ENDED: Final = Assign(0, 0, 0, 0.0, 0, b"")  # what a task that was answered keeps of its own
@@ -35,7 +35,7 @@ class NodeTask:
         self.deadline = deadline
         self.worker = 0
         self.waits = False
-        self.doom: Status | None = None
+        self.doom: int | None = None
         self.orphan = False
         self.predicted_s = predicted_s
 

@@ -14,8 +14,8 @@ from argon.protocol.messages import (
     Capacity,
     ExplainReply,
     ExplainRequest,
-    Outcome,
     Oversized,
+    Reject,
 )
 from argon.scheduling.cluster.reporting.explanation import Explanation
 from tests.support.drivers import ClusterDriver, completed, given_back, submit
@@ -171,7 +171,7 @@ def test_rejected_task_tells_the_numbers_of_that_moment_and_how_often(cluster: C
     assert (said.times, said.reason, said.queue_length, said.queue_bytes) == (3, "QUEUE_FULL", 2, 8)
     assert (said.size_bytes, said.timeout_s, said.predicted_run_s, said.predicted_wait_s) == (5, 0.25, 0.5, 1.0)
     assert (said.work_s, said.workers, said.nodes, said.outstanding) == (0.5, 1, 1, 0)
-    assert said.retry_after_s == pytest.approx(cluster.heard(other, Outcome)[-1].wait_s)
+    assert said.retry_after_s == pytest.approx(cluster.heard(other, Reject)[-1].retry_after_s)
 
 
 def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:

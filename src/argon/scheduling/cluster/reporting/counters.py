@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from argon.protocol.messages import Status
+from argon.protocol.messages import STATUS_NAMES, Status
 
 
 class TaskCounters(msgspec.Struct):
@@ -32,7 +32,7 @@ class Ledger:
     __slots__ = ("_ends", "accepted", "requeued", "stale_answers")
 
     def __init__(self) -> None:
-        self._ends = [0] * len(Status)
+        self._ends = [0] * len(STATUS_NAMES)
         self.accepted = 0
         self.requeued = 0
         self.stale_answers = 0
@@ -51,5 +51,5 @@ class Ledger:
 
     def counters(self) -> TaskCounters:
         """The numbers of this moment."""
-        ends = {status.name.lower(): count for status, count in zip(Status, self._ends, strict=True)}
+        ends = {name.lower(): count for name, count in zip(STATUS_NAMES, self._ends, strict=True)}
         return TaskCounters(accepted=self.accepted, requeued=self.requeued, stale_answers=self.stale_answers, **ends)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from argon.protocol.messages import Refusal, Status
+from argon.errors import RejectReason
+from argon.protocol.messages import Status
 from argon.scheduling.cluster.admission import Rejection
 from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.task import Attempt, Choice, Task
@@ -22,7 +23,6 @@ REMARKABLE_KEPT: Final = 4096
 REMARKABLE_S: Final = 0.1
 REJECTIONS_KEPT: Final = 4096
 RETURNS_KEPT: Final = 8
-_COMPLETED: Final = int(Status.COMPLETED)
 _DECISIONS: Final = (
     "to_free_worker",
     "prefetched",
@@ -41,7 +41,7 @@ class Decisions:
     def __init__(self) -> None:
         self.sent = [0] * len(_DECISIONS)
         self.unmeasured = 0
-        self.refusals = [0] * len(Refusal)
+        self.refusals: dict[RejectReason, int] = dict.fromkeys(RejectReason, 0)
 
     def numbers(self) -> dict[str, int]:
         """The routing decisions by name."""
@@ -49,7 +49,7 @@ class Decisions:
 
     def refused(self) -> dict[str, int]:
         """The rejections by reason."""
-        return {refusal.name: count for refusal, count in zip(Refusal, self.refusals, strict=True)}
+        return {reason.value: count for reason, count in self.refusals.items()}
 
 
 class _Ended:
@@ -130,7 +130,7 @@ class Journal:
         task.ended_at = now
         if task.client is None:
             return  # it was kept when its client left
-        if status == _COMPLETED and task.wait_s + run_s < REMARKABLE_S and task.returned is None:
+        if status == Status.COMPLETED and task.wait_s + run_s < REMARKABLE_S and task.returned is None:
             self._ordinary.add(task)
         else:
             self._remarkable.add(task)

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from argon.protocol.messages import Entered, ExplainRequest, Refusal, Status
+from argon.errors import MayHaveRun, RejectReason
+from argon.protocol.messages import STATUS_NAMES, ExplainRequest
 from argon.scheduling.cluster.admission import Rejection
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.task import Admission, Attempt, Choice, Task, TaskState
@@ -26,6 +27,8 @@ _CHOICES: Final = {
     Choice.SPILLED: "node of its key had no room",
     Choice.FASTER: "done sooner there than on a free worker elsewhere",
 }
+
+_MAY_HAVE_RUN: Final = tuple(MayHaveRun)  # by the number of Entered
 
 
 class ExplainedAdmission(msgspec.Struct):
@@ -116,7 +119,7 @@ def explanation(
         told.state, told.rejection = "rejected", _rejection(rejections)
     if task is None:
         return told
-    told.state = _HERE.get(task.state) or Status(task.status).name.lower()
+    told.state = _HERE.get(task.state) or STATUS_NAMES[task.status].lower()
     told.priority = Priority(task.priority).name
     told.kind, told.keyed, told.idempotent, told.size_bytes = (
         task.kind,
@@ -135,7 +138,7 @@ def explanation(
     told.attempts = [_attempt(attempt) for attempt in [*(task.returned or []), task.sent] if attempt is not None]
     if task.status >= 0:
         told.run_s = task.run_s
-        told.may_have_run = Entered(task.entered).name.lower()
+        told.may_have_run = _MAY_HAVE_RUN[task.entered]
         if task.ended_at and task.client is not None:
             told.answered_after_s = task.ended_at - task.submitted_at
     if task.state == TaskState.QUEUED and len(queue) <= LISTED_MAX:
@@ -170,13 +173,13 @@ def _rejection(rejections: list[Rejection]) -> ExplainedRejection:
     last = rejections[-1]
     return ExplainedRejection(
         times=len(rejections),
-        reason=Refusal(last.reason).name,
+        reason=last.reason.value,
         retry_after_s=last.retry_after_s,
         size_bytes=last.size_bytes,
         timeout_s=last.timeout_s or None,
         predicted_run_s=last.run_s or None,
         predicted_wait_s=last.wait_s if last.workers else None,
-        may_wait_s=None if last.may_wait_s == inf or last.reason != Refusal.QUEUE_FULL else last.may_wait_s,
+        may_wait_s=None if last.may_wait_s == inf or last.reason != RejectReason.QUEUE_FULL else last.may_wait_s,
         queue_length=last.queue_length,
         queue_bytes=last.queue_bytes,
         work_s=last.work_s,

@@ -32,7 +32,7 @@ def check_cluster(
     assert membership.in_flight == sum(len(m.tasks) for m in nodes), "in_flight is off"
     assert membership.workers == sum(m.capacity() for m in nodes), "workers are off"
     assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
-    assert sum(journal.decisions.refusals) == ledger.rejected(), "rejections are not the sum of their reasons"
+    assert sum(journal.decisions.refusals.values()) == ledger.rejected(), "rejections are not the sum of their reasons"
     waiting = queue.waiting()
     assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
     assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"

@@ -8,12 +8,11 @@ from __future__ import annotations
 import msgspec
 
 
-class Detail(msgspec.Struct, omit_defaults=True):
-    """What the cluster or a node knows about an outcome beyond the header. A client says ``local`` of its own."""
+class Diagnosis(msgspec.Struct, omit_defaults=True):
+    """What the cluster or a node knows about an outcome beyond the header."""
 
     reason: str = ""
     node: str = ""
     signal: int = 0
     exit_code: int = 0
     oom: bool = False
-    local: bool = False
