@@ -30,7 +30,7 @@ COMPILED = [
     *(f"client/{name}.py" for name in ("client_shell", "answers")),
 ]
 # Nothing in them is called for every task; and a class with keywords loses them when it is compiled.
-LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "detail.py"}
+LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "diagnosis.py"}
 
 
 class CompileHook(BuildHookInterface[Any]):

@@ -91,7 +91,7 @@ def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
 COMPILED_SET = {
     ".": "record",
     "protocol": "codec fragments framing handshake ids messages",
-    "scheduling": "ageing deadlines effects liveness load task_options",
+    "scheduling": "ageing deadlines effects liveness load task_line task_options",
     "scheduling/cluster": (
         "admission clients cluster_state forecast membership node_session queue router shutdown standing_queue task"
     ),

@@ -39,8 +39,11 @@ IMPURE = {
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
-# What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing and moments.
-RECORDS = {"task", "task_options", "node_task", "client_task", "node_session", "load", "ageing", "deadlines"}
+# What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing, moments and lines of tasks.
+RECORDS = {
+    *("task", "task_options", "node_task", "client_task", "node_session"),
+    *("load", "ageing", "deadlines", "task_line"),
+}
 SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
 
