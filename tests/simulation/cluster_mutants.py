@@ -41,13 +41,13 @@ def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
 def last_comes_first(patch: Patch) -> None:
     def push(original: Any, queue: TaskQueue, task: Any) -> None:
         original(queue, task)
-        queue._levels[task.priority].clients[task.client].tasks.rotate(1)
+        queue._levels[task.priority].lanes[task.client]._tasks.rotate(1)
 
     around(patch, TaskQueue, "push", push)
 
 
 def tombstones_come_back(patch: Patch) -> None:
-    patch.setattr("argon.scheduling.cluster.queue._waits", lambda task: task.state is TaskState.QUEUED)
+    patch.setattr("argon.scheduling.cluster.queue._waits_on_its_level", lambda task: task.state is TaskState.QUEUED)
 
 
 def slot_is_kept_after_a_cancel(patch: Patch) -> None:
@@ -183,11 +183,14 @@ def nobody_ages(patch: Patch) -> None:
 
 
 def what_has_aged_takes_every_turn(patch: Patch) -> None:
-    patch.setattr(Ageing, "charge", lambda self, level, urgent, work: None)
+    patch.setattr(Ageing, "charge", lambda self, *turn, **work: None)
 
 
 def what_has_aged_shares_by_turns(patch: Patch) -> None:
-    around(patch, Ageing, "charge", lambda original, ageing, level, urgent, work: original(ageing, level, urgent, 1.0))
+    def charge(original: Any, ageing: Ageing, level: int, urgent: int, work: float, aged_levels: int) -> None:
+        original(ageing, level, urgent, 1.0, aged_levels)
+
+    around(patch, Ageing, "charge", charge)
 
 
 def wait_in_its_client_is_ignored(patch: Patch) -> None:
@@ -203,7 +206,7 @@ def wait_in_its_client_is_ignored(patch: Patch) -> None:
 
 def only_the_first_of_a_level_ages(patch: Patch) -> None:
     def oldest_since(level: Any) -> float:
-        return float(level.arrivals.head().since)
+        return float(level.arrivals.first().since)
 
     patch.setattr("argon.scheduling.cluster.queue._Level.oldest_since", oldest_since)
 
