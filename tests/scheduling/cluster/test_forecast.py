@@ -8,7 +8,7 @@ import pytest
 
 from argon.errors import RejectReason
 from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, Status, Welcome
-from argon.scheduling.load import TRIED_EVERY_S
+from argon.scheduling.load import TRIAL_EVERY_S
 from tests.support.drivers import ClusterDriver, completed, detail, runs_of, submit
 
 RUN_S = 0.02
@@ -169,7 +169,7 @@ def test_task_let_in_to_correct_what_is_believed_of_its_kind_is_run_though_it_mu
     client = cluster.client()
     for _ in range(6):
         cluster.state._fleet.add(9, runs_of(0.5), cluster.now)
-    cluster.now += TRIED_EVERY_S
+    cluster.now += TRIAL_EVERY_S
     cluster.say(client, submit(1, kind=9, timeout_s=0.4), submit(2, kind=9, timeout_s=0.4))
     assert [*cluster.answers(client)] == [2], "one of them may try"
     for running in cluster.heard(node, Assign)[-2:]:

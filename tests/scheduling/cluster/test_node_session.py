@@ -143,8 +143,8 @@ def test_killed_run_costs_what_it_took_and_would_have_taken_longer() -> None:
         node.note_killed(a_task(1), 0.5, fleet, 0.0)
         node.learn(fleet, 0.0)
     assert fleet.of(7) == pytest.approx(0.5)
-    assert fleet.too_long(7, 0.6, 0.0)
-    assert not fleet.too_long(7, 1.1, 0.0)
+    assert fleet.too_long(7, 0.6)
+    assert not fleet.too_long(7, 1.1)
 
 
 def test_slowness_is_what_tasks_take_here_by_what_they_take_in_the_fleet() -> None:

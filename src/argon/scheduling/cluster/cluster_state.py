@@ -369,7 +369,8 @@ class ClusterState:
             member = self._router.choose(task.kind, task.key)
             if member is None and left_s > 0.0:
                 return
-            if member is None or left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
+            too_long = left_s != inf and self._fleet.too_long(task.kind, left_s)
+            if member is None or left_s <= 0.0 or (too_long and not self._fleet.admit_trial(task.kind, now)):
                 self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
                 continue
             self._assign(queue.pop(now), member, now, effects)

@@ -67,8 +67,8 @@ class DoorState:
             queue.waiting_at(m.priority) < self._places(m),
         )
         reason = refusal(self._settings, door, size_bytes, m.timeout_s)
-        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s, now, not free):
-            return RejectReason.DEADLINE
+        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s):
+            return None if self._fleet.admit_trial(m.kind, now, waits=not free) else RejectReason.DEADLINE
         return reason
 
     def rejection(
