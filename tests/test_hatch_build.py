@@ -93,7 +93,8 @@ COMPILED_SET = {
     "protocol": "codec fragments framing handshake ids messages",
     "scheduling": "ageing deadlines effects liveness load task_line task_options",
     "scheduling/cluster": (
-        "admission clients cluster_state forecast membership node_session queue router shutdown standing_queue task"
+        "admission clients cluster_state forecast membership node_session node_times probation queue router shutdown"
+        " standing_queue task"
     ),
     "scheduling/cluster/reporting": "counters decision_log report",
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",

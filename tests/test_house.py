@@ -41,7 +41,7 @@ WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
 # What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing, moments and lines of tasks.
 RECORDS = {
-    *("task", "task_options", "node_task", "client_task", "node_session"),
+    *("task", "task_options", "node_task", "client_task", "node_session", "node_times"),
     *("load", "ageing", "deadlines", "task_line"),
 }
 SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine

@@ -1,13 +1,13 @@
 """The routing rules that Argon's own is compared with.
 
-In: what a router is told. Out: the chosen node. All of them take the same part in everything else: a task stays in the
-cluster's queue until a node has a free worker, or may prefetch it; a rule only chooses
-among such nodes.
+In: that a node has changed, and the next task. Out: the chosen node. A rule takes the place of what `Router` does by
+itself, and of nothing else: a task stays in the cluster's queue until a node has a free worker or may prefetch it, and
+a rule only chooses among such nodes.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from argon.planning.fleet import node_name
 from argon.planning.node_plan import NodePlan
 from argon.planning.workload import Workload
 from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.load import ServiceTimes
 
 _TRIED_FOR_PREFETCH: Final = 3
 """Of the nodes without a free worker, how many are asked whether they may prefetch: as many as by Argon's own rule."""
@@ -26,11 +26,11 @@ _TRIED_FOR_PREFETCH: Final = 3
 _Place: TypeAlias = tuple[float, int, NodeSession]
 
 
-class ComparedRule(Router):
-    """A rule among nodes with room. They stand in two lines, in the order of ``rank``; ``pick`` says where to look."""
+class ComparedRule(ABC):
+    """A rule that keeps the nodes in two lines, in the order of ``rank``: those with a free worker, and those that may
+    prefetch. ``pick`` says where to look."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.numbers: dict[NodeSession, int] = {}
         self.idle: list[_Place] = []
         self.loaded: list[_Place] = []
@@ -44,12 +44,13 @@ class ComparedRule(Router):
     def pick(self, line: Sequence[_Place]) -> int:
         """Which place of a line is taken."""
 
-    def seconds(self, node: NodeSession, kind: int, key: int) -> float | None:
+    def seconds(self, node: NodeSession, kind: int, key: int, fleet: ServiceTimes) -> float | None:
         """What a task is expected to take on a node, None if that is unknown."""
-        known = node.times.of(kind)
-        return self.fleet.of(kind) if known is None else known
+        known = node.times.service.of(kind)
+        return fleet.of(kind) if known is None else known
 
     def update(self, node: NodeSession) -> None:
+        """Puts a node that has changed, or come, into its line."""
         self.numbers.setdefault(node, len(self.numbers))
         self._leave(node)
         if node.free():
@@ -58,15 +59,17 @@ class ComparedRule(Router):
             self._enter(self.loaded, node)
 
     def remove(self, node: NodeSession) -> None:
+        """Forgets a node."""
         self._leave(node)  # its number is not given again
 
-    def choose(self, kind: int, key: int) -> NodeSession | None:
+    def choose(self, kind: int, key: int, fleet: ServiceTimes) -> NodeSession | None:
+        """The node for a task: one with a free worker, else one that may prefetch it, else None."""
         if self.idle:
             return self.idle[self.pick(self.idle)][2]
         first = self.pick(self.loaded) if self.loaded else 0
         for further in range(min(_TRIED_FOR_PREFETCH, len(self.loaded))):
             node = self.loaded[(first + further) % len(self.loaded)][2]
-            seconds = self.seconds(node, kind, key)
+            seconds = self.seconds(node, kind, key, fleet)
             if seconds is not None and node.has_prefetch_slot(seconds):
                 return node
         return None
@@ -140,8 +143,7 @@ class Original(ComparedRule):
     """The rule of the first Argon: the least average run time, whatever its load; a new node's average is 0."""
 
     def rank(self, node: NodeSession) -> tuple[float, int]:
-        overall = node.times.overall
-        return overall.mean_s if overall else 0.0, self.numbers[node]
+        return node.times.service.mean_s(), self.numbers[node]
 
     def pick(self, line: Sequence[_Place]) -> int:
         return 0
@@ -174,7 +176,7 @@ class Oracle(ComparedRule):
     def pick(self, line: Sequence[_Place]) -> int:
         return 0
 
-    def seconds(self, node: NodeSession, kind: int, key: int) -> float | None:
+    def seconds(self, node: NodeSession, kind: int, key: int, fleet: ServiceTimes) -> float | None:
         return self.service_s[key - 1] / self.speeds[node.name]
 
 
@@ -186,9 +188,9 @@ ARGON: Final = "argon"
 RULES: Final = ("round robin", "random", "two choices", "least loaded", "original", "oracle", ARGON)
 
 
-def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Random) -> Router:
-    """The router that follows a rule, for a fleet whose nodes are the peers from 1 on."""
-    match rule:
+def make_rule(name: str, fleet: Sequence[NodePlan], work: Workload, rng: Random) -> ComparedRule | None:
+    """The rule of this name, for a fleet whose nodes are the peers from 1 on; None for the router's own."""
+    match name:
         case "round robin":
             return RoundRobin()
         case "random":
@@ -203,5 +205,5 @@ def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Rando
             speeds = {node_name(peer): plan.speed_at(0.0) for peer, plan in enumerate(fleet, 1)}
             return Oracle(work.service_s, speeds)
         case "argon":
-            return Router()
-    raise ValueError(f"a rule is one of {', '.join(RULES)}, not {rule!r}")
+            return None
+    raise ValueError(f"a rule is one of {', '.join(RULES)}, not {name!r}")

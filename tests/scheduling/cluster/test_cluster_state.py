@@ -36,7 +36,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
-from argon.scheduling.cluster.node_session import COOL_DOWN_S
+from argon.scheduling.cluster.probation import COOL_DOWN_S
 from argon.scheduling.cluster.shutdown import CLIENTS_LEAVE_S
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
 from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
@@ -1277,5 +1277,6 @@ def test_node_on_probation_rests_after_each_task_however_it_ends(status: int) ->
 def put_on_probation(cluster: ClusterDriver, node: int) -> None:
     session = cluster.state._membership.get(node)
     assert session is not None
-    session.lately, session._compared = 5.0, 10
-    cluster.state._membership.evaluate(session, cluster.now)
+    session.times.recent_slowness, session.times.compared = 5.0, 10
+    assert cluster.state._probation.evaluate(session, cluster.state._membership.trusted, cluster.now)
+    cluster.state._membership.recount(session)

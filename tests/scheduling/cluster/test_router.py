@@ -6,19 +6,20 @@ from math import log
 from random import Random
 
 from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.router import Route, Router
 from argon.scheduling.cluster.task import Choice, Task, admitted_task
 from argon.scheduling.load import Average
 from tests.support.drivers import KIND, runs_of, submit
 
 
 class Fleet:
-    """Nodes and their router, told of every change as the corridor tells it."""
+    """Nodes and their router, which receives every change."""
 
     def __init__(self, *workers: int) -> None:
         self.router = Router()
         self.times = self.router.fleet
         self.nodes: list[NodeSession] = []
+        self.route: Route | None = None
         self._last = 0
         for count in workers:
             self.join(count)
@@ -31,19 +32,24 @@ class Fleet:
         return node
 
     def knows(self, node: NodeSession, seconds: float, kind: int = KIND) -> None:
-        node.times.add(kind, runs_of(seconds), 0.0)
+        node.times.service.add(kind, runs_of(seconds), 0.0)
         self.times.add(kind, runs_of(seconds), 0.0)
         self.router.update(node)
 
     def assign(self, kind: int = KIND, key: int = 0) -> tuple[NodeSession, Task] | None:
-        node = self.router.choose(kind, key)
-        if node is None:
+        self.route = route = self.router.choose(kind, key)
+        if route is None:
             return None
+        node = route.node
         self._last += 1
         task = admitted_task(self._last, 1, submit(self._last, kind=kind), 0, 0.0)
-        node.assign(task, node.known_s(kind, self.times))
+        node.assign(task, node.times.known_s(kind, self.times))
         self.router.update(node)
         return node, task
+
+    def next_node(self) -> NodeSession | None:
+        route = self.router.choose(KIND, 0)
+        return None if route is None else route.node
 
     def end(self, node: NodeSession, task: Task) -> None:
         node.release(task)
@@ -113,7 +119,7 @@ def test_round_trip_counts_as_well() -> None:
     far, near = fleet.nodes
     for node in (far, near):
         fleet.knows(node, 0.001)
-    far.round_trip, near.round_trip = Average(0.1, 0.0), Average(0.0001, 0.0)
+    far.times.round_trip, near.times.round_trip = Average(0.1, 0.0), Average(0.0001, 0.0)
     assert fleet.chosen(1) == [2]
 
 
@@ -126,8 +132,8 @@ def slow_beside_fast(run_s: float, times_slower: float) -> Fleet:
     for node in fleet.nodes:
         for task in list(node.tasks.values()):
             fleet.end(node, task)
-    slow.slowness = log(times_slower)
-    slow.times.add(KIND, runs_of(run_s * times_slower), 0.0)
+    slow.times.slowness = log(times_slower)
+    slow.times.service.add(KIND, runs_of(run_s * times_slower), 0.0)
     for node in fleet.nodes:
         fleet.router.update(node)
     assert fleet.chosen(8) == [1] * 8
@@ -152,10 +158,10 @@ def test_node_whose_machine_is_busy_counts_as_slower() -> None:
     busy, calm = fleet.nodes
     fleet.knows(busy, 1.0)
     fleet.knows(calm, 1.3)
-    assert fleet.router.choose(KIND, 0) is busy
+    assert fleet.next_node() is busy
     busy.pressure = 0.9
     fleet.router.update(busy)
-    assert fleet.router.choose(KIND, 0) is calm
+    assert fleet.next_node() is calm
 
 
 def test_node_whose_machine_is_a_little_busy_is_a_tie() -> None:
@@ -228,32 +234,39 @@ def test_key_stays_with_its_node_while_it_has_room_and_spills_over_when_not() ->
     assert fleet.chosen(2, key=5).count(home) == 0
 
 
-def test_why_a_node_was_chosen_is_noted() -> None:
+def test_route_says_why_its_node_was_chosen() -> None:
     fleet = Fleet(1, 1, 1)
     for node, seconds in zip(fleet.nodes, (1.0, 2.0, 4.0), strict=True):
         fleet.knows(node, seconds)
-    router, whys = fleet.router, []
-    for key in (0, 5, 5):
-        fleet.assign(key=key)
-        whys.append((router.choice, router.free_nodes, router.next_node, router.next_s if router.next_node else None))
-    assert whys == [
-        (Choice.FREE, 3, "node-2", 2.0),
-        (Choice.FREE, 2, "node-3", 4.0),
-        (Choice.SPILLED, 1, "", None),
+    one, two, three = fleet.nodes
+    routes = [fleet.assign(key=key) and fleet.route for key in (0, 5, 5)]
+    assert routes == [
+        Route(one, Choice.FREE, 3, two, 2.0),
+        Route(two, Choice.FREE, 2, three, 4.0),
+        Route(three, Choice.SPILLED, 1),
     ]
     fleet.nodes[1].tasks.clear()
     fleet.router.update(fleet.nodes[1])
     fleet.assign(key=5)
-    assert (router.choice, router.next_node) == (Choice.KEY, "")
+    assert fleet.route == Route(two, Choice.KEY, 1)
 
 
 def test_lone_node_is_chosen_without_a_second_best() -> None:
     fleet = Fleet(2, 2)
     fleet.assign()
-    assert fleet.router.next_node
+    assert fleet.route == Route(fleet.nodes[0], Choice.FREE, 2, fleet.nodes[1], 0.0)
     fleet.router.remove(fleet.nodes[1])
     fleet.assign()
-    assert fleet.router.next_node == ""
+    assert fleet.route == Route(fleet.nodes[0], Choice.FREE, 1)
+
+
+def test_lone_node_prefetches_where_none_of_its_workers_is_free() -> None:
+    fleet = Fleet(1)
+    fleet.knows(fleet.nodes[0], 0.001)
+    fleet.assign()
+    assert fleet.route == Route(fleet.nodes[0], Choice.FREE, 1)
+    fleet.assign()
+    assert fleet.route == Route(fleet.nodes[0], Choice.PREFETCHED, 0)
 
 
 def test_key_comes_home_after_it_spilled_over() -> None:
@@ -309,4 +322,4 @@ def test_lines_are_bounded_and_no_free_worker_is_ever_overlooked() -> None:
                 running.append(assigned)
         elif running:
             fleet.end(*running.pop(rng.randrange(len(running))))
-        assert len(fleet.router._free) + len(fleet.router._prefetch) <= 4
+        assert len(fleet.router._free) + len(fleet.router._prefetching) <= 4

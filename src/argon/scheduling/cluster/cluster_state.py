@@ -42,13 +42,14 @@ from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.forecast import DoorState
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.cluster.probation import Probation
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.reporting.counters import Ledger
 from argon.scheduling.cluster.reporting.decision_log import Journal
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.reporting.report import ReportState
 from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.router import Route, Router, RoutingRule
 from argon.scheduling.cluster.shutdown import Departure
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
@@ -69,13 +70,14 @@ _TOO_LATE: Final = Diagnosis("what its wait in the queue has left of its time is
 class ClusterState:
     """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order."""
 
-    def __init__(self, settings: ClusterSettings, rng: Random, router: Router | None = None) -> None:
+    def __init__(self, settings: ClusterSettings, rng: Random, rule: RoutingRule | None = None) -> None:
         self._settings = settings
         self._clients = Clients(settings.client_limit)
         self._newcomers: set[PeerId] = set()
         self._queue = TaskQueue(settings.age_step_s)
         self._membership = Membership()
-        self._router = router or Router()
+        self._probation = Probation()
+        self._router = Router(rule)
         self._fleet = self._router.fleet
         self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
         self._ledger = Ledger()
@@ -123,8 +125,9 @@ class ClusterState:
                 else:
                     return self._finish(now, effects)
             if member is not None:
-                if member.learn(self._fleet, now):
-                    self._membership.evaluate(member, now)
+                learned = member.times.learn(self._fleet, now)
+                if learned and self._probation.evaluate(member, self._membership.trusted, now):
+                    self._membership.recount(member)
                 self._router.update(member)
         return self._finish(now, effects)
 
@@ -166,7 +169,7 @@ class ClusterState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
-        moment = min(moment, min(self._departure.next_deadline(), self._membership.next_deadline()))
+        moment = min(moment, min(self._departure.next_deadline(), self._probation.next_deadline()))
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
@@ -186,17 +189,17 @@ class ClusterState:
         if admitted:
             self._clients.end_announcement(client)
             admitted = not self._departure.told  # else its client may take it for one that was never read
-        member = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
-        if not admitted and (member is None or client.outstanding() >= client.allowance or m.timeout_s):
-            reason = self._door.refusal(client, m, size, member is not None, now)
+        route = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
+        if not admitted and (route is None or client.outstanding() >= client.allowance or m.timeout_s):
+            reason = self._door.refusal(client, m, size, route is not None, now)
             if reason is not None:
                 self._reject(client, self._door.rejection(client, m, size, reason, now), effects)
                 return
         self._ledger.accepted += 1
         task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
         self._clients.begin(client, task)
-        if member is not None:
-            self._assign(task, member, now, effects)
+        if route is not None:
+            self._assign(task, route, now, effects)
         else:
             task.predicted_s = self._door.expected_s(m.kind)
             task.admission = self._door.admission(client, m, not admitted)
@@ -304,13 +307,14 @@ class ClusterState:
             self._ledger.stale_answers += 1
             return
         status = m.status
-        self._membership.release(member, task, now, given_back=status == Status.LOST)
+        self._membership.release(member, task, given_back=status == Status.LOST)
+        self._probation.cool_down(member, now)
         if status == Status.LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if status == Status.COMPLETED:
             member.note_run(task, m.run_s, self._fleet, now)
         elif status == Status.EXPIRED and m.run_s:
-            member.note_killed(task, m.run_s, self._fleet, now)
+            member.times.note_killed(task.kind, m.run_s, self._fleet, now)
         if task.client is not None:
             self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
@@ -321,6 +325,7 @@ class ClusterState:
 
     def _node_gone(self, member: NodeSession, reason: str, now: float, effects: Effects) -> None:
         self._membership.remove(member)
+        self._probation.forget(member)
         self._router.remove(member)
         for task in list(member.tasks.values()):
             if task.state == TaskState.CANCELLING:
@@ -347,7 +352,8 @@ class ClusterState:
 
     def _finish(self, now: float, effects: Effects) -> Effects:
         """Ends every event: tasks go where room is now, and only then answers get their credits."""
-        for member in self._membership.cooled_down(now):
+        for member in self._probation.end_cool_downs(self._membership.trusted, self._membership.workers, now):
+            self._membership.recount(member)
             self._router.update(member)
         self._route(now, effects)
         if self._answered:
@@ -355,38 +361,35 @@ class ClusterState:
             for client, outcome in self._answered:
                 outcome.credits = client.grant(self._clients.credit(client, room))
             self._answered.clear()
-        guest = self._door.guest()
-        if guest is not None:
+        if (guest := self._door.guest()) is not None:
             effects.append(Send(guest, Heartbeat(self._clients.offer(guest, self._door.room()))))
         if self._departure.begun and not len(self._queue) and not self._membership.in_flight:
             self._depart(now, effects)
         return effects
 
     def _route(self, now: float, effects: Effects) -> None:
-        queue = self._queue
-        while (task := queue.peek(now)) is not None:
+        while (task := self._queue.peek(now)) is not None:
             left_s = task.deadline - now
-            member = self._router.choose(task.kind, task.key)
-            if member is None and left_s > 0.0:
+            route = self._router.choose(task.kind, task.key)
+            if route is None and left_s > 0.0:
                 return
             too_long = left_s != inf and self._fleet.too_long(task.kind, left_s)
-            if member is None or left_s <= 0.0 or (too_long and not self._fleet.admit_trial(task.kind, now)):
+            if route is None or left_s <= 0.0 or (too_long and not self._fleet.admit_trial(task.kind, now)):
                 self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
                 continue
-            self._assign(queue.pop(now), member, now, effects)
+            self._assign(self._queue.pop(now), route, now, effects)
 
-    def _assign(self, task: Task, member: NodeSession, now: float, effects: Effects) -> None:
+    def _assign(self, task: Task, route: Route, now: float, effects: Effects) -> None:
+        member = route.node
         task.state = TaskState.ASSIGNED
         task.attempt += 1
         task.node = member.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
-        router = self._router
-        seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
-        sent = self._journal.send(task, member, router.choice, router.free_nodes, seconds, known_s)
-        sent.next_node, sent.next_s = router.next_node, router.next_s
+        known_s = member.times.known_s(task.kind, self._fleet)
+        self._journal.send(task, route, known_s)
         self._membership.assign(member, task, known_s)
-        router.update(member)
+        self._router.update(member)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
         effects.append(Send(member.peer, assign))
@@ -427,7 +430,7 @@ class ClusterState:
             self._settle(task, Status.LOST, Entered.NO, now, effects, Diagnosis(reason))
         for member in self._membership.all():
             for task in list(member.tasks.values()):
-                self._membership.release(member, task, now)
+                self._membership.release(member, task)
                 effects.append(Send(member.peer, Cancel(task.id)))
                 status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
                 self._settle(task, status, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))

@@ -1,15 +1,13 @@
-"""Which nodes there are, and which of them have room.
+"""Which nodes there are, and how many tasks they can run together.
 
-In: registrations, capacities, tasks given and taken back. Out: counters that are always right, so that nothing is
+In: registrations, capacities, tasks assigned and released. Out: counters that are always right, so that nothing is
 scanned per task. It must never choose between nodes.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from math import inf
-
-from argon.scheduling.cluster.node_session import COOL_DOWN_S, NodeSession, is_node_name
+from argon.protocol.ids import PeerId
+from argon.scheduling.cluster.node_session import NodeSession, Trust, is_node_name
 from argon.scheduling.cluster.task import Task
 from argon.settings import MAX_NAME_CHARS
 
@@ -20,9 +18,9 @@ class Membership:
     probation."""
 
     def __init__(self) -> None:
-        self._nodes: dict[int, NodeSession] = {}
+        self._nodes: dict[PeerId, NodeSession] = {}
         self._by_name: dict[str, NodeSession] = {}
-        self._cooling: deque[tuple[float, NodeSession]] = deque()
+        self._counted: dict[PeerId, tuple[int, int]] = {}
         self.workers = 0
         self.trusted = 0
         self.open = 0
@@ -31,7 +29,7 @@ class Membership:
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def get(self, peer: int) -> NodeSession | None:
+    def get(self, peer: PeerId) -> NodeSession | None:
         """The node behind this peer, if it has registered."""
         return self._nodes.get(peer)
 
@@ -56,84 +54,48 @@ class Membership:
         assert node.name not in self._by_name
         self._nodes[node.peer] = node
         self._by_name[node.name] = node
-        self._count(node, 1)
         self.open += 1
+        self.recount(node)
 
     def remove(self, node: NodeSession) -> None:
         """Unregisters a node."""
         del self._nodes[node.peer]
         del self._by_name[node.name]
         self.in_flight -= len(node.tasks)
-        self._count(node, -1)
         self.open -= not node.draining
+        self._count(node, 0, 0)
+        del self._counted[node.peer]
 
     def assign(self, node: NodeSession, task: Task, predicted_s: float | None) -> None:
         """Books a task on a node."""
         node.assign(task, predicted_s)
         self.in_flight += 1
 
-    def release(self, node: NodeSession, task: Task, now: float, given_back: bool = False) -> None:
-        """Takes a task off a node, which has ended it or given it back. One on probation cools down then."""
+    def release(self, node: NodeSession, task: Task, given_back: bool = False) -> None:
+        """Takes a task off a node, which has ended it or given it back."""
         node.release(task)
         node.held_up = given_back
         self.in_flight -= 1
-        if node.on_probation:
-            self._cool_down(node, now)
 
     def set_workers(self, node: NodeSession, workers: int) -> None:
         """Records how many workers of a node are ready."""
-        self._count(node, -1)
         node.workers = workers
-        self._count(node, 1)
-
-    def evaluate(self, node: NodeSession, now: float) -> None:
-        """Puts a node that has become slow on probation, unless no other is trusted, and takes a good one off it."""
-        slow = node.is_outlier() and self.trusted > (0 if node.on_probation else node.capacity())
-        if slow != node.on_probation:
-            self._set_probation(node, slow)
-            if slow:
-                self._cool_down(node, now)
-
-    def cooled_down(self, now: float) -> list[NodeSession]:
-        """The nodes on probation that may be tried again; all of them, and on it no longer, when no other is left."""
-        if self.workers and not self.trusted:
-            nodes = [node for node in self._nodes.values() if node.on_probation]
-            for node in nodes:
-                self._set_probation(node, False)
-            self._cooling.clear()
-            return nodes
-        found = []
-        while self._cooling and self._cooling[0][0] <= now:
-            until, node = self._cooling.popleft()
-            if node.cools_down_until == until and self._nodes.get(node.peer) is node:
-                node.cools_down_until = 0.0
-                found.append(node)
-        return found
-
-    def next_deadline(self) -> float:
-        """When ``cooled_down`` may have something to say though nothing else happens; infinity for never."""
-        return self._cooling[0][0] if self._cooling else inf
+        self.recount(node)
 
     def drain(self, node: NodeSession) -> None:
-        """Records that a node takes nothing new."""
+        """Records that a node is assigned nothing any more."""
         if not node.draining:
-            self._count(node, -1)
-            self.open -= 1
             node.draining = True
+            self.open -= 1
+            self.recount(node)
 
-    def _count(self, node: NodeSession, sign: int) -> None:
-        capacity = sign * node.capacity()
-        self.workers += capacity
-        if not node.on_probation:
-            self.trusted += capacity
+    def recount(self, node: NodeSession) -> None:
+        """Counts the capacity of a node anew, whose trust may have changed."""
+        capacity = node.capacity()
+        self._count(node, capacity, capacity if node.trust == Trust.FULL else 0)
 
-    def _cool_down(self, node: NodeSession, now: float) -> None:
-        if not node.cools_down_until:
-            node.cools_down_until = now + COOL_DOWN_S
-            self._cooling.append((node.cools_down_until, node))
-
-    def _set_probation(self, node: NodeSession, on_probation: bool) -> None:
-        self._count(node, -1)
-        node.on_probation = on_probation
-        node.cools_down_until = 0.0
-        self._count(node, 1)
+    def _count(self, node: NodeSession, capacity: int, trusted: int) -> None:
+        old_capacity, old_trusted = self._counted.get(node.peer, (0, 0))
+        self.workers += capacity - old_capacity
+        self.trusted += trusted - old_trusted
+        self._counted[node.peer] = (capacity, trusted)

@@ -16,8 +16,9 @@ from argon.scheduling.cluster.reporting.decision_log import (
     Journal,
     Rejection,
 )
-from argon.scheduling.cluster.task import Choice, Task, admitted_task
-from tests.support.drivers import submit
+from argon.scheduling.cluster.router import Route
+from argon.scheduling.cluster.task import Attempt, Choice, Task, admitted_task
+from tests.support.drivers import runs_of, submit
 
 SESSION = 3
 
@@ -73,7 +74,7 @@ def test_task_that_took_long_outlives_ordinary_ones(wait_s: float, run_s: float)
 
 def test_task_that_came_back_outlives_ordinary_ones() -> None:
     journal, returned, node = Journal(), task(1), NodeSession(5, "node", 1, workers=1)
-    journal.send(returned, node, Choice.FREE, 1, None, None)
+    journal.send(returned, Route(node, Choice.FREE, 1), None)
     journal.give_back(returned, "again")
     end(journal, returned)
     for number in range(2, 3 * ORDINARY_KEPT):
@@ -131,34 +132,44 @@ def test_every_reason_of_a_rejection_has_its_count() -> None:
 def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
     journal, returned, node = Journal(), task(1), NodeSession(5, "node", 1, workers=1)
     for number in range(RETURNS_KEPT + 3):
-        journal.send(returned, node, Choice.FREE, number, None, None)
+        journal.send(returned, Route(node, Choice.FREE, number), None)
         journal.give_back(returned, "again")
     assert returned.sent is None
     assert returned.returned is not None
     assert [attempt.free_nodes for attempt in returned.returned] == [*range(3, RETURNS_KEPT + 3)]
 
 
-def test_choice_of_a_node_without_a_free_worker_is_prefetched_behind_its_work() -> None:
-    journal, node = Journal(), NodeSession(5, "node", 1, workers=2)
+def test_attempt_has_the_numbers_of_the_route() -> None:
+    journal, chosen, other, sent = Journal(), NodeSession(5, "node", 1, 1), NodeSession(6, "other", 1, 1), task(1)
+    journal.send(sent, Route(chosen, Choice.FREE, 2, other, 0.75), 0.5)
+    attempt = Attempt("node", Choice.FREE, 2, 0.5, False, 0.0, "other", 0.75)
+    assert sent.sent == attempt
+
+
+def test_attempt_by_a_node_without_a_free_worker_waits_behind_its_work() -> None:
+    journal, node, sent = Journal(), NodeSession(5, "node", 1, workers=2), task(3)
     for number in (1, 2):
         node.assign(task(number), 0.5)
-    sent = journal.send(task(3), node, Choice.FREE, 0, 0.25, 0.25)
-    assert (sent.choice, sent.wait_s, sent.expected_s, sent.measured) == (Choice.PREFETCHED, 0.5, 0.25, True)
+    journal.send(sent, Route(node, Choice.PREFETCHED, 0), 0.25)
+    assert sent.sent == Attempt("node", Choice.PREFETCHED, 0, 0.25, False, 0.5, "", 0.0)
 
 
-@pytest.mark.parametrize(("seconds", "fleet_s", "expected_s"), [(0.5, 0.5, 0.5), (None, 0.7, 0.7), (None, None, -1.0)])
-def test_kind_without_a_time_of_this_node_is_counted(
-    seconds: float | None, fleet_s: float | None, expected_s: float
-) -> None:
-    journal = Journal()
-    sent = journal.send(task(1), NodeSession(5, "node", 1, workers=1), Choice.FREE, 1, seconds, fleet_s)
-    assert sent.expected_s == expected_s
-    assert journal.decisions.numbers()["kind_unmeasured_there"] == (seconds is None)
+@pytest.mark.parametrize(
+    ("measured", "known_s", "expected_s"), [(True, 0.5, 0.5), (False, 0.7, 0.7), (False, None, -1)]
+)
+def test_kind_without_a_time_of_this_node_is_counted(measured: bool, known_s: float | None, expected_s: float) -> None:
+    journal, node, sent = Journal(), NodeSession(5, "node", 1, workers=1), task(1)
+    if measured:
+        node.times.service.add(sent.kind, runs_of(0.5), 0.0)
+    journal.send(sent, Route(node, Choice.FREE, 1), known_s)
+    assert sent.sent is not None
+    assert (sent.sent.expected_s, sent.sent.measured) == (expected_s, measured)
+    assert journal.decisions.numbers()["kind_unmeasured_there"] == (not measured)
 
 
 def test_every_choice_has_its_count() -> None:
     journal, node = Journal(), NodeSession(5, "node", 1, workers=1)
     for choice in (Choice.FREE, Choice.PREFETCHED, Choice.KEY, Choice.SPILLED, Choice.FASTER):
         for _ in range(choice + 1):
-            journal.send(task(1), node, choice, 1, 0.1, 0.1)
-    assert [*journal.decisions.numbers().values()] == [1, 2, 3, 4, 5, 0]
+            journal.send(task(1), Route(node, choice, 1), 0.1)
+    assert [*journal.decisions.numbers().values()] == [1, 2, 3, 4, 5, 15]

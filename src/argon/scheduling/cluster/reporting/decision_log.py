@@ -15,8 +15,8 @@ from typing import Final
 from argon.errors import RejectReason
 from argon.protocol.messages import Status
 from argon.scheduling.cluster.admission import Rejection
-from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.task import Attempt, Choice, Task
+from argon.scheduling.cluster.router import Route
+from argon.scheduling.cluster.task import Attempt, Task
 
 ORDINARY_KEPT: Final = 1024
 REMARKABLE_KEPT: Final = 4096
@@ -81,34 +81,26 @@ class Journal:
         self._rejections: list[Rejection | None] = [None] * REJECTIONS_KEPT
         self._rejections_at = 0
 
-    def send(
-        self, task: Task, node: NodeSession, choice: int, free_nodes: int, seconds: float | None, fleet_s: float | None
-    ) -> Attempt:
-        """A task is about to be booked on a node.
+    def send(self, task: Task, route: Route, known_s: float | None) -> None:
+        """Notes that a task goes by a route; it is booked on its node afterwards.
 
         Args:
-            seconds: what tasks of its kind take on this node, None if it has run none.
-            fleet_s: what they take anywhere.
+            known_s: what it is expected to take there, None if nothing like it was ever measured.
         """
-        free = node.free() > 0
-        if choice == Choice.FREE and not free:
-            choice = Choice.PREFETCHED
-        self.decisions.sent[choice] += 1
-        expected_s = fleet_s if seconds is None else seconds
-        if seconds is None:
-            self.decisions.unmeasured += 1
-        sent = Attempt(
+        node, runner_up = route.node, route.runner_up
+        measured = node.times.service.of(task.kind) is not None
+        self.decisions.sent[route.why] += 1
+        self.decisions.unmeasured += not measured
+        task.sent = Attempt(
             node.name,
-            choice,
-            max(free_nodes, 1) if free else free_nodes,
-            -1.0 if expected_s is None else expected_s,
-            seconds is not None,
-            0.0 if free else node.work_s / max(1, node.workers),
-            "",
-            0.0,
+            route.why,
+            route.free_nodes,
+            -1.0 if known_s is None else known_s,
+            measured,
+            0.0 if node.free() else node.work_s / max(1, node.workers),
+            "" if runner_up is None else runner_up.name,
+            route.runner_up_s,
         )
-        task.sent = sent
-        return sent
 
     def give_back(self, task: Task, end: str) -> None:
         """A task came back from its node and waits again."""

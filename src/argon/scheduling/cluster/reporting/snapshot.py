@@ -70,5 +70,5 @@ def cluster_snapshot(
 
 
 def _node_numbers(node: NodeSession) -> NodeNumbers:
-    mean_run_s = node.times.overall.mean_s if node.times.overall else 0.0
+    mean_run_s = node.times.service.mean_s()
     return NodeNumbers(node.name, node.workers, len(node.tasks), node.draining, mean_run_s, round(node.pressure, 3))
