@@ -1,4 +1,5 @@
-"""`docs/operations/faults.md`, held to the tests: every fault has its row, and every test that a row names exists."""
+"""`docs/operations/faults.md`, held to the tests: every fault has its section, and every test that a section names
+exists."""
 
 from __future__ import annotations
 
@@ -10,19 +11,18 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 PAGE = (TESTS.parent / "docs" / "operations" / "faults.md").read_text("utf-8")
-ROWS = re.findall(r"^\| (F\d+) (.*) \|$", PAGE, re.MULTILINE)
+SECTIONS = re.findall(r"^\*\*(F\d+) .+?\.\*\* (.+?)\n\n((?:- [^\n]+\n)*)", PAGE, re.MULTILINE | re.DOTALL)
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(test_\w+)`", PAGE)))
 
 
-def test_every_fault_has_one_row() -> None:
-    assert [fault for fault, _ in ROWS] == [f"F{number}" for number in range(1, 43)]
+def test_every_fault_has_one_section() -> None:
+    assert [fault for fault, _, _ in SECTIONS] == [f"F{number}" for number in range(1, 43)]
 
 
-@pytest.mark.parametrize(("fault", "row"), ROWS)
-def test_fault_has_what_happens_and_a_test_of_it(fault: str, row: str) -> None:
-    _, does, tests = row.split(" | ")
+@pytest.mark.parametrize(("fault", "does", "tests"), SECTIONS)
+def test_fault_has_what_happens_and_a_test_of_it(fault: str, does: str, tests: str) -> None:
     assert does
-    assert re.match(r"`[\w/]+\.py::test_\w+`", tests), f"{fault} names no test"
+    assert re.match(r"- `[\w/]+\.py::test_\w+`", tests), f"{fault} names no test"
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)

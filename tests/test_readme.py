@@ -25,7 +25,7 @@ from tests.support.build import IMPORTED_FROM
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"])
 LIMITS = (ROOT / "docs" / "design" / "limits.md").read_text("utf-8")
 
 WRITTEN_ADDRESS = "localhost:8000"
@@ -149,6 +149,23 @@ def test_links_of_a_document_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
     missing = [target for target in targets if "://" not in target and not (document.parent / target).exists()]
     assert not missing, f"{document.relative_to(ROOT)} links to {missing}"
+
+
+def anchors(document: Path) -> set[str]:
+    """The names by which a link leads to the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_into_a_document_lead_to_a_heading(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text("utf-8"))
+    missing = [
+        f"{target}#{heading}"
+        for target, heading in targets
+        if heading not in anchors(document.parent / target if target else document)
+    ]
+    assert not missing, f"{document.relative_to(ROOT)} links to {missing}, which are no headings"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import doctest
 from typing import Any
 
+import click
 import pytest
-import typer
 
 from argon.cli import arguments
 from argon.cli.arguments import (
@@ -23,7 +23,7 @@ from argon.settings import Priority
 from tests.cli.fakes import FakeClient
 
 
-def sentence(error: typer.BadParameter) -> str:
+def sentence(error: click.BadParameter) -> str:
     return str(error.format_message())
 
 
@@ -62,7 +62,7 @@ def test_keywords_are_names_and_values() -> None:
 
 @pytest.mark.parametrize(("texts", "said"), [(["a"], "NAME=VALUE"), (["1=2"], "NAME=VALUE"), (["a=1", "a=2"], "twice")])
 def test_keyword_of_another_form_is_refused(texts: list[str], said: str) -> None:
-    with pytest.raises(typer.BadParameter) as caught:
+    with pytest.raises(click.BadParameter) as caught:
         parse_keywords(texts)
     assert "--kw" in sentence(caught.value)
     assert said in sentence(caught.value)
@@ -75,13 +75,13 @@ def test_function_name_is_module_and_name(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["math", "math.sqrt", ":sqrt", "math:", "a b:c", "math:sqrt:x", "../x:y"])
 def test_function_name_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="math:sqrt"):
+    with pytest.raises(click.BadParameter, match="math:sqrt"):
         function_name(text)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "11", "abc", "1e3", "", "1.0", "٣", "9" * 5000])
 def test_whole_number_outside_its_range_is_refused_with_the_range(value: str) -> None:
-    with pytest.raises(typer.BadParameter) as caught:
+    with pytest.raises(click.BadParameter) as caught:
         whole_number("--queue-limit", 1, 10)(value)
     assert "--queue-limit" in sentence(caught.value)
     assert "from 1 to 10" in sentence(caught.value)
@@ -89,13 +89,13 @@ def test_whole_number_outside_its_range_is_refused_with_the_range(value: str) ->
 
 def test_whole_number_without_an_upper_end_names_the_lower() -> None:
     assert whole_number("--tasks", 1)("500") == 500
-    with pytest.raises(typer.BadParameter, match="1 or more"):
+    with pytest.raises(click.BadParameter, match="1 or more"):
         whole_number("--tasks", 1)("0")
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "abc", "1e9"])
 def test_number_outside_its_range_is_refused(value: str) -> None:
-    with pytest.raises(typer.BadParameter, match=r"from 0\.1 to 100"):
+    with pytest.raises(click.BadParameter, match=r"from 0\.1 to 100"):
         number("--timeout", 0.1, 100)(value)
 
 
@@ -109,7 +109,7 @@ def test_priority_is_a_name_or_a_number(text: str) -> None:
 
 
 def test_priority_of_another_name_is_refused_with_the_names() -> None:
-    with pytest.raises(typer.BadParameter, match="MAX, HIGH, NORMAL, LOW, MIN"):
+    with pytest.raises(click.BadParameter, match="MAX, HIGH, NORMAL, LOW, MIN"):
         parse_priority("urgent")
 
 
@@ -119,14 +119,14 @@ def test_address_is_taken_as_written() -> None:
 
 @pytest.mark.parametrize("text", ["localhost", "http://localhost:8000", "::1:8000", "localhost:70000", "localhost:0"])
 def test_address_that_cannot_be_connected_to_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter) as caught:
+    with pytest.raises(click.BadParameter) as caught:
         address_option("--cluster")(text)
     assert "--cluster" in sentence(caught.value)
 
 
 def test_address_from_the_environment_blames_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARGON_CLUSTER", "nowhere")
-    with pytest.raises(typer.BadParameter) as caught:
+    with pytest.raises(click.BadParameter) as caught:
         address_option("--cluster", environment="ARGON_CLUSTER")("nowhere")
     assert "ARGON_CLUSTER" in sentence(caught.value)
 

@@ -11,12 +11,12 @@ import pytest
 import argon as package
 from argon.cli import run
 from argon.cli.failures import CommandFailed
-from argon.cli.main import core_build, main
+from argon.cli.main import LazyCommand, app, core_build, main
 from argon.scheduling.cluster import cluster_state
 from tests.cli.conftest import Run
 from tests.cli.processes import environment
 
-COMMANDS = ["cluster", "node", "run", "map", "status", "explain", "bench", "simulate", "demo"]
+COMMANDS = ["cluster", "node", "run", "map", "status", "explain", "bench", "simulate", "demo", "completion"]
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +87,22 @@ def test_usage_error_is_one_line_that_names_the_help(argon: Run) -> None:
     assert "argon run --help" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "m:f", "--timeout"], "argon run --help"),
+        (["--version=3"], "argon --help"),
+        (["run", "x"], "argon run --help"),
+    ],
+)
+def test_usage_error_names_the_help_of_the_command_that_was_called(
+    argon: Run, arguments: list[str], named: str
+) -> None:
+    ran = argon(*arguments)
+    assert ran.status == 2
+    assert f"{named}')" in ran.err
+
+
 @pytest.mark.parametrize("error", [CommandFailed("it broke"), ValueError("it broke"), OSError("it broke")])
 def test_error_is_one_sentence_and_exit_1(argon: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     fail_with(error, monkeypatch)
@@ -141,10 +157,63 @@ def test_help_in_a_poor_terminal_is_no_crash(more: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_help_imports_nothing_heavy() -> None:
-    script = (
-        "import sys; from argon.cli.main import execute; execute(['--help'])\n"
-        "print([name for name in ('asyncio', 'rich', 'pydantic', 'uvloop') if name in sys.modules])"
-    )
+# --- what a command imports -------------------------------------------------------------------------------------------
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules in memory when a command line is done, in a process of its own."""
+    script = f"import sys; from argon.cli.main import execute; execute({arguments!r}); print('loaded', *sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
-    assert done.stdout.splitlines()[-1] == "[]"
+    return set(done.stdout.rpartition("loaded ")[2].split())
+
+
+NOT_FOR_HELP = {
+    "asyncio",
+    "json",
+    "msgspec",
+    "uvloop",
+    "cloudpickle",
+    "ssl",
+    "logging",
+    "traceback",
+    "rich",
+    "pydantic",
+}
+
+
+def test_help_imports_no_command_and_nothing_heavy() -> None:
+    loaded = loaded_by("--help")
+    assert "click" in loaded
+    assert not loaded & NOT_FOR_HELP
+    ours = {name for name in loaded if name.startswith("argon.")}
+    assert ours == {"argon.cli", "argon.cli.main", "argon.cli.failures", "argon.errors"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_imports_no_other_command_and_nothing_that_runs_it(name: str) -> None:
+    loaded = loaded_by(name, "--help")
+    assert not loaded & {"asyncio", "uvloop", "cloudpickle", "rich", "pydantic", "matplotlib"}
+    modules = {f"argon.cli.{other}" for other in COMMANDS} & loaded
+    assert modules == {f"argon.cli.{name}"}
+
+
+def test_run_imports_nothing_that_only_other_commands_need(live_address: str) -> None:
+    loaded = loaded_by("run", "--cluster", live_address, "math:hypot", "3", "4")
+    assert "argon.client.client" in loaded
+    assert not loaded & {"rich", "pydantic", "numpy", "cloudpickle", "argon.cli.terminal", "argon.planning.workload"}
+    assert not any(name.startswith(("argon.cluster.", "argon.node.", "argon.worker.")) for name in loaded)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_sentence_of_a_command_is_what_its_own_help_begins_with(name: str) -> None:
+    command = app.commands[name]
+    assert isinstance(command, LazyCommand)
+    assert command.load().help is not None
+    assert str(command.load().help).partition("\n")[0] == command.short_help
+
+
+def test_every_option_is_explained() -> None:
+    for command in app.commands.values():
+        assert isinstance(command, LazyCommand)
+        for parameter in command.load().params:
+            assert parameter.help, f"argon {command.name}: {parameter.name} has no help"

@@ -32,4 +32,4 @@ def test_worker_starts_without_the_heavy_modules() -> None:
     code = "import argon.worker.main, sys; print(*sorted(sys.modules))"
     listing = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
     loaded = set(listing.stdout.split())
-    assert not loaded & {"asyncio", "typer", "uvloop", "rich", "cloudpickle", "traceback", "subprocess", "numpy"}
+    assert not loaded & {"asyncio", "click", "uvloop", "rich", "cloudpickle", "traceback", "subprocess", "numpy"}

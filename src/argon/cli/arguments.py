@@ -1,7 +1,8 @@
 """What people type, turned into values: task arguments, options with limits, and the addresses of clusters.
 
-In: the strings of a command line, and `ARGON_CLUSTER`. Out: checked values, or `typer.BadParameter` with one sentence
-that names the option, what it wants and what it got. Nothing here connects or prints, or imports what a user names.
+In: the strings of a command line, and `ARGON_CLUSTER`. Out: checked values, or `click.BadParameter` with one sentence
+that names the option, what it wants and what it got; and what a shell may complete an option to. Nothing here connects
+or prints, or imports what a user names.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
-import typer
+import click
 
+from argon.cli.failures import Verbosity
 from argon.errors import AddressInvalid
 from argon.settings import DEFAULT_ADDRESS, MAX_TIMEOUT_S, Priority, parse_address
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 MOST = 1_000_000_000
 """The upper end of counts that have no limit of their own."""
@@ -67,9 +72,9 @@ def function_name(text: str) -> str:
 # --- options ----------------------------------------------------------------------------------------------------------
 
 
-def bad_value(option: str, wanted: str, got: object) -> typer.BadParameter:
+def bad_value(option: str, wanted: str, got: object) -> click.BadParameter:
     """The error for a value that an option cannot take."""
-    return typer.BadParameter(f"{wanted}, got {str(got)!r}", param_hint=option)
+    return click.BadParameter(f"{wanted}, got {str(got)!r}", param_hint=option)
 
 
 @contextmanager
@@ -78,7 +83,7 @@ def refused_as_usage() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise click.BadParameter(str(error)) from error
 
 
 def whole_number(option: str, low: int, high: int = MOST) -> Callable[[object], int]:
@@ -120,8 +125,7 @@ def parse_priority(value: object) -> Priority:
     for priority in Priority:
         if text in (priority.name, str(priority.value)):
             return priority
-    names = ", ".join(priority.name for priority in Priority)
-    raise bad_value("--priority", f"want one of {names}", value)
+    raise bad_value("--priority", f"want one of {', '.join(PRIORITIES)}", value)
 
 
 def parse_queue_target(value: object) -> float | str:
@@ -131,7 +135,7 @@ def parse_queue_target(value: object) -> float | str:
         return text
     try:
         return number("--queue-target-ms", 0.001, 1e9)(text)
-    except typer.BadParameter:
+    except click.BadParameter:
         raise bad_value("--queue-target-ms", "want milliseconds from 0.001 to 1e9, auto or off", text) from None
 
 
@@ -145,7 +149,7 @@ def address_option(option: str, *, environment: str = "") -> Callable[[object], 
         try:
             _, port = parse_address(text)
         except AddressInvalid as error:
-            raise typer.BadParameter(str(error), param_hint=named) from None
+            raise click.BadParameter(str(error), param_hint=named) from None
         if port == 0:
             raise bad_value(named, "want the port that the cluster listens on, from 1 to 65535", text)
         return text
@@ -153,58 +157,81 @@ def address_option(option: str, *, environment: str = "") -> Callable[[object], 
     return parse
 
 
-def note_debug(context: typer.Context, value: bool) -> bool:
-    """Tells whoever runs the command (`main.run`) that the user wants to see tracebacks."""
+def note_debug(context: click.Context, option: click.Parameter, value: bool) -> None:
+    """Tells whoever runs the command (`main.execute`) that the user wants to see tracebacks."""
     if value and isinstance(context.obj, Verbosity):
         context.obj.debug = True
-    return value
 
 
-@dataclass
-class Verbosity:
-    """How much to say when a command fails; made by `main.run`, set by `--debug`."""
+# --- completion -------------------------------------------------------------------------------------------------------
 
-    debug: bool = False
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
-ClusterOption = Annotated[
-    str,
-    typer.Option(
-        "--cluster",
-        metavar="HOST:PORT",
-        envvar="ARGON_CLUSTER",
-        parser=address_option("--cluster", environment="ARGON_CLUSTER"),
-        help="The cluster to use.",
-    ),
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout",
-        metavar="SECONDS",
-        parser=number("--timeout", 0.001, MAX_TIMEOUT_S),
-        help="Give a task up, and kill it if it runs, after so many seconds from its submission.",
-    ),
-]
-PriorityOption = Annotated[
-    Priority | None,
-    typer.Option("--priority", metavar="PRIORITY", parser=parse_priority, help="MAX, HIGH, NORMAL, LOW or MIN."),
-]
-RetriesOption = Annotated[
-    int | None,
-    typer.Option(
-        "--retries",
-        metavar="N",
-        parser=whole_number("--retries", 0, 1_000_000),
-        help="How often to submit a rejected task again; without it, until it is admitted.",
-    ),
-]
-DebugOption = Annotated[bool, typer.Option("--debug", callback=note_debug, help="Show the traceback of an error.")]
-FunctionArgument = Annotated[
-    str,
-    typer.Argument(metavar="MODULE:FUNCTION", parser=function_name, help="What to run, by its name on the nodes."),
-]
-CLUSTER_DEFAULT = DEFAULT_ADDRESS
+def words(*known: str) -> Complete:
+    """Makes what completes a value to one of these words, in any case."""
+
+    def complete(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in known if word.lower().startswith(begun.lower())]
+
+    return complete
+
+
+def files(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Lets the shell complete the name of a file."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(begun, type="file")]
+
+
+def directories(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Lets the shell complete the name of a directory."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(begun, type="dir")]
+
+
+# --- options that several commands have -------------------------------------------------------------------------------
+
+PRIORITIES = tuple(priority.name for priority in Priority)
+
+cluster_option = click.option(
+    "--cluster",
+    metavar="HOST:PORT",
+    envvar="ARGON_CLUSTER",
+    show_envvar=True,
+    default=DEFAULT_ADDRESS,
+    type=address_option("--cluster", environment="ARGON_CLUSTER"),
+    help="The cluster to use.",
+)
+timeout_option = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=number("--timeout", 0.001, MAX_TIMEOUT_S),
+    help="Give a task up, and kill it if it runs, after so many seconds from its submission.",
+)
+priority_option = click.option(
+    "--priority",
+    metavar="PRIORITY",
+    type=parse_priority,
+    shell_complete=words(*PRIORITIES),
+    help="MAX, HIGH, NORMAL, LOW or MIN.",
+)
+retries_option = click.option(
+    "--retries",
+    metavar="N",
+    type=whole_number("--retries", 0, 1_000_000),
+    help="How often to submit a rejected task again; without it, until it is admitted.",
+)
+json_option = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=note_debug, help="Show the traceback of an error."
+)
+function_argument = click.argument(
+    "function", metavar="MODULE:FUNCTION", type=function_name, help="What to run, by its name on the nodes."
+)
 
 
 # --- options of tasks -------------------------------------------------------------------------------------------------

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from argon.cli.arguments import CLUSTER_DEFAULT, ClusterOption, DebugOption
+from argon.cli.arguments import cluster_option, debug_option, json_option
 from argon.cli.failures import CommandFailed
 
 _WORTH_TELLING_S = 0.001
 EXAMPLE = "Example: argon explain 3.17 --cluster localhost:8000"
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def task_id_of(text: str) -> str:
@@ -28,26 +26,21 @@ def task_id_of(text: str) -> str:
     try:
         parse_task_id(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="TASK-ID") from None
+        raise click.BadParameter(str(error), param_hint="TASK-ID") from None
     return text
 
 
-TaskIdArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="TASK-ID",
-        parser=task_id_of,
-        help="Its future's or its exception's task_id, or what `argon run --task-id` prints.",
-    ),
-]
-
-
-def command(
-    task_id: TaskIdArgument,
-    cluster: ClusterOption = CLUSTER_DEFAULT,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+@click.command(epilog=EXAMPLE)
+@click.argument(
+    "task_id",
+    metavar="TASK-ID",
+    type=task_id_of,
+    help="Its future's or its exception's task_id, or what `argon run --task-id` prints.",
+)
+@cluster_option
+@json_option
+@debug_option
+def command(task_id: str, cluster: str, json_output: bool) -> None:
     """Say what became of a recent task, and why.
 
     How long it waited and behind what, why it went to its node, what was predicted and what it took, and how it ended.

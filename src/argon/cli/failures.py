@@ -15,6 +15,13 @@ from argon.errors import ArgonError, RemoteError
 RUN_TIME, USAGE, INTERRUPTED = 1, 2, 130
 
 
+class Verbosity:
+    """How much to say when a command fails; made by `main.execute`, set by `--debug`."""
+
+    def __init__(self) -> None:
+        self.debug = False
+
+
 class CommandFailed(ArgonError):
     """A command could not do what it was asked to; the message says why, and the cause is the exception behind it."""
 

@@ -15,23 +15,23 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
 from typing import IO
 
-import typer
+import click
 
 from argon.cli.arguments import (
-    CLUSTER_DEFAULT,
-    ClusterOption,
-    DebugOption,
-    FunctionArgument,
     GivenOptions,
-    PriorityOption,
-    RetriesOption,
-    TimeoutOption,
+    cluster_option,
+    debug_option,
+    function_argument,
     parse_value,
+    priority_option,
+    retries_option,
+    timeout_option,
 )
-from argon.cli.failures import RUN_TIME, task_sentence
+from argon.cli.failures import RUN_TIME, Verbosity, task_sentence
 from argon.cli.output import as_json_line
 from argon.cli.patience import lines_of, nobody_works_noted
 from argon.errors import TaskError
+from argon.settings import Priority
 
 EXAMPLE = "Example: seq 1 1000 | argon map math:sqrt"
 
@@ -41,13 +41,21 @@ WINDOW = 1024
 Submit = Callable[[object], "Future[object]"]
 
 
+@click.command(epilog=EXAMPLE)
+@function_argument
+@cluster_option
+@timeout_option
+@priority_option
+@retries_option
+@debug_option
+@click.pass_obj
 def command(
-    function: FunctionArgument,
-    cluster: ClusterOption = CLUSTER_DEFAULT,
-    timeout: TimeoutOption = None,
-    priority: PriorityOption = None,
-    retries: RetriesOption = None,
-    debug: DebugOption = False,
+    verbosity: Verbosity,
+    function: str,
+    cluster: str,
+    timeout: float | None,
+    priority: Priority | None,
+    retries: int | None,
 ) -> None:
     """Run a function for each line of stdin.
 
@@ -63,11 +71,11 @@ def command(
         def submit(argument: object) -> Future[object]:
             return face.submit(function, argument)
 
-        printer = ResultPrinter(function, advance, debug)
+        printer = ResultPrinter(function, advance, verbosity.debug)
         with nobody_works_noted(client):
             map_lines(lines_of(sys.stdin.buffer), submit, printer)
     if printer.failed_count:
-        raise typer.Exit(RUN_TIME)
+        raise click.exceptions.Exit(RUN_TIME)
 
 
 def map_lines(lines: Iterable[bytes], submit: Submit, printer: ResultPrinter) -> None:

@@ -7,25 +7,25 @@ where it has none. The function is imported on a node, never here.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
+import click
 
 from argon.cli.arguments import (
-    CLUSTER_DEFAULT,
-    ClusterOption,
-    DebugOption,
-    FunctionArgument,
     GivenOptions,
-    PriorityOption,
-    RetriesOption,
-    TimeoutOption,
+    cluster_option,
+    debug_option,
+    function_argument,
     parse_keywords,
     parse_value,
+    priority_option,
+    retries_option,
+    timeout_option,
 )
 from argon.cli.failures import CommandFailed, task_sentence
 from argon.cli.output import as_text
 from argon.cli.patience import awaited, nobody_works_noted
+from argon.settings import Priority
 
 EXAMPLE = """\b
 Examples:
@@ -34,33 +34,37 @@ Examples:
   argon run math:fabs -- -7
 """
 
-ArgumentsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="ARG", help="Its arguments: JSON where they are JSON, else strings. Write -- before a -1."),
-]
-KeywordOption = Annotated[
-    list[str] | None,
-    typer.Option("--kw", metavar="NAME=VALUE", help="A keyword argument. May be given several times."),
-]
-TaskIdOption = Annotated[
-    bool, typer.Option("--task-id", help="Print the task's id on stderr at the end, for argon explain.")
-]
 
-
+@click.command(epilog=EXAMPLE)
+@function_argument
+@click.argument(
+    "arguments",
+    metavar="[ARG]...",
+    nargs=-1,
+    help="Its arguments: JSON where they are JSON, else strings. Write -- before a -1.",
+)
+@click.option("--kw", metavar="NAME=VALUE", multiple=True, help="A keyword argument. May be given several times.")
+@cluster_option
+@timeout_option
+@priority_option
+@retries_option
+@click.option(
+    "--task-id", "show_task_id", is_flag=True, help="Print the task's id on stderr at the end, for argon explain."
+)
+@debug_option
 def command(
-    function: FunctionArgument,
-    arguments: ArgumentsArgument = None,
-    kw: KeywordOption = None,
-    cluster: ClusterOption = CLUSTER_DEFAULT,
-    timeout: TimeoutOption = None,
-    priority: PriorityOption = None,
-    retries: RetriesOption = None,
-    show_task_id: TaskIdOption = False,
-    debug: DebugOption = False,
+    function: str,
+    arguments: Sequence[str],
+    kw: Sequence[str],
+    cluster: str,
+    timeout: float | None,
+    priority: Priority | None,
+    retries: int | None,
+    show_task_id: bool,
 ) -> None:
     """Run a function on the cluster and print its result."""
-    positional = [parse_value(text) for text in arguments or []]
-    keywords = parse_keywords(kw or [])
+    positional = [parse_value(text) for text in arguments]
+    keywords = parse_keywords(kw)
     from argon.client.client import Client
 
     with Client(cluster) as client:

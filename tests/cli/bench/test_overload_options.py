@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
-import typer
 
 from argon.cli.bench import overload_picture
 from argon.cli.bench.overload import OverloadPlan
@@ -15,7 +15,7 @@ from argon.cli.bench.task_times import Distribution
 from argon.cli.failures import CommandFailed
 from tests.cli.overload_figures import MEASURED
 
-NOTHING = GivenOverload(None, None, None, None, None, None, None)
+NOTHING = GivenOverload((), None, None, None, None, None, None)
 
 
 def test_nothing_given_is_the_default_plan() -> None:
@@ -47,7 +47,7 @@ def test_what_is_given_is_in_the_plan() -> None:
     ],
 )
 def test_option_without_overload_is_a_usage_error(given: GivenOverload, named: str) -> None:
-    with pytest.raises(typer.BadParameter) as refused:
+    with pytest.raises(click.BadParameter) as refused:
         given.refuse()
     assert refused.value.param_hint == named
 
@@ -58,14 +58,14 @@ def test_no_option_without_overload_is_no_error() -> None:
 
 def test_distribution_is_read_by_its_name() -> None:
     assert parse_distribution("pareto") is Distribution.PARETO
-    with pytest.raises(typer.BadParameter, match="lognormal"):
+    with pytest.raises(click.BadParameter, match="lognormal"):
         parse_distribution("normal")
 
 
 def test_picture_is_a_png_in_a_directory_that_is_there(tmp_path: Path) -> None:
     assert picture_file(tmp_path / "x.png") == tmp_path / "x.png"
     for refused in ("x.svg", "/nowhere/at/all/x.png"):
-        with pytest.raises(typer.BadParameter):
+        with pytest.raises(click.BadParameter):
             picture_file(refused)
 
 

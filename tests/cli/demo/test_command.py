@@ -109,7 +109,7 @@ def test_node_that_is_killed_is_node_b(
     acts: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trouble, "kill_a_node", lambda client, console, kill: kill())
+    monkeypatch.setattr(trouble, "kill_a_node", lambda client, kill: kill())
     assert argon("demo").status == 0
     assert [process.killed for process in children] == [False, False, True]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from argon.cli.demo import library as library_module
 from argon.cli.demo.library import measure_library, python_files
@@ -26,11 +25,18 @@ def library(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(library: Path) -> str:
-    console = Console(file=io.StringIO(), width=100)
-    measure_library(FakeClient(), console, library)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+Told = Callable[[Path], str]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """What the act prints of a library."""
+
+    def tell(library: Path) -> str:
+        measure_library(FakeClient(), library)
+        return capsys.readouterr().out
+
+    return tell
 
 
 def test_files_are_the_python_files_of_the_library_alone(library: Path) -> None:
@@ -38,7 +44,7 @@ def test_files_are_the_python_files_of_the_library_alone(library: Path) -> None:
     assert names == ["a.py", "pack/b.py", "pack/old.py"]
 
 
-def test_totals_are_told(library: Path) -> None:
+def test_totals_are_told(told: Told, library: Path) -> None:
     rows = [line.split() for line in told(library).splitlines()]
     assert ["files", "3"] in rows
     assert ["that", "do", "not", "parse", "1"] in rows
@@ -47,32 +53,32 @@ def test_totals_are_told(library: Path) -> None:
     assert ["functions", "2"] in rows
 
 
-def test_functions_are_ranked(library: Path) -> None:
+def test_functions_are_ranked(told: Told, library: Path) -> None:
     text = told(library)
     assert text.index("branched") < text.index("simple")
     assert "pack/b.py:1" in text
 
 
-def test_files_that_do_not_parse_are_counted_and_named(library: Path) -> None:
+def test_files_that_do_not_parse_are_counted_and_named(told: Told, library: Path) -> None:
     text = told(library)
     assert "Files that do not parse: 1" in text
     assert "pack/old.py" in text
 
 
-def test_sound_library_has_no_table_of_broken_files(library: Path) -> None:
+def test_sound_library_has_no_table_of_broken_files(told: Told, library: Path) -> None:
     (library / "pack" / "old.py").unlink()
     assert "Files that do not parse" not in told(library)
 
 
-def test_slow_machine_is_told_what_was_left(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_machine_is_told_what_was_left(told: Told, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library_module, "TIME_LIMIT_S", -1.0)
     assert "2 files were not measured" in told(library)
 
 
-def test_library_is_that_of_this_python_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_is_that_of_this_python_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(library_module, "python_files", lambda root: [Path(root, "this.py")])
-    console = Console(file=io.StringIO(), width=200)
-    (measure,) = measure_library(FakeClient(), console)
+    (measure,) = measure_library(FakeClient())
     assert measure.file == "this.py"
-    assert isinstance(console.file, io.StringIO)
-    assert sysconfig.get_path("stdlib") in console.file.getvalue()
+    assert sysconfig.get_path("stdlib") in capsys.readouterr().out

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from argon.cli.demo import trouble
 from argon.cli.demo.trouble import BURST_TASKS, JOB_TASKS, kill_a_node, overload
@@ -44,16 +42,6 @@ def full(retry_after: float = 0.0) -> Rejected:
     return Rejected("full", reason=RejectReason.QUEUE_FULL, retry_after=retry_after)
 
 
-def text_of(console: Console) -> str:
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-@pytest.fixture
-def console() -> Console:
-    return Console(file=io.StringIO(), width=100)
-
-
 # --- act 2 ------------------------------------------------------------------------------------------------------------
 
 
@@ -67,21 +55,21 @@ def bounded(client: ScriptedClient, number: int, future: Future[Any]) -> None:
         future.set_result(number)
 
 
-def test_overload_counts_what_was_accepted_and_rejected(console: Console) -> None:
-    overload(ScriptedClient(bounded), console)
-    text = text_of(console)
+def test_overload_counts_what_was_accepted_and_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    overload(ScriptedClient(bounded))
+    text = capsys.readouterr().out
     assert "accepted and completed: 20" in text
     assert f"QUEUE_FULL: {BURST_TASKS - 20}, to come back after 0.001 to 0.002 s" in text
     assert "10 of 10 go through" in text
     assert f"{BURST_TASKS} of {BURST_TASKS} completed" in text
 
 
-def test_overload_that_rejects_nothing_is_a_failure(console: Console) -> None:
+def test_overload_that_rejects_nothing_is_a_failure() -> None:
     with pytest.raises(CommandFailed, match="overloaded nothing"):
-        overload(ScriptedClient(lambda client, number, future: future.set_result(number)), console)
+        overload(ScriptedClient(lambda client, number, future: future.set_result(number)))
 
 
-def test_overload_without_recovery_is_a_failure(console: Console) -> None:
+def test_overload_without_recovery_is_a_failure() -> None:
     def never_again(client: ScriptedClient, number: int, future: Future[Any]) -> None:
         if client.retries == 0 and number >= 20:
             future.set_exception(full())
@@ -89,21 +77,21 @@ def test_overload_without_recovery_is_a_failure(console: Console) -> None:
             future.set_result(number)
 
     with pytest.raises(CommandFailed, match="did not recover"):
-        overload(ScriptedClient(never_again), console)
+        overload(ScriptedClient(never_again))
 
 
-def test_task_that_ends_otherwise_is_a_failure(console: Console) -> None:
+def test_task_that_ends_otherwise_is_a_failure() -> None:
     def odd(client: ScriptedClient, number: int, future: Future[Any]) -> None:
         future.set_exception(ValueError("odd"))
 
     with pytest.raises(CommandFailed, match="task 0 ended otherwise than it should: odd"):
-        overload(ScriptedClient(odd), console)
+        overload(ScriptedClient(odd))
 
 
-def test_task_without_an_answer_is_a_failure(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_without_an_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trouble, "WAIT_S", 0.01)
     with pytest.raises(CommandFailed, match="had no answer"):
-        overload(ScriptedClient(lambda client, number, future: None), console)
+        overload(ScriptedClient(lambda client, number, future: None))
 
 
 # --- act 3 ------------------------------------------------------------------------------------------------------------
@@ -128,24 +116,24 @@ def under_way(client: ScriptedClient, number: int, future: Future[Any]) -> None:
         future.set_result(number)
 
 
-def test_kill_names_every_lost_task_and_counts_the_rest(console: Console) -> None:
+def test_kill_names_every_lost_task_and_counts_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     client = ScriptedClient(under_way)
-    kill_a_node(client, console, killer(client, 17, 23))
-    text = text_of(console)
+    kill_a_node(client, killer(client, 17, 23))
+    text = capsys.readouterr().out
     assert "task 17: lost with node-b, may have run: unknown" in text
     assert "task 23: lost with node-b, may have run: unknown" in text
     assert f"completed: {JOB_TASKS - 2} of {JOB_TASKS}" in text
     assert "nodes in the cluster now: node-a" in text
 
 
-def test_kill_that_loses_nothing_is_a_failure(console: Console) -> None:
+def test_kill_that_loses_nothing_is_a_failure() -> None:
     client = ScriptedClient(under_way)
     with pytest.raises(CommandFailed, match="no task was reported as lost"):
-        kill_a_node(client, console, killer(client))
+        kill_a_node(client, killer(client))
 
 
-def test_kill_waits_until_every_node_is_busy(console: Console) -> None:
+def test_kill_waits_until_every_node_is_busy() -> None:
     client = ScriptedClient(lambda client, number, future: future.set_result(number))
     client.nodes[1]["in_flight"] = 0
     with pytest.raises(CommandFailed, match="over before every node had a part"):
-        kill_a_node(client, console, killer(client))
+        kill_a_node(client, killer(client))

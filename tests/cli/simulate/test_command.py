@@ -205,7 +205,7 @@ def test_plot_without_matplotlib_is_one_sentence_before_anything_is_run(
         (["--burst", "2"], "go together"),
         (["--burst-s", "2"], "go together"),
         (["--burst", "1000", "--burst-s", "1000"], "the burst alone takes"),
-        (["--rule", "best"], "want one of round robin"),
+        (["--rule", "best"], "want one of round-robin"),
         (["--node", "many"], "want [COUNTx]WORKERS"),
         (["--service", "normal"], "want constant"),
         (["--priorities", "HIGH"], "want PRIORITY=WEIGHT"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
-import typer
 
 from argon.cli.simulate.input import (
     DEFAULT_TASKS,
@@ -26,18 +26,19 @@ FLEET = [NodePlan(10)]
 
 def test_fleet_is_what_is_described_or_equal_nodes() -> None:
     assert given_fleet(["2x8", "4@0.5"], None, None) == [NodePlan(8), NodePlan(8), NodePlan(4, 0.5)]
-    assert given_fleet(None, 2, 3) == [NodePlan(3)] * 2
-    assert given_fleet(None, None, None) == [NodePlan(8)] * 4
+    assert given_fleet([], 2, 3) == [NodePlan(3)] * 2
+    assert given_fleet([], None, None) == [NodePlan(8)] * 4
 
 
 def test_fleet_has_a_limit() -> None:
-    with pytest.raises(typer.BadParameter, match="at most 100,000 nodes"):
+    with pytest.raises(click.BadParameter, match="at most 100,000 nodes"):
         given_fleet(["100000x1", "1"], None, None)
 
 
 def test_rules_are_argons_one_other_or_all() -> None:
     assert chosen_rules(None, False) == ["argon"]
     assert chosen_rules("random", False) == ["random"]
+    assert chosen_rules("round robin", False) == chosen_rules("round-robin", False) == ["round robin"]
     assert chosen_rules(None, True) == RULES
 
 
@@ -67,7 +68,7 @@ def test_mix_of_priorities() -> None:
 
 @pytest.mark.parametrize("text", ["", "HIGH", "HIGH=x", "HIGH=0", "URGENT=1", "HIGH=1,", "HIGH=nan"])
 def test_mix_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="want"):
+    with pytest.raises(click.BadParameter, match="want"):
         parse_mix(text)
 
 
@@ -77,4 +78,4 @@ def test_measured_cluster_is_asked_for_its_numbers(
     nodes = [{"name": "a", "workers": 2, "in_flight": 0, "draining": False, "mean_run_s": 0.25}]
     monkeypatch.setattr(FakeClient, "status", lambda self: {**STATUS, "nodes": nodes, "queue_limit": 77})
     assert measured_cluster("here:1") == ([NodePlan(2)], 250.0, 77)
-    assert (fake_client.made[0].address, fake_client.made[0].closed) == ("here:1", True)
+    assert (fake_client.made[-1].address, fake_client.made[-1].closed) == ("here:1", True)

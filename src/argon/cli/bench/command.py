@@ -12,31 +12,33 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from argon.cli.arguments import DebugOption, address_option, whole_number
+from argon.cli.arguments import address_option, debug_option, json_option, whole_number
 from argon.cli.bench.overload_options import (
     OVERLOAD_WORKERS,
-    CalmOption,
-    DistributionOption,
-    FactorsArgument,
     GivenOverload,
-    OverloadOption,
-    PlotOption,
-    SloOption,
-    SpikeOption,
-    TimeoutMsOption,
+    calm_option,
+    distribution_option,
+    factors_argument,
+    overload_option,
+    plot_option,
+    slo_option,
+    spike_option,
+    timeout_ms_option,
 )
 from argon.cli.failures import sentence
-from argon.cli.status import JsonOption
 from argon.settings import MAX_PAYLOAD_BYTES, MAX_WORKERS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from argon.cli.bench.rounds import Measured
+    from argon.cli.bench.task_times import Distribution
 
 TASKS = 30_000
 EXAMPLE = """\b
@@ -48,102 +50,95 @@ Examples:
   argon bench --overload 2 20 --timeout-ms 200 --distribution lognormal --plot overload.png
 """
 
-ClusterOption = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="HOST:PORT",
-        parser=address_option("--cluster"),
-        help="The cluster to measure. Without it one is started here; ARGON_CLUSTER is not asked, since a benchmark "
-        "on a cluster that others use should be meant.",
-    ),
-]
-TasksOption = Annotated[
-    int | None,
-    typer.Option(
-        "--tasks",
-        metavar="N",
-        parser=whole_number("--tasks", 1),
-        help=f"How many tasks are in each round; without it {TASKS:,}.",
-    ),
-]
-ClientsOption = Annotated[
-    int,
-    typer.Option(
-        "--clients",
-        metavar="N",
-        parser=whole_number("--clients", 1, 1000),
-        help="How many connections submit them, all from this process.",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        metavar="N",
-        parser=whole_number("--workers", 1, MAX_WORKERS),
-        help="How many workers the cluster that is started here has; without it one for each CPU, or "
-        f"{OVERLOAD_WORKERS} with --overload.",
-    ),
-]
-SleepOption = Annotated[
-    int | None,
-    typer.Option(
-        "--sleep-ms",
-        metavar="MS",
-        parser=whole_number("--sleep-ms", 0, 60_000),
-        help="How long each task sleeps; without it not at all, or 20 ms on average with --overload.",
-    ),
-]
-SizeOption = Annotated[
-    int,
-    typer.Option(
-        "--size",
-        metavar="BYTES",
-        parser=whole_number("--size", 0, MAX_PAYLOAD_BYTES),
-        help="How many bytes each task is given and returns.",
-    ),
-]
 
-
+@click.command(epilog=EXAMPLE)
+@factors_argument
+@overload_option
+@click.option(
+    "--cluster",
+    metavar="HOST:PORT",
+    type=address_option("--cluster"),
+    help="The cluster to measure. Without it one is started here; ARGON_CLUSTER is not asked, since a benchmark "
+    "on a cluster that others use should be meant.",
+)
+@click.option(
+    "--tasks",
+    metavar="N",
+    type=whole_number("--tasks", 1),
+    help=f"How many tasks are in each round; without it {TASKS:,}.",
+)
+@click.option(
+    "--clients",
+    metavar="N",
+    type=whole_number("--clients", 1, 1000),
+    default=1,
+    help="How many connections submit them, all from this process.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=whole_number("--workers", 1, MAX_WORKERS),
+    help="How many workers the cluster that is started here has; without it one for each CPU, or "
+    f"{OVERLOAD_WORKERS} with --overload.",
+)
+@click.option(
+    "--sleep-ms",
+    metavar="MS",
+    type=whole_number("--sleep-ms", 0, 60_000),
+    help="How long each task sleeps; without it not at all, or 20 ms on average with --overload.",
+)
+@click.option(
+    "--size",
+    metavar="BYTES",
+    type=whole_number("--size", 0, MAX_PAYLOAD_BYTES),
+    default=0,
+    help="How many bytes each task is given and returns.",
+)
+@calm_option
+@spike_option
+@slo_option
+@timeout_ms_option
+@distribution_option
+@plot_option
+@json_option
+@debug_option
 def command(
-    factors: FactorsArgument = None,
-    overload: OverloadOption = False,
-    cluster: ClusterOption = None,
-    tasks: TasksOption = None,
-    clients: ClientsOption = 1,
-    workers: WorkersOption = None,
-    sleep_ms: SleepOption = None,
-    size: SizeOption = 0,
-    calm_s: CalmOption = None,
-    spike_s: SpikeOption = None,
-    slo_ms: SloOption = None,
-    timeout_ms: TimeoutMsOption = None,
-    distribution: DistributionOption = None,
-    plot: PlotOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    factors: Sequence[float],
+    overload: bool,
+    cluster: str | None,
+    tasks: int | None,
+    clients: int,
+    workers: int | None,
+    sleep_ms: int | None,
+    size: int,
+    calm_s: float | None,
+    spike_s: float | None,
+    slo_ms: int | None,
+    timeout_ms: int | None,
+    distribution: Distribution | None,
+    plot: Path | None,
+    json_output: bool,
 ) -> None:
-    """Measure tasks a second and round trips; or, with --overload, what too much work does.
+    """Measure tasks a second, or what too much work does.
 
-    Throughput is measured with many tasks outstanding, in three rounds of which the median counts; the round trip with
-    one task at a time.
+    Without --overload: throughput, with many tasks outstanding, in three rounds of which the median counts; and the
+    round trip, with one task at a time.
 
     With --overload, tasks are submitted when they are due, whether or not earlier ones are answered: at half of what
     the workers can do, then for a while at FACTOR times of it, then at half again until all is well. About 20 seconds
     for each FACTOR.
     """
     if cluster is not None and workers is not None:
-        raise typer.BadParameter("the cluster has its own; leave out --workers or --cluster", param_hint="--workers")
+        raise click.BadParameter("the cluster has its own; leave out --workers or --cluster", param_hint="--workers")
     given = GivenOverload(factors, calm_s, spike_s, slo_ms, timeout_ms, distribution, plot)
     if not overload:
         given.refuse()
         rounds(cluster, tasks or TASKS, clients, workers, sleep_ms or 0, size, json_output)
         return
     if tasks is not None:
-        raise typer.BadParameter("the rates and times say how many; leave it out with --overload", param_hint="--tasks")
+        raise click.BadParameter("the rates and times say how many; leave it out with --overload", param_hint="--tasks")
     if sleep_ms == 0:
-        raise typer.BadParameter("want tasks that take 1 ms or more with --overload, got 0", param_hint="--sleep-ms")
+        raise click.BadParameter("want tasks that take 1 ms or more with --overload, got 0", param_hint="--sleep-ms")
     from argon.cli.bench.overload import measure
     from argon.cli.bench.overload_tables import show as show_overload
     from argon.cli.child import ended_by_exceptions
@@ -200,18 +195,15 @@ def measured_cluster(address: str | None, workers: int | None) -> Iterator[str]:
 
 def show(measured: Measured) -> None:
     """Prints the numbers for people."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    from argon.cli.terminal import show_table
 
-    table = Table(box=box.SIMPLE_HEAD, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("tasks a second", f"{measured.tasks_per_s:,}")
-    table.add_row("round trip, median", f"{measured.rt_p50_us:,} µs")
-    table.add_row("round trip, 99 of 100 within", f"{measured.rt_p99_us:,} µs")
+    rows = [
+        ("tasks a second", f"{measured.tasks_per_s:,}"),
+        ("round trip, median", f"{measured.rt_p50_us:,} µs"),
+        ("round trip, 99 of 100 within", f"{measured.rt_p99_us:,} µs"),
+        ("completed, failed, rejected", f"{measured.completed:,}, {measured.failed:,}, {measured.rejected:,}"),
+        ("clients, workers", f"{measured.plan.clients}, {measured.workers}"),
+    ]
     if measured.efficiency is not None:
-        table.add_row("share of the ideal", f"{measured.efficiency:.1%}")
-    table.add_row("completed, failed, rejected", f"{measured.completed:,}, {measured.failed:,}, {measured.rejected:,}")
-    table.add_row("clients, workers", f"{measured.plan.clients}, {measured.workers}")
-    Console(highlight=False).print(table)
+        rows.insert(3, ("share of the ideal", f"{measured.efficiency:.1%}"))
+    show_table(rows)

@@ -6,14 +6,14 @@ Nothing here measures, or imports what measuring needs before it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from argon.cli.arguments import bad_value, number, whole_number
+from argon.cli.arguments import bad_value, files, number, whole_number, words
 from argon.cli.bench.task_times import Distribution
 
 if TYPE_CHECKING:
@@ -39,79 +39,62 @@ def picture_file(value: object) -> Path:
     return file
 
 
-FactorsArgument = Annotated[
-    list[float] | None,
-    typer.Argument(
-        metavar="FACTOR",
-        parser=number("FACTOR", 0.1, MOST_FACTOR),
-        help="With --overload: the spikes, as multiples of what the workers can do; without it 2, 5 and 10.",
-    ),
-]
-OverloadOption = Annotated[
-    bool, typer.Option("--overload", help="Offer more than the workers can do, and see what becomes of it.")
-]
-CalmOption = Annotated[
-    float | None,
-    typer.Option(
-        "--calm-s",
-        metavar="S",
-        parser=number("--calm-s", 0.5, 3600.0),
-        help="With --overload: how long half of it is offered before the spike; without it 5 s.",
-    ),
-]
-SpikeOption = Annotated[
-    float | None,
-    typer.Option(
-        "--spike-s",
-        metavar="S",
-        parser=number("--spike-s", 0.5, 3600.0),
-        help="With --overload: how long too much is offered; without it 10 s.",
-    ),
-]
-SloOption = Annotated[
-    int | None,
-    typer.Option(
-        "--slo-ms",
-        metavar="MS",
-        parser=whole_number("--slo-ms", 1, 3_600_000),
-        help="With --overload: an answer that comes later is not counted as goodput; without it 500 ms.",
-    ),
-]
-TimeoutMsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--timeout-ms",
-        metavar="MS",
-        parser=whole_number("--timeout-ms", 1, 3_600_000),
-        help="With --overload: the timeout of each task; without it none.",
-    ),
-]
-DistributionOption = Annotated[
-    Distribution | None,
-    typer.Option(
-        "--distribution",
-        metavar="NAME",
-        parser=parse_distribution,
-        help="With --overload: how the lengths of tasks are spread around --sleep-ms: constant, lognormal (sigma 1.5), "
-        "pareto (alpha 1.6) or bimodal (one in twenty a hundred times as long); without it constant.",
-    ),
-]
-PlotOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--plot",
-        metavar="FILE.png",
-        parser=picture_file,
-        help="With --overload: also draw a picture (needs matplotlib).",
-    ),
-]
+factors_argument = click.argument(
+    "factors",
+    metavar="[FACTOR]...",
+    nargs=-1,
+    type=number("FACTOR", 0.1, MOST_FACTOR),
+    help="With --overload: the spikes, as multiples of what the workers can do; without it 2, 5 and 10.",
+)
+overload_option = click.option(
+    "--overload", is_flag=True, help="Offer more than the workers can do, and see what becomes of it."
+)
+calm_option = click.option(
+    "--calm-s",
+    metavar="S",
+    type=number("--calm-s", 0.5, 3600.0),
+    help="With --overload: how long half of it is offered before the spike; without it 5 s.",
+)
+spike_option = click.option(
+    "--spike-s",
+    metavar="S",
+    type=number("--spike-s", 0.5, 3600.0),
+    help="With --overload: how long too much is offered; without it 10 s.",
+)
+slo_option = click.option(
+    "--slo-ms",
+    metavar="MS",
+    type=whole_number("--slo-ms", 1, 3_600_000),
+    help="With --overload: an answer that comes later is not counted as goodput; without it 500 ms.",
+)
+timeout_ms_option = click.option(
+    "--timeout-ms",
+    metavar="MS",
+    type=whole_number("--timeout-ms", 1, 3_600_000),
+    help="With --overload: the timeout of each task; without it none.",
+)
+distribution_option = click.option(
+    "--distribution",
+    metavar="NAME",
+    type=parse_distribution,
+    shell_complete=words(*Distribution),
+    help="With --overload: how the lengths of tasks are spread around --sleep-ms: constant, lognormal (sigma 1.5), "
+    "pareto (alpha 1.6) or bimodal (one in twenty a hundred times as long); without it constant.",
+)
+plot_option = click.option(
+    "--plot",
+    metavar="FILE.png",
+    type=picture_file,
+    shell_complete=files,
+    help="With --overload: also draw a picture (needs matplotlib).",
+)
 
 
 @dataclass(frozen=True)
 class GivenOverload:
-    """What was given of these options; None stands for what was not."""
+    """What was given of these options; None, or no factor, stands for what was not."""
 
-    factors: list[float] | None
+    factors: Sequence[float]
     calm_s: float | None
     spike_s: float | None
     slo_ms: int | None
@@ -124,13 +107,13 @@ class GivenOverload:
         for field in fields(self):
             if getattr(self, field.name):
                 option = "FACTOR" if field.name == "factors" else f"--{field.name.replace('_', '-')}"
-                raise typer.BadParameter("it means something with --overload only", param_hint=option)
+                raise click.BadParameter("it means something with --overload only", param_hint=option)
 
     def plan(self, **more: int | None) -> OverloadPlan:
         """The plan, with the given options and some more."""
         from argon.cli.bench.overload import OverloadPlan
 
-        given = {**vars(self), **more, "factors": tuple(self.factors or ())}
+        given = {**vars(self), **more, "factors": tuple(self.factors)}
         del given["plot"]
         return OverloadPlan(**{name: value for name, value in given.items() if value})
 

@@ -5,24 +5,22 @@ In: figures. Out: a table with a row for each factor, and the sentences that say
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from argon.cli.bench.load_figures import QUIET_S, WORSE_S, WORSE_TIMES
 from argon.cli.bench.overload import CALM_FACTOR, FactorFigures, Overloaded
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from argon.cli.terminal import say, show_table
 
 
 def show(measured: Overloaded) -> None:
-    """Prints the table, and what it means."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(headline(measured))
-    console.print(table(measured))
+    """Prints the table, and what it means: a column for each factor, since there are more figures than factors."""
+    say(headline(measured))
+    figures = [rows(factor) for factor in measured.factors]
+    show_table(
+        [(same[0][0], *(text for _, text in same)) for same in zip(*figures, strict=True)],
+        header=("", *(f"{factor.factor:g} ×" for factor in measured.factors)),
+    )
+    say()
     for sentence in legend(measured):
-        console.print(sentence, style="dim")
+        say(sentence)
 
 
 def headline(measured: Overloaded) -> str:
@@ -32,19 +30,6 @@ def headline(measured: Overloaded) -> str:
         f"{measured.workers} workers, tasks of {length}: {measured.capacity_per_s:,.0f} tasks a second, of which "
         f"{measured.efficiency:.1%} were reached before; spikes of {plan.spike_s:g} s"
     )
-
-
-def table(measured: Overloaded) -> Table:
-    """A column for each factor: there are more figures than factors, and terminals are narrow."""
-    from rich import box
-    from rich.table import Table
-
-    found = Table("", box=box.SIMPLE_HEAD)
-    for figures in measured.factors:
-        found.add_column(f"{figures.factor:g} ×", justify="right")
-    for same in zip(*(rows(figures) for figures in measured.factors), strict=True):
-        found.add_row(same[0][0], *(text for _, text in same))
-    return found
 
 
 def rows(figures: FactorFigures) -> list[tuple[str, str]]:

@@ -6,12 +6,13 @@ within a minute, and no process outlives it, however it ends.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from argon.cli.arguments import DebugOption
+import click
+
+from argon.cli.arguments import debug_option
 
 if TYPE_CHECKING:
     from argon.cli.child import ChildProcess
@@ -22,34 +23,31 @@ QUEUE_LIMIT = 16
 """Small, so that the second act can fill it."""
 
 WORKERS_PER_NODE = 2
-PLAIN_WIDTH = 100
-"""Of the tables, where there is no terminal whose width they should have."""
-
 TIME_LIMIT_S = 52.0
 """After so long the acts are broken off, which leaves time to stop every process within the minute."""
 
 
-def command(debug: DebugOption = False) -> None:
+@click.command(epilog=EXAMPLE)
+@debug_option
+def command() -> None:
     """Watch a cluster work on this machine.
 
     In three acts: a real job, which is to parse and measure every file of the standard library of the Python that runs
     this; an overload that is rejected, and recovers; and a node that is killed in the middle of a job.
     """
-    from rich.console import Console
-
     from argon.cli.child import ended_by_exceptions
     from argon.cli.demo.library import measure_library
     from argon.cli.demo.trouble import kill_a_node, overload
+    from argon.cli.terminal import say
     from argon.client.client import Client
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     with ended_by_exceptions(time_limit_s=TIME_LIMIT_S), demo_cluster() as (address, victim):
-        console.print(f"A cluster at {address} (queue limit {QUEUE_LIMIT}), two nodes of {WORKERS_PER_NODE} workers.")
+        say(f"A cluster at {address} (queue limit {QUEUE_LIMIT}), two nodes of {WORKERS_PER_NODE} workers.")
         with Client(address) as client:
-            measure_library(client, console)
-            overload(client, console)
-            kill_a_node(client, console, victim.kill)
-    console.print("\nEvery process of the demo has been stopped.")
+            measure_library(client)
+            overload(client)
+            kill_a_node(client, victim.kill)
+    say("\nEvery process of the demo has been stopped.")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The demo's first act: every Python file of the standard library, measured on the cluster.
 
-In: a client and a console. Out: a progress bar, and a table of what was found. The files are read here and their source
+In: a client. Out: a progress bar, and a table of what was found. The files are read here and their source
 travels, as it would if the nodes were other machines.
 """
 
@@ -10,14 +10,11 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from argon.cli.demo.code_measure import FileMeasure, FunctionMeasure, measure_source
 from argon.cli.progress import Advance, progress_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+from argon.cli.terminal import say, show_table
 
 TIME_LIMIT_S = 36.0
 """On a slow machine the act ends after so long, and says how many files were left."""
@@ -34,18 +31,16 @@ class Mapper(Protocol):
     ) -> Iterator[FileMeasure]: ...
 
 
-def measure_library(client: Mapper, console: Console, root: Path | None = None) -> list[FileMeasure]:
+def measure_library(client: Mapper, root: Path | None = None) -> list[FileMeasure]:
     """Measures all files under a directory, by default the standard library, and prints what it found."""
     root = Path(sysconfig.get_path("stdlib")) if root is None else root
     files = python_files(root)
-    console.print(
-        f"\nAct 1: parse and measure the {len(files)} Python files under {root}.\n", markup=False, soft_wrap=True
-    )
+    say(f"\nAct 1: parse and measure the {len(files)} Python files under {root}.\n")
     begin = time.monotonic()
-    with progress_of(console, "measured", len(files)) as advance:
+    with progress_of("measured", len(files)) as advance:
         measures = measured(client, root, files, advance, begin + TIME_LIMIT_S)
     seconds = time.monotonic() - begin
-    report(measures, len(files) - len(measures), seconds, console)
+    report(measures, len(files) - len(measures), seconds)
     return measures
 
 
@@ -70,65 +65,38 @@ def measured(
     return found
 
 
-def report(measures: Sequence[FileMeasure], left: int, seconds: float, console: Console) -> None:
+def report(measures: Sequence[FileMeasure], left: int, seconds: float) -> None:
     """Prints the tables."""
     functions = [function for measure in measures for function in measure.functions]
-    console.print(totals(measures, functions, seconds))
+    show_totals(measures, functions, seconds)
     if left:
-        console.print(f"Stopped after {seconds:.0f} s: {left} files were not measured.\n")
+        say(f"\nStopped after {seconds:.0f} s: {left} files were not measured.")
     by_complexity = sorted(functions, key=lambda function: (-function.complexity, function.file, function.line))
     by_length = sorted(functions, key=lambda function: (-function.lines, function.file, function.line))
-    console.print(ranking("The most complex functions", by_complexity[:TOP]))
-    console.print(ranking("The longest functions", by_length[:TOP]))
-    broken = [measure for measure in measures if measure.error]
+    show_ranking("The most complex functions", by_complexity[:TOP])
+    show_ranking("The longest functions", by_length[:TOP])
+    broken = [(measure.file, measure.error) for measure in measures if measure.error]
     if broken:
-        console.print(unparsed(broken))
+        show_table(broken, header=("file", "why"), title=f"Files that do not parse: {len(broken)}", left=(0, 1))
 
 
-def totals(measures: Sequence[FileMeasure], functions: Sequence[FunctionMeasure], seconds: float) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, title="In all", title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("files", f"{len(measures):,}")
-    table.add_row("that do not parse", f"{sum(bool(measure.error) for measure in measures):,}")
-    table.add_row("lines", f"{sum(measure.lines for measure in measures):,}")
-    table.add_row("classes", f"{sum(measure.classes for measure in measures):,}")
-    table.add_row("functions", f"{len(functions):,}")
+def show_totals(measures: Sequence[FileMeasure], functions: Sequence[FunctionMeasure], seconds: float) -> None:
+    rows = [
+        ("files", f"{len(measures):,}"),
+        ("that do not parse", f"{sum(bool(measure.error) for measure in measures):,}"),
+        ("lines", f"{sum(measure.lines for measure in measures):,}"),
+        ("classes", f"{sum(measure.classes for measure in measures):,}"),
+        ("functions", f"{len(functions):,}"),
+    ]
     if functions:
         mean = sum(function.complexity for function in functions) / len(functions)
-        table.add_row("mean complexity of a function", f"{mean:.2f}")
-    table.add_row("seconds", f"{seconds:.1f}")
-    return table
+        rows.append(("mean complexity of a function", f"{mean:.2f}"))
+    show_table([*rows, ("seconds", f"{seconds:.1f}")], title="In all")
 
 
-def ranking(title: str, functions: Sequence[FunctionMeasure]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.add_column("function", overflow="fold")
-    table.add_column("complexity", justify="right")
-    table.add_column("lines", justify="right")
-    table.add_column("where", overflow="fold")
-    for function in functions:
-        where = Text(f"{function.file}:{function.line}")
-        table.add_row(Text(function.name), str(function.complexity), str(function.lines), where)
-    return table
-
-
-def unparsed(broken: Sequence[FileMeasure]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    title = f"Files that do not parse: {len(broken)}"
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    table.add_column("file", overflow="fold")
-    table.add_column("why", overflow="fold")
-    for measure in broken:
-        table.add_row(Text(measure.file), Text(measure.error))
-    return table
+def show_ranking(title: str, functions: Sequence[FunctionMeasure]) -> None:
+    rows = [
+        (function.name, str(function.complexity), str(function.lines), f"{function.file}:{function.line}")
+        for function in functions
+    ]
+    show_table(rows, header=("function", "complexity", "lines", "where"), title=title, left=(0, 3))

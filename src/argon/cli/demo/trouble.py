@@ -1,6 +1,6 @@
 """The demo's second and third act: more work than the queue holds, and a node that is killed in the middle of a job.
 
-In: a client, a console, and what kills a node. Out: what happened to every task, counted and named. Raises
+In: a client, and what kills a node. Out: what happened to every task, counted and named. Raises
 `CommandFailed` if the cluster did not behave as the demo claims; tells nothing that did not happen.
 """
 
@@ -11,14 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from argon.cli.bench.tasks import nap
 from argon.cli.failures import CommandFailed, sentence
+from argon.cli.terminal import say
 from argon.errors import Rejected, TaskLost
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 BURST_TASKS = 400
 BURST_NAP_S = 0.02
@@ -87,25 +85,25 @@ def outcomes_of(futures: Sequence[Future[int]]) -> Outcomes:
 # --- act 2 ------------------------------------------------------------------------------------------------------------
 
 
-def overload(client: Submitter, console: Console) -> None:
+def overload(client: Submitter) -> None:
     """A burst that the queue cannot hold, then calm, then the same burst from a patient client."""
-    console.print(f"\nAct 2: {BURST_TASKS} tasks at once, from a client that does not wait (retries=0).\n")
+    say(f"\nAct 2: {BURST_TASKS} tasks at once, from a client that does not wait (retries=0).\n")
     impatient = client.with_options(retries=0)
     burst = outcomes_of(submit_naps(impatient, BURST_TASKS, BURST_NAP_S))
     if not burst.rejected or not burst.completed:
         raise CommandFailed(f"the burst overloaded nothing: {len(burst.completed)} of {BURST_TASKS} tasks ran")
-    console.print(f"  accepted and completed: {len(burst.completed)}")
+    say(f"  accepted and completed: {len(burst.completed)}")
     for reason, advice in sorted(rejections(burst).items()):
         low, high = min(advice), max(advice)
-        console.print(f"  rejected, {reason}: {len(advice)}, to come back after {low:.3f} to {high:.3f} s")
+        say(f"  rejected, {reason}: {len(advice)}, to come back after {low:.3f} to {high:.3f} s")
 
     time.sleep(min(MOST_RETRY_AFTER_S, max(error.retry_after for _, error in burst.rejected)))
     calm = Outcomes()
     for number in range(CALM_TASKS):
         calm.add(number, impatient.submit(nap, 0.0, number).exception(WAIT_S))
-    console.print(f"  a moment later: {len(calm.completed)} of {CALM_TASKS} go through, still without a retry")
+    say(f"  a moment later: {len(calm.completed)} of {CALM_TASKS} go through, still without a retry")
     patient = outcomes_of(submit_naps(client, BURST_TASKS, BURST_NAP_S))
-    console.print(f"  the same burst from a client that waits: {len(patient.completed)} of {BURST_TASKS} completed")
+    say(f"  the same burst from a client that waits: {len(patient.completed)} of {BURST_TASKS} completed")
     if calm.rejected or len(patient.completed) != BURST_TASKS:
         raise CommandFailed("the cluster did not recover from the burst")
 
@@ -121,9 +119,9 @@ def rejections(outcomes: Outcomes) -> dict[str, list[float]]:
 # --- act 3 ------------------------------------------------------------------------------------------------------------
 
 
-def kill_a_node(client: Submitter, console: Console, kill: Callable[[], None]) -> None:
+def kill_a_node(client: Submitter, kill: Callable[[], None]) -> None:
     """Has a node killed while it has tasks, and accounts for every task of the job."""
-    console.print(f"\nAct 3: kill -9 of node-b in the middle of a job of {JOB_TASKS} tasks.\n")
+    say(f"\nAct 3: kill -9 of node-b in the middle of a job of {JOB_TASKS} tasks.\n")
     futures = submit_naps(client, JOB_TASKS, JOB_NAP_S)
     wait_until_busy(client, futures)
     kill()
@@ -131,10 +129,10 @@ def kill_a_node(client: Submitter, console: Console, kill: Callable[[], None]) -
     if not outcomes.lost:
         raise CommandFailed("a node was killed while it had tasks, and no task was reported as lost")
     for number, error in outcomes.lost:
-        console.print(f"  task {number}: lost with {error.node}, may have run: {error.may_have_run}", markup=False)
-    console.print(f"  completed: {len(outcomes.completed)} of {JOB_TASKS}; each of the others is named above")
+        say(f"  task {number}: lost with {error.node}, may have run: {error.may_have_run}")
+    say(f"  completed: {len(outcomes.completed)} of {JOB_TASKS}; each of the others is named above")
     left = Counter(str(node["name"]) for node in client.status()["nodes"])
-    console.print(f"  nodes in the cluster now: {', '.join(sorted(left))}", markup=False)
+    say(f"  nodes in the cluster now: {', '.join(sorted(left))}")
 
 
 def wait_until_busy(client: Submitter, futures: Sequence[Future[int]]) -> None:

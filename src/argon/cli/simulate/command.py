@@ -7,18 +7,22 @@ Nothing is started and nothing is waited for; only `--measured` asks a running c
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from argon.cli.arguments import (
-    DebugOption,
-    RetriesOption,
     address_option,
+    debug_option,
+    json_option,
     number,
     parse_queue_target,
+    refused_as_usage,
+    retries_option,
     whole_number,
+    words,
 )
 from argon.cli.simulate.input import (
     DEFAULT_LOAD,
@@ -27,10 +31,12 @@ from argon.cli.simulate.input import (
     DEFAULT_TASKS,
     DEFAULT_WORKERS,
 )
-from argon.cli.status import JsonOption
 from argon.planning.node_plan import MAX_NODES
 from argon.planning.workload import MAX_CLIENTS, MAX_TASKS
 from argon.settings import CLIENT_LIMIT, MAX_WORKERS, QUEUE_LIMIT, check_queue_target
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXAMPLE = """\b
 Examples:
@@ -40,221 +46,168 @@ Examples:
   argon simulate --trace yesterday.csv --nodes 4 --workers 16
 """
 
-NodeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--node",
-        metavar="NODE",
-        help="A node: [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]]. 100x8@0.5 is a hundred nodes of eight workers at half "
-        "the speed; 8@1:0.1@30 is one that is ten times slower from second 30 on. May be repeated.",
-    ),
-]
-NodesOption = Annotated[
-    int | None,
-    typer.Option(
-        "--nodes",
-        metavar="N",
-        parser=whole_number("--nodes", 1, MAX_NODES),
-        help=f"How many equal nodes there are, {DEFAULT_NODES} by default.",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        metavar="N",
-        parser=whole_number("--workers", 1, MAX_WORKERS),
-        help=f"How many workers each of them has, {DEFAULT_WORKERS} by default.",
-    ),
-]
-MeasuredOption = Annotated[
-    str | None,
-    typer.Option(
-        "--measured",
-        metavar="HOST:PORT",
-        parser=address_option("--measured"),
-        help="Take nodes, speeds, mean service time and queue limit from a running cluster.",
-    ),
-]
-TasksOption = Annotated[
-    int | None,
-    typer.Option(
-        "--tasks",
-        metavar="N",
-        parser=whole_number("--tasks", 1, MAX_TASKS),
-        help=f"How many tasks come, {DEFAULT_TASKS:,} by default.",
-    ),
-]
-LoadOption = Annotated[
-    float | None,
-    typer.Option(
-        "--load",
-        metavar="SHARE",
-        parser=number("--load", 0.001, 1000),
-        help=f"The same as a share of what the fleet can do; {DEFAULT_LOAD} by default.",
-    ),
-]
-RateOption = Annotated[
-    float | None,
-    typer.Option(
-        "--rate", metavar="PER_S", parser=number("--rate", 1e-6, 1e9), help="How many tasks come in a second."
-    ),
-]
-BurstOption = Annotated[
-    float | None,
-    typer.Option(
-        "--burst",
-        metavar="FACTOR",
-        parser=number("--burst", 0.01, 1e6),
-        help="Calm, a burst of so many times the rate, and twice as much calm as before it.",
-    ),
-]
-BurstSecondsOption = Annotated[
-    float | None,
-    typer.Option("--burst-s", metavar="SECONDS", parser=number("--burst-s", 1e-3, 1e6), help="How long the burst is."),
-]
-TraceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--trace",
-        metavar="FILE",
-        help="Tasks that really came: CSV with a heading, or JSON lines, of at_s, service_s, and if known client, "
-        "priority, kind.",
-    ),
-]
-ServiceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--service",
-        metavar="SHAPE",
-        help="How service times are spread: constant, exponential (the default), lognormal:SIGMA, pareto:ALPHA, or "
-        "bimodal:LONG_MS:SHARE_OF_LONG.",
-    ),
-]
-ServiceMsOption = Annotated[
-    float | None,
-    typer.Option(
-        "--service-ms",
-        metavar="MS",
-        parser=number("--service-ms", 0.001, 1e7),
-        help=f"Their mean, at speed 1 ({DEFAULT_SERVICE_MS:g} by default); of a bimodal one, what the short ones take.",
-    ),
-]
-ClientsOption = Annotated[
-    int | None,
-    typer.Option("--clients", metavar="N", parser=whole_number("--clients", 1, MAX_CLIENTS), help="How many clients."),
-]
-GreedyOption = Annotated[
-    int | None,
-    typer.Option(
-        "--greedy",
-        metavar="TASKS",
-        parser=whole_number("--greedy", 1, MAX_TASKS),
-        help="One more client hands over so many tasks at once at the start.",
-    ),
-]
-PrioritiesOption = Annotated[
-    str | None,
-    typer.Option("--priorities", metavar="MIX", help="Weights of the priorities, such as HIGH=1,NORMAL=9."),
-]
-QueueLimitOption = Annotated[
-    int | None,
-    typer.Option(
-        "--queue-limit",
-        metavar="N",
-        parser=whole_number("--queue-limit", 1, 10_000_000),
-        help=f"As of `argon cluster`, {QUEUE_LIMIT} by default.",
-    ),
-]
-QueueTargetOption = Annotated[
-    Any,  # a number or a word
-    typer.Option(
-        "--queue-target-ms", metavar="MS", parser=parse_queue_target, help="As of `argon cluster`, auto by default."
-    ),
-]
-ClientLimitOption = Annotated[
-    int | None,
-    typer.Option(
-        "--client-limit",
-        metavar="N",
-        parser=whole_number("--client-limit", 1, 10_000_000),
-        help="As of `argon cluster`, none by default.",
-    ),
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout-ms", metavar="MS", parser=number("--timeout-ms", 0.1, 1e9), help="The timeout of each task."
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", parser=whole_number("--seed", 0), help="Another seed, another day.")
-]
-LatencyOption = Annotated[
-    float,
-    typer.Option("--latency-us", metavar="US", parser=number("--latency-us", 0, 1e7), help="The network, one way."),
-]
-OverheadOption = Annotated[
-    float,
-    typer.Option(
-        "--overhead-us",
-        metavar="US",
-        parser=number("--overhead-us", 0, 1e7),
-        help="What each task costs its worker beyond its own run time.",
-    ),
-]
-ClusterCostOption = Annotated[
-    float,
-    typer.Option(
-        "--cluster-us",
-        metavar="US",
-        parser=number("--cluster-us", 0, 1e6),
-        help="What each message costs the cluster process; a task is two.",
-    ),
-]
-RuleOption = Annotated[
-    str | None,
-    typer.Option(
-        "--rule",
-        metavar="RULE",
-        help="How nodes are chosen: argon (the default), 'round robin', random, 'two choices', 'least loaded', "
-        "original, or oracle.",
-    ),
-]
-CompareOption = Annotated[bool, typer.Option("--compare", help="Run the same day under every rule.")]
-PlotOption = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw it, too; needs matplotlib.")]
+
+def rule_names(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What `--rule` can be completed to."""
+    from argon.planning.rules import RULES
+
+    return words(*(name.replace(" ", "-") for name in RULES))(context, option, begun)
 
 
+@click.command(epilog=EXAMPLE)
+@click.option(
+    "--node",
+    metavar="NODE",
+    multiple=True,
+    help="A node: [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]]. 100x8@0.5 is a hundred nodes of eight workers at half "
+    "the speed; 8@1:0.1@30 is one that is ten times slower from second 30 on. May be repeated.",
+)
+@click.option(
+    "--nodes",
+    metavar="N",
+    type=whole_number("--nodes", 1, MAX_NODES),
+    help=f"How many equal nodes there are, {DEFAULT_NODES} by default.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=whole_number("--workers", 1, MAX_WORKERS),
+    help=f"How many workers each of them has, {DEFAULT_WORKERS} by default.",
+)
+@click.option(
+    "--measured",
+    metavar="HOST:PORT",
+    type=address_option("--measured"),
+    help="Take nodes, speeds, mean service time and queue limit from a running cluster.",
+)
+@click.option(
+    "--tasks",
+    metavar="N",
+    type=whole_number("--tasks", 1, MAX_TASKS),
+    help=f"How many tasks come, {DEFAULT_TASKS:,} by default.",
+)
+@click.option("--rate", metavar="PER_S", type=number("--rate", 1e-6, 1e9), help="How many tasks come in a second.")
+@click.option(
+    "--load",
+    metavar="SHARE",
+    type=number("--load", 0.001, 1000),
+    help=f"The same as a share of what the fleet can do; {DEFAULT_LOAD} by default.",
+)
+@click.option(
+    "--burst",
+    metavar="FACTOR",
+    type=number("--burst", 0.01, 1e6),
+    help="Calm, a burst of so many times the rate, and twice as much calm as before it.",
+)
+@click.option("--burst-s", metavar="SECONDS", type=number("--burst-s", 1e-3, 1e6), help="How long the burst is.")
+@click.option(
+    "--trace",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Tasks that really came: CSV with a heading, or JSON lines, of at_s, service_s, and if known client, "
+    "priority, kind.",
+)
+@click.option(
+    "--service",
+    metavar="SHAPE",
+    shell_complete=words("constant", "exponential", "lognormal:1.5", "pareto:1.6", "bimodal:100:0.05"),
+    help="How service times are spread: constant, exponential (the default), lognormal:SIGMA, pareto:ALPHA, or "
+    "bimodal:LONG_MS:SHARE_OF_LONG.",
+)
+@click.option(
+    "--service-ms",
+    metavar="MS",
+    type=number("--service-ms", 0.001, 1e7),
+    help=f"Their mean, at speed 1 ({DEFAULT_SERVICE_MS:g} by default); of a bimodal one, what the short ones take.",
+)
+@click.option("--clients", metavar="N", type=whole_number("--clients", 1, MAX_CLIENTS), help="How many clients.")
+@click.option(
+    "--greedy",
+    metavar="TASKS",
+    type=whole_number("--greedy", 1, MAX_TASKS),
+    help="One more client hands over so many tasks at once at the start.",
+)
+@click.option("--priorities", metavar="MIX", help="Weights of the priorities, such as HIGH=1,NORMAL=9.")
+@click.option(
+    "--queue-limit",
+    metavar="N",
+    type=whole_number("--queue-limit", 1, 10_000_000),
+    help=f"As of `argon cluster`, {QUEUE_LIMIT} by default.",
+)
+@click.option(
+    "--queue-target-ms",
+    metavar="MS",
+    type=parse_queue_target,
+    default="auto",
+    shell_complete=words("auto", "off"),
+    help="As of `argon cluster`, auto by default.",
+)
+@click.option(
+    "--client-limit",
+    metavar="N",
+    type=whole_number("--client-limit", 1, 10_000_000),
+    help="As of `argon cluster`, none by default.",
+)
+@click.option("--timeout-ms", metavar="MS", type=number("--timeout-ms", 0.1, 1e9), help="The timeout of each task.")
+@retries_option
+@click.option("--seed", metavar="N", type=whole_number("--seed", 0), default=1, help="Another seed, another day.")
+@click.option(
+    "--latency-us", metavar="US", type=number("--latency-us", 0, 1e7), default=100.0, help="The network, one way."
+)
+@click.option(
+    "--overhead-us",
+    metavar="US",
+    type=number("--overhead-us", 0, 1e7),
+    default=70.0,
+    help="What each task costs its worker beyond its own run time.",
+)
+@click.option(
+    "--cluster-us",
+    metavar="US",
+    type=number("--cluster-us", 0, 1e6),
+    default=2.0,
+    help="What each message costs the cluster process; a task is two.",
+)
+@click.option(
+    "--rule",
+    metavar="RULE",
+    shell_complete=rule_names,
+    help="How nodes are chosen: argon (the default), random, round-robin, two-choices, least-loaded, "
+    "original or oracle.",
+)
+@click.option("--compare", is_flag=True, help="Run the same day under every rule.")
+@click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw it, too; needs matplotlib.")
+@json_option
+@debug_option
 def command(
-    node: NodeOption = None,
-    nodes: NodesOption = None,
-    workers: WorkersOption = None,
-    measured: MeasuredOption = None,
-    tasks: TasksOption = None,
-    rate: RateOption = None,
-    load: LoadOption = None,
-    burst: BurstOption = None,
-    burst_s: BurstSecondsOption = None,
-    trace: TraceOption = None,
-    service: ServiceOption = None,
-    service_ms: ServiceMsOption = None,
-    clients: ClientsOption = None,
-    greedy: GreedyOption = None,
-    priorities: PrioritiesOption = None,
-    queue_limit: QueueLimitOption = None,
-    queue_target_ms: QueueTargetOption = "auto",
-    client_limit: ClientLimitOption = None,
-    timeout_ms: TimeoutOption = None,
-    retries: RetriesOption = None,
-    seed: SeedOption = 1,
-    latency_us: LatencyOption = 100.0,
-    overhead_us: OverheadOption = 70.0,
-    cluster_us: ClusterCostOption = 2.0,
-    rule: RuleOption = None,
-    compare: CompareOption = False,
-    plot: PlotOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    node: Sequence[str],
+    nodes: int | None,
+    workers: int | None,
+    measured: str | None,
+    tasks: int | None,
+    rate: float | None,
+    load: float | None,
+    burst: float | None,
+    burst_s: float | None,
+    trace: Path | None,
+    service: str | None,
+    service_ms: float | None,
+    clients: int | None,
+    greedy: int | None,
+    priorities: str | None,
+    queue_limit: int | None,
+    queue_target_ms: float | str,
+    client_limit: int | None,
+    timeout_ms: float | None,
+    retries: int | None,
+    seed: int,
+    latency_us: float,
+    overhead_us: float,
+    cluster_us: float,
+    rule: str | None,
+    compare: bool,
+    plot: Path | None,
+    json_output: bool,
 ) -> None:
     """Plan a fleet: run Argon's scheduling in virtual time.
 
@@ -266,16 +219,14 @@ def command(
     refuse_together(
         trace, "--trace", burst_s=burst_s, service_ms=service_ms, clients=clients, greedy=greedy, priorities=priorities
     )
-    refuse_together(measured, "--measured", node=node, nodes=nodes, workers=workers, service_ms=service_ms)
-    refuse_together(node, "--node", nodes=nodes, workers=workers)
+    refuse_together(measured, "--measured", node=node or None, nodes=nodes, workers=workers, service_ms=service_ms)
+    refuse_together(node or None, "--node", nodes=nodes, workers=workers)
     refuse_together(rate, "--rate", load=load)
     refuse_together(rule, "--rule", compare=compare or None)
     if (burst is None) != (burst_s is None):
-        raise typer.BadParameter("--burst and --burst-s go together", param_hint="--burst")
+        raise click.BadParameter("--burst and --burst-s go together", param_hint="--burst")
 
-    from rich.console import Console
-
-    from argon.cli.arguments import refused_as_usage
+    from argon.cli.progress import status_on_terminal
     from argon.cli.simulate.input import Demand, chosen_rules, given_fleet, measured_cluster, workload
     from argon.cli.simulate.table import as_dict, show
     from argon.planning.engine import Circumstances, simulate
@@ -304,9 +255,9 @@ def command(
         retries,
     )
     courses = {}
-    with Console(stderr=True).status("") as waiting:  # it shows only on a terminal
+    with status_on_terminal() as show_status:
         for name in rules:
-            waiting.update(f"living through {len(work):,} tasks: {name}")
+            show_status(f"simulating {len(work):,} tasks: {name}")
             courses[name] = simulate(name, fleet, work, circumstances, seed)
     summaries = {name: summarise(fleet, work, course) for name, course in courses.items()}
     if json_output:
@@ -321,6 +272,6 @@ def refuse_together(given: object, option: str, **others: object) -> None:
     """Options that would do nothing beside another are refused, since whoever gave them expects something."""
     for name, other in others.items():
         if given is not None and other is not None:
-            raise typer.BadParameter(
+            raise click.BadParameter(
                 f"it cannot be given together with {option}", param_hint=f"--{name.replace('_', '-')}"
             )

@@ -41,19 +41,24 @@ class Demand:
 
 
 def chosen_rules(rule: str | None, compare: bool) -> Sequence[str]:
-    """The rules to run."""
+    """The rules to run; in what is typed, hyphens may stand for the spaces of a name."""
     from argon.planning.rules import ARGON, RULES
 
-    if rule is not None and rule not in RULES:
-        raise bad_value("--rule", f"want one of {', '.join(RULES)}", rule)
-    return RULES if compare else [rule or ARGON]
+    if compare:
+        return RULES
+    if rule is None:
+        return [ARGON]
+    name = rule.replace("-", " ")
+    if name not in RULES:
+        raise bad_value("--rule", f"want one of {', '.join(name.replace(' ', '-') for name in RULES)}", rule)
+    return [name]
 
 
-def given_fleet(node: Sequence[str] | None, nodes: int | None, workers: int | None) -> list[NodePlan]:
+def given_fleet(node: Sequence[str], nodes: int | None, workers: int | None) -> list[NodePlan]:
     """The nodes that were described one by one, or that are all equal."""
     from argon.planning.node_plan import MAX_NODES, NodePlan, parse_nodes
 
-    fleet = [plan for text in node or () for plan in parse_nodes(text)]
+    fleet = [plan for text in node for plan in parse_nodes(text)]
     if len(fleet) > MAX_NODES:
         raise bad_value("--node", f"want at most {MAX_NODES:,} nodes", len(fleet))
     return fleet or [NodePlan(workers or DEFAULT_WORKERS)] * (nodes or DEFAULT_NODES)

@@ -5,7 +5,6 @@ In: the fleet, the workload and the summaries. Out: text on stdout, or a diction
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from argon.planning.node_plan import NodePlan
     from argon.planning.result import Percentiles, Summary
     from argon.planning.workload import Workload
-
-PLAIN_WIDTH = 120
-"""Where there is no terminal whose width the table should have."""
 
 Cell = Callable[["Summary"], str]
 
@@ -39,27 +35,19 @@ def as_dict(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Map
 
 def show(fleet: Sequence[NodePlan], work: Workload, seed: int, summaries: Mapping[str, Summary]) -> None:
     """Prints the table."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from argon.cli.terminal import say, show_table
 
     workers = sum(plan.workers for plan in fleet)
     mean_ms = 1000 * sum(work.service_s) / len(work)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    console.print(
+    say(
         f"{len(fleet):,} nodes, {workers:,} workers; {len(work):,} tasks of {mean_ms:.3g} ms on average, "
         f"{offered_per_s(work):,.0f} a second; clients: {work.clients:,}; seed: {seed}"
     )
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for name in summaries:
-        table.add_column(name, justify="right")
-    for title, cell in rows(
-        work, list(dict.fromkeys(name for summary in summaries.values() for name in summary.groups))
-    ).items():
-        table.add_row(Text(title), *(cell(summary) for summary in summaries.values()))
-    console.print(table)
+    groups = list(dict.fromkeys(name for summary in summaries.values() for name in summary.groups))
+    show_table(
+        [(title, *(cell(summary) for summary in summaries.values())) for title, cell in rows(work, groups).items()],
+        header=("", *summaries),
+    )
 
 
 def rows(work: Workload, groups: Sequence[str]) -> dict[str, Cell]:
