@@ -24,7 +24,7 @@ Rule = Callable[[Sources], list[str]]
 ORDER = (
     *("errors", "record", "settings", "protocol", "scheduling"),
     *("net", "ipc", "process", "call", "cluster", "node", "worker", "client"),
-    *("planning", "observe", "cli"),
+    *("build", "planning", "observe", "cli"),
 )
 FLOORS = {name: floor for floor, name in enumerate(ORDER)}
 TOP_OF_THE_CORE = FLOORS["scheduling"]
