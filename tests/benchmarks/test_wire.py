@@ -132,6 +132,18 @@ def test_wires_when_idle_are_never_taken_for_dead() -> None:
         assert wires.status().clients == 3
 
 
+def test_wires_when_only_others_are_polled_are_never_taken_for_dead() -> None:
+    with (
+        serving(make_cluster(heartbeat=0.03, dead_after=0.1)) as cluster,
+        clients(cluster.address, 3),
+        clients(cluster.address) as others,
+    ):
+        end = time.monotonic() + 0.4
+        while time.monotonic() < end:
+            assert others.poll(0.05) == []
+        assert others.status().clients == 4
+
+
 def test_wires_when_closed_leave_the_cluster() -> None:
     with serving(make_cluster()) as cluster, clients(cluster.address) as observer:
         with clients(cluster.address, 5):

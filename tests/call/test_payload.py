@@ -200,6 +200,14 @@ def test_argument_that_cannot_be_pickled_is_named(args: tuple[Any, ...], kwargs:
     assert path in str(raised.value)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated when the function is made")
+def test_function_whose_annotations_cannot_be_evaluated_says_what_to_do() -> None:
+    made: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("def f(x: OnlyForTypes): return x", "main.py", "exec", dont_inherit=True), made)
+    with pytest.raises(ArgumentNotSerializable, match=r"'OnlyForTypes' is not defined; its annotations .*in quotes"):
+        pack_call(made["f"], (1,), {})
+
+
 def test_connection_among_the_arguments_is_told_with_its_type() -> None:
     connection = sqlite3.connect(":memory:")
     with pytest.raises(ArgumentNotSerializable, match=r"args\[0\] \(a sqlite3.Connection\)"):

@@ -96,6 +96,6 @@ def read(folder: Path) -> list[Record]:
         for number, line in enumerate(file.read_bytes().splitlines(), 1):
             try:
                 found.append(decode(line))
-            except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise ValueError(f"{file.name}:{number}: {error}") from error
     return sorted(found, key=lambda record: record.at)

@@ -76,7 +76,8 @@ def test_every_field_comes_back(tmp_path: Path) -> None:
     assert read(tmp_path) == [record]
 
 
-def test_line_that_is_no_record_is_named(tmp_path: Path) -> None:
-    (tmp_path / "1-1.jsonl").write_text('{"what":"enter","at":1.0}\n{"what":"ent')
+@pytest.mark.parametrize("line", [b'{"what":"ent', b'{"what":"\xff","at":1.0}', b"\xff", b"[]", b'{"what":1}'])
+def test_line_that_is_no_record_is_named(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "1-1.jsonl").write_bytes(b'{"what":"enter","at":1.0}\n' + line)
     with pytest.raises(ValueError, match=r"^1-1\.jsonl:2: "):
         read(tmp_path)

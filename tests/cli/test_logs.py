@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from argon.build import Build
 from argon.cli.logs import log_to_stderr
 
 
@@ -40,6 +41,21 @@ def test_asked_for_twice_everything_is_said_once(capsys: pytest.CaptureFixture[s
     log_to_stderr(debug=False)
     logging.getLogger("argon").warning("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("build", "quiet"),
+    [(Build(), True), (Build("no compiler", "install one"), False), (Build("-e", "none", from_sources=True), True)],
+)
+def test_first_line_says_that_the_build_is_slower_than_need_be(
+    build: Build, quiet: bool, debug: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("argon.cli.logs.this_build", lambda: build)
+    log_to_stderr(debug=debug)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (0 if quiet and not debug else 1)
+    assert all(line.endswith(f" argon {'=' if quiet else '!'} {build}") for line in lines)
 
 
 def test_closed_standard_error_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 import argon as package
+from argon.build import Build, this_build
 from argon.cli import run
 from argon.cli.failures import CommandFailed
-from argon.cli.main import LazyCommand, app, core_build, main
-from argon.scheduling.cluster import cluster_state
+from argon.cli.main import LazyCommand, app, main
 from tests.cli.conftest import Run
 from tests.cli.processes import environment
 
@@ -47,18 +47,14 @@ def test_no_command_shows_the_help_and_is_a_usage_error(argon: Run) -> None:
 
 
 def test_version_is_printed(argon: Run) -> None:
-    assert argon("--version").out == f"argon {package.__version__} ({core_build()})\n"
+    out = argon("--version").out
+    assert out == f"{this_build()}\n"
+    assert out.startswith(f"argon {package.__version__} (")
 
 
-@pytest.mark.parametrize(
-    ("file", "build"),
-    [("cluster_state.py", "pure Python"), ("cluster_state.cpython-311-x86_64-linux-gnu.so", "core compiled")],
-)
-def test_version_says_whether_the_core_is_compiled(
-    argon: Run, monkeypatch: pytest.MonkeyPatch, file: str, build: str
-) -> None:
-    monkeypatch.setattr(cluster_state, "__file__", f"/site-packages/argon/scheduling/cluster/{file}")
-    assert argon("--version").out.endswith(f" ({build})\n")
+def test_version_says_why_it_is_not_compiled(argon: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argon.build.this_build", lambda: Build("no compiler", "install one"))
+    assert argon("--version").out.endswith(" (pure Python, about half as fast: no compiler; install one)\n")
 
 
 def test_unknown_command_suggests_one(argon: Run) -> None:

@@ -74,6 +74,20 @@ def submits(cluster: FakeCluster) -> list[Submit]:
 # ---- connecting --------------------------------------------------------------------------------------------------
 
 
+def test_connecting_that_is_cancelled_at_the_moment_of_the_welcome_leaves_no_connection() -> None:
+    async def main() -> None:
+        async with fake_cluster() as cluster:
+            watched = Watched(cluster.address)
+            connecting = asyncio.create_task(watched.connection.connect(10.0))
+            watched.connection._dialer._on_up = lambda *_: connecting.cancel()
+            await asyncio.wait([connecting])
+            assert connecting.cancelled()
+            assert watched.connection._keeping is None
+            await soon(lambda: cluster.lost)
+
+    within(main())
+
+
 def test_nobody_there_is_told() -> None:
     async def main() -> None:
         with pytest.raises(ConnectionFailed, match="no Argon cluster at"):

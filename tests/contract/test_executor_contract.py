@@ -7,80 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, Executor, Future, as_completed, wait
+from collections.abc import Callable
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    as_completed,
+    wait,
+)
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import argon
-from argon.client.local_cluster import LocalCluster
 from tests.contract import tasks
+from tests.contract.conftest import AHEAD, KINDS_OF_3_14, PROCESS_KINDS, NewPool, hold_all
 from tests.support.build import IMPORTED_FROM
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKERS = 2
-AHEAD = 8  # more than any of them starts, or hands to its workers, before it must
-
-KINDS = ["thread", "process", "argon", "argon-address"]
-PROCESS_KINDS = KINDS[1:]
-
-NewPool = Callable[[], Executor]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    """A cluster that outlives the executors which use it."""
-    cluster = LocalCluster(WORKERS)
-    yield cluster
-    cluster.close()
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def new_pool(request: pytest.FixtureRequest) -> NewPool:
-    """Makes an executor of the kind under test, with two workers."""
-
-    def make() -> Executor:
-        match request.param:
-            case "thread":
-                return concurrent.futures.ThreadPoolExecutor(WORKERS)
-            case "process":  # this process has threads, so it must not be forked
-                return concurrent.futures.ProcessPoolExecutor(WORKERS, multiprocessing.get_context("forkserver"))
-            case "argon":
-                return argon.Executor(max_workers=WORKERS)
-            case _:
-                cluster = request.getfixturevalue("cluster")
-                return argon.Executor(cluster.address, token=cluster.token)
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def pool(new_pool: NewPool) -> Iterator[Executor]:
-    """An executor that the tests of a kind share; none of them breaks it."""
-    with new_pool() as pool:
-        yield pool
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    with Gate(tmp_path / "gate") as gate:
-        yield gate
-
-
-def hold_all(pool: Executor, gate: Gate, folder: Path) -> list[Future[int]]:
-    """Keeps every worker of the pool busy until the gate is opened."""
-    paths = [folder / f"started-{index}" for index in range(WORKERS)]
-    held = [pool.submit(tasks.hold, str(path), gate.path) for path in paths]
-    wait_until(lambda: all(path.exists() for path in paths))
-    return held
 
 
 # ---- submit and its future -----------------------------------------------------------------------------------------
@@ -300,71 +254,6 @@ def test_wait_counts_a_cancelled_task_as_done(pool: Executor, gate: Gate, tmp_pa
     assert (done, left) == (set(queued), set())
 
 
-# ---- map -----------------------------------------------------------------------------------------------------------
-
-
-def test_map_gives_the_values_in_order(pool: Executor) -> None:
-    assert list(pool.map(tasks.double, range(50))) == list(range(0, 100, 2))
-
-
-def test_map_keeps_the_order_when_a_later_one_ends_first(pool: Executor, gate: Gate, tmp_path: Path) -> None:
-    with Gate(tmp_path / "open") as open_gate:
-        open_gate.open()
-        values = pool.map(tasks.double_at_gate, [1, 2], [gate.path, open_gate.path])
-        gate.open()
-        assert list(values) == [2, 4]
-
-
-def test_map_takes_several_iterables_and_ends_with_the_shortest(pool: Executor) -> None:
-    assert list(pool.map(tasks.add, [1, 2, 3], [10, 20], [100, 200, 300, 400])) == [111, 222]
-
-
-def test_map_of_nothing_is_nothing(pool: Executor) -> None:
-    assert list(pool.map(tasks.double, [])) == []
-
-
-def test_map_begins_before_anybody_asks_for_a_value(pool: Executor, tmp_path: Path) -> None:
-    values = pool.map(tasks.touch, [str(tmp_path / "ran")])
-    wait_until((tmp_path / "ran").exists)
-    assert list(values) == [str(tmp_path / "ran")]
-
-
-@pytest.mark.parametrize("chunksize", [1, 3, 100])
-def test_map_in_chunks_gives_the_same(pool: Executor, chunksize: int) -> None:
-    assert list(pool.map(tasks.add, range(10), range(10), chunksize=chunksize)) == list(range(0, 20, 2))
-
-
-@pytest.mark.parametrize("new_pool", PROCESS_KINDS, indirect=True)  # threads have no chunks
-@pytest.mark.parametrize("chunksize", [0, -1])
-def test_map_refuses_a_chunksize_below_one(pool: Executor, chunksize: int) -> None:
-    with pytest.raises(ValueError, match="chunksize must be >= 1"):
-        pool.map(tasks.double, [1], chunksize=chunksize)
-
-
-def test_map_raises_an_exception_in_its_place(pool: Executor) -> None:
-    values = pool.map(tasks.reciprocal, [1, 2, 0, 4])
-    assert [next(values), next(values)] == [1.0, 0.5]
-    with pytest.raises(ZeroDivisionError):
-        next(values)
-    with pytest.raises(StopIteration):
-        next(values)
-
-
-def test_map_raises_when_the_time_is_up(pool: Executor, gate: Gate, tmp_path: Path) -> None:
-    starts = [str(tmp_path / f"started-{index}") for index in range(2)]
-    with pytest.raises(TimeoutError):
-        list(pool.map(tasks.hold, starts, [gate.path] * 2, timeout=0.05))
-    gate.open()
-    assert list(pool.map(tasks.double, [1, 2], timeout=WITHIN_S)) == [2, 4]
-
-
-def test_map_closed_early_lets_the_pool_go_on(pool: Executor) -> None:
-    values = pool.map(tasks.double, range(100))
-    assert next(values) == 0
-    values.close()  # type: ignore[attr-defined]  # all of them are generators
-    assert pool.submit(tasks.double, 3).result(WITHIN_S) == 6
-
-
 # ---- shutting down -------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +265,8 @@ def test_submit_after_shutdown_is_refused(new_pool: NewPool) -> None:
         pool.submit(tasks.double, 1)
     with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
         pool.map(tasks.double, [1])
+    with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
+        pool.submit(tasks.both, threading.Lock())  # its argument is not looked at
     pool.shutdown()  # again
 
 
@@ -444,14 +335,88 @@ if __name__ == "__main__":
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "0\n2\n4\n", "")
 
 
+# ---- what is no argument -------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("workers", [0, -1])
 @pytest.mark.parametrize(
     "make",
     [concurrent.futures.ThreadPoolExecutor, concurrent.futures.ProcessPoolExecutor, argon.Executor],
 )
 def test_workers_below_one_are_refused(make: Callable[..., Executor], workers: int) -> None:
-    with pytest.raises(ValueError, match="max_workers"):
+    with pytest.raises(ValueError, match=r"^max_workers must be greater than 0$"):
         make(max_workers=workers)
+
+
+@pytest.mark.parametrize("make", [concurrent.futures.ProcessPoolExecutor, argon.Executor])
+def test_workers_that_are_no_integer_are_a_type_error(make: Callable[..., Executor]) -> None:
+    with pytest.raises(TypeError, match=r"^'float' object cannot be interpreted as an integer$"):
+        make(max_workers=1.5)
+    with pytest.raises(TypeError, match="'str'"):
+        make(max_workers="2")
+
+
+@pytest.mark.parametrize("make", [concurrent.futures.ThreadPoolExecutor, argon.Executor])
+def test_workers_may_be_whatever_stands_for_an_integer(make: Callable[..., Executor]) -> None:
+    with make(max_workers=True) as pool:
+        assert pool.submit(tasks.double, 2).result(WITHIN_S) == 4
+
+
+def test_submit_without_a_function_is_a_type_error(pool: Executor) -> None:
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'fn'"):
+        pool.submit()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("nothing", [5, None])
+def test_submit_of_what_is_not_callable_is_a_type_error(pool: Executor, nothing: Any) -> None:
+    with pytest.raises(TypeError, match="callable"):
+        pool.submit(nothing).result(WITHIN_S)
+
+
+def test_map_of_what_is_no_iterable_or_with_what_is_no_time_is_a_type_error(pool: Executor) -> None:
+    with pytest.raises(TypeError, match="'int' object is not iterable"):
+        pool.map(tasks.double, 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="can only concatenate str"):
+        pool.map(tasks.double, [1], timeout="soon")  # type: ignore[arg-type]
+
+
+def test_map_with_no_time_left_raises_at_the_first_that_is_not_done(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+    for timeout in (0, -1):
+        with pytest.raises(TimeoutError):
+            list(pool.map(tasks.hold, [str(tmp_path / "started")], [gate.path], timeout=timeout))
+    gate.open()
+
+
+@pytest.mark.parametrize("new_pool", PROCESS_KINDS, indirect=True)  # threads have no chunks
+def test_chunksize_that_is_no_integer_is_refused(pool: Executor) -> None:
+    with pytest.raises((TypeError, ValueError), match="integer"):  # the one since Python 3.13, the other before
+        list(pool.map(tasks.double, [1, 2], chunksize=1.5))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'str'"):
+        pool.map(tasks.double, [1, 2], chunksize="2")  # type: ignore[arg-type]
+
+
+def test_argument_that_none_of_them_knows_is_a_type_error(pool: Executor) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'retries'"):
+        type(pool)(retries=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'retries'"):
+        pool.map(tasks.double, [1], retries=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("new_pool", [kind for kind in KINDS_OF_3_14 if kind != "thread"], indirect=True)
+@pytest.mark.parametrize("end", ["terminate_workers", "kill_workers"])
+def test_workers_that_are_ended_end_every_task_and_the_pool(
+    new_pool: NewPool, end: str, gate: Gate, tmp_path: Path
+) -> None:
+    pool = new_pool()
+    held = hold_all(pool, gate, tmp_path)
+    queued = [pool.submit(tasks.double, number) for number in range(2 * AHEAD)]
+    getattr(pool, end)()
+    for future in [*held, *queued]:
+        with pytest.raises((CancelledError, BrokenExecutor)):
+            future.result(WITHIN_S)
+    with pytest.raises(RuntimeError):
+        pool.submit(tasks.double, 1)
+    pool.shutdown()
 
 
 # ---- other callers -------------------------------------------------------------------------------------------------

@@ -331,6 +331,19 @@ def test_cluster_that_is_away_is_tried_until_it_is_back_and_each_failure_is_told
     within(main())
 
 
+def test_keeping_that_is_ended_at_the_moment_of_the_welcome_ends() -> None:
+    async def main() -> None:
+        async with fake_cluster() as cluster:
+            dialling = Dialling(cluster.address)
+            keeping = asyncio.create_task(dialling.dialer.keep())
+            dialling.dialer._on_up = lambda *_: keeping.cancel()
+            await asyncio.wait([keeping])
+            assert keeping.cancelled()
+            await soon(lambda: dialling.downs == ["gave up"])
+
+    within(main())
+
+
 def test_wrong_token_does_not_end_the_trying(pauses: list[int]) -> None:
     async def main() -> None:
         async with fake_cluster(token=OTHER_SECRET) as cluster:

@@ -590,7 +590,7 @@ def test_two_nodes_in_one_process_answer_everything() -> None:
         assert [future.result(WITHIN_S) for future in futures] == list(range(3000))
 
 
-def test_tasks_sent_ahead_behind_one_that_takes_unexpectedly_long_run_on_a_free_node(tmp_path: Path) -> None:
+def test_tasks_prefetched_behind_one_that_takes_unexpectedly_long_run_on_a_free_node(tmp_path: Path) -> None:
     with network(workers=1) as net, serving(make_node(manager=net.address, workers=1)), net.client() as client:
         eventually(lambda: client.status()["workers"] == 2)
         for future in [client.submit(tasks.hold_or_pass) for _ in range(100)]:

@@ -32,7 +32,7 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.ageing import AGED_SHARE
-from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER
+from argon.scheduling.cluster.node_session import PREFETCH_MAX_PER_WORKER
 from argon.scheduling.cluster.reporting.snapshot import cluster_snapshot
 from argon.scheduling.effects import Close, Send
 from tests.simulation.checkers import LATE_S, Checker
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Entry:
-    """A task as the cluster must see it; its message has no payload as long as that is on the way.
+    """A task as the cluster must see it.
 
-    ``on`` is the node that has it; ``ended`` whether that was asked to end it.
+    ``whole`` is whether its payload has come, ``on`` the node that has it, ``ended`` whether that was asked to end it.
     """
 
     peer: int
@@ -56,6 +56,7 @@ class Entry:
     size_bytes: int
     came_at: float
     waits_since: float
+    whole: bool = False
     attempt: int = 0
     on: int | None = None
     gone: bool = False
@@ -150,7 +151,7 @@ class Census(Checker):
                     assert cancel.id in self.nodes[peer].tasks, "a node is asked to cancel what it does not have"
                     self.nodes[peer].tasks[cancel.id].ended = True
                 case Close(peer=peer, reason=reason):
-                    owed = [e for e in self.entries.values() if e.peer == peer and e.message.payload]
+                    owed = [e for e in self.entries.values() if e.peer == peer and e.whole]
                     assert not owed or reason != "the cluster is shutting down", "the cluster stops and owes answers"
                     self._peer_gone(peer)
         self._count()
@@ -171,7 +172,8 @@ class Census(Checker):
                         self._refused(submit, rejected.popleft(), size_bytes)
                         continue
                     assert isinstance(submit, Submit), "a task that is too large is not rejected"
-                    if self._enter(peer, submit, size_bytes):
+                    assert size_bytes <= self.world.cluster.settings.max_payload_bytes, "a task that is too large waits"
+                    if self._enter(peer, submit, size_bytes, whole=message is submit):
                         continue
                 case Cancel() | StatusRequest() | ExplainRequest() | Heartbeat():
                     continue
@@ -204,16 +206,16 @@ class Census(Checker):
             case RejectReason.TOO_LARGE:
                 assert size_bytes > min(cluster.settings.max_payload_bytes, cluster.settings.queue_bytes)
 
-    def _enter(self, peer: int, submit: Submit, size_bytes: int) -> bool:
-        """Notes a task, or that its payload is on the way; returns whether its id was free."""
+    def _enter(self, peer: int, submit: Submit, size_bytes: int, whole: bool) -> bool:
+        """Notes a task, or, if it is not ``whole``, that its payload is on the way; returns whether its id was free."""
         known = self.entries.get((peer, submit.id))
-        if known is not None and known.message.payload:
+        if known is not None and known.whole:
             return False
         now = self.now()
         entry = known or Entry(peer, submit.id, submit, size_bytes, now, now)
-        entry.message, entry.came_at = submit, now
+        entry.message, entry.came_at, entry.whole = submit, now, whole
         self.entries[peer, submit.id] = entry
-        if submit.payload:
+        if whole:
             self.numbered[len(self.numbered) + 1] = entry
         return True
 
@@ -235,11 +237,12 @@ class Census(Checker):
         assert assign.payload == entry.message.payload
         assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
         if not entry.attempt:
-            member = self.world.cluster.state.membership.get(peer)
-            task = None if member is None else member.tasks.get(assign.id)
+            session = self.world.cluster.state.membership.get(peer)
+            task = None if session is None else session.tasks.get(assign.id)
             self._in_turn(entry, errand.tag, 0.0 if task is None else task.charged_s)
         entry.attempt += 1
-        assert assign.priority == entry.message.priority == errand.options.priority
+        assert assign.priority == entry.message.priority
+        assert errand.stray or assign.priority == errand.options.priority
         if entry.message.timeout_s:
             left_s = entry.came_at + entry.message.timeout_s - self.now()
             assert 0.0 < assign.timeout_s <= max(left_s, 0.0) + 1e-3, f"{errand.tag} is assigned after its deadline"
@@ -247,7 +250,7 @@ class Census(Checker):
             assert assign.timeout_s == 0.0
         node = self.nodes[peer]
         assert not node.draining, f"{errand.tag} is assigned to a node that drains"
-        assert len(node.tasks) < max(1, node.workers) * AHEAD_MAX_PER_WORKER
+        assert len(node.tasks) < max(1, node.workers) * PREFETCH_MAX_PER_WORKER
         entry.on = peer
         node.tasks[assign.id] = entry
 
@@ -258,7 +261,7 @@ class Census(Checker):
         once.
         """
         now, step_s = self.now(), self.world.cluster.settings.age_step_s
-        waiting = [other for other in self.entries.values() if other.message.payload and other.on is None]
+        waiting = [other for other in self.entries.values() if other.whole and other.on is None]
         assert not any(other.attempt for other in waiting), f"{tag} overtakes a task that was assigned before"
         level = entry.message.priority
         own = next(other for other in waiting if (other.peer, other.message.priority) == (entry.peer, level))
@@ -284,7 +287,7 @@ class Census(Checker):
 
     def _count(self) -> None:
         cluster, now = self.world.cluster, self.now()
-        waiting = [entry for entry in self.entries.values() if entry.on is None and entry.message.payload]
+        waiting = [entry for entry in self.entries.values() if entry.on is None and entry.whole]
         fresh = [entry for entry in waiting if not entry.attempt]
         assert len(fresh) <= cluster.settings.queue_limit, "the queue is over its limit"
         size_bytes = sum(entry.size_bytes for entry in fresh)

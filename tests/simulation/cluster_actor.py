@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from argon.protocol.codec import ProtocolViolation
 from argon.protocol.handshake import Role
+from argon.protocol.messages import Message, Submit
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.reporting.report import reply
@@ -69,6 +70,7 @@ class ClusterActor(Actor):
             for said in connection.to_cluster.read(data):
                 if self.connections.get(connection.peer) is not connection:
                     return
+                self._adopt(connection, said)
                 self.world.saw("cluster_heard", connection, said)
                 self.perform(self.state.received(connection.peer, said, self.now()))
         except ProtocolViolation as violation:
@@ -77,6 +79,12 @@ class ClusterActor(Actor):
             self.world.saw("violated", connection, violation.reason)
             connection.close_from(connection.to_host, connection.to_cluster, violation.reason)
             self._lose(connection)
+
+    def _adopt(self, connection: Connection, said: list[Message]) -> None:
+        """A hostile client may have made a task of any bytes: from now on it is one that the simulation knows."""
+        for message in said if not connection.host.honest else ():
+            if isinstance(message, Submit):
+                self.world.ledger.adopt(connection.host.name, message)
 
     def _lose(self, connection: Connection) -> None:
         del self.connections[connection.peer]

@@ -66,7 +66,7 @@ class HostileActor(HostActor):
         deeds: list[Callable[[Stream], None]] = [
             *(self._submit, self._submit, self._flood, self._use_an_id_again, self._use_an_id_in_use, self._cancel),
             *(self._speak_for_others, self._say_too_much, self._never_end, self._babble, self._ask, self._read_nothing),
-            *(self._fragment_wrongly, self._wait_impossibly),
+            *(self._fragment_wrongly, self._wait_impossibly, self._submit_any_bytes),
         ]
         self._deeds = [deed for deed in deeds if world.rng.random() < 0.5] or deeds
 
@@ -128,6 +128,15 @@ class HostileActor(HostActor):
 
     def _submit(self, out: Stream) -> None:
         self._say_submit(out, self._new_id())
+
+    def _submit_any_bytes(self, out: Stream) -> None:
+        """A task like any other, but for its payload: nothing, noise, or what looks like that of somebody else."""
+        rng = self.world.rng
+        noise = rng.randbytes(rng.choice([1, 40, 3_000]))
+        payload = rng.choice([b"", b"|", noise, b"client-0:1", b"client-0:1|" + noise])
+        id_ = self._new_id()
+        self._open.append(id_)
+        out.say(Submit(id_, rng.randrange(self.world.plan.levels), rng.random() < 0.5, 0.0, 50, 0, payload))
 
     def _flood(self, out: Stream) -> None:
         """More than its credits allow."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
-from argon.protocol.messages import Answer, Payload
+from argon.protocol.messages import Answer, Payload, Submit
 from argon.scheduling.task_options import TaskOptions
+
+STRAY_RUN_S = 0.01
 
 
 @dataclass
@@ -13,7 +16,8 @@ class Errand:
     """One submit call: the task as its caller sees it.
 
     It came at ``since`` by its client's clock. ``fate`` is how it ends in a worker if nobody ends it before: ``ok``,
-    ``raise``, or ``die`` with its worker. A ``stubborn`` one ignores SIGTERM.
+    ``raise``, or ``die`` with its worker. A ``stubborn`` one ignores SIGTERM. A ``stray`` one stands for all tasks that
+    hostile clients have made of the same bytes.
     """
 
     tag: str
@@ -35,6 +39,7 @@ class Errand:
     cancelled: bool = False
     abandoned: bool = False
     since: float = 0.0
+    stray: bool = False
 
     def payload(self) -> bytes:
         """What travels: the tag, so that whoever holds the payload can be asked whose it is."""
@@ -43,15 +48,36 @@ class Errand:
 
 @dataclass
 class Ledger:
-    """All errands of a simulation, by tag."""
+    """All errands of a simulation, by tag; those that a hostile client has made of any bytes, by these bytes too."""
 
     errands: dict[str, Errand] = field(default_factory=dict)
+    strays: dict[bytes, Errand] = field(default_factory=dict)
 
     def of(self, payload: Payload) -> Errand:
         """The errand that a payload belongs to."""
-        data = payload if isinstance(payload, bytes) else b"".join(payload)
-        tag, bar, padding = data.partition(b"|")
-        assert bar, f"a payload that belongs to no task: {data[:40]!r}"
-        errand = self.errands[tag.decode()]
+        data = _joined(payload)
+        if data in self.strays:
+            return self.strays[data]
+        tag, _, padding = data.partition(b"|")
+        errand = self.errands.get(tag.decode(errors="replace"))
+        assert errand is not None, f"a payload that belongs to no task: {data[:40]!r}"
         assert len(padding) == errand.padding, f"{errand.tag}: its payload is {len(padding)} bytes too short or long"
         return errand
+
+    def adopt(self, client: str, submit: Submit) -> None:
+        """Notes a task that a hostile client has submitted, unless its bytes are those of a task that is known.
+
+        The same bytes may come again, as another task: so this one may run more than once.
+        """
+        data = _joined(submit.payload)
+        known = self.errands.get(data.partition(b"|")[0].decode(errors="replace"))
+        if data in self.strays or (known is not None and data == known.payload()):
+            return
+        tag = f"{client}:stray-{len(self.strays) + 1}"
+        errand = Errand(tag, client, submit.id, TaskOptions(idempotent=True), submit.kind, inf, STRAY_RUN_S)
+        errand.abandoned = errand.stray = True
+        self.strays[data] = self.errands[tag] = errand
+
+
+def _joined(payload: Payload) -> bytes:
+    return payload if isinstance(payload, bytes) else b"".join(payload)

@@ -57,6 +57,8 @@ def test_simulation_meets_what_it_is_for() -> None:
                 seen["entered again"] += errand.entered > 1
                 seen["attempted again"] += isinstance(errand.outcome, Outcome) and errand.outcome.attempt > 1
                 seen["tried again"] += errand.rejected > 1
+        seen["any bytes run"] += any(errand.entered for errand in world.ledger.strays.values())
+        seen["no bytes run"] += b"" in world.ledger.strays and world.ledger.strays[b""].entered > 0
     strikes = [f"trouble {trouble!r}" for trouble in STRIKES]
     outcomes = [
         "COMPLETED YES",
@@ -68,7 +70,7 @@ def test_simulation_meets_what_it_is_for() -> None:
         "CANCELLED YES",
     ]
     outcomes += ["EXPIRED NO", "EXPIRED YES", "EXPIRED UNKNOWN"]
-    again = ["entered again", "attempted again", "tried again"]
+    again = ["entered again", "attempted again", "tried again", "any bytes run", "no bytes run"]
     for what in [*strikes, *outcomes, *again, *words]:
         assert seen[what] >= 3, f"{what} happened {seen[what]} times, so nothing is proved about it"
 

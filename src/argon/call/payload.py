@@ -32,7 +32,7 @@ from argon.call.failure import (
     traceback_of,
     type_name,
 )
-from argon.call.unpicklable import culprit
+from argon.call.unpicklable import advice, culprit
 from argon.errors import (
     ArgumentNotSerializable,
     MayHaveRun,
@@ -91,6 +91,7 @@ def pack_call(function: Callable[..., Any] | str, args: tuple[Any, ...], kwargs:
         roots = {"args": args, "kwargs": kwargs} if name else {"args": args, "kwargs": kwargs, "function": function}
         path, part, reason = culprit(roots, _try_dump, error)
         text = f"cannot send {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
+        text += advice(part, reason)
         raise ArgumentNotSerializable(text, path=path) from reason
 
 

@@ -53,6 +53,13 @@ def culprit(roots: Mapping[str, object], dumps: Callable[[object], object], erro
     return part or found
 
 
+def advice(part: object, reason: Exception) -> str:
+    """What the caller can do about it, as the end of a sentence; empty where that is not known."""
+    if isinstance(part, FunctionType) and isinstance(reason, NameError):  # Python 3.14 evaluates annotations when asked
+        return "; its annotations use that name: put them in quotes, or write 'from __future__ import annotations'"
+    return ""
+
+
 def _parts(value: object) -> Iterator[tuple[str, object]]:
     """What pickling a value would pickle in turn, as far as this can be known from outside."""
     if isinstance(value, dict):

@@ -10,6 +10,8 @@ import logging
 import sys
 from typing import TextIO
 
+from argon.build import this_build
+
 
 class StderrHandler(logging.Handler):
     """Writes to whatever standard error is at the moment."""
@@ -26,10 +28,13 @@ class StderrHandler(logging.Handler):
 
 
 def log_to_stderr(debug: bool) -> None:
-    """Shows warnings, or everything with ``debug``."""
+    """Shows warnings, or everything with ``debug``. The first line tells that this build is slower than need be."""
     argon = logging.getLogger("argon")
     argon.handlers = [handler for handler in argon.handlers if not isinstance(handler, StderrHandler)]
     handler = StderrHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
     argon.addHandler(handler)
     argon.setLevel(logging.DEBUG if debug else logging.WARNING)
+    build = this_build()
+    slower = build.reason and not build.from_sources
+    argon.log(logging.WARNING if slower else logging.DEBUG, "%s %s", "!" if slower else "=", build)

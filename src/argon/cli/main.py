@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 
-from argon import __version__
 from argon.cli.failures import INTERRUPTED, RUN_TIME, USAGE, Verbosity, sentence
 from argon.errors import ArgonError
 
@@ -44,15 +43,10 @@ class LazyCommand(click.Command):
 
 def show_version(context: click.Context, option: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        click.echo(f"argon {__version__} ({core_build()})")
+        from argon.build import this_build
+
+        click.echo(str(this_build()))
         context.exit()
-
-
-def core_build() -> str:
-    """Whether the hot part of this installation is compiled."""
-    from argon.scheduling.cluster import cluster_state
-
-    return "pure Python" if cluster_state.__file__.endswith((".py", ".pyc")) else "core compiled"
 
 
 class Commands(click.Group):

@@ -56,7 +56,8 @@ class ClientConnection:
             ConnectionFailed, AuthenticationFailed: as ``Dialer.connect`` does, or ``timeout_s`` passed.
         """
         try:
-            await asyncio.wait_for(self._dialer.connect(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._dialer.connect()
         except TimeoutError:
             raise ConnectionFailed(
                 f"no answer from {self._dialer.address} within {timeout_s:g} s", address=self._dialer.address

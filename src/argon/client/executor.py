@@ -9,11 +9,14 @@ from __future__ import annotations
 import atexit
 import concurrent.futures
 import itertools
+import operator
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from argon.call.payload import pack_call
@@ -22,7 +25,7 @@ from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import MAX_WORKERS, check_count, parse_address
+from argon.settings import MAX_WORKERS, parse_address
 
 T = TypeVar("T")
 _ANSWER_TIMEOUT_S = 10.0
@@ -83,7 +86,8 @@ class Executor(concurrent.futures.Executor):
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as ``Client``.
-        ValueError: ``max_workers`` is not a positive number, or is given together with an address.
+        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
+        TypeError: ``max_workers`` is not an integer.
 
     Example:
         >>> with argon.Executor(max_workers=4) as pool:  # doctest: +SKIP
@@ -95,7 +99,7 @@ class Executor(concurrent.futures.Executor):
         if address is not None and max_workers is not None:
             raise ValueError("max_workers is for an executor's own cluster: give an address or max_workers, not both")
         if max_workers is not None:
-            check_count("max_workers", max_workers, 1, MAX_WORKERS)
+            max_workers = _checked(max_workers)
         self._local: LocalCluster | None = None
         if address is None:
             self._local = LocalCluster(max_workers)
@@ -121,12 +125,12 @@ class Executor(concurrent.futures.Executor):
             RuntimeError: the executor was shut down.
             ArgumentNotSerializable: an argument cannot travel; nothing was sent.
         """
+        self._refuse_after_shutdown()
         payload, kind = pack_call(fn, args, kwargs)
         future = ExecutorFuture(self._thread, self._futures)
         try:
             with self._lock:
-                if self._shut_down:
-                    raise RuntimeError("cannot schedule new futures after shutdown")
+                self._refuse_after_shutdown()
                 self._futures.add(future)
             self._thread.submit(future, kind, payload, self._options)
         except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
@@ -140,16 +144,56 @@ class Executor(concurrent.futures.Executor):
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
+        buffersize: int | None = None,
     ) -> Iterator[T]:
-        """Values in order; see ``concurrent.futures.Executor.map``. ``chunksize`` items travel in one task."""
+        """Values in order; see ``concurrent.futures.Executor.map`` of Python 3.14, whose ``buffersize`` is here on all.
+
+        Args:
+            timeout: seconds from now until the last value, None (the default) for ever.
+            chunksize: how many items travel in one task, 1 by default.
+            buffersize: how many tasks are submitted before their values are asked for. The iterables are read on as
+                values are taken, so they may be endless. None (the default) reads and submits everything at once.
+
+        Raises:
+            TimeoutError: the timeout passed; what no worker has begun is cancelled.
+            RuntimeError: the executor was shut down.
+            ValueError, TypeError: ``chunksize`` or ``buffersize`` is not a positive number.
+        """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
-        if chunksize == 1:
-            return super().map(fn, *iterables, timeout=timeout)
-        items = zip(*iterables, strict=False)
-        chunks = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
-        results = super().map(partial(_run_chunk, fn), chunks, timeout=timeout)
-        return itertools.chain.from_iterable(results)
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
+        function: Callable[..., Any] = fn
+        sources: tuple[Iterable[Any], ...] = iterables
+        if chunksize > 1:
+            items = zip(*iterables, strict=False)
+            function, sources = partial(_run_chunk, fn), (iter(lambda: tuple(itertools.islice(items, chunksize)), ()),)
+        values: Iterator[Any]
+        if buffersize is None:
+            values = super().map(function, *sources, timeout=timeout)
+        else:
+            values = self._map_ahead(function, zip(*sources, strict=False), timeout, buffersize)
+        return values if chunksize == 1 else itertools.chain.from_iterable(values)
+
+    def _map_ahead(
+        self, function: Callable[..., Any], calls: Iterator[tuple[Any, ...]], timeout: float | None, ahead: int
+    ) -> Iterator[Any]:
+        end = None if timeout is None else monotonic() + timeout
+        futures = deque(self.submit(function, *arguments) for arguments in itertools.islice(calls, ahead))
+
+        def values() -> Iterator[Any]:  # apart, so that the first are submitted before a value is asked for
+            try:
+                while futures:
+                    for arguments in itertools.islice(calls, 1):
+                        futures.append(self.submit(function, *arguments))
+                    yield _result_or_cancel(futures.popleft(), end)
+            finally:
+                for future in futures:
+                    future.cancel()
+
+        return values()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes nothing new; finishes what is here, then disconnects and ends an own cluster.
@@ -174,6 +218,23 @@ class Executor(concurrent.futures.Executor):
         if wait and not self._thread.here():
             self._ended.wait()
 
+    def _refuse_after_shutdown(self) -> None:
+        if self._shut_down:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    def terminate_workers(self) -> None:
+        """Ends this executor at once, as ``ProcessPoolExecutor`` can since Python 3.14; here on every version.
+
+        It takes nothing new, and its tasks are cancelled: what runs ends with its worker process. Tasks of others on
+        the same cluster go on.
+        """
+        self.shutdown(wait=False)
+        if self._pid == os.getpid():
+            for future in list(self._futures):
+                TaskFuture.cancel(future)
+
+    kill_workers = terminate_workers  # a worker that is to end is not asked in either case
+
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
         concurrent.futures.wait(waiting)
         self._end()
@@ -187,8 +248,25 @@ class Executor(concurrent.futures.Executor):
             self._local.close()
 
 
+def _checked(max_workers: int) -> int:
+    """The number, or the standard library's error in its words."""
+    workers = operator.index(max_workers)
+    if workers <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    if workers > MAX_WORKERS:
+        raise ValueError(f"max_workers must be <= {MAX_WORKERS}")
+    return workers
+
+
 def _run_chunk(function: Callable[..., T], chunk: tuple[tuple[Any, ...], ...]) -> list[T]:
     return [function(*arguments) for arguments in chunk]
+
+
+def _result_or_cancel(future: concurrent.futures.Future[T], end: float | None) -> T:
+    try:
+        return future.result(None if end is None else end - monotonic())
+    finally:
+        future.cancel()  # if its time is up
 
 
 _EXECUTORS: weakref.WeakSet[Executor] = weakref.WeakSet()

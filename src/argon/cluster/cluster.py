@@ -143,7 +143,8 @@ class Cluster(Server):
         if self._shell.links:
             self._shell.empty = empty = asyncio.Event()
             try:
-                await asyncio.wait_for(empty.wait(), _LINGER_S)
+                async with asyncio.timeout(_LINGER_S):
+                    await empty.wait()
             except TimeoutError:
                 for link in self._shell.links.values():
                     link.abort(_LEAVING)

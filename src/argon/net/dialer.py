@@ -65,33 +65,26 @@ class Dialer:
         """Connects once.
 
         Raises:
-            ConnectionFailed: nobody answers there, or not a cluster. Start one, or try again.
+            ConnectionFailed: nobody answers there, not in time, or not a cluster. Start one, or try again.
             AuthenticationFailed: the tokens differ.
         """
         loop = asyncio.get_running_loop()
         self._welcomed, self._down = loop.create_future(), None
         channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
+        failed = "did not take the connection in time"
         try:
-            try:
-                transport = await self._transport(channel)
-                if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
-                    self._welcomed.cancel()
-                    channel.abort("it was connected to itself")  # as the system may do where nobody listens
-                    raise OSError
-            except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
-                raise ConnectionFailed(
-                    f"no Argon cluster at {self.address} ({_why(error)}); start one with: argon cluster",
-                    address=self.address,
-                ) from None
-            try:
-                await asyncio.wait_for(self._welcomed, 2 * HELLO_TIMEOUT_S)
-            except TimeoutError:
-                channel.abort("no welcome in time")
-                raise ConnectionFailed(
-                    f"{self.address} took the connection, and did not welcome it in time", address=self.address
-                ) from None
+            # No wait_for(): before Python 3.12 it forgets a cancel that comes at the same moment as the welcome.
+            async with asyncio.timeout(2 * HELLO_TIMEOUT_S):
+                await self._reach(channel)
+                failed = "took the connection, and did not welcome it in time"
+                await self._welcomed
+        except TimeoutError:
+            self._give_up(channel, "it took too long")
+            raise ConnectionFailed(
+                f"{self.address} {failed}; it is overloaded or stopped: try again", address=self.address
+            ) from None
         except asyncio.CancelledError:
-            channel.abort("gave up")
+            self._give_up(channel, "gave up")
             raise
 
     async def keep(self) -> None:
@@ -124,6 +117,27 @@ class Dialer:
         await asyncio.wait([self._down], timeout=timeout_s)
         if self._channel is not None:
             self._channel.abort("closing took too long")
+
+    async def _reach(self, channel: Channel) -> None:
+        """Has the channel connected, or says why that cannot be."""
+        try:
+            transport = await self._transport(channel)
+            if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
+                self._give_up(channel, "it was connected to itself")  # as the system may do where nobody listens
+                raise OSError
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
+            raise ConnectionFailed(
+                f"no Argon cluster at {self.address} ({_why(error)}); start one with: argon cluster",
+                address=self.address,
+            ) from None
+
+    def _give_up(self, channel: Channel, reason: str) -> None:
+        """Ends a connection that is not open yet; nobody waits for its welcome any more."""
+        assert self._welcomed is not None
+        self._welcomed.cancel()
+        channel.abort(reason)
 
     async def _transport(self, channel: Channel) -> asyncio.BaseTransport:
         loop = asyncio.get_running_loop()

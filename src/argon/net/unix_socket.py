@@ -35,7 +35,7 @@ def listen_beside(address: str, port: int, backlog: int) -> socket.socket | None
 
 
 def connect_beside(host: str, port: int) -> socket.socket | None:
-    """Connects to whoever of the same user, or root, listens beside this port; None if nobody does."""
+    """Connects to whoever of the same user, or root, listens beside this port; None if nobody does, or has no room."""
     for address in _loopback(host):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
@@ -43,7 +43,7 @@ def connect_beside(host: str, port: int) -> socket.socket | None:
             sock.connect(_name(address, port))
             if _listening_user(sock) in (0, os.geteuid()):
                 return sock
-        except OSError:  # usually: nobody listens there
+        except OSError:  # nobody listens there, or it has no room: EAGAIN, which event loops take for success
             pass
         sock.close()
     return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from argon.build import this_build
 from argon.cli import child
 from argon.cli.bench import overload, overload_picture, rounds
 from argon.cli.bench.overload import Overloaded, OverloadPlan
@@ -125,6 +126,7 @@ def test_workers_of_a_given_cluster_are_a_usage_error(argon: Run, bench: Bench) 
 
 def test_json_is_one_object(argon: Run, bench: Bench) -> None:
     found = json.loads(argon("bench", "--json", "--tasks", "10").out)
+    assert found["build"] == this_build().kind
     assert found["tasks_per_s"] == 123456
     assert found["tasks"] == 10
     assert found["completed"] == 30
@@ -132,6 +134,7 @@ def test_json_is_one_object(argon: Run, bench: Bench) -> None:
 
 def test_table_has_the_numbers(argon: Run, bench: Bench) -> None:
     out = argon("bench", "--sleep-ms", "1").out
+    assert out.startswith(f"{this_build()}\n")
     assert "123,456" in out
     assert "50 µs" in out
     assert "90 µs" in out

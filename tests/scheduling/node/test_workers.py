@@ -7,10 +7,10 @@ from math import inf
 from argon.protocol.messages import Assign, Payload
 from argon.scheduling.node.node_task import NodeTask
 from argon.scheduling.node.workers import GIVE_AHEAD_S, RECALL_AFTER_S, Slot, Workers
-from argon.settings import AHEAD_S
+from argon.settings import PREFETCH_S
 
 SHORT, MIDDLING, LONG, UNKNOWN = 1, 2, 3, 4
-PREDICTED_S = {SHORT: GIVE_AHEAD_S / 10.1, MIDDLING: AHEAD_S, LONG: 1.0, UNKNOWN: 0.0}
+PREDICTED_S = {SHORT: GIVE_AHEAD_S / 10.1, MIDDLING: PREFETCH_S, LONG: 1.0, UNKNOWN: 0.0}
 
 
 class Crew:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from argon.build import this_build
 from argon.cli.arguments import address_option, debug_option, json_option, whole_number
 from argon.cli.bench.overload_options import (
     OVERLOAD_WORKERS,
@@ -153,8 +154,9 @@ def command(
     ):
         measured = measure(address, plan, advance)
     if json_output:
-        print(json.dumps(measured.as_dict()), flush=True)
+        print(json.dumps({"build": this_build().kind, **measured.as_dict()}), flush=True)
     else:
+        print(this_build())
         show_overload(measured)
     picture(measured)
 
@@ -169,8 +171,9 @@ def rounds(
     with ended_by_exceptions(), measured_cluster(cluster, workers) as address:
         measured = measure(address, Plan(tasks=tasks, clients=clients, sleep_ms=sleep_ms, size_bytes=size))
     if json_output:
-        print(json.dumps(measured.as_dict()), flush=True)
+        print(json.dumps({"build": this_build().kind, **measured.as_dict()}), flush=True)
     else:
+        print(this_build())
         show(measured)
     if measured.tally.error is not None:
         lacking = measured.failed + measured.rejected

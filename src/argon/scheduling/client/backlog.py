@@ -130,14 +130,15 @@ class Backlog:
             places: how many tasks the cluster allows this client to have there; 0 if only the most urgent may go.
         """
         urgent = level = self.most_urgent()
+        aged_levels = 0
         if places and self._lines[level].waiting < self._length:
             levels = [number for number, line in enumerate(self._lines) if line.waiting]
-            level = self._ageing.turn(levels, self._since(levels), now)
+            level, aged_levels = self._ageing.turn(levels, self._since(levels), now)
             if level != urgent:
                 self._by_age = [task for task in self._by_age if task.sent]
                 if len(self._by_age) >= max(1, places // AGED_SHARE):
                     level = urgent
-        self._ageing.took(level, urgent, 1.0)
+        self._ageing.charge(level, urgent, work=1.0, aged_levels=aged_levels)
         line = self._lines[level]
         task = line.take(now)
         line.waiting -= 1

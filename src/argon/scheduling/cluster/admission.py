@@ -69,7 +69,7 @@ class AdmissionControl:
         reason = reject_reason(self._settings, forecast)
         if reason is None and m.timeout_s:
             left_s = m.timeout_s if free else m.timeout_s - forecast.wait_s
-            if self._fleet.too_long(m.kind, left_s, now, not free):
+            if self._fleet.too_long(m.kind, left_s) and not self._fleet.admit_trial(m.kind, now, waits=not free):
                 reason = RejectReason.DEADLINE
         if reason is None:
             return forecast

@@ -4,9 +4,9 @@ In: that workers start, become ready, are given tasks, answer and end. Out: the 
 It must never send anything or end anybody: that is the corridor's.
 
 Of tasks predicted to be very short a busy worker is given a few ahead, as much as it should finish within
-``GIVE_AHEAD_S``; of those up to ``AHEAD_S`` one, so that it need not wait for its node in between. It takes them one at
-a time, so what it has not begun can be recalled: when it falls silent, and the longer one as soon as another worker is
-free.
+``GIVE_AHEAD_S``; of those up to ``PREFETCH_S`` one, so that it need not wait for its node in between. It takes them one
+at a time, so what it has not begun can be recalled: when it falls silent, and the longer one as soon as another worker
+is free.
 With ``max_requests`` there is one spare worker, ready to take the place of one that has served its time.
 """
 
@@ -19,7 +19,7 @@ from typing import Final
 from argon.protocol.messages import payload_bytes
 from argon.record import Record
 from argon.scheduling.node.node_task import SHORT_S, NodeTask
-from argon.settings import AHEAD_S
+from argon.settings import PREFETCH_S
 
 GIVE_AHEAD_S: Final = SHORT_S
 GIVE_AHEAD_MAX: Final = 64
@@ -211,7 +211,7 @@ class Workers:
     def _ahead(self, task: NodeTask) -> Slot | None:
         """A busy worker that should soon be done: with all it has, in turn, or the first to end the one task it has."""
         seconds = task.predicted_s
-        if not 0.0 < seconds <= AHEAD_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
+        if not 0.0 < seconds <= PREFETCH_S or payload_bytes(task.assign.payload) > GIVE_AHEAD_BYTES:
             return None
         turns, soonest = self._turns, None
         for _ in range(len(turns)):
@@ -227,6 +227,6 @@ class Workers:
                 continue
             if slot.work_s + seconds <= GIVE_AHEAD_S:
                 return slot
-            if given == 1 and slot.work_s <= AHEAD_S and (soonest is None or slot.ends_at() < soonest.ends_at()):
+            if given == 1 and slot.work_s <= PREFETCH_S and (soonest is None or slot.ends_at() < soonest.ends_at()):
                 soonest = slot
         return soonest
