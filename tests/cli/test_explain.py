@@ -59,7 +59,7 @@ def test_text_tells_the_whole_way_of_a_task(
         "submitted": "2.50 s ago, NORMAL, 45 bytes, timeout 9.00 s, idempotent",
         "ahead": "1 task in the queue, 300 ms of work for 2 workers, 4 tasks with nodes already: 150 ms predicted",
         "waited": "603 ms",
-        "attempt 1": "node-a: sent ahead; nodes with a free worker: 0; nothing like it was measured before; "
+        "attempt 1": "node-a: prefetched; nodes with a free worker: 0; nothing like it was measured before; "
         "behind 20 ms of work there; came back: it was given back, not started",
         "attempt 2": "node-b: free worker; nodes with a free worker: 3; 300 ms predicted, measured there; "
         "next best node-c with 400 ms",

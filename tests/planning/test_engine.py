@@ -12,12 +12,12 @@ from argon.planning.course import Course
 from argon.planning.engine import Circumstances, Simulation, SimulationStalled, simulate
 from argon.planning.node_plan import NodePlan
 from argon.planning.result import Summary, summarise
-from argon.planning.rules import ARGON, RULES
+from argon.planning.rules import ARGON, RULES, RoundRobin
 from argon.planning.service import Constant, Exponential
 from argon.planning.workload import Arrival, Mix, Workload, random_workload, traced_workload
 from argon.protocol.messages import STATUS_NAMES, Status
-from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.load import ServiceTimes
 from argon.settings import Priority
 
 BARE = Circumstances(latency_s=0.0, overhead_s=0.0, cluster_s=0.0)
@@ -131,15 +131,15 @@ def test_heartbeats_keep_everybody_alive_through_hours_of_nothing() -> None:
     assert list(course.status) == [Status.COMPLETED] * 2
 
 
-class Deaf(Router):
+class ChoosesNone(RoundRobin):
     """Never finds a node."""
 
-    def choose(self, kind: int, key: int) -> Member | None:
+    def choose(self, kind: int, key: int, fleet: ServiceTimes) -> NodeSession | None:
         return None
 
 
 def test_run_in_which_nothing_more_is_answered_ends_with_an_error() -> None:
-    simulation = Simulation(FLEET, tasks_at(0.0), Deaf(), BARE, Random(1))
+    simulation = Simulation(FLEET, tasks_at(0.0), ChoosesNone(), BARE, Random(1))
     with pytest.raises(SimulationStalled, match="1 tasks wait"):
         simulation.run()
 

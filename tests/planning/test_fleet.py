@@ -86,7 +86,7 @@ def test_slow_node_takes_longer_and_one_that_turns_from_then_on() -> None:
     assert [now for now, *_ in stage.outcomes(2)] == [pytest.approx(0.801), pytest.approx(6.001)]
 
 
-def test_short_tasks_given_ahead_run_one_after_the_other_and_are_recalled_for_a_free_worker() -> None:
+def test_prefetched_short_tasks_run_one_after_the_other_and_are_recalled_for_a_free_worker() -> None:
     stage = Stage(NodePlan(2), 0.01, 0.01, 0.3, 0.02)
     stage.assign(0, 1)  # now the node knows the kind, as short
     stage.assign(2, 3, 0, at_s=1.0)

@@ -1,4 +1,4 @@
-"""The numbers that a run is judged by, on courses that are written by hand."""
+"""The numbers by which a run is evaluated, on courses that are written by hand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The event loop of virtual time: production's cluster, nodes and clients, talking over a network without faults.
 
-In: a fleet, a workload, a router and a few circumstances. Out: the course of every task. It decides nothing itself:
-what is admitted, queued, assigned, given ahead and retried is decided by `ClusterState`, `NodeState` and `ClientState`.
+In: a fleet, a workload, a routing rule and a few circumstances. Out: the course of every task. It decides nothing
+itself: what is admitted, queued, assigned, prefetched and retried is decided by `ClusterState`, `NodeState` and
+`ClientState`.
 
 Each way takes the same time, so nothing overtakes. The cluster reads one message after the other, each for
 ``cluster_s``: where more come than it can read, they wait before it, as at a real one.
@@ -20,12 +21,11 @@ from argon.planning.callers import VirtualClient
 from argon.planning.course import Course
 from argon.planning.fleet import VirtualNode, node_name
 from argon.planning.node_plan import NodePlan
-from argon.planning.rules import Oracle, make_router
+from argon.planning.rules import ComparedRule, Oracle, make_rule
 from argon.planning.workload import Workload
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Message, Welcome
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.router import Router
 from argon.scheduling.effects import ClusterEffect, Send
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import CLIENT_LIMIT, HEARTBEAT_S, QUEUE_LIMIT, ClusterSettings
@@ -67,19 +67,24 @@ class Simulation:
     """One run, from a cluster at rest until every task is answered."""
 
     def __init__(
-        self, fleet: Sequence[NodePlan], work: Workload, router: Router, circumstances: Circumstances, rng: Random
+        self,
+        fleet: Sequence[NodePlan],
+        work: Workload,
+        rule: ComparedRule | None,
+        circumstances: Circumstances,
+        rng: Random,
     ) -> None:
         self._work = work
         self._circumstances = circumstances
         self._agenda = Agenda()
         self._course = Course(len(work))
-        self._router = router
+        self._rule = rule
         settings = ClusterSettings(
             queue_limit=circumstances.queue_limit,
             queue_target_s=circumstances.queue_target_s,
             client_limit=circumstances.client_limit,
         )
-        self._state = ClusterState(settings, rng, router)
+        self._state = ClusterState(settings, rng, rule)
         self._timer = Timer(self._agenda, self._state.next_deadline, self._ring)
         self._read_until_s = 0.0
         self._peers: dict[int, VirtualNode | VirtualClient] = {}
@@ -115,8 +120,8 @@ class Simulation:
         self._peers[peer] = node
         first = node.start(self._welcome(peer, Role.NODE), _came_at(rng))
         self._perform(self._state.received(peer, first, 0.0))
-        if isinstance(self._router, Oracle):
-            self._agenda.at(plan.turns_at_s, self._router.turned, node_name(peer), plan.later_speed)
+        if isinstance(self._rule, Oracle):
+            self._agenda.at(plan.turns_at_s, self._rule.turned, node_name(peer), plan.later_speed)
 
     def _add_client(self, rng: Random) -> None:
         peer = len(self._peers) + 1
@@ -138,7 +143,7 @@ class Simulation:
         work = self._work
         if task + 1 < len(work):
             self._agenda.at(work.at_s[task + 1], self._arrive, task + 1)
-        key = task + 1 if isinstance(self._router, Oracle) else 0
+        key = task + 1 if isinstance(self._rule, Oracle) else 0
         given = self._circumstances
         options = TaskOptions(work.priority[task], given.timeout_s, given.retries, key=key)
         self._clients[work.client[task]].submit(task, work.kind[task], options)
@@ -182,10 +187,10 @@ class Simulation:
 def simulate(
     rule: str, fleet: Sequence[NodePlan], work: Workload, circumstances: Circumstances, seed: int = 0
 ) -> Course:
-    """Lives through a workload under one of the RULES; the same seed gives the same course."""
+    """Runs a workload under one of the RULES; the same seed gives the same course."""
     rng = Random(seed)
-    router = make_router(rule, fleet, work, Random(rng.random()))
-    return Simulation(fleet, work, router, circumstances, rng).run()
+    compared = make_rule(rule, fleet, work, Random(rng.random()))
+    return Simulation(fleet, work, compared, circumstances, rng).run()
 
 
 def _came_at(rng: Random) -> float:

@@ -22,43 +22,46 @@ AGED_SHARE: Final = 8
 
 
 class Ageing:
-    """Whose turn it is, of the priorities of one line.
+    """Chooses between the priorities of one queue or one backlog.
 
     Args:
         step_s: after this many seconds of waiting a priority counts as one more urgent.
     """
 
-    __slots__ = ("_step_s", "_urgent_work", "_due", "_aged")
+    __slots__ = ("_step_s", "_urgent_work", "_due")
 
     def __init__(self, step_s: float) -> None:
         self._step_s = step_s
         self._urgent_work = 0.0
         self._due = [0.0] * LEVELS
-        self._aged = 1
 
-    def turn(self, levels: list[int], since: list[float], now: float) -> int:
-        """The priority that has the next turn.
+    def turn(self, levels: list[int], since: list[float], now: float) -> tuple[int, int]:
+        """The priority that has the next turn, and how many have aged; ``charge`` wants both.
 
         Args:
             levels: those of which something waits, the most urgent first.
             since: when the oldest of each began to wait.
         """
-        urgent, chosen, aged, step_s = levels[0], -1, 0, self._step_s
+        urgent, chosen, aged_levels, step_s = levels[0], -1, 0, self._step_s
         for number in range(1, len(levels)):
             level = levels[number]
             if level - (now - since[number]) // step_s > urgent:
                 continue
-            aged += 1
+            aged_levels += 1
             due = self._due[level]
             if due <= self._urgent_work and (chosen < 0 or due < self._due[chosen]):
                 chosen = level
-        self._aged = aged
-        return chosen if chosen >= 0 else urgent
+        return (chosen if chosen >= 0 else urgent), aged_levels
 
-    def took(self, level: int, urgent: int, work: float) -> None:
-        """The priority had its turn; ``urgent`` is the most urgent of which something waited. Where that is another,
-        ``turn`` has chosen just now."""
+    def charge(self, level: int, urgent: int, work: float, aged_levels: int) -> None:
+        """Books the work of a turn.
+
+        Args:
+            level: the priority that had it.
+            urgent: the most urgent of which something waited.
+            aged_levels: how many had aged; makes no difference where ``level`` is ``urgent``.
+        """
         if level == urgent:
             self._urgent_work += work
         else:
-            self._due[level] = self._urgent_work + (AGED_SHARE - 1) * self._aged * work
+            self._due[level] = self._urgent_work + (AGED_SHARE - 1) * aged_levels * work

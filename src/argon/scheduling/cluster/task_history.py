@@ -43,8 +43,8 @@ class Attempt(Record):
         predicted_run_s: float | None,
         measured_there: bool,
         predicted_wait_s: float,
-        next_node: str | None = None,
-        next_predicted_s: float | None = None,
+        next_node: str | None,
+        next_predicted_s: float | None,
     ) -> None:
         self.node = node
         self.choice = choice
