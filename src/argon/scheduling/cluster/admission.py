@@ -73,10 +73,10 @@ class AdmissionControl:
                 reason = RejectReason.DEADLINE
         if reason is None:
             return forecast
-        if reason is not RejectReason.TOO_LARGE and not self._has_free_worker():  # else more workers would not help it
-            self._clients.await_offer(client)
         work_s = forecast.run_s / max(1, forecast.workers)
         retry_after_s = self._retry_pacing.book(reason, forecast.wait_s, work_s, now)
+        if retry_after_s and not self._has_free_worker():  # else a free worker would not help it
+            self._clients.await_offer(client)
         return Rejection(client.peer, m.id, reason, retry_after_s, forecast)
 
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
