@@ -17,6 +17,7 @@ from typing import Final
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
 from argon.planning.node_plan import NodePlan
+from argon.protocol.ids import PeerId, WorkerId
 from argon.protocol.messages import Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.effects import AssignWorker, Kill, NodeEffect, Recall, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
@@ -29,7 +30,7 @@ WORKER_START_S: Final = 0.1
 _SIGTERM: Final = 15
 
 
-def node_name(peer: int) -> str:
+def node_name(peer: PeerId) -> str:
     """The name of the node behind this peer."""
     return f"node-{peer}"
 
@@ -47,7 +48,7 @@ class _VirtualWorker:
 
 
 class VirtualNode:
-    """A node.
+    """A node and its workers.
 
     Args:
         peer: its number in the cluster.
@@ -58,13 +59,14 @@ class VirtualNode:
 
     def __init__(
         self,
-        peer: int,
+        peer: PeerId,
         plan: NodePlan,
+        *,
         service_s: array[float],
         overhead_s: float,
         course: Course,
         agenda: Agenda,
-        send: Callable[[int, list[Message]], None],
+        send: Callable[[PeerId, list[Message]], None],
     ) -> None:
         self.peer = peer
         self.plan = plan
@@ -74,7 +76,7 @@ class VirtualNode:
         self._course = course
         self._agenda = agenda
         self._send = send
-        self._workers: dict[int, _VirtualWorker] = {}
+        self._workers: dict[WorkerId, _VirtualWorker] = {}
         self._timer = Timer(agenda, self.state.next_deadline, self._tick)
 
     def start(self, welcome: Welcome, now: float) -> list[Message]:
@@ -142,13 +144,13 @@ class VirtualNode:
         outcome = Outcome(assign.local_task_id, Status.COMPLETED, Entered.YES, run_s=run_s)
         self._perform(self.state.worker_answered(assign.worker, [outcome], now))
 
-    def _recall(self, number: int) -> list[NodeEffect]:
+    def _recall(self, number: WorkerId) -> list[NodeEffect]:
         worker = self._workers[number]
         unstarted = [assign.local_task_id for assign in worker.inbox]
         worker.inbox.clear()
         return self.state.worker_recalled(Recalled(number, unstarted, [], worker.entered), self._agenda.now)
 
-    def _die(self, number: int) -> None:
+    def _die(self, number: WorkerId) -> None:
         worker = self._workers.pop(number, None)
         if worker is not None:
             if worker.running is not None:
@@ -159,6 +161,6 @@ class VirtualNode:
             )
             self._perform(self.state.worker_ended(exit_, self._agenda.now))
 
-    def _ready(self, number: int) -> None:
+    def _ready(self, number: WorkerId) -> None:
         self._workers[number] = _VirtualWorker()
         self._perform(self.state.worker_ready(number, self._agenda.now))
