@@ -118,7 +118,7 @@ def test_oracle_and_argon_beat_round_robin_on_a_mixed_fleet_and_the_oracle_is_no
     assert means[ARGON] < 1.1 * means["oracle"]
 
 
-def test_oracle_hears_that_a_node_turns() -> None:
+def test_oracle_knows_that_a_node_turns() -> None:
     fleet = [NodePlan(4, 2.0, 0.1, 1.0), NodePlan(4)]
     work = tasks_at(0.0, 3.0, service_s=0.1)
     course = simulate("oracle", fleet, work, BARE)

@@ -131,7 +131,7 @@ def test_original_fills_the_fastest_node_first_and_before_it_a_new_one() -> None
     assert [nodes.assign() for _ in range(5)] == [2, 1, 1, 0, 0]
 
 
-def test_oracle_takes_the_fastest_free_node_and_hears_when_one_turns() -> None:
+def test_oracle_takes_the_fastest_free_node_and_knows_when_one_turns() -> None:
     rule = oracle(1.0, 4.0, 2.0)
     nodes = Nodes(rule, 2, 2, 2)
     assert nodes.assign(key=1) == 1

@@ -1,11 +1,11 @@
-"""The event loop of virtual time: production's cluster, nodes and clients, talking over a network without faults.
+"""The event loop of virtual time: production's cluster, nodes and clients, on a network without faults.
 
 In: a fleet, a workload, a routing rule and a few circumstances. Out: the course of every task. It decides nothing
 itself: what is admitted, queued, assigned, prefetched and retried is decided by `ClusterState`, `NodeState` and
 `ClientState`.
 
-Each way takes the same time, so nothing overtakes. The cluster reads one message after the other, each for
-``cluster_s``: where more come than it can read, they wait before it, as at a real one.
+Each message travels equally long, so none overtakes another. The cluster takes ``cluster_s`` for each message. If more
+come than it can read, they wait, as at a real cluster.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Circumstances:
 
 
 class Simulation:
-    """One run, from a cluster at rest until every task is answered."""
+    """One run, from an idle cluster until every task is answered."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Simulation:
             client_limit=circumstances.client_limit,
         )
         self._state = ClusterState(settings, rng, rule)
-        self._timer = Timer(self._agenda, self._state.next_deadline, self._ring)
+        self._timer = Timer(self._agenda, self._state.next_deadline, self._tick)
         self._read_until_s = 0.0
         self._peers: dict[int, VirtualNode | VirtualClient] = {}
         self._clients: list[VirtualClient] = []
@@ -97,7 +97,7 @@ class Simulation:
             self._add_client(rng)
 
     def run(self) -> Course:
-        """Lets every task come, and goes on until each has its answer."""
+        """Submits every task, and goes on until each is answered."""
         total = len(self._work)
         self._agenda.at(self._work.at_s[0], self._arrive, 0)
         self._agenda.at(self._stalled_s, self._look_for_progress, 0)
@@ -115,7 +115,7 @@ class Simulation:
             self._circumstances.overhead_s,
             self._course,
             self._agenda,
-            self._say_to_cluster,
+            self._send_to_cluster,
         )
         self._peers[peer] = node
         first = node.start(self._welcome(peer, Role.NODE), _came_at(rng))
@@ -125,7 +125,7 @@ class Simulation:
 
     def _add_client(self, rng: Random) -> None:
         peer = len(self._peers) + 1
-        client = VirtualClient(peer, self._course, self._agenda, Random(rng.random()), self._say_to_cluster)
+        client = VirtualClient(peer, self._course, self._agenda, Random(rng.random()), self._send_to_cluster)
         self._peers[peer] = client
         self._clients.append(client)
         client.start(self._welcome(peer, Role.CLIENT), _came_at(rng))
@@ -139,7 +139,7 @@ class Simulation:
     # ---- what happens -------------------------------------------------------------------------------------------
 
     def _arrive(self, task: int) -> None:
-        """A caller submits a task; the next one is planned."""
+        """Submits a task, and plans the next one."""
         work = self._work
         if task + 1 < len(work):
             self._agenda.at(work.at_s[task + 1], self._arrive, task + 1)
@@ -148,31 +148,31 @@ class Simulation:
         options = TaskOptions(work.priority[task], given.timeout_s, given.retries, key=key)
         self._clients[work.client[task]].submit(task, work.kind[task], options)
 
-    def _say_to_cluster(self, peer: int, messages: list[Message]) -> None:
-        """Messages travel, wait until the cluster has read what came before, and are read."""
+    def _send_to_cluster(self, peer: int, messages: list[Message]) -> None:
+        """Delivers messages when they have travelled, and the cluster has read what came before them."""
         begins_s = max(self._agenda.now + self._circumstances.latency_s, self._read_until_s)
         self._read_until_s = begins_s + self._circumstances.cluster_s * len(messages)
-        self._agenda.at(self._read_until_s, self._cluster_hears, peer, messages)
+        self._agenda.at(self._read_until_s, self._cluster_receives, peer, messages)
 
-    def _cluster_hears(self, peer: int, messages: list[Message]) -> None:
+    def _cluster_receives(self, peer: int, messages: list[Message]) -> None:
         self._perform(self._state.received(peer, messages, self._agenda.now))
 
-    def _ring(self) -> None:
+    def _tick(self) -> None:
         self._perform(self._state.tick(self._agenda.now))
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
-        said: dict[int, list[Message]] = {}
+        sent: dict[int, list[Message]] = {}
         for effect in effects:
             if not isinstance(effect, Send):
                 raise AssertionError(f"without faults a cluster never does {effect}")
-            told = said.get(effect.peer)
-            if told is None:
-                said[effect.peer] = [effect.message]
+            messages = sent.get(effect.peer)
+            if messages is None:
+                sent[effect.peer] = [effect.message]
             else:
-                told.append(effect.message)
+                messages.append(effect.message)
         arrives_s = self._agenda.now + self._circumstances.latency_s
-        for peer, messages in said.items():
-            self._agenda.at(arrives_s, self._peers[peer].hears, messages)
+        for peer, messages in sent.items():
+            self._agenda.at(arrives_s, self._peers[peer].receive, messages)
         self._timer.set()
 
     def _look_for_progress(self, answered: int) -> None:
@@ -194,5 +194,6 @@ def simulate(
 
 
 def _came_at(rng: Random) -> float:
-    """When a peer came, before the first task: not all at once, since their heartbeats would come at once for ever."""
+    """When a peer connected, before the first task: not all at once, else their heartbeats would always be sent at
+    once."""
     return -HEARTBEAT_S * rng.random()

@@ -1,8 +1,10 @@
 """Virtual nodes: the scheduling code of real ones around workers that only count seconds.
 
-In: what the cluster says, and virtual time. Out: what the node says, and for each task when it began. A worker runs
-what it is given one after the other; each task occupies it for its service time ÷ the node's speed, and a little for
-unpacking and answering. Nothing here fails: only a task that overruns its deadline takes its worker with it.
+In: the messages of the cluster, and virtual time. Out: the messages of the node, and for each task when it began. It
+must never decide which worker runs a task: that is the node's state machine.
+
+A worker runs one task after the other. Each occupies it for its service time ÷ the node's speed, and a little longer
+for unpacking and answering. No worker fails; only one whose task overruns its deadline is killed.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _SIGTERM: Final = 15
 
 
 def node_name(peer: int) -> str:
-    """What the node behind this peer calls itself."""
+    """The name of the node behind this peer."""
     return f"node-{peer}"
 
 
@@ -48,10 +50,10 @@ class VirtualNode:
     """A node.
 
     Args:
-        peer: what the cluster calls it.
+        peer: its number in the cluster.
         service_s: how long each task takes on a worker of speed 1, by the number that is its payload.
         overhead_s: how long each task occupies its worker beyond that.
-        say: takes what the node says.
+        send: takes the messages that the node sends.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class VirtualNode:
         overhead_s: float,
         course: Course,
         agenda: Agenda,
-        say: Callable[[int, list[Message]], None],
+        send: Callable[[int, list[Message]], None],
     ) -> None:
         self.peer = peer
         self.plan = plan
@@ -71,12 +73,12 @@ class VirtualNode:
         self._overhead_s = overhead_s
         self._course = course
         self._agenda = agenda
-        self._say = say
+        self._send = send
         self._workers: dict[int, _VirtualWorker] = {}
-        self._timer = Timer(agenda, self.state.next_deadline, self._ring)
+        self._timer = Timer(agenda, self.state.next_deadline, self._tick)
 
     def start(self, welcome: Welcome, now: float) -> list[Message]:
-        """Its workers are up, and the cluster has welcomed it; returns what it says first."""
+        """Starts its workers, and takes the cluster's welcome; returns its first messages."""
         for spawn in self.state.start():
             assert isinstance(spawn, Spawn)
             self._workers[spawn.worker] = _VirtualWorker()
@@ -85,18 +87,18 @@ class VirtualNode:
         self._timer.set()
         return [effect.message for effect in effects if isinstance(effect, Send)]
 
-    def hears(self, messages: list[Message]) -> None:
-        """The cluster has said these things."""
+    def receive(self, messages: list[Message]) -> None:
+        """Takes messages of the cluster."""
         self._perform(self.state.received(self.peer, messages, self._agenda.now))
 
-    def _ring(self) -> None:
+    def _tick(self) -> None:
         self._perform(self.state.tick(self._agenda.now))
 
     def _perform(self, effects: list[NodeEffect]) -> None:
-        said: list[Message] = []
+        sent: list[Message] = []
         for effect in effects:  # it grows: a recall is answered at once
             if isinstance(effect, Send):
-                said.append(effect.message)
+                sent.append(effect.message)
             elif isinstance(effect, Give):
                 self._give(effect.worker, effect.assign)
             elif isinstance(effect, Recall):
@@ -107,8 +109,8 @@ class VirtualNode:
                 self._agenda.at(self._agenda.now + WORKER_START_S, self._ready, effect.worker)
             else:
                 raise AssertionError(f"a virtual node cannot do {effect}")
-        if said:
-            self._say(self.peer, said)
+        if sent:
+            self._send(self.peer, sent)
         self._timer.set()
 
     # ---- workers ------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ _Place: TypeAlias = tuple[float, int, NodeSession]
 
 class ComparedRule(ABC):
     """A rule that keeps the nodes in two lines, in the order of ``rank``: those with a free worker, and those that may
-    prefetch. ``pick`` says where to look."""
+    prefetch. ``pick`` chooses a place."""
 
     def __init__(self) -> None:
         self.numbers: dict[NodeSession, int] = {}

@@ -1,16 +1,16 @@
-"""Which of several priorities has the next turn, so that none starves and none is flooded by what has aged.
+"""Which of several priorities has the next turn, so that none starves, and what has aged does not flood the others.
 
-In: the priorities of which something waits, since when, and how much work each turn took. Out: the one whose turn it
-is. It must never look at a clock, or see a task.
+In: the priorities of which something waits, since when, and how much work each turn was. Out: the one whose turn it is.
+It must never look at a clock, or see a task.
 
 The most urgent goes first. A less urgent one has *aged* when ``priority − floor(wait of its oldest ÷ step)`` is no more
-than that of the most urgent which waits. What has aged has one part in ``AGED_SHARE`` of the work, in equal parts where
-several have, and at once where it had nothing of late: so nothing is kept out for ever, and a long line of old tasks
-takes no more than that part from what is urgent, however old it grows.
+than that of the most urgent which waits. All that has aged has one part in ``AGED_SHARE`` of the work, shared equally
+between the priorities, and at once if it had nothing of late. So nothing is kept out for ever, and a long line of old
+tasks takes no more than that part from what is urgent, however old it grows.
 
-Work is counted in what the caller can tell: worker-seconds in the cluster, since a few turns with long tasks would take
-every worker, and tasks in a client. The clock of each priority is the work that went by urgency: after a turn by age it
-may have the next when that has grown enough.
+Work is counted in worker-seconds in the cluster, since a few turns with long tasks would take every worker; and in
+tasks in a client, which does not know what they take. The clock of each priority is the work that went by urgency:
+after a turn by age a priority may have the next one when that has grown enough.
 """
 
 from __future__ import annotations
