@@ -22,7 +22,7 @@ class Desk:
         self.agenda = Agenda()
         self.course = Course(tasks)
         self.sent: list[Submit] = []
-        self.client = VirtualClient(PEER, self.course, self.agenda, Random(1), self.note)
+        self.client = VirtualClient(PEER, course=self.course, agenda=self.agenda, rng=Random(1), send=self.note)
         self.client.start(Welcome(PEER, credits, MAX_PAYLOAD_BYTES, HEARTBEAT_S, DEAD_AFTER_S), 0.0)
 
     def note(self, peer: int, messages: list[Message]) -> None:

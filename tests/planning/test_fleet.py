@@ -24,7 +24,15 @@ class Stage:
         self.agenda = Agenda()
         self.course = Course(len(service_s))
         self.sent: list[tuple[float, Message]] = []
-        self.node = VirtualNode(PEER, plan, array("d", service_s), OVERHEAD_S, self.course, self.agenda, self.note)
+        self.node = VirtualNode(
+            PEER,
+            plan,
+            service_s=array("d", service_s),
+            overhead_s=OVERHEAD_S,
+            course=self.course,
+            agenda=self.agenda,
+            send=self.note,
+        )
         self.first = self.node.start(WELCOME, 0.0)
 
     def note(self, peer: int, messages: list[Message]) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import Message, Welcome
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import ClientEffect, Send, Settle
@@ -23,7 +24,7 @@ PAYLOAD_BYTES: Final = 8
 
 
 class VirtualClient:
-    """A client with callers.
+    """A client and its callers.
 
     Args:
         peer: its number in the cluster.
@@ -31,7 +32,13 @@ class VirtualClient:
     """
 
     def __init__(
-        self, peer: int, course: Course, agenda: Agenda, rng: Random, send: Callable[[int, list[Message]], None]
+        self,
+        peer: PeerId,
+        *,
+        course: Course,
+        agenda: Agenda,
+        rng: Random,
+        send: Callable[[PeerId, list[Message]], None],
     ) -> None:
         self.peer = peer
         self.state = ClientState(rng)

@@ -24,6 +24,7 @@ from argon.planning.node_plan import NodePlan
 from argon.planning.rules import ComparedRule, Oracle, make_rule
 from argon.planning.workload import Workload
 from argon.protocol.handshake import Role
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import Message, Welcome
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.effects import ClusterEffect, Send
@@ -87,7 +88,7 @@ class Simulation:
         self._state = ClusterState(settings, rng, rule)
         self._timer = Timer(self._agenda, self._state.next_deadline, self._tick)
         self._read_until_s = 0.0
-        self._peers: dict[int, VirtualNode | VirtualClient] = {}
+        self._peers: dict[PeerId, VirtualNode | VirtualClient] = {}
         self._clients: list[VirtualClient] = []
         slowest = min(min(plan.speed, plan.later_speed) for plan in fleet)
         self._stalled_s = _STALLED_S + 2 * max(work.service_s) / slowest
@@ -111,11 +112,11 @@ class Simulation:
         node = VirtualNode(
             peer,
             plan,
-            self._work.service_s,
-            self._circumstances.overhead_s,
-            self._course,
-            self._agenda,
-            self._send_to_cluster,
+            service_s=self._work.service_s,
+            overhead_s=self._circumstances.overhead_s,
+            course=self._course,
+            agenda=self._agenda,
+            send=self._send_to_cluster,
         )
         self._peers[peer] = node
         first = node.start(self._welcome(peer, Role.NODE), _came_at(rng))
@@ -125,12 +126,14 @@ class Simulation:
 
     def _add_client(self, rng: Random) -> None:
         peer = len(self._peers) + 1
-        client = VirtualClient(peer, self._course, self._agenda, Random(rng.random()), self._send_to_cluster)
+        client = VirtualClient(
+            peer, course=self._course, agenda=self._agenda, rng=Random(rng.random()), send=self._send_to_cluster
+        )
         self._peers[peer] = client
         self._clients.append(client)
         client.start(self._welcome(peer, Role.CLIENT), _came_at(rng))
 
-    def _welcome(self, peer: int, role: Role) -> Welcome:
+    def _welcome(self, peer: PeerId, role: Role) -> Welcome:
         (effect,) = self._state.connected(peer, role, 0.0)
         assert isinstance(effect, Send)
         assert isinstance(effect.message, Welcome)
@@ -148,20 +151,20 @@ class Simulation:
         options = TaskOptions(work.priority[task], given.timeout_s, given.retries, key=key)
         self._clients[work.client[task]].submit(task, work.kind[task], options)
 
-    def _send_to_cluster(self, peer: int, messages: list[Message]) -> None:
+    def _send_to_cluster(self, peer: PeerId, messages: list[Message]) -> None:
         """Delivers messages when they have travelled, and the cluster has read what came before them."""
         begins_s = max(self._agenda.now + self._circumstances.latency_s, self._read_until_s)
         self._read_until_s = begins_s + self._circumstances.cluster_s * len(messages)
         self._agenda.at(self._read_until_s, self._cluster_receives, peer, messages)
 
-    def _cluster_receives(self, peer: int, messages: list[Message]) -> None:
+    def _cluster_receives(self, peer: PeerId, messages: list[Message]) -> None:
         self._perform(self._state.received(peer, messages, self._agenda.now))
 
     def _tick(self) -> None:
         self._perform(self._state.tick(self._agenda.now))
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
-        sent: dict[int, list[Message]] = {}
+        sent: dict[PeerId, list[Message]] = {}
         for effect in effects:
             if not isinstance(effect, Send):
                 raise AssertionError(f"without faults a cluster never does {effect}")

@@ -17,6 +17,7 @@ from typing import Final
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
 from argon.planning.node_plan import NodePlan
+from argon.protocol.ids import PeerId, WorkerId
 from argon.protocol.messages import Assign, Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.effects import Give, Kill, NodeEffect, Recall, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
@@ -29,7 +30,7 @@ WORKER_START_S: Final = 0.1
 _SIGTERM: Final = 15
 
 
-def node_name(peer: int) -> str:
+def node_name(peer: PeerId) -> str:
     """The name of the node behind this peer."""
     return f"node-{peer}"
 
@@ -47,7 +48,7 @@ class _VirtualWorker:
 
 
 class VirtualNode:
-    """A node.
+    """A node and its workers.
 
     Args:
         peer: its number in the cluster.
@@ -58,13 +59,14 @@ class VirtualNode:
 
     def __init__(
         self,
-        peer: int,
+        peer: PeerId,
         plan: NodePlan,
+        *,
         service_s: array[float],
         overhead_s: float,
         course: Course,
         agenda: Agenda,
-        send: Callable[[int, list[Message]], None],
+        send: Callable[[PeerId, list[Message]], None],
     ) -> None:
         self.peer = peer
         self.plan = plan
@@ -74,7 +76,7 @@ class VirtualNode:
         self._course = course
         self._agenda = agenda
         self._send = send
-        self._workers: dict[int, _VirtualWorker] = {}
+        self._workers: dict[WorkerId, _VirtualWorker] = {}
         self._timer = Timer(agenda, self.state.next_deadline, self._tick)
 
     def start(self, welcome: Welcome, now: float) -> list[Message]:
@@ -115,14 +117,14 @@ class VirtualNode:
 
     # ---- workers ------------------------------------------------------------------------------------------------
 
-    def _give(self, number: int, assign: Assign) -> None:
+    def _give(self, number: WorkerId, assign: Assign) -> None:
         worker = self._workers[number]
         if worker.running is None:
             self._begin(number, worker, assign)
         else:
             worker.inbox.append(assign)
 
-    def _begin(self, number: int, worker: _VirtualWorker, assign: Assign) -> None:
+    def _begin(self, number: WorkerId, worker: _VirtualWorker, assign: Assign) -> None:
         now = self._agenda.now
         assert isinstance(assign.payload, bytes)
         task = int.from_bytes(assign.payload, "little")
@@ -131,7 +133,7 @@ class VirtualNode:
         self._course.began_s[task] = now
         self._agenda.at(now + run_s + self._overhead_s, self._finish, number, worker, assign, run_s)
 
-    def _finish(self, number: int, worker: _VirtualWorker, assign: Assign, run_s: float) -> None:
+    def _finish(self, number: WorkerId, worker: _VirtualWorker, assign: Assign, run_s: float) -> None:
         if worker.running is not assign:  # it was killed meanwhile
             return
         now = self._agenda.now
@@ -142,13 +144,13 @@ class VirtualNode:
         outcome = Outcome(assign.id, Status.COMPLETED, Entered.YES, run_s=run_s)
         self._perform(self.state.worker_answered(number, [outcome], now))
 
-    def _recall(self, number: int) -> list[NodeEffect]:
+    def _recall(self, number: WorkerId) -> list[NodeEffect]:
         worker = self._workers[number]
         unstarted = [assign.id for assign in worker.inbox]
         worker.inbox.clear()
         return self.state.worker_recalled(number, unstarted, [], worker.entered, self._agenda.now)
 
-    def _die(self, number: int) -> None:
+    def _die(self, number: WorkerId) -> None:
         worker = self._workers.pop(number, None)
         if worker is not None:
             if worker.running is not None:
@@ -157,6 +159,6 @@ class VirtualNode:
             end = WorkerEnd(number, _SIGTERM, 0, False, "it was killed", [], worker.entered)
             self._perform(self.state.worker_ended(end, [], self._agenda.now))
 
-    def _ready(self, number: int) -> None:
+    def _ready(self, number: WorkerId) -> None:
         self._workers[number] = _VirtualWorker()
         self._perform(self.state.worker_ready(number, self._agenda.now))
