@@ -30,7 +30,7 @@ COMPILED = [
     "record.py",
     "protocol/*.py",
     "scheduling/*.py",
-    *(f"scheduling/{folder}/*.py" for folder in ("cluster", "cluster/reporting", "node", "client")),
+    *(f"scheduling/{folder}/*.py" for folder in ("cluster", "node", "client")),
     *(f"net/{name}.py" for name in ("channel", "memory", "timer")),
     *(f"ipc/{name}.py" for name in ("inbox", "outbox")),
     *(f"call/{name}.py" for name in ("payload", "envelope", "deadline")),
@@ -40,7 +40,7 @@ COMPILED = [
     *(f"client/{name}.py" for name in ("client_shell", "answers")),
 ]
 # Nothing in them is called for every task; and a class with keywords loses them when it is compiled.
-LEFT_ALONE = {"__init__.py", "snapshot.py", "invariants.py", "explanation.py", "diagnosis.py"}
+LEFT_ALONE = {"__init__.py", "diagnosis.py"}
 
 AGAIN = "install it again: pip install --force-reinstall --no-cache-dir --no-binary argon-cluster argon-cluster (or .)"
 REPORT = "please report it, with what pip install -v says; a newer or an older Python may do"

@@ -39,7 +39,7 @@ def routed_cluster(rule: str) -> Cluster:
     """A cluster that does not listen yet, and chooses by this rule."""
     cluster = Cluster(port=0)
     shell = cluster._shell
-    shell.state = ClusterState(shell.state._settings, Random(), rules()[rule]())
+    shell.state = ClusterState(shell.state.settings, Random(), rules()[rule]())
     return cluster
 
 

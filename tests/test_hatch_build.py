@@ -143,12 +143,11 @@ def test_types_must_be_right_only_in_what_is_compiled(
 COMPILED_SET = {
     ".": "record",
     "protocol": "codec fragments framing handshake ids messages",
-    "scheduling": "ageing deadlines effects liveness load task_line task_options",
+    "scheduling": "ageing deadlines effects liveness load task_line task_options transitions",
     "scheduling/cluster": (
-        "admission clients cluster_state forecast membership node_session node_times probation queue router shutdown"
-        " standing_queue task"
+        "admission answer_state clients cluster_state counters decision_log forecast membership node_session node_times"
+        " probation queue retry_pacing route router shutdown standing_queue task task_history"
     ),
-    "scheduling/cluster/reporting": "counters decision_log report",
     "scheduling/node": "capacity_report node_buffer node_state node_task workers",
     "scheduling/client": "backlog client_state client_task reply_rate send_window",
     "net": "channel memory timer",

@@ -11,7 +11,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -32,6 +32,7 @@ PROCESSES = {"cluster", "node", "worker", "client"}  # each is one process, or t
 EMBEDDED = {("node", "cluster")}  # a node that listens by itself has a cluster inside
 MACHINES = {"cluster", "node", "client"}  # the state machines of scheduling/
 DOORS = {"__init__.py", "__main__.py"}  # the package's own: they show what is inside, from any floor
+ENTRANCES = {"cli/main.py"}  # lists the commands, those in folders of their own too, and is imported by none
 IMPURE = {
     *("asyncio", "socket", "ssl", "threading", "multiprocessing", "subprocess", "signal"),
     *("time", "random", "os", "logging", "pickle", "uvloop", "cloudpickle"),
@@ -39,12 +40,13 @@ IMPURE = {
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
-# What the rooms share: a task, how it is to be treated, a node, what tasks take, ageing, moments and lines of tasks.
+# What the rooms share: a task, how it is to be treated, what is kept of it, a forecast, a node and its times, a route,
+# what tasks take, ageing, moments and lines of tasks, and tables of states.
 RECORDS = {
-    *("task", "task_options", "node_task", "client_task", "node_session", "node_times"),
-    *("load", "ageing", "deadlines", "task_line"),
+    *("task", "task_options", "task_history", "node_task", "client_task", "forecast", "node_session", "node_times"),
+    *("route", "load", "ageing", "deadlines", "task_line", "transitions"),
 }
-SEE_SEVERAL = ("_state.py", "/forecast.py")  # of the rooms of a state machine
+SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
 
 
@@ -59,6 +61,23 @@ def place(path: str, node: ast.AST | int) -> str:
 def room(path: str) -> str:
     """The folder under `src/argon`, or the name of a top-level file: what FLOORS speaks of."""
     return PurePosixPath(path).parts[0].removesuffix(".py")
+
+
+def folder_of(path: str) -> str:
+    """The innermost folder of a file; a top-level file is a folder of its own."""
+    parts = PurePosixPath(path).parts
+    return "/".join(parts[:-1]) or parts[0].removesuffix(".py")
+
+
+def reached_over(arrows: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    """What is reached over one arrow or more."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        new = set(arrows.get(ahead.pop(), ())) - seen
+        seen |= new
+        ahead += new
+    return seen
 
 
 def is_pure(path: str) -> bool:
@@ -186,20 +205,31 @@ def circles(sources: Sources) -> list[str]:
         for module, path in known.items()
     }
 
-    def reached(start: str) -> set[str]:
-        seen: set[str] = set()
-        ahead = [start]
-        while ahead:
-            new = targets[ahead.pop()] - seen
-            seen |= new
-            ahead += new
-        return seen
-
     return [
         f"{place(path, 1)}: imports itself over others; move what both need into a file of its own"
         for module, path in known.items()
-        if module in reached(module)
+        if module in reached_over(targets, module)
     ]
+
+
+def two_way_arrows(sources: Sources) -> list[str]:
+    """Folders that import themselves over others, nested ones included; of each knot its first arrow is named."""
+    known = {module_of(path): path for path in sources}
+    arrows: dict[str, dict[str, str]] = {}
+    for path, source in sources.items():
+        if path in DOORS or path in ENTRANCES:
+            continue
+        for node, target in imports(path, ast.parse(source), known):
+            there = folder_of(known[target]) if target in known else folder_of(path)
+            if there != folder_of(path):
+                arrows.setdefault(folder_of(path), {}).setdefault(there, f"{place(path, node)}: imports {target}")
+    found = []
+    for here in sorted(arrows):
+        knot = {there for there in reached_over(arrows, here) if here in reached_over(arrows, there)}
+        if knot and here == min(knot):
+            first = next(there for there in arrows[here] if there in knot)
+            found.append(f"{arrows[here][first]}, and {first} imports {here}; between folders arrows fall one way")
+    return found
 
 
 def blind_rooms(sources: Sources) -> list[str]:
@@ -401,6 +431,10 @@ def test_rooms_of_scheduling_are_blind_to_each_other() -> None:
     hold(blind_rooms(PACKAGE))
 
 
+def test_arrows_between_folders_fall_one_way() -> None:
+    hold(two_way_arrows(PACKAGE))
+
+
 def test_the_core_imports_nothing_that_acts() -> None:
     hold(pure_imports(PACKAGE))
 
@@ -475,6 +509,16 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
     (foreign_machines, {"scheduling/node/a.py": "import argon.scheduling.client.backlog"}, "scheduling.client.backlog"),
     (foreign_machines, {"scheduling/load.py": "from argon.scheduling.cluster.task import Task"}, "cluster.task"),
     (circles, {"net/a.py": "from . import a"}, "src/argon/net/a.py:1"),
+    (
+        two_way_arrows,
+        {"net/a.py": "import argon.net.b.c", "net/b/c.py": "from argon.net import a"},
+        "net/a.py:1: imports argon.net.b.c, and net/b imports net",
+    ),
+    (
+        two_way_arrows,
+        {"cli/a/x.py": "import argon.cli.b.y", "cli/b/y.py": "import argon.cli.z", "cli/z.py": "import argon.cli.a.x"},
+        "cli/z.py:1: imports argon.cli.a.x, and cli/a imports cli",
+    ),
     (blind_rooms, {"scheduling/cluster/queue.py": "from argon.scheduling.effects import Send"}, "scheduling.effects"),
     (blind_rooms, {"scheduling/node/a.py": "from . import b", "scheduling/node/b.py": ""}, "imports argon.scheduling"),
     (blind_rooms, {"scheduling/node/workers.py": "from .node_buffer import NodeBuffer"}, "only the records"),
@@ -532,19 +576,18 @@ SOUND: list[tuple[Rule, Sources]] = [
         {"net/a.py": "from argon.net.b import B\nfrom . import c", "net/b.py": "from . import c", "net/c.py": ""},
     ),
     (circles, {"__init__.py": "from argon.errors import E", "errors.py": "from argon import __version__"}),
+    (two_way_arrows, {"cli/main.py": "from .demo import run", "cli/demo/run.py": "import argon.cli.a", "cli/a.py": ""}),
+    (two_way_arrows, {"net/a/x.py": "from .. import b", "net/b.py": "", "net/c/y.py": "import argon.net.a.x"}),
     (
         blind_rooms,
         {"scheduling/cluster/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
     ),
     (blind_rooms, {"scheduling/cluster/queue.py": "from . import task", "scheduling/cluster/task.py": ""}),
-    (
-        blind_rooms,
-        {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .node_session import NodeSession"},
-    ),
+    (blind_rooms, {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .node_session import Node"}),
     (blind_rooms, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
     (blind_rooms, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
     (blind_rooms, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),
-    (blind_rooms, {"scheduling/cluster/forecast.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
+    (blind_rooms, {"scheduling/cluster/admission.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
     (pure_imports, {"scheduling/router.py": "import typing\nif typing.TYPE_CHECKING:\n    from random import Random"}),
     (pure_imports, {"scheduling/load.py": "import heapq\nfrom .time import x"}),
     (pure_imports, {"net/channel.py": "import asyncio", "__init__.py": "import os"}),

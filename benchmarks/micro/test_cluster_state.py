@@ -1,4 +1,4 @@
-"""The cluster's corridor: tasks that are submitted, assigned, run and answered, and tasks that are rejected.
+"""The cluster's state machine: tasks that are submitted, assigned, run and answered, and tasks that are rejected.
 
 A turn brings the tasks of one client in one read, and then the outcomes from each node that was given some of them.
 Making the outcomes is part of it.

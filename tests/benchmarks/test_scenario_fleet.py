@@ -51,7 +51,7 @@ def test_rules_of_the_simulator_are_compared_where_there_are_some(monkeypatch: p
     for rule in rules():
         state = routed_cluster(rule)._shell.state
         assert type(state._router._rule) is (type(None) if rule == OWN else FirstOfAll)
-        assert state._router.fleet is state._fleet is state._door._fleet
+        assert state._router.fleet is state._fleet is state._admission._fleet
 
 
 def test_without_the_simulator_there_is_the_clusters_own_rule(monkeypatch: pytest.MonkeyPatch) -> None:

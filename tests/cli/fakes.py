@@ -29,7 +29,7 @@ STATUS: dict[str, Any] = {
         "lost": 0,
     },
     "decisions": {"to_free_worker": 11000, "prefetched": 1345},
-    "refusals": {"QUEUE_FULL": 7, "DEADLINE": 0},
+    "rejections": {"QUEUE_FULL": 7, "DEADLINE": 0},
 }
 EXPLANATION: dict[str, Any] = {
     "task": "3.17",
@@ -48,22 +48,22 @@ EXPLANATION: dict[str, Any] = {
     "answered_after_s": 0.92,
     "may_have_run": "yes",
     "attempt": 2,
-    "admission": {"queue_length": 1, "work_s": 0.3, "in_flight": 4, "workers": 2, "wait_s": 0.15},
+    "forecast": {"queue_length": 1, "work_s": 0.3, "in_flight": 4, "workers": 2, "wait_s": 0.15},
     "attempts": [
         {
             "node": "node-a",
-            "reason": "prefetched",
+            "choice": "prefetched",
             "free_nodes": 0,
             "predicted_run_s": None,
             "measured_there": False,
             "predicted_wait_s": 0.02,
             "next_node": None,
             "next_predicted_s": None,
-            "end": "it was given back unbegun",
+            "end": "it was given back, not started",
         },
         {
             "node": "node-b",
-            "reason": "free worker",
+            "choice": "free worker",
             "free_nodes": 3,
             "predicted_run_s": 0.3,
             "measured_there": True,

@@ -16,18 +16,20 @@ REJECTION: dict[str, Any] = {
     "times": 3,
     "reason": "DEADLINE",
     "retry_after_s": 0.4,
-    "size_bytes": 38,
-    "timeout_s": 0.1,
-    "predicted_run_s": 0.3,
-    "predicted_wait_s": 1.5,
-    "may_wait_s": None,
-    "queue_length": 1,
-    "queue_bytes": 45,
-    "work_s": 3.0,
-    "workers": 2,
-    "nodes": 1,
-    "outstanding": 1,
-    "allowance": 3,
+    "forecast": {
+        "size_bytes": 38,
+        "timeout_s": 0.1,
+        "run_s": 0.3,
+        "wait_s": 1.5,
+        "may_wait_s": None,
+        "queue_length": 1,
+        "queue_bytes": 45,
+        "work_s": 3.0,
+        "workers": 2,
+        "nodes": 1,
+        "outstanding": 1,
+        "allowance": 3,
+    },
 }
 
 
@@ -55,11 +57,10 @@ def test_text_tells_the_whole_way_of_a_task(
     assert text_of(argon, monkeypatch) == {
         "task": "3.17: completed",
         "submitted": "2.50 s ago, NORMAL, 45 bytes, timeout 9.00 s, idempotent",
-        "ahead": "1 task in the queue, 300 ms of work for 2 workers, 4 tasks with nodes already: "
-        "150 ms predicted for the queue",
+        "ahead": "1 task in the queue, 300 ms of work for 2 workers, 4 tasks with nodes already: 150 ms predicted",
         "waited": "603 ms",
         "attempt 1": "node-a: prefetched; nodes with a free worker: 0; nothing like it was measured before; "
-        "behind 20 ms of work there; came back: it was given back unbegun",
+        "behind 20 ms of work there; came back: it was given back, not started",
         "attempt 2": "node-b: free worker; nodes with a free worker: 3; 300 ms predicted, measured there; "
         "next best node-c with 400 ms",
         "ran": "310 ms; 300 ms were predicted",
@@ -96,7 +97,7 @@ def test_text_of_a_task_that_has_aged_tells_where_it_waited_and_why_its_turn_cam
 def test_text_of_a_task_that_never_waited_says_so(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert text_of(argon, monkeypatch, admission=None)["ahead"] == "nothing: there was room on a node at once"
+    assert text_of(argon, monkeypatch, forecast=None)["ahead"] == "nothing: a node took it at once"
 
 
 def test_text_of_a_task_whose_client_left_says_that_nobody_was_answered(
@@ -123,7 +124,8 @@ def test_text_of_a_rejected_task_is_the_numbers_of_that_moment(
 def test_text_of_a_task_that_would_have_waited_too_long_says_what_was_allowed(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = {**REJECTION, "reason": "QUEUE_FULL", "timeout_s": None, "may_wait_s": 0.08}
+    forecast = {**REJECTION["forecast"], "timeout_s": 0.0, "may_wait_s": 0.08}
+    full = {**REJECTION, "reason": "QUEUE_FULL", "forecast": forecast}
     nothing = dict.fromkeys(EXPLANATION)
     text = text_of(argon, monkeypatch, **{**nothing, "attempts": [], "state": "rejected", "rejection": full})
     assert text["rejected"].endswith("it would have waited for 1.50 s, and 80 ms were allowed")

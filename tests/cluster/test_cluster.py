@@ -433,7 +433,7 @@ def test_peers_that_do_not_read_are_cut_off_when_too_much_waits_for_all_and_othe
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster_module, "OUT_BUFFERS_BYTES", 8 << 20)
-    monkeypatch.setattr(cluster_module, "_LOOK_S", 0.05)
+    monkeypatch.setattr(cluster_module, "_SLOW_READERS_EVERY_S", 0.05)
     payload, kind = pack_call(tasks.identity, (bytes(1 << 20),), {})
     with network() as net, net.client() as client, contextlib.ExitStack() as stack:
         deaf = [stack.enter_context(RawPeer(net.address, TOKEN)) for _ in range(3)]

@@ -30,7 +30,7 @@ FOR_ALL_BYTES = 64 * MIB
 IMPATIENT = f"""
 import argon
 from argon.cluster import cluster as module
-module.OUT_BUFFERS_BYTES, module._LOOK_S = {FOR_ALL_BYTES}, 0.05
+module.OUT_BUFFERS_BYTES, module._SLOW_READERS_EVERY_S = {FOR_ALL_BYTES}, 0.05
 cluster = argon.Cluster(port=0, heartbeat=0.3, dead_after=1.5, queue_target_ms="off")
 cluster.start(lambda: print(cluster.address, flush=True))
 """

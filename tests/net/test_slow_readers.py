@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from argon.net.slow_readers import Outflow
+from typing import Any
+
+from argon.net.slow_readers import SlowReaders
 
 MIB = 1 << 20
 
@@ -24,11 +26,12 @@ class Flow:
 
 
 def cut_after_a_second(*flows: Flow) -> list[Flow]:
-    outflow = Outflow(100 * MIB, 10.0)
-    assert outflow.too_slow(flows, 7.0) == []
+    slow_readers: Any = SlowReaders(100 * MIB, 10.0)
+    assert slow_readers.too_slow(flows, 7.0) == []
     for flow in flows:
         flow.live()
-    return outflow.too_slow(flows, 8.0)
+    cut: list[Flow] = slow_readers.too_slow(flows, 8.0)
+    return cut
 
 
 def test_nobody_is_cut_off_while_the_limit_is_kept() -> None:
@@ -54,9 +57,9 @@ def test_peer_that_takes_much_at_a_good_pace_is_never_cut_off() -> None:
 
 
 def test_newcomer_has_its_time_and_one_that_has_left_is_forgotten() -> None:
-    outflow = Outflow(MIB, 10.0)
+    slow_readers: Any = SlowReaders(MIB, 10.0)
     gone, newcomer = Flow(8 * MIB, 0), Flow(8 * MIB, 0)
-    assert outflow.too_slow([gone], 1.0) == []
-    assert outflow.too_slow([newcomer], 2.0) == []
-    assert outflow.too_slow([newcomer], 3.0) == [newcomer]
-    assert outflow.too_slow([gone], 4.0) == []
+    assert slow_readers.too_slow([gone], 1.0) == []
+    assert slow_readers.too_slow([newcomer], 2.0) == []
+    assert slow_readers.too_slow([newcomer], 3.0) == [newcomer]
+    assert slow_readers.too_slow([gone], 4.0) == []

@@ -14,8 +14,9 @@ from argon.planning.rules import RULES, AnyNode, LeastLoaded, Oracle, Original, 
 from argon.planning.service import Constant
 from argon.planning.workload import Mix, random_workload
 from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.cluster.route import Choice
 from argon.scheduling.cluster.router import Router, RoutingRule
-from argon.scheduling.cluster.task import Choice, Task, admitted_task
+from argon.scheduling.cluster.task import Task, admitted_task
 from tests.support.drivers import runs_of, submit
 
 KIND = 1

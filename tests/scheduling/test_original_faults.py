@@ -40,7 +40,7 @@ def test_1_queue_is_bounded_and_orders_by_priority_and_control_never_waits_in_it
     late = cluster.client()
     cluster.say(late, submit(1))
     assert cluster.answers(late)[1].reason == RejectReason.QUEUE_FULL
-    assert cluster.state.snapshot(cluster.now).queue_length == 3
+    assert cluster.snapshot().queue_length == 3
 
     cluster.say(late, StatusRequest(), Heartbeat())
     assert len(cluster.heard(late, StatusReply)) == 1
@@ -139,10 +139,10 @@ def test_6_node_that_registers_again_replaces_its_old_connection() -> None:
     assert len(cluster.closed(old)) == 1
     assert not cluster.closed(new)
     assert cluster.answers(client)[1].status == Status.LOST, "what was routed to the old one is not forgotten"
-    snapshot = cluster.state.snapshot(cluster.now)
+    snapshot = cluster.snapshot()
     assert [(node.name, node.workers, node.in_flight) for node in snapshot.nodes] == [("same", 2, 0)]
     assert cluster.say(old, Register("same", 1), Capacity(64)) == []
-    assert cluster.state.snapshot(cluster.now).workers == 2
+    assert cluster.snapshot().workers == 2
 
 
 def test_7_pings_time_out_and_back_off_is_spread_and_capped_and_order_is_by_arrival() -> None:

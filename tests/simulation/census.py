@@ -33,6 +33,7 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.ageing import AGED_SHARE
 from argon.scheduling.cluster.node_session import PREFETCH_MAX_PER_WORKER
+from argon.scheduling.cluster.reporting.snapshot import cluster_snapshot
 from argon.scheduling.effects import Close, Send
 from tests.simulation.checkers import LATE_S, Checker
 
@@ -236,7 +237,7 @@ class Census(Checker):
         assert assign.payload == entry.message.payload
         assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
         if not entry.attempt:
-            session = self.world.cluster.state._membership.get(peer)
+            session = self.world.cluster.state.membership.get(peer)
             task = None if session is None else session.tasks.get(assign.id)
             self._in_turn(entry, errand.tag, 0.0 if task is None else task.charged_s)
         entry.attempt += 1
@@ -300,7 +301,7 @@ class Census(Checker):
             for entry in waiting:
                 due = max(entry.waits_since, entry.came_at + (entry.message.timeout_s or inf))
                 assert now <= due + LATE_S, f"{entry.message} waits on, {now - due} s after its deadline"
-        snapshot = cluster.state.snapshot(now)
+        snapshot = cluster_snapshot(cluster.state, now)
         counters = snapshot.counters
         ends = counters.completed + counters.failed + counters.cancelled + counters.expired + counters.lost
         assert counters.accepted == ends + snapshot.queue_length + snapshot.in_flight, "tasks are miscounted"
@@ -311,5 +312,5 @@ class Census(Checker):
     def end(self) -> None:
         assert not self.entries
         assert not any(node.tasks for node in self.nodes.values())
-        snapshot = self.world.cluster.state.snapshot(self.now())
+        snapshot = cluster_snapshot(self.world.cluster.state, self.now())
         assert snapshot.queue_length == snapshot.in_flight == 0

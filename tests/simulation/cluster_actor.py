@@ -15,7 +15,9 @@ from argon.protocol.codec import ProtocolViolation
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Message, Submit
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
+from argon.scheduling.cluster.reporting.invariants import check_cluster
+from argon.scheduling.cluster.reporting.report import reply
+from argon.scheduling.effects import Close, DiscardPayload, Report, Send, Stop
 from argon.settings import ClusterSettings
 from tests.simulation.actor import Actor
 from tests.simulation.connection import Connection
@@ -103,7 +105,7 @@ class ClusterActor(Actor):
     def perform(self, effects: Iterable[object]) -> None:
         world, effects = self.world, list(effects)
         world.saw("cluster_decided", effects)
-        self.state.check()
+        check_cluster(self.state)
         touched: dict[int, Connection] = {}
         stopped = False
         for effect in effects:
@@ -112,6 +114,10 @@ class ClusterActor(Actor):
                     connection = self.connections.get(effect.peer)
                     assert connection is not None, f"{effect.message} is said to nobody"
                     connection.to_host.say(effect.message)
+                    touched[effect.peer] = connection
+                case Report():
+                    connection = self.connections[effect.peer]
+                    connection.to_host.say(reply(self.state, effect.asked, self.now()))
                     touched[effect.peer] = connection
                 case Close():
                     connection = self.connections.pop(effect.peer)

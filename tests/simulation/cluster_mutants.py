@@ -1,4 +1,4 @@
-"""Mutants of the cluster: each breaks one behaviour of its corridor or of a room."""
+"""Mutants of the cluster: each breaks one behaviour of its state machine or of a room."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
 from argon.scheduling.ageing import Ageing
-from argon.scheduling.cluster import cluster_state, forecast
-from argon.scheduling.cluster.admission import refusal
+from argon.scheduling.cluster import admission, cluster_state
+from argon.scheduling.cluster.answer_state import AnswerState
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.forecast import reject_reason
 from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
+from argon.scheduling.cluster.route import Route
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.task import TaskState
 from argon.scheduling.effects import Send
@@ -21,17 +23,17 @@ from tests.support.records import replaced
 
 
 def queue_takes_one_too_many(patch: Patch) -> None:
-    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, replaced(door, queue_length=door.queue_length - 1), *rest)
+    def lenient(limits: Any, forecast: Any) -> Any:
+        return reject_reason(limits, replaced(forecast, queue_length=forecast.queue_length - 1))
 
-    patch.setattr(forecast, "refusal", lenient)
+    patch.setattr(admission, "reject_reason", lenient)
 
 
 def queue_forgets_its_bytes(patch: Patch) -> None:
-    def lenient(limits: Any, door: Any, *rest: Any) -> Any:
-        return refusal(limits, replaced(door, queue_bytes=0), *rest)
+    def lenient(limits: Any, forecast: Any) -> Any:
+        return reject_reason(limits, replaced(forecast, queue_bytes=0))
 
-    patch.setattr(forecast, "refusal", lenient)
+    patch.setattr(admission, "reject_reason", lenient)
 
 
 def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
@@ -77,21 +79,21 @@ def payload_is_dropped_when_assigned(patch: Patch) -> None:
 
 
 def lost_is_said_never_to_have_run(patch: Patch) -> None:
-    def answer(original: Any, state: ClusterState, task: Any, m: Outcome, *rest: Any) -> None:
-        if m.status == Status.LOST:
-            m.entered = Entered.NO
+    def end(original: Any, answers: AnswerState, task: Any, outcome: Outcome, *rest: Any) -> None:
+        if outcome.status == Status.LOST:
+            outcome.entered = Entered.NO
             task.losses = 0
-        original(state, task, m, *rest)
+        original(answers, task, outcome, *rest)
 
-    around(patch, ClusterState, "_answer", answer)
+    around(patch, AnswerState, "end", end)
 
 
 def task_that_came_back_is_said_never_to_have_run(patch: Patch) -> None:
-    def answer(original: Any, state: ClusterState, task: Any, *rest: Any) -> None:
+    def end(original: Any, answers: AnswerState, task: Any, *rest: Any) -> None:
         task.losses = 0
-        original(state, task, *rest)
+        original(answers, task, *rest)
 
-    around(patch, ClusterState, "_answer", answer)
+    around(patch, AnswerState, "end", end)
 
 
 def worker_idles_now_and_then(patch: Patch) -> None:
@@ -144,16 +146,16 @@ def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
         task = client.tasks.get(m.id)
         original(state, client, m, *rest)
         if task is not None and task.state is TaskState.CANCELLING:
-            node = state._membership.get(task.node)
+            node = state.membership.get(task.node)
             if node is not None and task.id in node.tasks:
-                state._membership.release(node, task, rest[0])
+                state.membership.release(node, task)
 
     around(patch, ClusterState, "_cancel_asked", cancel_asked)
 
 
 def returned_task_needs_room_in_the_queue(patch: Patch) -> None:
     def try_again(original: Any, state: ClusterState, *rest: Any) -> bool:
-        return state._queue.length < state._settings.queue_limit and original(state, *rest)
+        return state.queue.length < state.settings.queue_limit and original(state, *rest)
 
     around(patch, ClusterState, "_try_again", try_again)
 
@@ -169,10 +171,10 @@ def queue_keeps_the_bytes_of_what_is_cancelled(patch: Patch) -> None:
 
 def superseded_nodes_tasks_are_forgotten(patch: Patch) -> None:
     def register(original: Any, state: ClusterState, peer: int, m: Register, *rest: Any) -> None:
-        old = state._membership.named(m.name)
+        old = state.membership.named(m.name)
         if old is not None and old.incarnation == m.incarnation:
             for task in list(old.tasks.values()):
-                state._membership.release(old, task, rest[0])
+                state.membership.release(old, task)
         original(state, peer, m, *rest)
 
     around(patch, ClusterState, "_register", register)
@@ -213,11 +215,11 @@ def only_the_first_of_a_level_ages(patch: Patch) -> None:
 
 def stopping_cluster_forgets_what_came_back(patch: Patch) -> None:
     def finish(original: Any, state: ClusterState, now: float, effects: list[Any]) -> Any:
-        returned = state._queue._returned
-        if state._departure.begun:
-            state._queue._returned = type(returned)()
+        returned = state.queue._returned
+        if state.shutdown.draining:
+            state.queue._returned = type(returned)()
         effects = original(state, now, effects)
-        state._queue._returned = returned
+        state.queue._returned = returned
         return effects
 
     around(patch, ClusterState, "_finish", finish)
@@ -254,10 +256,8 @@ def peer_that_is_held_back_counts_as_silent(patch: Patch) -> None:
 
 
 def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
-    def assign(
-        original: Any, state: ClusterState, task: Any, node: NodeSession, now: float, effects: list[Any]
-    ) -> None:
-        original(state, task, node, now, effects)
+    def assign(original: Any, state: ClusterState, task: Any, route: Route, now: float, effects: list[Any]) -> None:
+        original(state, task, route, now, effects)
         message = effects[-1].message
         if message.timeout_s:
             message.timeout_s += now
@@ -303,7 +303,7 @@ def pressure_is_ignored(patch: Patch) -> None:
 
 def node_may_answer_a_task_of_another(patch: Patch) -> None:
     def outcome(original: Any, state: ClusterState, node: NodeSession, m: Outcome, *rest: Any) -> None:
-        holder = next((other for other in state._membership.all() if m.id in other.tasks), node)
+        holder = next((other for other in state.membership.all() if m.id in other.tasks), node)
         original(state, holder, m, *rest)
 
     around(patch, ClusterState, "_outcome", outcome)

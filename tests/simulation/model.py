@@ -44,7 +44,7 @@ class ModelNode:
 
 @dataclass
 class Model:
-    """A cluster without its corridor. Every method returns the answers that must come of it."""
+    """A cluster without its state machine. Every method returns the answers that must come of it."""
 
     queue_limit: int
     clients: set[int] = field(default_factory=set)

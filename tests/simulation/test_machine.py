@@ -35,6 +35,8 @@ from argon.protocol.messages import (
     Submit,
 )
 from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.reporting.invariants import check_cluster
+from argon.scheduling.cluster.reporting.snapshot import cluster_snapshot
 from argon.scheduling.effects import Close, Send
 from argon.settings import ClusterSettings
 from tests.simulation.model import Key, Model, ModelNode, ModelTask, deadline
@@ -236,8 +238,8 @@ class ClusterMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_those_of_the_model(self) -> None:
-        self.state.check()
-        seen = self.state.snapshot(self.now)
+        check_cluster(self.state)
+        seen = cluster_snapshot(self.state, self.now)
         assert (seen.queue_length, seen.in_flight) == (len(self.model.waiting()), self.model.in_flight())
         assert not (self.model.waiting() and self.model.has_idle_worker()), "a task waits while a worker idles"
         assert not [t for t in self.model.tasks.values() if t.node and t.cancelled and not t.told], "a cancel is kept"

@@ -29,7 +29,10 @@ from argon.protocol.messages import (
 )
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, Give, Send, Settle
+from argon.scheduling.cluster.reporting.invariants import check_cluster
+from argon.scheduling.cluster.reporting.report import reply
+from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot, cluster_snapshot
+from argon.scheduling.effects import Close, Give, Report, Send, Settle
 from argon.scheduling.load import Runs
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
@@ -82,10 +85,13 @@ class ClusterDriver:
         self._peers = 0
 
     def did(self, effects: Iterable[object]) -> list[object]:
-        """Remembers what a call has returned, and checks the state after it."""
-        new = list(effects)
+        """Remembers what a call has returned, with reports as they are sent, and checks the state after it."""
+        new: list[object] = [
+            Send(effect.peer, reply(self.state, effect.asked, self.now)) if isinstance(effect, Report) else effect
+            for effect in effects
+        ]
         self.effects += new
-        self.state.check()
+        check_cluster(self.state)
         return new
 
     def client(self) -> int:
@@ -147,10 +153,13 @@ class ClusterDriver:
             found[answer.id] = answer
         return found
 
+    def snapshot(self) -> ClusterSnapshot:
+        """The numbers of this moment."""
+        return cluster_snapshot(self.state, self.now)
+
     def counters(self) -> dict[str, int]:
         """The counters of the snapshot."""
-        counters = self.state.snapshot(self.now).counters
-        return {name: getattr(counters, name) for name in counters.__struct_fields__}
+        return self.state.counters.by_name()
 
 
 class NodeDriver:

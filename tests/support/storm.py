@@ -280,4 +280,4 @@ class Storm:
 
     def rejected(self) -> int:
         """How many tasks the cluster has rejected so far."""
-        return self.hub.state.snapshot(self.agenda.now).counters.rejected
+        return self.hub.state.counters.rejected()

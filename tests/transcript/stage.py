@@ -23,6 +23,7 @@ from argon.protocol.messages import STATUS_NAMES, Entered, Message, Outcome, Sta
 from argon.record import Record
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
+from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.effects import Close, Give, Kill, Recall, Send, Settle, Spawn
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.workers import WorkerEnd
@@ -222,7 +223,10 @@ def apply(machine: Any, event: Event) -> tuple[int, list[object]]:
         arguments = [WorkerEnd(worker, signal, 0, False, "", unstarted, running), [], now]
     method: Callable[..., Any] = getattr(machine, event.method)
     result = method(*arguments)
-    machine.check()
+    if isinstance(machine, ClusterState):
+        check_cluster(machine)
+    else:
+        machine.check()
     return result if event.method == "submit" else (0, result)
 
 

@@ -68,7 +68,7 @@ def lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if known["submitted_s_ago"] is None:  # it was never admitted
         return
     yield "submitted", f"{seconds(known['submitted_s_ago'])} ago, {_options(known)}"
-    yield "ahead", _ahead(known["admission"])
+    yield "ahead", _ahead(known["forecast"])
     if known["waited_s"] is not None:
         yield "waited", _waited(known)
     if known["waiting_now"]:
@@ -118,12 +118,12 @@ def _options(known: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _ahead(admission: dict[str, Any] | None) -> str:
-    if admission is None:
-        return "nothing: there was room on a node at once"
-    queued = f"{counted(admission['queue_length'], 'task')} in the queue, {seconds(admission['work_s'])} of work"
-    running = f"{counted(admission['workers'], 'worker')}, {counted(admission['in_flight'], 'task')} with nodes already"
-    predicted = "" if admission["wait_s"] is None else f": {seconds(admission['wait_s'])} predicted for the queue"
+def _ahead(forecast: dict[str, Any] | None) -> str:
+    if forecast is None:
+        return "nothing: a node took it at once"
+    queued = f"{counted(forecast['queue_length'], 'task')} in the queue, {seconds(forecast['work_s'])} of work"
+    running = f"{counted(forecast['workers'], 'worker')}, {counted(forecast['in_flight'], 'task')} with nodes already"
+    predicted = f": {seconds(forecast['wait_s'])} predicted" if forecast["workers"] else ""
     return f"{queued} for {running}{predicted}"
 
 
@@ -138,7 +138,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
     run_s = attempt["predicted_run_s"]
     by = "measured there" if attempt["measured_there"] else "measured elsewhere"
     parts = [
-        f"{attempt['node']}: {attempt['reason']}",
+        f"{attempt['node']}: {attempt['choice']}",
         f"nodes with a free worker: {attempt['free_nodes']}",
         "nothing like it was measured before" if run_s is None else f"{seconds(run_s)} predicted, {by}",
     ]
@@ -153,18 +153,19 @@ def _attempt(attempt: dict[str, Any]) -> str:
 
 def _rejection(rejection: dict[str, Any]) -> Iterator[tuple[str, str]]:
     times = "" if rejection["times"] == 1 else f", {rejection['times']} times, the last"
-    wait_s, run_s, timeout_s = rejection["predicted_wait_s"], rejection["predicted_run_s"], rejection["timeout_s"]
+    forecast = rejection["forecast"]
+    wait_s, may_wait_s, run_s = forecast["wait_s"], forecast["may_wait_s"], forecast["run_s"]
     parts = [
-        f"{counted(rejection['queue_length'], 'task')} of {rejection['queue_bytes']:,} bytes in the queue",
-        f"{seconds(rejection['work_s'])} of work for {counted(rejection['workers'], 'worker')}",
-        counted(rejection["nodes"], "node"),
-        f"its client had {rejection['outstanding']} tasks of the {rejection['allowance']} it may have",
-        f"it had {rejection['size_bytes']:,} bytes",
+        f"{counted(forecast['queue_length'], 'task')} of {forecast['queue_bytes']:,} bytes in the queue",
+        f"{seconds(forecast['work_s'])} of work for {counted(forecast['workers'], 'worker')}",
+        counted(forecast["nodes"], "node"),
+        f"its client had {forecast['outstanding']} tasks of the {forecast['allowance']} it may have",
+        f"it had {forecast['size_bytes']:,} bytes",
     ]
-    if rejection["may_wait_s"] is not None:
-        parts.append(f"it would have waited for {seconds(wait_s)}, and {seconds(rejection['may_wait_s'])} were allowed")
-    if timeout_s is not None:
-        known = [f"a wait of {seconds(wait_s)}"] if wait_s is not None else []
-        known += [f"a run of {seconds(run_s)}"] if run_s is not None else []
-        parts.append(f"{seconds(timeout_s)} were left, and predicted {' and '.join(known) or 'nothing'}")
+    if may_wait_s is not None and wait_s > may_wait_s:
+        parts.append(f"it would have waited for {seconds(wait_s)}, and {seconds(may_wait_s)} were allowed")
+    if forecast["timeout_s"]:
+        known = [f"a wait of {seconds(wait_s)}"] if forecast["workers"] else []
+        known += [f"a run of {seconds(run_s)}"] if run_s else []
+        parts.append(f"{seconds(forecast['timeout_s'])} were left, and predicted {' and '.join(known) or 'nothing'}")
     yield "rejected", f"{rejection['reason']}{times}: {'; '.join(parts)}"

@@ -47,8 +47,8 @@ def show(address: str, numbers: dict[str, Any]) -> None:
     show_table(nodes or [none], title="nodes", header=("node", "workers", "in flight", "pressure"))
     counters = [(str(name), f"{count:,}") for name, count in numbers["counters"].items()]
     show_table(counters, title="since the start", header=("tasks", "number"))
-    refusals = {f"rejected {reason}": count for reason, count in numbers.get("refusals", {}).items() if count}
-    decisions = {**numbers.get("decisions", {}), **refusals}
+    rejections = {f"rejected {reason}": count for reason, count in numbers.get("rejections", {}).items() if count}
+    decisions = {**numbers.get("decisions", {}), **rejections}
     show_table(
         [(str(name), f"{count:,}") for name, count in decisions.items()],
         title="why tasks went where they did",

@@ -16,7 +16,7 @@ from argon.net.channel import Channel
 from argon.net.listener import listen
 from argon.net.memory import MemoryChannel, join
 from argon.net.security import find_token
-from argon.net.slow_readers import Outflow
+from argon.net.slow_readers import SlowReaders
 from argon.process.server import Server
 from argon.protocol.handshake import ClusterHandshake, Role
 from argon.settings import (
@@ -41,7 +41,7 @@ from argon.settings import (
 )
 
 _LINGER_S: Final = 2.0
-_LOOK_S: Final = 1.0  # between looks at what waits to be sent
+_SLOW_READERS_EVERY_S: Final = 1.0
 _LEAVING: Final = "the cluster is shutting down"
 
 
@@ -53,9 +53,9 @@ class Cluster(Server):
         port: 0 lets the system choose; see ``address``.
         queue_limit: most tasks admitted and not yet assigned; what comes beyond is rejected.
         queue_bytes: most bytes of their payloads.
-        queue_target_ms: for how many milliseconds the queue may stand before what would only wait is rejected;
-            ``"auto"`` for twice what a task takes on average, 25 ms at least, ``"off"`` for ever.
-        client_limit: most tasks that one client may have here, None for its share of what there is room for.
+        queue_target_ms: how many milliseconds of work for all workers may wait before what would only wait is rejected;
+            ``"auto"`` for twice what a task takes on average, 25 ms at least, ``"off"`` for no such limit.
+        client_limit: most tasks that one client may have here, None for its share of what all may have.
         max_payload: most bytes of one task's or one result's payload.
         drain_timeout: seconds that SIGTERM leaves for what is here to finish.
         age_step: seconds after which a waiting task counts as one priority more urgent; they begin in its client.
@@ -110,8 +110,8 @@ class Cluster(Server):
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
         self._acceptor: Acceptor | None = None
-        self._outflow = Outflow(OUT_BUFFERS_BYTES, OUT_BUFFER_STALL_S)
-        self._looking: asyncio.TimerHandle | None = None
+        self._slow_readers = SlowReaders(OUT_BUFFERS_BYTES, OUT_BUFFER_STALL_S)
+        self._slow_readers_timer: asyncio.TimerHandle | None = None
         self.address = ""
 
     def running(self) -> bool:
@@ -135,8 +135,8 @@ class Cluster(Server):
     def _close(self) -> None:
         if self._acceptor is not None:
             self._acceptor.close()
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._slow_readers_timer is not None:
+            self._slow_readers_timer.cancel()
         self._shell.close(_LEAVING)
 
     async def _linger(self) -> None:
@@ -176,7 +176,7 @@ class Cluster(Server):
 
     def _cut_off_slow(self) -> None:
         loop = asyncio.get_running_loop()
-        self._looking = loop.call_later(_LOOK_S, self._cut_off_slow)
+        self._slow_readers_timer = loop.call_later(_SLOW_READERS_EVERY_S, self._cut_off_slow)
         channels = [link for link in self._shell.links.values() if isinstance(link, Channel)]
-        for channel in self._outflow.too_slow(channels, loop.time()):
+        for channel in self._slow_readers.too_slow(channels, loop.time()):
             channel.abort("it takes too long to read what waits for it, and too much waits for all")

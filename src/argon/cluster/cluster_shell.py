@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from argon.net.channel import Channel
 from argon.net.memory import MemoryChannel
@@ -19,7 +19,8 @@ from argon.net.timer import DeadlineTimer
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Message
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
+from argon.scheduling.cluster.reporting.report import reply
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Report, Send, Stop
 from argon.settings import ClusterSettings
 
 Link: TypeAlias = Channel | MemoryChannel
@@ -61,7 +62,7 @@ class ClusterShell:
         self._last_number = 0
         self._touched: dict[Link, None] = {}
         self._flushing = False
-        self._timer = DeadlineTimer(self._tick, self.state.next_deadline)
+        self._timer = DeadlineTimer(lambda: self._guarded(self._tick), self.state.next_deadline)
 
     # ---- called by the cluster ----------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class ClusterShell:
         self._perform(self.state.drain(monotonic(), timeout_s))
 
     def close(self, reason: str) -> None:
-        """Says goodbye to everybody, and lets the timer ring no more."""
+        """Says goodbye to every peer, and stops the timer."""
         self._timer.cancel()
         for stranger in self.strangers:
             stranger.abort(reason)
@@ -94,28 +95,31 @@ class ClusterShell:
 
     def received(self, link: Link, messages: list[Message]) -> None:
         """A peer has said these things."""
+        self._guarded(self._hear, link, messages)
+
+    def lost(self, link: Link, reason: str) -> None:
+        """A peer is gone."""
+        self._guarded(self._lose, link, reason)
+
+    def _guarded(self, event: Callable[..., None], *arguments: Any) -> None:
+        """Runs one event; what it raises is a broken invariant."""
         try:
-            peer = self._numbers.get(link)
-            if peer is not None:
-                self._perform(self.state.received(peer, messages, monotonic()))
+            event(*arguments)
         except Exception as error:
             if not self._on_broken(error):
                 raise
 
-    def lost(self, link: Link, reason: str) -> None:
-        """A peer is gone."""
-        try:
-            self._lose(link, reason)
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
+    def _hear(self, link: Link, messages: list[Message]) -> None:
+        peer = self._numbers.get(link)
+        if peer is not None:
+            self._perform(self.state.received(peer, messages, monotonic()))
 
     def _lose(self, link: Link, reason: str) -> None:
         peer = self._numbers.pop(link, None)
         if peer is None:
             assert isinstance(link, Channel)
             self.strangers.pop(link, None)
-            log.info("x a connection was refused: %s", reason)
+            log.info("x a connection was rejected: %s", reason)
             return
         del self.links[peer]
         level = logging.INFO if link.role is Role.NODE else logging.DEBUG
@@ -125,22 +129,11 @@ class ClusterShell:
             self.empty.set()
 
     def _tick(self) -> None:
-        try:
-            now = monotonic()
-            for peer, link in self.links.items():
-                if link.held_back:
-                    self.state.held_back(peer, now)
-            self._perform(self.state.tick(now))
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
-
-    def _end_turn(self) -> None:
-        try:
-            self._flush()
-        except Exception as error:
-            if not self._on_broken(error):
-                raise
+        now = monotonic()
+        for peer, link in self.links.items():
+            if link.held_back:
+                self.state.held_back(peer, now)
+        self._perform(self.state.tick(now))
 
     # ---- effects ------------------------------------------------------------------------------------------------
 
@@ -156,13 +149,13 @@ class ClusterShell:
             elif type(effect) is Stop:
                 self._on_stop()
             else:
-                assert isinstance(effect, Close | DiscardPayload)
+                assert isinstance(effect, Close | DiscardPayload | Report)
                 self._perform_rare(effect)
         if len(links) <= _FEW_PEERS:
             self._flush()
         elif not self._flushing:
             self._flushing = True
-            asyncio.get_running_loop().call_soon(self._end_turn)
+            asyncio.get_running_loop().call_soon(self._guarded, self._flush)
 
     def _flush(self) -> None:
         """Answers with one write for each peer: at once, or where there are many, at the end of a turn of the loop."""
@@ -172,11 +165,14 @@ class ClusterShell:
         self._touched.clear()
         self._timer.arm(self.state.next_deadline())
 
-    def _perform_rare(self, effect: Close | DiscardPayload) -> None:
+    def _perform_rare(self, effect: Close | DiscardPayload | Report) -> None:
         link = self.links.get(effect.peer)
         if link is None:
             return
-        if isinstance(effect, DiscardPayload):
+        if isinstance(effect, Report):
+            link.send(reply(self.state, effect.asked, monotonic()))
+            self._touched[link] = None
+        elif isinstance(effect, DiscardPayload):
             link.discard_payload()
         else:
             log.info("x closing peer %d: %s", effect.peer, effect.reason)

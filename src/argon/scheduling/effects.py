@@ -10,7 +10,7 @@ from typing import TypeAlias
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.ids import ClientTaskId, PeerId, WorkerId
-from argon.protocol.messages import Answer, Assign, Message
+from argon.protocol.messages import Answer, Assign, ExplainRequest, Message, StatusRequest
 from argon.record import Record
 
 
@@ -42,6 +42,16 @@ class DiscardPayload(Record):
 
     def __init__(self, peer: PeerId) -> None:
         self.peer = peer
+
+
+class Report(Record):
+    """Answer this peer's question about the cluster, or about a task, with what the state is now."""
+
+    __slots__ = ("peer", "asked")
+
+    def __init__(self, peer: PeerId, asked: StatusRequest | ExplainRequest) -> None:
+        self.peer = peer
+        self.asked = asked
 
 
 class Stop(Record):
@@ -118,6 +128,6 @@ class Refused(Record):
         self.task = task
 
 
-ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Stop
+ClusterEffect: TypeAlias = Send | Close | DiscardPayload | Report | Stop
 NodeEffect: TypeAlias = Send | Close | Stop | Spawn | Give | Recall | Kill | Retire
 ClientEffect: TypeAlias = Send | Close | Settle | Refused

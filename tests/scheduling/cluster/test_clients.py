@@ -23,7 +23,7 @@ def test_allowance_rises_at_once_and_falls_by_one_an_answer() -> None:
 
 def test_allowance_never_falls_below_what_was_admitted() -> None:
     clients = Clients(limit=100)
-    assert clients.add(1, room=3) == 3
+    assert clients.add(1, budget=3) == 3
     session = clients.get(1)
     assert session is not None
     for id_ in range(3):
@@ -54,7 +54,7 @@ def test_client_that_heeds_what_it_has_heard_never_exceeds_its_allowance() -> No
 
 def test_offer_raises_the_allowance_and_never_lowers_it() -> None:
     clients = Clients(limit=100)
-    clients.add(1, room=5)
+    clients.add(1, budget=5)
     session = clients.get(1)
     assert session is not None
     assert [clients.offer(1, 3), session.allowance] == [3, 5]
@@ -101,11 +101,11 @@ class Crowd:
     def __init__(self, *outstanding: int, limit: int = 1000) -> None:
         self.clients, self.now, self._last = Clients(limit), 0.0, 0
         for peer, _ in enumerate(outstanding):
-            self.clients.add(peer, room=100)
+            self.clients.add(peer, budget=100)
         self.sessions = self.clients.all()
         self.have(*outstanding)
 
-    def have(self, *outstanding: int, for_s: float = 5.0, room: int = 100) -> None:
+    def have(self, *outstanding: int, for_s: float = 5.0, budget: int = 100) -> None:
         for session, count in zip(self.sessions, outstanding, strict=True):
             while len(session.tasks) < count:
                 self._last += 1
@@ -113,11 +113,11 @@ class Crowd:
             while len(session.tasks) > count:
                 self.clients.end(session, next(iter(session.tasks.values())))
         for _ in range(round(for_s / 0.05)):
-            self.clients.share(room, self.now)
+            self.clients.share(budget, self.now)
             self.now += 0.051
 
-    def credits(self, room: int = 100) -> list[int]:
-        return [self.clients.credit(session, room) for session in self.sessions]
+    def credits(self, budget: int = 100) -> list[int]:
+        return [self.clients.credit(session, budget) for session in self.sessions]
 
 
 def test_client_alone_may_have_all_there_is_room_for() -> None:
@@ -139,9 +139,9 @@ def test_what_modest_clients_leave_goes_to_those_that_use_all_of_theirs() -> Non
 def test_one_that_fills_the_cluster_has_the_rest_beside_many_that_use_little() -> None:
     crowd = Crowd(1, *[0] * 98)
     for client in range(1, 99):  # each has one task now and then
-        crowd.have(1, *[int(other == client) for other in range(1, 99)], for_s=0.05, room=136)
-        crowd.have(1, *[0] * 98, for_s=0.05, room=136)
-    assert crowd.credits(room=136)[0] >= 20
+        crowd.have(1, *[int(other == client) for other in range(1, 99)], for_s=0.05, budget=136)
+        crowd.have(1, *[0] * 98, for_s=0.05, budget=136)
+    assert crowd.credits(budget=136)[0] >= 20
 
 
 def test_client_that_has_been_quiet_leaves_everything_to_the_others() -> None:
@@ -165,10 +165,10 @@ def test_no_client_is_given_more_than_the_limit_for_one_nor_less_than_one() -> N
     assert Crowd(*[1] * 200).credits() == [1] * 200
 
 
-def test_clients_that_were_turned_away_are_named_once_each_in_that_order_and_not_when_gone() -> None:
+def test_clients_that_await_an_offer_are_named_once_each_in_that_order_and_not_when_gone() -> None:
     clients = Crowd(0, 0, 0).clients
     one, two, three = clients.all()
     for session in (two, one, three, two):
-        clients.turn_away(session)
+        clients.await_offer(session)
     clients.remove(one)
-    assert [clients.next_turned_away() for _ in range(3)] == [two.peer, three.peer, None]
+    assert [clients.pop_awaiting_offer() for _ in range(3)] == [two.peer, three.peer, None]

@@ -1,4 +1,4 @@
-"""The corridor of the cluster: what each event makes it say. `check()` runs after every call."""
+"""The state machine of the cluster: what each event makes it say. `check_cluster` runs after every call."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_submit_when_queue_is_full_is_rejected(limit: int) -> None:
     assert (outcome.status, outcome.reason) == (Status.REJECTED, RejectReason.QUEUE_FULL)
     assert outcome.entered == Entered.NO
     assert outcome.retry_after_s > 0.0
-    assert cluster.state.snapshot(cluster.now).queue_length == limit
+    assert cluster.snapshot().queue_length == limit
 
 
 def test_queue_limit_counts_only_what_waits() -> None:
@@ -98,7 +98,7 @@ def test_queue_limit_counts_only_what_waits() -> None:
     for client in clients:
         cluster.say(client, submit(1))
     assert not any(cluster.answers(client) for client in clients)
-    assert cluster.state.snapshot(cluster.now).queue_length == 2
+    assert cluster.snapshot().queue_length == 2
 
 
 def test_submit_when_queue_bytes_are_used_up_is_rejected() -> None:
@@ -116,7 +116,7 @@ def test_submit_when_no_node_is_there_is_rejected() -> None:
     assert cluster.answers(client)[1].reason == RejectReason.NO_NODES
 
 
-def test_submit_that_would_miss_its_deadline_is_rejected_at_the_door() -> None:
+def test_submit_that_would_miss_its_deadline_is_rejected() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
     cluster.say(client, submit(1), submit(2), submit(3))
@@ -134,8 +134,8 @@ def test_submit_beyond_the_allowance_is_rejected_even_when_workers_are_free() ->
     assert welcome.credits == 3
     cluster.node(workers=10)
     cluster.say(client, *(submit(id_) for id_ in range(6)))
-    refused = {id_: outcome.reason for id_, outcome in cluster.answers(client).items()}
-    assert refused == {3: RejectReason.CLIENT_LIMIT, 4: RejectReason.CLIENT_LIMIT, 5: RejectReason.CLIENT_LIMIT}
+    rejected = {id_: outcome.reason for id_, outcome in cluster.answers(client).items()}
+    assert rejected == {3: RejectReason.CLIENT_LIMIT, 4: RejectReason.CLIENT_LIMIT, 5: RejectReason.CLIENT_LIMIT}
 
 
 def test_task_id_in_use_ends_the_connection() -> None:
@@ -188,10 +188,10 @@ def test_large_payload_announced_is_admitted_by_its_header_and_books_its_place()
     assert cluster.answers(other)[1].reason == RejectReason.QUEUE_FULL
     cluster.say(client, submit(1, payload=(b"x" * 400, b"x" * 500)))
     assert 1 not in cluster.answers(client)
-    assert cluster.state.snapshot(cluster.now).queue_bytes == 900
+    assert cluster.snapshot().queue_bytes == 900
 
 
-def test_large_payload_refused_is_discarded_before_it_comes() -> None:
+def test_large_payload_rejected_is_discarded_before_it_comes() -> None:
     cluster, client, _ = busy_cluster(queue_bytes=1000)
     cluster.say(client, submit(1, payload=b"x"))
     effects = cluster.say(client, Announced(submit(2, payload=b""), 1000))
@@ -305,7 +305,7 @@ def test_client_with_a_million_items_that_heeds_its_credits_is_never_rejected() 
         done += 1
         credits = cluster.heard(client, Outcome)[-1].credits
     assert cluster.counters()["rejected"] == 0
-    assert cluster.state.snapshot(cluster.now).in_flight == 2
+    assert cluster.snapshot().in_flight == 2
 
 
 def test_heartbeats_tell_clients_of_room_that_has_come_since() -> None:
@@ -319,7 +319,7 @@ def test_heartbeats_tell_clients_of_room_that_has_come_since() -> None:
     assert cluster.heard(node, Heartbeat) == [Heartbeat(credits=0)]
     cluster.say(client, *(submit(id_) for id_ in range(2, 11)))
     assert not cluster.answers(client)
-    assert cluster.state.snapshot(cluster.now).in_flight == 8
+    assert cluster.snapshot().in_flight == 8
 
 
 def test_heartbeats_take_no_credits_away() -> None:
@@ -483,7 +483,7 @@ def test_idempotent_task_that_came_back_is_never_rejected_and_breaks_no_limit() 
     for peer in [client, *others]:
         cluster.say(peer, submit(1, idempotent=True))
     cluster.lose(node)
-    assert cluster.state.snapshot(cluster.now).queue_length == 5
+    assert cluster.snapshot().queue_length == 5
     assert not any(cluster.answers(peer) for peer in [client, *others])
 
 
@@ -695,7 +695,7 @@ def test_client_gone_takes_its_queued_tasks_along_and_cancels_its_running_ones()
     cluster.say(client, submit(1), submit(2))
     cluster.say(other, submit(1))
     cluster.lose(client)
-    assert cluster.state.snapshot(cluster.now).queue_length == 1
+    assert cluster.snapshot().queue_length == 1
     (assign,) = cluster.heard(node, Assign)
     assert cluster.heard(node, Cancel) == [Cancel(assign.id)]
     cluster.say(node, Outcome(assign.id, Status.CANCELLED, Entered.YES, 1))
@@ -720,7 +720,7 @@ def test_client_gone_while_its_task_is_being_cancelled_frees_the_slot_once() -> 
     cluster.lose(client)
     assert len(cluster.heard(node, Cancel)) == 1
     cluster.say(node, completed(cluster.heard(node, Assign)[0]))
-    assert cluster.state.snapshot(cluster.now).in_flight == 0
+    assert cluster.snapshot().in_flight == 0
     assert cluster.counters()["completed"] == 1
 
 
@@ -730,7 +730,7 @@ def test_client_gone_with_a_task_that_came_back_takes_it_along() -> None:
     cluster.say(client, submit(1, idempotent=True))
     cluster.lose(node)
     cluster.lose(client)
-    assert cluster.state.snapshot(cluster.now).queue_length == 0
+    assert cluster.snapshot().queue_length == 0
 
 
 # --- who may say what -------------------------------------------------------------------------------------------------
@@ -773,7 +773,7 @@ def test_node_that_has_not_registered_may_say_nothing_else(message: Message) -> 
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "a b", "a\n", "a/b", "é"])
-def test_node_with_a_bad_name_is_refused(name: str) -> None:
+def test_node_with_a_bad_name_is_rejected(name: str) -> None:
     cluster = ClusterDriver()
     newcomer = cluster.newcomer()
     cluster.say(newcomer, Register(name, 1))
@@ -784,10 +784,10 @@ def test_node_with_a_bad_name_is_refused(name: str) -> None:
 def test_node_with_a_good_name_is_registered(name: str) -> None:
     cluster = ClusterDriver()
     cluster.node(name=name)
-    assert [node.name for node in cluster.state.snapshot(cluster.now).nodes] == [name]
+    assert [node.name for node in cluster.snapshot().nodes] == [name]
 
 
-def test_node_of_a_name_in_use_is_refused_while_the_other_lives() -> None:
+def test_node_of_a_name_in_use_is_rejected_while_the_other_lives() -> None:
     cluster = ClusterDriver()
     first = cluster.node(name="same", incarnation=1)
     second = cluster.node(workers=0, name="same", incarnation=2)
@@ -828,7 +828,7 @@ def test_goodbye_is_like_a_loss_at_once(role: str) -> None:
     peer = client if role == "client" else node
     effects = cluster.say(peer, Goodbye("I must go"))
     assert effects[0] == Close(peer, "goodbye")
-    assert cluster.state.snapshot(cluster.now).clients == (0 if role == "client" else 1)
+    assert cluster.snapshot().clients == (0 if role == "client" else 1)
 
 
 def test_status_is_answered_at_once_even_when_the_queue_is_full() -> None:
@@ -856,7 +856,7 @@ def test_every_decision_is_counted_by_its_reason() -> None:
     cluster.say(client, submit(1), submit(2), submit(3, payload=bytes(100 << 20)))
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.001))
     cluster.say(client, submit(4))
-    snapshot = cluster.state.snapshot(cluster.now)
+    snapshot = cluster.snapshot()
     assert snapshot.decisions == {
         "to_free_worker": 2,
         "prefetched": 1,
@@ -865,7 +865,7 @@ def test_every_decision_is_counted_by_its_reason() -> None:
         "to_faster_node": 0,
         "kind_unmeasured_there": 1,
     }
-    assert {reason: count for reason, count in snapshot.refusals.items() if count} == {
+    assert {reason: count for reason, count in snapshot.rejections.items() if count} == {
         "CLIENT_LIMIT": 1,
         "TOO_LARGE": 1,
     }
@@ -880,7 +880,7 @@ def test_key_and_where_it_spilled_over_are_counted() -> None:
     node = next(peer for peer in (1, 2) if cluster.heard(peer, Assign)[0].id == 1)
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
     cluster.say(client, submit(3, key=5))
-    decisions = cluster.state.snapshot(cluster.now).decisions
+    decisions = cluster.snapshot().decisions
     assert [decisions[name] for name in ("to_free_worker", "to_node_of_key", "key_spilled_over")] == [1, 1, 1]
 
 
@@ -903,7 +903,7 @@ def test_node_that_says_its_machine_is_busy_gets_less() -> None:
     cluster.say(busy, Capacity(1, 0.9))
     cluster.say(client, submit(3))
     assert (len(cluster.heard(busy, Assign)), len(cluster.heard(calm, Assign))) == (1, 2)
-    assert [node.pressure for node in cluster.state.snapshot(cluster.now).nodes] == [0.9, 0.0]
+    assert [node.pressure for node in cluster.snapshot().nodes] == [0.9, 0.0]
 
 
 def test_capacity_that_falls_below_what_runs_gets_nothing_more_until_there_is_room() -> None:
@@ -923,7 +923,7 @@ def test_a_few_short_tasks_are_prefetched_and_no_long_ones() -> None:
         cluster, client, node = busy_cluster()
         cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=run_s))
         cluster.say(client, *(submit(id_) for id_ in range(50)))
-        return cluster.state.snapshot(cluster.now).in_flight
+        return cluster.snapshot().in_flight
 
     assert prefetched(0.000199) == 11, "one runs, and two milliseconds of work"
     assert prefetched(0.02) == 2, "one more"
@@ -959,7 +959,7 @@ def test_kinds_never_measured_are_not_prefetched() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.0001))
     cluster.say(client, *(submit(id_, kind=KIND + 1) for id_ in range(20)))
-    assert cluster.state.snapshot(cluster.now).in_flight == 1
+    assert cluster.snapshot().in_flight == 1
 
 
 def test_node_that_drains_gets_nothing_more_and_is_told_that_it_was_heard() -> None:
@@ -1153,7 +1153,7 @@ def test_client_that_comes_when_the_others_were_told_to_leave_is_told_so_too() -
     assert cluster.heard(cluster.node(), Drain) == []
 
 
-def test_large_task_that_has_not_come_whole_when_the_cluster_leaves_is_rejected() -> None:
+def test_large_task_that_has_not_come_whole_when_the_cluster_stops_is_rejected() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(client, Announced(submit(1), 1 << 20))
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
@@ -1206,11 +1206,11 @@ def test_payload_that_was_announced_finds_ahead_of_it_what_waits_when_it_comes()
     cluster.say(client, submit(1), Announced(submit(2, payload=b""), 900))
     cluster.say(other, *(submit(id_) for id_ in range(3)))
     cluster.say(client, submit(2, payload=bytes(900)))
-    session = cluster.state._clients.get(client)
+    session = cluster.state.clients.get(client)
     assert session is not None
-    admission = session.tasks[2].admission
-    assert admission is not None
-    assert (admission.queue_length, admission.work_s) == (3, 1.0)
+    forecast = session.tasks[2].history.forecast
+    assert forecast is not None
+    assert (forecast.queue_length, forecast.work_s) == (3, 1.0)
 
 
 def test_everything_said_can_be_encoded() -> None:
@@ -1228,7 +1228,7 @@ def test_accepted_is_the_sum_of_where_tasks_are() -> None:
     cluster.say(client, *(submit(id_, timeout_s=5.0) for id_ in range(6)))
     cluster.say(client, Cancel(3))
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-    counters, snapshot = cluster.counters(), cluster.state.snapshot(cluster.now)
+    counters, snapshot = cluster.counters(), cluster.snapshot()
     assert counters["accepted"] == 7
     assert (counters["completed"], counters["cancelled"]) == (1, 1)
     assert snapshot.queue_length + snapshot.in_flight == 5
@@ -1275,8 +1275,23 @@ def test_node_on_probation_rests_after_each_task_however_it_ends(status: int) ->
 
 
 def put_on_probation(cluster: ClusterDriver, node: int) -> None:
-    session = cluster.state._membership.get(node)
+    session, membership = cluster.state.membership.get(node), cluster.state.membership
     assert session is not None
     session.times.recent_slowness, session.times.compared = 5.0, 10
-    assert cluster.state._probation.evaluate(session, cluster.state._membership.trusted, cluster.now)
-    cluster.state._membership.recount(session)
+    assert cluster.state._probation.evaluate(session, membership.trusted, cluster.now)
+    membership.recount(session)
+
+
+def test_message_that_has_come_is_never_written_into() -> None:
+    cluster, client, node = busy_cluster()
+    came = [submit(50), Cancel(50), submit(51), submit(52, idempotent=True)]
+    before = [message.fields() for message in came]
+    cluster.say(client, *came)
+    assert [message.fields() for message in came] == before
+    assign = cluster.heard(node, Assign)[0]
+    cluster.say(client, Cancel(100))
+    outcome = Outcome(assign.id, Status.LOST, Entered.NO, assign.attempt, run_s=0.5)
+    before = [outcome.fields()]
+    cluster.say(node, outcome)
+    assert [outcome.fields()] == before
+    assert cluster.answers(client)[100].status == Status.CANCELLED

@@ -29,9 +29,21 @@ def a_task(
     size_bytes: int = 10,
     waited_s: float = 0.0,
 ) -> Task:
-    task = Task(id_, client, id_, priority, 1, 0, True, deadline, b"", size_bytes, at)
+    task = Task(
+        id=id_,
+        client=client,
+        client_task_id=id_,
+        priority=priority,
+        kind=1,
+        key=0,
+        idempotent=True,
+        deadline=deadline,
+        payload=b"",
+        size_bytes=size_bytes,
+        queued_at=at,
+        since=at - waited_s,
+    )
     task.predicted_s = predicted_s
-    task.since = at - waited_s
     return task
 
 
@@ -43,11 +55,11 @@ def queue_of(*tasks: Task, age_step_s: float = 1000.0) -> TaskQueue:
 
 
 def take(queue: TaskQueue, now: float = NOW) -> Task:
-    """Pops as the state machine does: what is assigned has another state and one more attempt."""
+    """Pops as the state machine does: what is assigned has another state, and one more attempt."""
     peeked = queue.peek(now)
     task = queue.pop(now)
     assert task is peeked
-    task.state = TaskState.ASSIGNED
+    task.move(TaskState.ASSIGNED)
     task.attempt += 1
     return task
 
@@ -122,7 +134,7 @@ def test_task_leaves_by_age_only_where_something_more_urgent_waits() -> None:
     old = [a_task(id_, priority=4, waited_s=9.0) for id_ in (1, 2)]
     queue = queue_of(*old, a_task(3, priority=0), age_step_s=1.0)
     order(queue)
-    assert [task.by_age for task in old] == [True, False]
+    assert [task.history.by_age for task in old] == [True, False]
 
 
 def test_long_line_of_old_tasks_takes_an_eighth_of_the_work_from_what_is_urgent() -> None:

@@ -6,8 +6,9 @@ from math import log
 from random import Random
 
 from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.router import Route, Router
-from argon.scheduling.cluster.task import Choice, Task, admitted_task
+from argon.scheduling.cluster.route import Choice, Route
+from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.task import Task, admitted_task
 from argon.scheduling.load import Average
 from tests.support.drivers import KIND, runs_of, submit
 

@@ -1,204 +1,151 @@
-"""Whether a task may enter: arithmetic on counters, decided once, at the door.
+"""Whether a task may enter: reads off the rooms what is foreseen for it, and decides once.
 
-In: a task's header and the counters of the moment. Out: None to admit it, or why not; how long the queue may stand;
-when to come back. It must never see a payload, keep a task, or cost more for a reject than for an admission.
+In: a Submit and its client. Out: the forecast of a task that may enter, or its rejection; how many tasks clients may
+have, and whom to offer credits. It must never keep a task, send anything, or change a room but for the list of clients
+to offer credits to.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
-
-from mypy_extensions import mypyc_attr
+from typing import TYPE_CHECKING
 
 from argon.errors import RejectReason
-from argon.record import Record
+from argon.protocol.ids import PeerId
+from argon.protocol.messages import Oversized, Submit
+from argon.scheduling.cluster.clients import Clients, ClientSession
+from argon.scheduling.cluster.forecast import BURST, Forecast, Rejection, queue_target_s, reject_reason
+from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.queue import TaskQueue
+from argon.scheduling.cluster.retry_pacing import RetryPacing
+from argon.scheduling.cluster.shutdown import Shutdown
+from argon.scheduling.cluster.standing_queue import StandingQueue
+from argon.scheduling.load import ServiceTimes
 from argon.settings import ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
 
-TARGET_MIN_S: Final = 0.025
-TARGET_TASKS: Final = 2.0
-BURST: Final = 2.0
-_RETRY_MIN_S: Final = 0.01
-_RETRY_MAX_S: Final = 30.0
-_NO_NODES_RETRY_S: Final = 0.5
-_BOOKED_MAX_S: Final = 5.0
 
-
-class Door(Record):
-    """The counters of the moment, for one task.
-
-    ``free`` is whether a worker is free for it; ``wait_s`` is how long it is predicted to wait where it would stand,
-    ``may_wait_s`` how long it may, and ``few`` is whether of its priority fewer wait than always may.
-    """
-
-    __slots__ = (
-        "draining",
-        "free",
-        "nodes",
-        "queue_length",
-        "queue_bytes",
-        "outstanding",
-        "allowance",
-        "wait_s",
-        "may_wait_s",
-        "few",
-    )
+class AdmissionControl:
+    """Decides who may enter a cluster; see the arguments for what it reads."""
 
     def __init__(
         self,
-        draining: bool,
-        free: bool,
-        nodes: int,
-        queue_length: int,
-        queue_bytes: int,
-        outstanding: int,
-        allowance: int,
-        wait_s: float,
-        may_wait_s: float,
-        few: bool,
+        *,
+        settings: ClusterSettings,
+        rng: Random,
+        clients: Clients,
+        queue: TaskQueue,
+        membership: Membership,
+        shutdown: Shutdown,
+        fleet: ServiceTimes,
     ) -> None:
-        self.draining = draining
-        self.free = free
-        self.nodes = nodes
-        self.queue_length = queue_length
-        self.queue_bytes = queue_bytes
-        self.outstanding = outstanding
-        self.allowance = allowance
-        self.wait_s = wait_s
-        self.may_wait_s = may_wait_s
-        self.few = few
+        self._settings = settings
+        self._clients = clients
+        self._queue = queue
+        self._membership = membership
+        self._shutdown = shutdown
+        self._fleet = fleet
+        self._standing_queue = StandingQueue()
+        self._retry_pacing = RetryPacing(rng)
 
-
-def refusal(limits: ClusterSettings, door: Door, size_bytes: int, timeout_s: float) -> RejectReason | None:
-    """Decides about one task, but for what it takes to run.
-
-    Since ``wait_s`` is that of the task's own place, those of low priority and of clients that have much waiting are
-    refused first when the queue stands. But a few of each priority may always wait, so that none is kept out for good:
-    each goes when it has aged.
-
-    Args:
-        size_bytes: of its payload.
-        timeout_s: what remains until its deadline, 0 for none.
-    """
-    if door.draining:
-        return RejectReason.DRAINING
-    if not door.free and size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
-        return RejectReason.TOO_LARGE  # there will never be room
-    if door.outstanding >= door.allowance:
-        return RejectReason.CLIENT_LIMIT
-    if door.free:
-        return None
-    if not door.nodes:
-        return RejectReason.NO_NODES
-    if door.queue_length >= limits.queue_limit:
-        return RejectReason.QUEUE_FULL
-    if door.queue_bytes + size_bytes > limits.queue_bytes:
-        return RejectReason.QUEUE_BYTES
-    if door.wait_s > door.may_wait_s and not door.few:
-        return RejectReason.QUEUE_FULL
-    if timeout_s and door.wait_s > timeout_s:
-        return RejectReason.DEADLINE
-    return None
-
-
-def queue_target_s(limits: ClusterSettings, mean_run_s: float) -> float:
-    """How long the queue may stand, in seconds of work for all workers: as set, or by what a task takes on average.
-
-    A queue need be no longer than what keeps every worker busy until the next tasks come. Two tasks for each worker do
-    that; of very short ones, as many as come while a process is held up.
-    """
-    if limits.queue_target_s is not None:
-        return limits.queue_target_s
-    return max(TARGET_MIN_S, TARGET_TASKS * mean_run_s) if mean_run_s else inf
-
-
-@mypyc_attr(acyclic=True)
-class Rejection(Record):
-    """Why a task was not admitted, by the numbers of that moment. ``run_s`` is predicted, 0 if unknown or not asked;
-    ``work_s`` is that of the queue, and ``wait_s`` counts what the nodes have as well; ``may_wait_s`` is how long it
-    might have waited, infinity if that was not asked."""
-
-    __slots__ = (
-        "session",
-        "sequence",
-        "reason",
-        "retry_after_s",
-        "size_bytes",
-        "timeout_s",
-        "run_s",
-        "wait_s",
-        "may_wait_s",
-        "queue_length",
-        "queue_bytes",
-        "work_s",
-        "workers",
-        "nodes",
-        "outstanding",
-        "allowance",
-    )
-
-    def __init__(
-        self,
-        session: int,
-        sequence: int,
-        reason: RejectReason,
-        retry_after_s: float,
-        size_bytes: int,
-        timeout_s: float,
-        run_s: float,
-        wait_s: float,
-        may_wait_s: float,
-        queue_length: int,
-        queue_bytes: int,
-        work_s: float,
-        workers: int,
-        nodes: int,
-        outstanding: int,
-        allowance: int,
-    ) -> None:
-        self.session = session
-        self.sequence = sequence
-        self.reason = reason
-        self.retry_after_s = retry_after_s
-        self.size_bytes = size_bytes
-        self.timeout_s = timeout_s
-        self.run_s = run_s
-        self.wait_s = wait_s
-        self.may_wait_s = may_wait_s
-        self.queue_length = queue_length
-        self.queue_bytes = queue_bytes
-        self.work_s = work_s
-        self.workers = workers
-        self.nodes = nodes
-        self.outstanding = outstanding
-        self.allowance = allowance
-
-
-class Returns:
-    """When those who were rejected are to come back: so that they do not come faster than workers become free.
-
-    Each is booked with the time for which it will keep the fleet busy. Bookings wear off as time passes.
-    """
-
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-        self._booked_s = 0.0
-        self._at = 0.0
-
-    def retry_after_s(self, reason: RejectReason, wait_s: float, work_s: float, now: float) -> float:
-        """When to come back: the predicted wait, or the time that all who were told so before will take if that is
-        longer, times one half to one and a half, so that they come back apart.
+    def decide(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> Forecast | Rejection:
+        """Decides about a task that has come, and books when it is to come back if it may not enter.
 
         Args:
-            wait_s: predicted work ahead of it divided by the capacity of the moment.
-            work_s: its own predicted work divided by that.
+            client: who has sent it.
+            m: its header.
+            size_bytes: of its payload.
+            free: whether a worker is free for it.
+            now: the time.
+
+        Returns:
+            Its forecast if it may enter, else the rejection to answer with.
         """
-        if reason is RejectReason.TOO_LARGE:
-            return 0.0
-        self._booked_s = min(_BOOKED_MAX_S, max(0.0, self._booked_s - (now - self._at)) + work_s)
-        self._at = now
-        least_s = _NO_NODES_RETRY_S if reason is RejectReason.NO_NODES else _RETRY_MIN_S
-        return min(_RETRY_MAX_S, max(wait_s, self._booked_s, least_s) * (0.5 + self._rng.random()))
+        forecast = self.forecast(client, m, size_bytes, free)
+        if not free:
+            forecast.may_wait_s = self._may_wait_s(forecast.wait_s, now)
+        reason = reject_reason(self._settings, forecast)
+        if reason is None and m.timeout_s:
+            left_s = m.timeout_s if free else m.timeout_s - forecast.wait_s
+            if self._fleet.too_long(m.kind, left_s) and not self._fleet.admit_trial(m.kind, now, waits=not free):
+                reason = RejectReason.DEADLINE
+        if reason is None:
+            return forecast
+        if reason is not RejectReason.TOO_LARGE and not self._has_free_worker():  # else more workers would not help it
+            self._clients.await_offer(client)
+        work_s = forecast.run_s / max(1, forecast.workers)
+        retry_after_s = self._retry_pacing.book(reason, forecast.wait_s, work_s, now)
+        return Rejection(client.peer, m.id, reason, retry_after_s, forecast)
+
+    def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
+        """The rejection of a task of which only the size was read: the queue can never hold it."""
+        submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
+        forecast = self.forecast(client, submit, m.size_bytes, False)
+        return Rejection(client.peer, m.id, RejectReason.TOO_LARGE, 0.0, forecast)
+
+    def forecast(self, client: ClientSession, m: Submit, size_bytes: int, free: bool) -> Forecast:
+        """What is foreseen for a task, but for how long it may wait; ``free`` is whether a worker is free for it."""
+        queue, clients, membership = self._queue, self._clients, self._membership
+        workers, in_flight = membership.workers, membership.in_flight
+        run_s = self.expected_s(m.kind)
+        work_s = ahead_s = queue.ahead_s(m.priority, client.peer, run_s)
+        if in_flight >= workers:  # it waits for the first worker to become free, and for what is prefetched
+            ahead_s += (in_flight - workers + 1) * self._fleet.mean_s()
+        return Forecast(
+            draining=self._shutdown.draining,
+            free=free,
+            size_bytes=size_bytes,
+            timeout_s=m.timeout_s,
+            run_s=run_s,
+            work_s=work_s,
+            wait_s=ahead_s / max(1, workers),
+            may_wait_s=inf,
+            few=queue.waiting_at(m.priority) < self._places(m),
+            queue_length=queue.length + clients.announced,
+            queue_bytes=queue.size_bytes + clients.announced_bytes,
+            in_flight=in_flight,
+            workers=workers,
+            nodes=membership.open,
+            outstanding=client.outstanding(),
+            allowance=client.allowance,
+        )
+
+    def expected_s(self, kind: int) -> float:
+        """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
+        return self._fleet.of(kind) or self._fleet.mean_s()
+
+    def budget(self) -> int:
+        """How many tasks all clients may have here together."""
+        workers, mean_s = self._membership.workers, self._fleet.mean_s()
+        waiting = self._settings.queue_limit
+        target_s = queue_target_s(self._settings, mean_s)
+        if mean_s and workers and target_s != inf:
+            waiting = min(waiting, int(target_s * workers / mean_s))
+        return waiting + max(workers, self._membership.in_flight)
+
+    def pop_client_to_offer(self) -> PeerId | None:
+        """Takes out the client to offer credits to: of those with a rejected task the one that waits longest, if any.
+
+        One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
+        while workers idle, and do not all come at once. A cluster that drains offers nothing.
+        """
+        return None if self._shutdown.draining or not self._has_free_worker() else self._clients.pop_awaiting_offer()
+
+    def _places(self, m: Submit) -> int:
+        """How many of its priority may always wait: one for each worker; as many more are for those whose turn may come
+        soon, so that others, which must first grow as old here, do not keep them out."""
+        aged = m.priority and m.waited_s >= m.priority * self._settings.age_step_s
+        return self._membership.workers * (2 if aged else 1)
+
+    def _has_free_worker(self) -> bool:
+        """Whether nothing waits and a worker is free."""
+        return not len(self._queue) and self._membership.in_flight < self._membership.workers
+
+    def _may_wait_s(self, wait_s: float, now: float) -> float:
+        target_s = queue_target_s(self._settings, self._fleet.mean_s())
+        if wait_s <= target_s or not self._membership.workers:
+            return inf  # a queue is not standing while tasks that come need not wait for long
+        standing = self._standing_queue.update(self._queue.oldest(now), target_s, now)
+        return target_s if standing else BURST * target_s

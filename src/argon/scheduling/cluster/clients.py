@@ -3,14 +3,15 @@
 In: that a client's task is admitted or answered, that a large payload is announced or has come. Out: counters that are
 always right, and each client's share. It must never decide about a task.
 
-What the cluster has room for is shared by demand: each may have an equal share, and what those leave who did not want
-it of late is shared by those who used all of theirs (max-min fairness, one step of it). So one that fills the cluster
-has all but what the others use now and then, and what they have stopped using is not kept for them for long.
+How many tasks clients may have together is a budget, and is shared by demand: each may have an equal share, and what
+those leave who did not want it of late is shared by those who used all of theirs (max-min fairness, one step of it). So
+one that fills the cluster has all but what the others use now and then, and what they have stopped using is not kept
+for them for long.
 
 Each answer carries credits: how many tasks its client may have outstanding from then on. Credits may fall while tasks
 are under way, but each answer frees one, so what a client that heeds them can still have outstanding falls by at most
 one an answer: ``allowance = max(credits, allowance − 1)``. A client that has more than that ignores its credits; what
-it has nevertheless, it keeps. Heartbeats carry credits too, since room may come while a client has no answer to
+it has nevertheless, it keeps. Heartbeats carry credits too, since the budget may grow while a client has no answer to
 expect for long; those only raise the allowance.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from argon.protocol.ids import ClientTaskId, PeerId
 from argon.protocol.messages import Announced
 from argon.scheduling.cluster.task import Task
 
@@ -35,10 +37,10 @@ class ClientSession:
 
     __slots__ = ("peer", "allowance", "tasks", "announced", "demand")
 
-    def __init__(self, peer: int, allowance: int) -> None:
+    def __init__(self, peer: PeerId, allowance: int) -> None:
         self.peer = peer
         self.allowance = allowance
-        self.tasks: dict[int, Task] = {}
+        self.tasks: dict[ClientTaskId, Task] = {}
         self.announced: Announced | None = None
         self.demand = 0.0
 
@@ -60,37 +62,37 @@ class Clients:
     """
 
     def __init__(self, limit: int) -> None:
-        self._sessions: dict[int, ClientSession] = {}
+        self._sessions: dict[PeerId, ClientSession] = {}
         self._limit = limit
         self._active = 0
         self._share = 0.0
         self._extra = 0.0
         self._shared_at = 0.0
         self._new_demand = False
-        self._turned_away: dict[int, None] = {}
+        self._awaiting_offer: dict[PeerId, None] = {}
         self.announced = 0
         self.announced_bytes = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def add(self, peer: int, room: int) -> int:
+    def add(self, peer: PeerId, budget: int) -> int:
         """A client has come; returns its first credits."""
         session = self._sessions[peer] = ClientSession(peer, 0)
-        session.allowance = self.credit(session, room)
+        session.allowance = self.credit(session, budget)
         return session.allowance
 
-    def get(self, peer: int | None) -> ClientSession | None:
+    def get(self, peer: PeerId | None) -> ClientSession | None:
         """The client behind this peer, if it is still there."""
         return None if peer is None else self._sessions.get(peer)
 
-    def offer(self, peer: int, room: int) -> int:
+    def offer(self, peer: PeerId, budget: int) -> int:
         """Books the credits that a heartbeat to this peer carries, and returns them: 0 if it is no client, or one that
-        was turned away and would take them for an invitation."""
+        awaits an offer and would take them for it."""
         session = self._sessions.get(peer)
-        if session is None or peer in self._turned_away:
+        if session is None or peer in self._awaiting_offer:
             return 0
-        credit = self.credit(session, room)
+        credit = self.credit(session, budget)
         session.allowance = max(credit, session.allowance)
         return credit
 
@@ -101,13 +103,13 @@ class Clients:
     def remove(self, session: ClientSession) -> None:
         """A client is gone."""
         del self._sessions[session.peer]
-        self._turned_away.pop(session.peer, None)
+        self._awaiting_offer.pop(session.peer, None)
         self.end_announcement(session)
         self._new_demand = True
 
     def begin(self, session: ClientSession, task: Task) -> None:
         """A task of this client was admitted."""
-        session.tasks[task.client_id] = task
+        session.tasks[task.client_task_id] = task
         outstanding = float(len(session.tasks))
         if outstanding > session.demand:
             session.demand = outstanding
@@ -115,20 +117,20 @@ class Clients:
 
     def end(self, session: ClientSession, task: Task) -> None:
         """A task of this client is answered."""
-        del session.tasks[task.client_id]
+        del session.tasks[task.client_task_id]
 
-    def share(self, room: int, now: float) -> int:
-        """Shares room for so many tasks between the clients that want some, and returns it."""
+    def share(self, budget: int, now: float) -> None:
+        """Shares a budget of so many tasks anew between the clients that want some, if it is time to."""
         past_s = now - self._shared_at
         if past_s < (len(self._sessions) * _SHARING_S if self._new_demand else _SHARED_EVERY_S):
-            return room
+            return
         self._shared_at, self._new_demand = now, False
         kept: float = 0.5 ** (past_s / _DEMAND_HALF_S)
         self._active = 0
         for session in self._sessions.values():
             session.demand = max(float(len(session.tasks)), min(session.demand, self._share) * kept)
             self._active += session.demand >= 0.5
-        self._share = room / max(1, self._active)
+        self._share = budget / max(1, self._active)
         left, greedy = 0.0, 0
         for session in self._sessions.values():
             if self._is_greedy(session):
@@ -136,12 +138,11 @@ class Clients:
             elif session.demand >= 0.5:
                 left += max(0.0, self._share - session.demand)
         self._extra = left / greedy if greedy else 0.0
-        return room
 
-    def credit(self, session: ClientSession, room: int) -> int:
-        """How many tasks this client may have outstanding, of room for so many."""
+    def credit(self, session: ClientSession, budget: int) -> int:
+        """How many tasks this client may have outstanding, of so many for all."""
         newcomer = session.demand < 0.5
-        share = room / max(1, self._active + newcomer)
+        share = budget / max(1, self._active + newcomer)
         if self._is_greedy(session):
             share += self._extra
         return min(self._limit, max(1, int(share)))
@@ -150,16 +151,16 @@ class Clients:
         """Whether it had nearly all that an equal share allows, of late."""
         return session.demand >= _GREEDY_USE * max(1.0, self._share - 1.0)
 
-    def turn_away(self, session: ClientSession) -> None:
-        """A task of this client was refused for want of room; it stands behind those to whom that happened before."""
-        self._turned_away[session.peer] = None
+    def await_offer(self, session: ClientSession) -> None:
+        """A task of this client was rejected for lack of workers; it comes behind those that await an offer."""
+        self._awaiting_offer[session.peer] = None
 
-    def next_turned_away(self) -> int | None:
-        """The one to whom that happened longest ago, once; None if there is none."""
-        if not self._turned_away:
+    def pop_awaiting_offer(self) -> PeerId | None:
+        """Takes out the client that has awaited an offer of credits for longest; None if there is none."""
+        if not self._awaiting_offer:
             return None
-        peer = next(iter(self._turned_away))
-        del self._turned_away[peer]
+        peer = next(iter(self._awaiting_offer))
+        del self._awaiting_offer[peer]
         return peer
 
     def announce(self, session: ClientSession, announced: Announced) -> None:

@@ -1,7 +1,7 @@
-"""The corridor of the cluster: every message comes through here, and every effect leaves from here.
+"""The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
 In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the rooms, on one
-node, or gone. It must never do I/O, read a clock, or look into a payload.
+node, or gone. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from argon.protocol.codec import encode_diagnosis
 from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.handshake import Role
 from argon.protocol.ids import PeerId
 from argon.protocol.messages import (
     Announced,
-    Answer,
     Assign,
     Cancel,
     Capacity,
@@ -29,7 +27,6 @@ from argon.protocol.messages import (
     Outcome,
     Oversized,
     Register,
-    Reject,
     Status,
     StatusRequest,
     StillRunning,
@@ -37,22 +34,21 @@ from argon.protocol.messages import (
     Welcome,
     payload_bytes,
 )
-from argon.scheduling.cluster.admission import Rejection
+from argon.scheduling.cluster.admission import AdmissionControl
+from argon.scheduling.cluster.answer_state import AnswerState
 from argon.scheduling.cluster.clients import Clients, ClientSession
-from argon.scheduling.cluster.forecast import DoorState
+from argon.scheduling.cluster.counters import TaskCounters
+from argon.scheduling.cluster.decision_log import DecisionLog
+from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.probation import Probation
 from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import Ledger
-from argon.scheduling.cluster.reporting.decision_log import Journal
-from argon.scheduling.cluster.reporting.invariants import check_cluster
-from argon.scheduling.cluster.reporting.report import ReportState
-from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot
-from argon.scheduling.cluster.router import Route, Router, RoutingRule
-from argon.scheduling.cluster.shutdown import Departure
+from argon.scheduling.cluster.route import Route
+from argon.scheduling.cluster.router import Router, RoutingRule
+from argon.scheduling.cluster.shutdown import Shutdown
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
-from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Send, Stop
+from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Report, Send, Stop
 from argon.scheduling.liveness import Liveness
 from argon.settings import MAX_WORKERS, ClusterSettings
 
@@ -61,33 +57,42 @@ if TYPE_CHECKING:
 
 Effects: TypeAlias = list[ClusterEffect]
 ATTEMPTS_MAX: Final = 3
-RETURNS_MAX: Final = 1000  # nodes that give a task back unbegun take none of its attempts
+RETURNS_MAX: Final = 1000  # a task that comes back not started is assigned so often at most
 _REMAINING_MIN_S: Final = 1e-6  # since 0 means that there is no deadline
 _OVERDUE: Final = Diagnosis("its deadline passed in the queue")
 _TOO_LATE: Final = Diagnosis("what its wait in the queue has left of its time is too short for it")
 
 
 class ClusterState:
-    """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order."""
+    """Decides for a cluster. One call for each thing that happens; each returns the effects to perform, in order.
+
+    Attributes:
+        settings, queue, membership, clients, counters, decision_log, shutdown: for ``reporting/``, which only reads.
+    """
 
     def __init__(self, settings: ClusterSettings, rng: Random, rule: RoutingRule | None = None) -> None:
-        self._settings = settings
-        self._clients = Clients(settings.client_limit)
+        self.settings = settings
+        self.clients = Clients(settings.client_limit)
         self._newcomers: set[PeerId] = set()
-        self._queue = TaskQueue(settings.age_step_s)
-        self._membership = Membership()
+        self.queue = TaskQueue(settings.age_step_s)
+        self.membership = Membership()
         self._probation = Probation()
         self._router = Router(rule)
         self._fleet = self._router.fleet
-        self._door = DoorState(settings, rng, self._clients, self._queue, self._membership, self._fleet)
-        self._ledger = Ledger()
-        self._journal = Journal()
-        self._answered: list[tuple[ClientSession, Answer]] = []
-        self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
-        self._departure = Departure()
-        self._report = ReportState(
-            settings, self._queue, self._membership, self._clients, self._ledger, self._journal, self._departure
+        self.shutdown = Shutdown()
+        self._admission = AdmissionControl(
+            settings=settings,
+            rng=rng,
+            clients=self.clients,
+            queue=self.queue,
+            membership=self.membership,
+            shutdown=self.shutdown,
+            fleet=self._fleet,
         )
+        self.counters = TaskCounters()
+        self.decision_log = DecisionLog()
+        self._answers = AnswerState(self.queue, self.clients, self.counters, self.decision_log)
+        self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
@@ -95,40 +100,29 @@ class ClusterState:
         """A peer has proved the token."""
         self._liveness.join(peer, now)
         if role is Role.CLIENT:
-            credit = self._clients.add(peer, self._clients.share(self._door.room(), now))
+            credits = self.clients.add(peer, self._shared_budget(now))
         else:
-            credit = 0
+            credits = 0
             self._newcomers.add(peer)
-        s = self._settings
-        welcome = Send(peer, Welcome(peer, credit, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
-        return [welcome, Send(peer, Drain())] if self._departure.told and role is Role.CLIENT else [welcome]
+        s = self.settings
+        welcome = Send(peer, Welcome(peer, credits, s.max_payload_bytes, s.heartbeat_s, s.dead_after_s))
+        return [welcome, Send(peer, Drain())] if self.shutdown.clients_told and role is Role.CLIENT else [welcome]
 
     def received(self, peer: PeerId, messages: list[Message], now: float) -> Effects:
         """A peer has said these things, in this order, all read at once."""
         effects: Effects = []
-        client = self._clients.get(peer)
+        client = self.clients.get(peer)
         if client is not None:
             self._liveness.heard(peer, now)
             for message in messages:
-                if type(message) is Submit and message.id not in client.tasks:
-                    self._submit(client, message, now, effects)
-                elif not self._from_client(client, message, now, effects):
-                    break
+                if not self._from_client(client, message, now, effects):
+                    break  # it was closed
         elif self._is_node(peer):
             self._liveness.heard(peer, now)
-            member = self._membership.get(peer)
             for message in messages:
-                if type(message) is Outcome and member is not None:
-                    self._outcome(member, message, now, effects)
-                elif self._from_node(peer, message, now, effects):
-                    member = self._membership.get(peer)
-                else:
-                    return self._finish(now, effects)
-            if member is not None:
-                learned = member.times.learn(self._fleet, now)
-                if learned and self._probation.evaluate(member, self._membership.trusted, now):
-                    self._membership.recount(member)
-                self._router.update(member)
+                if not self._from_node(peer, message, now, effects):
+                    break  # it was closed
+            self._learn(peer, now)
         return self._finish(now, effects)
 
     def lost(self, peer: PeerId, now: float) -> Effects:
@@ -139,13 +133,13 @@ class ClusterState:
 
     def _gone(self, peer: PeerId, reason: str, now: float, effects: Effects) -> None:
         self._liveness.leave(peer)
-        client = self._clients.get(peer)
+        client = self.clients.get(peer)
         if client is not None:
             self._client_gone(client, effects)
         self._newcomers.discard(peer)
-        member = self._membership.get(peer)
-        if member is not None:
-            self._node_gone(member, reason, now, effects)
+        node = self.membership.get(peer)
+        if node is not None:
+            self._node_gone(node, reason, now, effects)
 
     def held_back(self, peer: PeerId, now: float) -> None:
         """Our side does not read from this peer at present, so its silence means nothing."""
@@ -154,28 +148,27 @@ class ClusterState:
     def tick(self, now: float) -> Effects:
         """Time has passed."""
         effects: Effects = []
-        for task in self._queue.expire(now):
-            self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _OVERDUE)
+        for task in self.queue.expire(now):
+            self._answers.end_queued(task, Status.EXPIRED, _OVERDUE, now, effects)
         alive, silent = self._liveness.beat(now)
         if alive:
-            room = self._clients.share(self._door.room(), now)
-            effects += [Send(peer, Heartbeat(self._clients.offer(peer, room))) for peer in alive]
+            budget = self._shared_budget(now)
+            effects += [Send(peer, Heartbeat(self.clients.offer(peer, budget))) for peer in alive]
         for peer in silent:
-            self._drop(peer, f"nothing was heard for {self._settings.dead_after_s:g} s", now, effects)
-        if now >= self._departure.next_deadline():
+            self._drop(peer, f"nothing was heard for {self.settings.dead_after_s:g} s", now, effects)
+        if now >= self.shutdown.next_deadline():
             self._fail_all(now, effects)
         return self._finish(now, effects)
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = min(self._queue.next_deadline(), self._liveness.next_deadline())
-        moment = min(moment, min(self._departure.next_deadline(), self._probation.next_deadline()))
+        moment = min(self.queue.next_deadline(), self._liveness.next_deadline())
+        moment = min(moment, min(self.shutdown.next_deadline(), self._probation.next_deadline()))
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
         """Admit nothing more; finish what is here within ``timeout_s``, fail the rest, then stop."""
-        self._departure.begin(now + timeout_s)
-        self._door.shut = True
+        self.shutdown.begin(now + timeout_s)
         effects: Effects = []
         if timeout_s <= 0:
             self._fail_all(now, effects)
@@ -183,108 +176,113 @@ class ClusterState:
 
     # ---- clients ------------------------------------------------------------------------------------------------
 
-    def _submit(self, client: ClientSession, m: Submit, now: float, effects: Effects) -> None:
-        size = payload_bytes(m.payload)
-        admitted = client.announced is not None and client.announced.submit.id == m.id
-        if admitted:
-            self._clients.end_announcement(client)
-            admitted = not self._departure.told  # else its client may take it for one that was never read
-        route = None if len(self._queue) or self._departure.begun else self._router.choose(m.kind, m.key)
-        if not admitted and (route is None or client.outstanding() >= client.allowance or m.timeout_s):
-            reason = self._door.refusal(client, m, size, route is not None, now)
-            if reason is not None:
-                self._reject(client, self._door.rejection(client, m, size, reason, now), effects)
-                return
-        self._ledger.accepted += 1
-        task = admitted_task(self._ledger.accepted, client.peer, m, size, now)
-        self._clients.begin(client, task)
-        if route is not None:
-            self._assign(task, route, now, effects)
-        else:
-            task.predicted_s = self._door.expected_s(m.kind)
-            task.admission = self._door.admission(client, m, not admitted)
-            self._queue.push(task)
-
-    def _reject(self, client: ClientSession, why: Rejection, effects: Effects) -> None:
-        self._ledger.end(Status.REJECTED)
-        self._journal.refuse(why)
-        outcome = Reject(why.sequence, why.reason, why.retry_after_s)
-        self._answered.append((client, outcome))
-        effects.append(Send(client.peer, outcome))
-
     def _from_client(self, client: ClientSession, m: Message, now: float, effects: Effects) -> bool:
+        """Returns whether it may say more."""
         match m:
-            case Submit():
+            case Submit() if m.id in client.tasks:
                 self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
+            case Submit():
+                self._submit(client, m, now, effects)
+                return True
             case Announced():
                 self._announce(client, m, now, effects)
             case Oversized():
-                self._reject(client, self._door.oversized(client, m), effects)
+                self._answers.reject(client, self._admission.oversized(client, m), effects)
             case Cancel():
                 self._cancel_asked(client, m, now, effects)
-            case StatusRequest():
-                effects.append(Send(client.peer, self._report.status(now)))
-            case ExplainRequest():
-                effects.append(Send(client.peer, self._report.explained(m, now)))
+            case StatusRequest() | ExplainRequest():
+                effects.append(Report(client.peer, m))
             case Heartbeat():
                 pass
             case Goodbye():
                 self._drop(client.peer, "goodbye", now, effects)
             case _:
                 self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
-        return self._clients.get(client.peer) is client
+        return self.clients.get(client.peer) is client
+
+    def _submit(self, client: ClientSession, m: Submit, now: float, effects: Effects) -> None:
+        size = payload_bytes(m.payload)
+        admitted = client.announced is not None and client.announced.submit.id == m.id
+        if admitted:
+            self.clients.end_announcement(client)
+            admitted = not self.shutdown.clients_told  # else its client may take it for one that was never read
+        route = None if len(self.queue) or self.shutdown.draining else self._router.choose(m.kind, m.key)
+        free, forecast = route is not None, None
+        if admitted:
+            forecast = None if free else self._admission.forecast(client, m, size, free)
+        elif not free or client.outstanding() >= client.allowance or m.timeout_s:
+            # One with a free worker, no deadline and an allowance is admitted whatever the forecast, and needs none.
+            decided = self._admission.decide(client, m, size, free, now)
+            if isinstance(decided, Rejection):
+                self._answers.reject(client, decided, effects)
+                return
+            forecast = decided
+        self.counters.accepted += 1
+        task = admitted_task(self.counters.accepted, client.peer, m, size, now)
+        self.clients.begin(client, task)
+        if route is not None:
+            self._assign(task, route, now, effects)
+        else:
+            assert forecast is not None
+            task.history.forecast = forecast
+            task.predicted_s = forecast.run_s
+            self.queue.push(task)
 
     def _announce(self, client: ClientSession, m: Announced, now: float, effects: Effects) -> None:
-        reason = self._door.refusal(client, m.submit, m.size_bytes, False, now)
-        if reason is None:
-            self._clients.announce(client, m)
-        else:
-            self._reject(client, self._door.rejection(client, m.submit, m.size_bytes, reason, now), effects)
+        decided = self._admission.decide(client, m.submit, m.size_bytes, False, now)
+        if isinstance(decided, Rejection):
+            self._answers.reject(client, decided, effects)
             effects.append(DiscardPayload(client.peer))
+        else:
+            self.clients.announce(client, m)
 
     def _cancel_asked(self, client: ClientSession, m: Cancel, now: float, effects: Effects) -> None:
         if (task := client.tasks.get(m.id)) is None or task.state == TaskState.CANCELLING:
             return
         if task.state == TaskState.QUEUED:
-            self._settle(task, Status.CANCELLED, Entered.NO, now, effects, Diagnosis())
+            self._answers.end_queued(task, Status.CANCELLED, Diagnosis(), now, effects)
         elif m.queued_only:
             effects.append(Send(client.peer, StillRunning(m.id)))
         else:
-            task.state = TaskState.CANCELLING
-            effects.append(Send(task.node, Cancel(task.id)))
+            self._cancel_running(task, effects)
+
+    def _cancel_running(self, task: Task, effects: Effects) -> None:
+        task.move(TaskState.CANCELLING)
+        effects.append(Send(task.node, Cancel(task.id)))
 
     def _client_gone(self, client: ClientSession, effects: Effects) -> None:
-        self._clients.remove(client)
+        self.clients.remove(client)
         for task in client.tasks.values():
-            self._journal.leave(task)
+            self.decision_log.leave(task)
             if task.state == TaskState.QUEUED:
-                task.state, task.payload, task.status = TaskState.SETTLED, b"", Status.CANCELLED
-                self._queue.remove(task)
-                self._ledger.end(Status.CANCELLED)
+                self._answers.end_unanswered(task)
                 continue
             if task.state == TaskState.ASSIGNED:
-                task.state = TaskState.CANCELLING
-                effects.append(Send(task.node, Cancel(task.id)))
+                self._cancel_running(task, effects)
             task.client = None
-        self._queue.forget_client(client.peer)
+        self.queue.forget_client(client.peer)
 
     # ---- nodes --------------------------------------------------------------------------------------------------
 
     def _is_node(self, peer: PeerId) -> bool:
-        return peer in self._newcomers or self._membership.get(peer) is not None
+        return peer in self._newcomers or self.membership.get(peer) is not None
 
     def _from_node(self, peer: PeerId, m: Message, now: float, effects: Effects) -> bool:
-        member = self._membership.get(peer)
+        """Returns whether it may say more."""
+        node = self.membership.get(peer)
         match m:
-            case Register() if member is None:
+            case Outcome() if node is not None:
+                self._outcome(node, m, now, effects)
+                return True
+            case Register() if node is None:
                 self._register(peer, m, now, effects)
             case Heartbeat():
                 pass
-            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
-                self._membership.set_workers(member, m.workers)
-                member.pressure = m.pressure
-            case Drain() if member is not None:
-                self._membership.drain(member)
+            case Capacity() if node is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
+                self.membership.set_workers(node, m.workers)
+                node.pressure = m.pressure
+            case Drain() if node is not None:
+                self.membership.drain(node)
                 effects.append(Send(peer, Drain()))
             case Goodbye():
                 self._drop(peer, "goodbye", now, effects)
@@ -293,130 +291,127 @@ class ClusterState:
         return self._is_node(peer)
 
     def _register(self, peer: PeerId, m: Register, now: float, effects: Effects) -> None:
-        if objection := self._membership.objection(m.name, m.incarnation):
+        if objection := self.membership.objection(m.name, m.incarnation):
             self._drop(peer, objection, now, effects)
             return
-        if (old := self._membership.named(m.name)) is not None:
+        if (old := self.membership.named(m.name)) is not None:
             self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
         self._newcomers.discard(peer)
-        self._membership.add(NodeSession(peer, m.name, m.incarnation))
+        self.membership.add(NodeSession(peer, m.name, m.incarnation))
 
-    def _outcome(self, member: NodeSession, m: Outcome, now: float, effects: Effects) -> None:
-        task = member.tasks.get(m.id)
+    def _learn(self, peer: PeerId, now: float) -> None:
+        """Takes in what the tasks took that a node has ended, once for all that was read from it together."""
+        node = self.membership.get(peer)
+        if node is not None:
+            learned = node.times.learn(self._fleet, now)
+            if learned and self._probation.evaluate(node, self.membership.trusted, now):
+                self.membership.recount(node)
+            self._router.update(node)
+
+    def _outcome(self, node: NodeSession, m: Outcome, now: float, effects: Effects) -> None:
+        task = node.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
-            self._ledger.stale_answers += 1
+            self.counters.stale_answers += 1
             return
         status = m.status
-        self._membership.release(member, task, given_back=status == Status.LOST)
-        self._probation.cool_down(member, now)
+        self.membership.release(node, task, given_back=status == Status.LOST)
+        self._probation.cool_down(node, now)
         if status == Status.LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if status == Status.COMPLETED:
-            member.note_run(task, m.run_s, self._fleet, now)
+            node.note_run(task, m.run_s, self._fleet, now)
         elif status == Status.EXPIRED and m.run_s:
-            member.times.note_killed(task.kind, m.run_s, self._fleet, now)
+            node.times.note_killed(task.kind, m.run_s, self._fleet, now)
         if task.client is not None:
-            self._queue.charge(task.client, task.priority, m.run_s - task.charged_s)
+            self.queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
             status > Status.FAILED or (status == Status.FAILED and m.failure_kind == FailureKind.WORKER_DIED)
         ):
-            m.status = Status.CANCELLED
-        self._answer(task, m, now, effects)
+            status = Status.CANCELLED
+        answer = Outcome(
+            task.client_task_id,
+            status,
+            m.entered,
+            task.attempt,
+            m.run_s,
+            failure_kind=m.failure_kind,
+            payload=m.payload,
+        )
+        self._answers.end(task, answer, now, effects)
 
-    def _node_gone(self, member: NodeSession, reason: str, now: float, effects: Effects) -> None:
-        self._membership.remove(member)
-        self._probation.forget(member)
-        self._router.remove(member)
-        for task in list(member.tasks.values()):
-            if task.state == TaskState.CANCELLING:
-                self._settle(task, Status.CANCELLED, Entered.UNKNOWN, now, effects, Diagnosis(node=member.name))
-            elif not self._try_again(task, Entered.UNKNOWN, now):
-                self._settle(task, Status.LOST, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))
-        member.tasks.clear()
+    def _node_gone(self, node: NodeSession, reason: str, now: float, effects: Effects) -> None:
+        self.membership.remove(node)
+        self._probation.forget(node)
+        self._router.remove(node)
+        for task in list(node.tasks.values()):
+            if task.state == TaskState.CANCELLING or not self._try_again(task, Entered.UNKNOWN, now):
+                self._answers.end_lost(task, Diagnosis(reason, node.name), now, effects)
+        node.tasks.clear()
 
     def _try_again(self, task: Task, entered: int, now: float) -> bool:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
-        unbegun = entered == Entered.NO
-        task.losses += 0 if unbegun else 1
-        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self._departure.over
-        if not (task.attempt < RETURNS_MAX if unbegun else repeatable):
+        not_started = entered == Entered.NO
+        task.losses += 0 if not_started else 1
+        repeatable = task.idempotent and task.losses < ATTEMPTS_MAX and not self.shutdown.done
+        if not (task.attempt < RETURNS_MAX if not_started else repeatable):
             return False
-        self._ledger.requeued += 1
-        self._journal.give_back(task, "it was given back unbegun" if unbegun else "it was lost there")
-        task.state, task.queued_at = TaskState.QUEUED, now
-        task.predicted_s = self._door.expected_s(task.kind)
-        self._queue.push_returned(task)
+        self.counters.requeued += 1
+        self.decision_log.give_back(task, "it was given back, not started" if not_started else "it was lost there")
+        task.move(TaskState.QUEUED)
+        task.queued_at = now
+        task.predicted_s = self._admission.expected_s(task.kind)
+        self.queue.push_returned(task)
         return True
 
     # ---- routing and answering ----------------------------------------------------------------------------------
 
     def _finish(self, now: float, effects: Effects) -> Effects:
-        """Ends every event: tasks go where room is now, and only then answers get their credits."""
-        for member in self._probation.end_cool_downs(self._membership.trusted, self._membership.workers, now):
-            self._membership.recount(member)
-            self._router.update(member)
+        """Ends every event: tasks go to the workers that are free now, and only then answers get their credits."""
+        for node in self._probation.end_cool_downs(self.membership.trusted, self.membership.workers, now):
+            self.membership.recount(node)
+            self._router.update(node)
         self._route(now, effects)
-        if self._answered:
-            room = self._clients.share(self._door.room(), now)
-            for client, outcome in self._answered:
-                outcome.credits = client.grant(self._clients.credit(client, room))
-            self._answered.clear()
-        if (guest := self._door.guest()) is not None:
-            effects.append(Send(guest, Heartbeat(self._clients.offer(guest, self._door.room()))))
-        if self._departure.begun and not len(self._queue) and not self._membership.in_flight:
-            self._depart(now, effects)
+        if not self._answers.is_empty():
+            self._answers.add_credits(self._shared_budget(now))
+        peer = self._admission.pop_client_to_offer()
+        if peer is not None:
+            effects.append(Send(peer, Heartbeat(self.clients.offer(peer, self._admission.budget()))))
+        if self.shutdown.draining and not len(self.queue) and not self.membership.in_flight:
+            self._shut_down(now, effects)
         return effects
 
+    def _shared_budget(self, now: float) -> int:
+        budget = self._admission.budget()
+        self.clients.share(budget, now)
+        return budget
+
     def _route(self, now: float, effects: Effects) -> None:
-        while (task := self._queue.peek(now)) is not None:
+        queue, fleet = self.queue, self._fleet
+        while (task := queue.peek(now)) is not None:
             left_s = task.deadline - now
             route = self._router.choose(task.kind, task.key)
             if route is None and left_s > 0.0:
                 return
-            too_long = left_s != inf and self._fleet.too_long(task.kind, left_s)
-            if route is None or left_s <= 0.0 or (too_long and not self._fleet.admit_trial(task.kind, now)):
-                self._settle(task, Status.EXPIRED, Entered.NO, now, effects, _TOO_LATE if left_s > 0.0 else _OVERDUE)
+            too_long = left_s != inf and fleet.too_long(task.kind, left_s)
+            if route is None or left_s <= 0.0 or (too_long and not fleet.admit_trial(task.kind, now)):
+                self._answers.end_queued(task, Status.EXPIRED, _TOO_LATE if left_s > 0.0 else _OVERDUE, now, effects)
                 continue
-            self._assign(self._queue.pop(now), route, now, effects)
+            self._assign(queue.pop(now), route, now, effects)
 
     def _assign(self, task: Task, route: Route, now: float, effects: Effects) -> None:
-        member = route.node
-        task.state = TaskState.ASSIGNED
+        node = route.node
+        task.move(TaskState.ASSIGNED)
         task.attempt += 1
-        task.node = member.peer
+        task.node = node.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
-        known_s = member.times.known_s(task.kind, self._fleet)
-        self._journal.send(task, route, known_s)
-        self._membership.assign(member, task, known_s)
-        self._router.update(member)
+        known_s = node.times.known_s(task.kind, self._fleet)
+        self.decision_log.assign(task, route, known_s)
+        self.membership.assign(node, task, known_s)
+        self._router.update(node)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
-        effects.append(Send(member.peer, assign))
-
-    def _settle(self, task: Task, status: int, entered: int, now: float, effects: Effects, why: Diagnosis) -> None:
-        """Answers a task that no outcome from a node has answered."""
-        if task.state == TaskState.QUEUED:
-            task.state = TaskState.SETTLED
-            self._queue.remove(task)
-            task.wait_s += now - task.queued_at
-        outcome = Outcome(task.id, status, entered, task.attempt, payload=encode_diagnosis(why))
-        self._answer(task, outcome, now, effects)
-
-    def _answer(self, task: Task, m: Outcome, now: float, effects: Effects) -> None:
-        task.state = TaskState.SETTLED
-        task.payload = b""
-        self._ledger.end(m.status)
-        if task.losses and m.entered == Entered.NO:
-            m.entered = Entered.UNKNOWN
-        self._journal.end(task, m.status, m.entered, m.run_s, now)
-        client = self._clients.get(task.client)
-        if client is None:
-            return
-        self._clients.end(client, task)
-        m.id, m.queued_s = task.client_id, task.wait_s
-        self._answered.append((client, m))
-        effects.append(Send(client.peer, m))
+        effects.append(Send(node.peer, assign))
 
     # ---- life and death -----------------------------------------------------------------------------------------
 
@@ -426,25 +421,16 @@ class ClusterState:
 
     def _fail_all(self, now: float, effects: Effects) -> None:
         reason = "the cluster shut down before it finished"
-        for task in self._queue.waiting():
-            self._settle(task, Status.LOST, Entered.NO, now, effects, Diagnosis(reason))
-        for member in self._membership.all():
-            for task in list(member.tasks.values()):
-                self._membership.release(member, task)
-                effects.append(Send(member.peer, Cancel(task.id)))
-                status = Status.CANCELLED if task.state == TaskState.CANCELLING else Status.LOST
-                self._settle(task, status, Entered.UNKNOWN, now, effects, Diagnosis(reason, member.name))
+        for task in self.queue.waiting():
+            self._answers.end_queued(task, Status.LOST, Diagnosis(reason), now, effects)
+        for node in self.membership.all():
+            for task in list(node.tasks.values()):
+                self.membership.release(node, task)
+                effects.append(Send(node.peer, Cancel(task.id)))
+                self._answers.end_lost(task, Diagnosis(reason, node.name), now, effects)
 
-    def _depart(self, now: float, effects: Effects) -> None:
-        if self._departure.tell(now):
-            effects += [Send(client.peer, Drain()) for client in self._clients.all()]
-        if self._departure.leave(len(self._clients), now):
+    def _shut_down(self, now: float, effects: Effects) -> None:
+        if self.shutdown.tell_clients(now):
+            effects += [Send(client.peer, Drain()) for client in self.clients.all()]
+        if self.shutdown.finish(len(self.clients), now):
             effects += [*(Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()), Stop()]
-
-    def snapshot(self, now: float) -> ClusterSnapshot:
-        """The numbers of this moment."""
-        return self._report.snapshot(now)
-
-    def check(self) -> None:
-        """Asserts the invariants. Called after every step in tests, never in production."""
-        check_cluster(self._settings, self._queue, self._membership, self._clients, self._ledger, self._journal)

@@ -1,161 +1,147 @@
-"""The door of the corridor: reads off the rooms what admission decides by, for a task that has come.
+"""What is foreseen for a task that has come, and whether it may enter by that: arithmetic on counters of the moment.
 
-In: a Submit and who says it. Out: whether it may enter, when it may come back, how many tasks a client may have, and
-whom to tell of room; that list of clients is all that it changes, the corridor does the rest.
+In: a forecast, and the limits. Out: None to admit the task, or why not; how long the queue may be. It must never see a
+payload, keep a task, or cost more for a rejection than for an admission.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import Final
+
+from mypy_extensions import mypyc_attr
 
 from argon.errors import RejectReason
-from argon.protocol.messages import Oversized, Submit
-from argon.scheduling.cluster.admission import BURST, Door, Rejection, Returns, queue_target_s, refusal
-from argon.scheduling.cluster.clients import Clients, ClientSession
-from argon.scheduling.cluster.membership import Membership
-from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.standing_queue import Standing
-from argon.scheduling.cluster.task import Admission
-from argon.scheduling.load import ServiceTimes
+from argon.protocol.ids import ClientTaskId, PeerId
+from argon.record import Record
 from argon.settings import ClusterSettings
 
-if TYPE_CHECKING:
-    from random import Random
+TARGET_MIN_S: Final = 0.025
+TARGET_TASKS: Final = 2.0
+BURST: Final = 2.0
 
 
-class DoorState:
-    """One cluster's. ``shut`` is whether nothing more may enter."""
+@mypyc_attr(acyclic=True)
+class Forecast(Record):
+    """What is foreseen for one task, and the counters of the moment by which it is.
+
+    Attributes:
+        draining: nothing new may enter.
+        free: a worker is free for it.
+        size_bytes: of its payload.
+        timeout_s: what remains until its deadline, 0 for none.
+        run_s: what it is predicted to run, 0 if nothing was ever measured.
+        work_s: the predicted work in the queue that goes before it.
+        wait_s: how long it is predicted to wait: for that, and for what the nodes have; by one worker if there is none.
+        may_wait_s: how long it may wait; infinity where that was not asked, since it need not wait for long.
+        few: of its priority fewer wait than always may.
+        queue_length, queue_bytes: what waits, announced payloads included.
+        in_flight: tasks that nodes have.
+        workers, nodes: those that take new tasks.
+        outstanding, allowance: how many tasks its client has here, and how many it may have.
+    """
+
+    __slots__ = (
+        *("draining", "free", "size_bytes", "timeout_s", "run_s", "work_s", "wait_s", "may_wait_s", "few"),
+        *("queue_length", "queue_bytes", "in_flight", "workers", "nodes", "outstanding", "allowance"),
+    )
 
     def __init__(
         self,
-        settings: ClusterSettings,
-        rng: Random,
-        clients: Clients,
-        queue: TaskQueue,
-        membership: Membership,
-        fleet: ServiceTimes,
+        *,
+        draining: bool,
+        free: bool,
+        size_bytes: int,
+        timeout_s: float,
+        run_s: float,
+        work_s: float,
+        wait_s: float,
+        may_wait_s: float,
+        few: bool,
+        queue_length: int,
+        queue_bytes: int,
+        in_flight: int,
+        workers: int,
+        nodes: int,
+        outstanding: int,
+        allowance: int,
     ) -> None:
-        self._settings = settings
-        self._clients = clients
-        self._queue = queue
-        self._membership = membership
-        self._fleet = fleet
-        self._standing = Standing()
-        self._returns = Returns(rng)
-        self._ahead_s = 0.0
-        self._allowed_s = inf
-        self.shut = False
+        self.draining = draining
+        self.free = free
+        self.size_bytes = size_bytes
+        self.timeout_s = timeout_s
+        self.run_s = run_s
+        self.work_s = work_s
+        self.wait_s = wait_s
+        self.may_wait_s = may_wait_s
+        self.few = few
+        self.queue_length = queue_length
+        self.queue_bytes = queue_bytes
+        self.in_flight = in_flight
+        self.workers = workers
+        self.nodes = nodes
+        self.outstanding = outstanding
+        self.allowance = allowance
 
-    def refusal(self, client: ClientSession, m: Submit, size_bytes: int, free: bool, now: float) -> RejectReason | None:
-        """Why this task may not enter, or None. ``free`` is whether a worker is free for it."""
-        queue, wait_s, may_wait_s = self._queue, 0.0, inf
-        if not free:
-            wait_s = self.wait_s(client, m)
-            may_wait_s = self._may_wait_s(wait_s, now)
-        self._allowed_s = may_wait_s
-        door = Door(
-            self.shut,
-            free,
-            self._membership.open,
-            queue.length + self._clients.announced,
-            queue.size_bytes + self._clients.announced_bytes,
-            client.outstanding(),
-            client.allowance,
-            wait_s,
-            may_wait_s,
-            queue.waiting_at(m.priority) < self._places(m),
-        )
-        reason = refusal(self._settings, door, size_bytes, m.timeout_s)
-        if reason is None and m.timeout_s and self._fleet.too_long(m.kind, m.timeout_s - wait_s):
-            return None if self._fleet.admit_trial(m.kind, now, waits=not free) else RejectReason.DEADLINE
-        return reason
 
-    def rejection(
-        self, client: ClientSession, m: Submit, size_bytes: int, reason: RejectReason, now: float
-    ) -> Rejection:
-        """When a task that was refused may come back, and the numbers of the moment."""
-        workers = self._membership.workers
-        run_s = self.expected_s(m.kind)
-        if reason is not RejectReason.TOO_LARGE and not self._has_room():  # else it is not room that it wants
-            self._clients.turn_away(client)
-        wait_s = self.wait_s(client, m)
-        after_s = self._returns.retry_after_s(reason, wait_s, run_s / max(1, workers), now)
-        return Rejection(
-            client.peer,
-            m.id,
-            reason,
-            after_s,
-            size_bytes,
-            m.timeout_s,
-            run_s,
-            wait_s,
-            self._allowed_s,
-            self._queue.length + self._clients.announced,
-            self._queue.size_bytes + self._clients.announced_bytes,
-            self._ahead_s,
-            workers,
-            self._membership.open,
-            client.outstanding(),
-            client.allowance,
-        )
+@mypyc_attr(acyclic=True)
+class Rejection(Record):
+    """Why a task was not admitted: the answer to its client, and the forecast by which that was decided.
 
-    def guest(self) -> int | None:
-        """The client to be told that there is room: of those that were refused the one that was so longest ago.
+    ``client`` is the peer that has sent it, ``client_task_id`` its number there.
+    """
 
-        One at a time, when nothing waits and a worker is free: so those who were told to come back later do not wait
-        while workers idle, and do not all come at once. Nobody is told so by a cluster that is leaving.
-        """
-        return None if self.shut or not self._has_room() else self._clients.next_turned_away()
+    __slots__ = ("client", "client_task_id", "reason", "retry_after_s", "forecast")
 
-    def oversized(self, client: ClientSession, m: Oversized) -> Rejection:
-        """The same for a task of which only the size was read: there will never be room."""
-        submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
-        return self.rejection(client, submit, m.size_bytes, RejectReason.TOO_LARGE, 0.0)
+    def __init__(
+        self,
+        client: PeerId,
+        client_task_id: ClientTaskId,
+        reason: RejectReason,
+        retry_after_s: float,
+        forecast: Forecast,
+    ) -> None:
+        self.client = client
+        self.client_task_id = client_task_id
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        self.forecast = forecast
 
-    def admission(self, client: ClientSession, m: Submit, asked: bool) -> Admission:
-        """What is ahead of a task that must wait: of the one that was ``asked`` about last, or of another."""
-        if not asked:
-            self.wait_s(client, m)
-        members = self._membership
-        return Admission(len(self._queue), self._ahead_s, members.in_flight, members.workers)
 
-    def expected_s(self, kind: int) -> float:
-        """What a task of this kind is expected to take anywhere, 0 if nothing was ever measured."""
-        return self._fleet.of(kind) or self._fleet.mean_s()
+def reject_reason(limits: ClusterSettings, forecast: Forecast) -> RejectReason | None:
+    """Why a task may not enter, but for what it takes to run; None if it may.
 
-    def wait_s(self, client: ClientSession, m: Submit) -> float:
-        """How long a task is predicted to wait: what would go before it, what nodes have prefetched, and the rest of
-        what the first worker to become free is running, by the workers."""
-        workers = self._membership.workers
-        ahead_s = self._ahead_s = self._queue.ahead_s(m.priority, client.peer, self.expected_s(m.kind))
-        begun = self._membership.in_flight - workers
-        if begun >= 0:
-            ahead_s += (begun + 1) * self._fleet.mean_s()
-        return ahead_s / max(1, workers)
+    Since ``wait_s`` is that of the task's own place, those of low priority and of clients that have much waiting are
+    rejected first when the queue is standing. But a few of each priority may always wait, so that none is kept out for
+    good: each goes when it has aged.
+    """
+    if forecast.draining:
+        return RejectReason.DRAINING
+    if not forecast.free and forecast.size_bytes > min(limits.max_payload_bytes, limits.queue_bytes):
+        return RejectReason.TOO_LARGE  # the queue can never hold it
+    if forecast.outstanding >= forecast.allowance:
+        return RejectReason.CLIENT_LIMIT
+    if forecast.free:
+        return None
+    if not forecast.nodes:
+        return RejectReason.NO_NODES
+    if forecast.queue_length >= limits.queue_limit:
+        return RejectReason.QUEUE_FULL
+    if forecast.queue_bytes + forecast.size_bytes > limits.queue_bytes:
+        return RejectReason.QUEUE_BYTES
+    if forecast.wait_s > forecast.may_wait_s and not forecast.few:
+        return RejectReason.QUEUE_FULL
+    if forecast.timeout_s and forecast.wait_s > forecast.timeout_s:
+        return RejectReason.DEADLINE
+    return None
 
-    def room(self) -> int:
-        """How many tasks all clients may have here together."""
-        workers, mean_s = self._membership.workers, self._fleet.mean_s()
-        waiting = self._settings.queue_limit
-        target_s = queue_target_s(self._settings, mean_s)
-        if mean_s and workers and target_s != inf:
-            waiting = min(waiting, int(target_s * workers / mean_s))
-        return waiting + max(workers, self._membership.in_flight)
 
-    def _places(self, m: Submit) -> int:
-        """How many of its priority may always wait: one for each worker; as many more are for those whose turn may come
-        soon, so that others, which must first grow as old here, do not keep them out."""
-        aged = m.priority and m.waited_s >= m.priority * self._settings.age_step_s
-        return self._membership.workers * (2 if aged else 1)
+def queue_target_s(limits: ClusterSettings, mean_run_s: float) -> float:
+    """How long the queue may be, in seconds of work for all workers: as set, or by what a task takes on average.
 
-    def _has_room(self) -> bool:
-        """Whether nothing waits and a worker is free."""
-        return not len(self._queue) and self._membership.in_flight < self._membership.workers
-
-    def _may_wait_s(self, wait_s: float, now: float) -> float:
-        target_s = queue_target_s(self._settings, self._fleet.mean_s())
-        if wait_s <= target_s or not self._membership.workers:
-            return inf  # and whether the queue stands is not asked
-        stands = self._standing.look(self._queue.oldest(now), target_s, now)
-        return target_s if stands else BURST * target_s
+    A queue need be no longer than what keeps every worker busy until the next tasks come. Two tasks for each worker do
+    that; of very short ones, as many as come while a process is held up.
+    """
+    if limits.queue_target_s is not None:
+        return limits.queue_target_s
+    return max(TARGET_MIN_S, TARGET_TASKS * mean_run_s) if mean_run_s else inf

@@ -243,7 +243,7 @@ class TaskQueue:
         task, level, urgent = turn.task, self._levels[turn.priority], self._busy_levels[0]
         level.served_s = level.used_s[turn.client]
         task.charged_s = _cost_s(task)
-        task.by_age = turn.priority != urgent
+        task.history.by_age = turn.priority != urgent
         self._ageing.charge(turn.priority, urgent, work=task.charged_s, aged_levels=turn.aged_levels)
         level.book(turn.client, task.charged_s)
         self._take_out(turn.client, task)

@@ -19,9 +19,8 @@ from bisect import bisect_left, insort
 from math import exp, log, log2
 from typing import Final, Protocol, TypeAlias
 
-from argon.record import Record
 from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.task import Choice
+from argon.scheduling.cluster.route import Choice, Route
 from argon.scheduling.load import FLEET_KEPT, ServiceTimes
 
 _KEYS_MAX: Final = 4096
@@ -30,34 +29,6 @@ _SLOW: Final = log(1.5)
 WAIT_FOR_FASTER_S: Final = 0.0125
 LONGEST_WAITING_S: Final = 0.2
 _Place: TypeAlias = tuple[int, float, int, NodeSession]
-
-
-class Route(Record):
-    """Where a task goes.
-
-    Attributes:
-        node: the chosen one.
-        why: a ``Choice``.
-        free_nodes: how many nodes had a free worker.
-        runner_up: the next best of them, None if there was none or none was compared.
-        runner_up_s: what the task was predicted to take there, the way included.
-    """
-
-    __slots__ = ("node", "why", "free_nodes", "runner_up", "runner_up_s")
-
-    def __init__(
-        self,
-        node: NodeSession,
-        why: int,
-        free_nodes: int,
-        runner_up: NodeSession | None = None,
-        runner_up_s: float = 0.0,
-    ) -> None:
-        self.node = node
-        self.why = why
-        self.free_nodes = free_nodes
-        self.runner_up = runner_up
-        self.runner_up_s = runner_up_s
 
 
 class RoutingRule(Protocol):

@@ -1,10 +1,11 @@
-"""How a cluster leaves: it finishes what it has, tells its clients that nothing more will be read, and goes after them.
+"""How a cluster shuts down: it finishes what it has, tells its clients that nothing more will be read, and ends after
+them.
 
 In: how long it may take, that all is answered, how many clients are left, the time. Out: the next step, once each. It
-must never wait for a client that does not go.
+must never wait for a client that does not close.
 
 Whoever closes a connection on which something unread has come cuts off what it has said there itself. So the clients
-close first, when they have taken their last answers.
+close first, when they have received their last answers.
 """
 
 from __future__ import annotations
@@ -15,42 +16,42 @@ from typing import Final
 CLIENTS_LEAVE_S: Final = 2.0
 
 
-class Departure:
-    """One cluster's.
+class Shutdown:
+    """The steps of a shutdown, in this order: draining, clients told, done.
 
     Attributes:
-        begun: nothing new is admitted.
+        draining: nothing new is admitted.
         until: when what is not finished by itself is ended.
-        told: the clients know that nothing more is admitted, not even what was announced.
-        over: it has left.
+        clients_told: the clients know that nothing more is admitted, not even what was announced.
+        done: the cluster has stopped.
     """
 
     def __init__(self) -> None:
-        self.begun = False
+        self.draining = False
         self.until = inf
-        self.over = False
-        self.told = False
+        self.done = False
+        self.clients_told = False
 
     def begin(self, until: float) -> None:
-        """It is to leave, by then at the latest."""
-        self.begun = True
+        """Begins to drain; what is not finished ``until`` then is ended."""
+        self.draining = True
         self.until = until
 
     def next_deadline(self) -> float:
-        """When time alone brings the next step."""
-        return inf if self.over else self.until
+        """When time alone brings the next step; infinity for never."""
+        return inf if self.done else self.until
 
-    def tell(self, now: float) -> bool:
-        """All is answered: returns whether the clients are to be told so, now and only now."""
-        if self.told:
+    def tell_clients(self, now: float) -> bool:
+        """All is answered: returns whether the clients are to be told, which is so once."""
+        if self.clients_told:
             return False
-        self.told = True
+        self.clients_told = True
         self.until = now + CLIENTS_LEAVE_S
         return True
 
-    def leave(self, clients: int, now: float) -> bool:
-        """All is answered and told: returns whether it goes, now and only now."""
-        if self.over or (clients and now < self.until):
+    def finish(self, clients: int, now: float) -> bool:
+        """All is answered and the clients are told: returns whether the cluster stops, which is so once."""
+        if self.done or (clients and now < self.until):
             return False
-        self.over = True
+        self.done = True
         return True

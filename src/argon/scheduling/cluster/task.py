@@ -1,14 +1,7 @@
-"""The record of one task in the cluster. Every scheduling room may hold one; only the corridor changes its state.
+"""The record of one task in the cluster, and the table of its states.
 
-    from        cause                                              to
-    –           admitted                                           QUEUED
-    QUEUED      node chosen                                        ASSIGNED (attempt n)
-    QUEUED      cancel asked or client gone / deadline passed      settled: CANCELLED / EXPIRED
-    ASSIGNED    outcome arrives                                    settled: COMPLETED / FAILED / EXPIRED
-    ASSIGNED    cancel asked or client gone                        CANCELLING
-    ASSIGNED    node lost                                          settled: LOST; if idempotent, QUEUED (attempt n+1)
-    ASSIGNED    node gives it back, never begun                    QUEUED (attempt n+1)
-    CANCELLING  COMPLETED or FAILED arrives / anything else        settled: as it says / CANCELLED
+In: what its client has submitted. Out: a record that every room may hold; only the state machine moves it on. It must
+never decide.
 
 The outcome that arrives first wins, and an answer with an old attempt is counted and dropped.
 """
@@ -20,12 +13,14 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from argon.protocol.ids import ClientTaskId, PeerId, TaskId
 from argon.protocol.messages import Payload, Submit
-from argon.record import Record
+from argon.scheduling.cluster.task_history import TaskHistory
+from argon.scheduling.transitions import NONE, State, Transition, Transitions
 
 
 class TaskState:
-    """Which room the task is in. SETTLED ones are in none: only lazy leftovers still point at them."""
+    """Where the task is: the places in the states of ``TRANSITIONS``."""
 
     QUEUED: Final = 0
     ASSIGNED: Final = 1
@@ -33,128 +28,90 @@ class TaskState:
     SETTLED: Final = 3
 
 
-class Choice:
-    """Why a task went to its node."""
+_QUEUED: Final = TaskState.QUEUED
+_ASSIGNED: Final = TaskState.ASSIGNED
+_CANCELLING: Final = TaskState.CANCELLING
+_SETTLED: Final = TaskState.SETTLED
 
-    FREE: Final = 0  # the least predicted finish among those with a free worker
-    PREFETCHED: Final = 1  # no worker was free, and it is short
-    KEY: Final = 2  # the node of its key
-    SPILLED: Final = 3  # the node of its key had no room
-    FASTER: Final = 4  # a worker was free, but it is done sooner where it waits a moment
-
-
-@mypyc_attr(acyclic=True)
-class Admission(Record):
-    """What was ahead of a task when it entered the queue and on the nodes, and the ready workers that were to do it.
-
-    ``work_s`` is predicted, and only of what was queued.
-    """
-
-    __slots__ = ("queue_length", "work_s", "in_flight", "workers")
-
-    def __init__(self, queue_length: int, work_s: float, in_flight: int, workers: int) -> None:
-        self.queue_length = queue_length
-        self.work_s = work_s
-        self.in_flight = in_flight
-        self.workers = workers
-
-
-@mypyc_attr(acyclic=True)
-class Attempt(Record):
-    """Why a task went to a node, by the numbers of that moment.
-
-    ``free_nodes`` had a free worker; ``expected_s`` is what the task was predicted to run there, negative if nothing
-    like it had been measured, ``measured`` whether that was this node's own time; ``wait_s`` is what was ahead of it
-    there. ``next_node`` would have been next, in ``next_s``, its round trip included. ``end`` says why it came back.
-    """
-
-    __slots__ = (
-        "node",
-        "choice",
-        "free_nodes",
-        "expected_s",
-        "measured",
-        "wait_s",
-        "next_node",
-        "next_s",
-        "end",
-    )
-
-    def __init__(
-        self,
-        node: str,
-        choice: int,
-        free_nodes: int,
-        expected_s: float,
-        measured: bool,
-        wait_s: float,
-        next_node: str,
-        next_s: float,
-    ) -> None:
-        self.node = node
-        self.choice = choice
-        self.free_nodes = free_nodes
-        self.expected_s = expected_s
-        self.measured = measured
-        self.wait_s = wait_s
-        self.next_node = next_node
-        self.next_s = next_s
-        self.end = ""
+TRANSITIONS: Final = Transitions(
+    "task",
+    (
+        State(
+            "QUEUED",
+            "in `TaskQueue`: in its client's lane of its priority; or, if it came back, in a lane that goes first",
+        ),
+        State("ASSIGNED", "in `NodeSession.tasks` of one node"),
+        State("CANCELLING", "in the tasks of one node, which has been asked to end it"),
+        State("SETTLED", "nowhere; tombstones in the queue and in its deadlines may still point at it"),
+    ),
+    (
+        Transition(NONE, "Submit, admitted", _QUEUED, "for no time if a node takes it at once"),
+        Transition(NONE, "Submit, rejected by [admission](scheduling.md#who-may-enter)", NONE, "REJECTED, did not run"),
+        Transition(_QUEUED, "a node takes it", _ASSIGNED, "attempt n + 1"),
+        Transition(_QUEUED, "its deadline passes", _SETTLED, "EXPIRED, did not run"),
+        Transition(
+            _QUEUED,
+            "its turn comes, and such tasks typically take longer than it has left",
+            _SETTLED,
+            "EXPIRED, did not run",
+        ),
+        Transition(_QUEUED, "cancel asked, or its client is gone", _SETTLED, "CANCELLED, did not run"),
+        Transition(_QUEUED, "a drain runs out of time", _SETTLED, "LOST, did not run"),
+        Transition(_ASSIGNED, "the node reports COMPLETED, FAILED or EXPIRED", _SETTLED, "as reported"),
+        Transition(_ASSIGNED, "the node reports LOST, did not run (it drains)", _QUEUED, "after 1,000 attempts LOST"),
+        Transition(
+            _ASSIGNED, "the node reports LOST, ran; the task is idempotent, lost fewer than three times", _QUEUED
+        ),
+        Transition(_ASSIGNED, "the node reports LOST, ran; otherwise", _SETTLED, "LOST, ran"),
+        Transition(_ASSIGNED, "the node is lost; the task is idempotent, lost fewer than three times", _QUEUED),
+        Transition(_ASSIGNED, "the node is lost; otherwise", _SETTLED, "LOST, unknown"),
+        Transition(_ASSIGNED, "cancel asked, or its client is gone", _CANCELLING),
+        Transition(_ASSIGNED, "a drain runs out of time", _SETTLED, "LOST, unknown; the node is asked to end it"),
+        Transition(
+            _CANCELLING, "the node reports COMPLETED, or FAILED because the task raised", _SETTLED, "as reported"
+        ),
+        Transition(
+            _CANCELLING, "the node reports anything else, or is lost; a drain runs out of time", _SETTLED, "CANCELLED"
+        ),
+    ),
+)
 
 
 @mypyc_attr(acyclic=True)
 class Task:
     """One admitted task.
 
-    ``client`` is the peer that waits for it, or None once that peer is gone; ``client_id`` is its number there.
-    ``deadline`` is a moment on the cluster's monotonic clock, or infinity. It was ``queued_at`` here, and has waited
-    ``since`` for its urgency, its client's own line included. ``predicted_s`` is what it was expected to take when it
-    was last priced, ``charged_s`` what its client was charged for it when it left the queue. ``attempt`` counts its
-    assignments, ``losses`` those of them that may have run and brought no answer.
-
-    What follows is kept for who asks, and decides nothing: its client's ``session``, when it was submitted, what was
-    ahead of it (``admission``, None if nothing was), whether it left the queue ``by_age``, the attempts that
-    ``returned``, the one that was ``sent`` last, and how it ended, ``status`` being negative until then.
+    Attributes:
+        id: the cluster's number of it.
+        client: the peer that waits for it, None once that peer is gone.
+        client_task_id: its number there.
+        priority, kind, key, idempotent, payload: as it was submitted; the payload goes when it has ended.
+        deadline: a moment on the cluster's monotonic clock, or infinity.
+        size_bytes: of its payload.
+        queued_at: when it came into the queue, the last time.
+        since: since when it waits for its urgency, in its client too.
+        state: see ``TaskState``; only ``move`` changes it.
+        attempt: how often it was assigned.
+        losses: how many attempts may have run and brought no answer.
+        node, assigned_at: where and when it was assigned, the last time.
+        wait_s: how long it was in the queue, together.
+        predicted_s: what it was expected to take when it was last priced.
+        charged_s: what its client was charged for it when it left the queue.
+        history: what is kept for who asks; nothing that decides reads it.
     """
 
     __slots__ = (
-        "id",
-        "client",
-        "client_id",
-        "priority",
-        "kind",
-        "key",
-        "idempotent",
-        "deadline",
-        "payload",
-        "size_bytes",
-        "queued_at",
-        "since",
-        "state",
-        "attempt",
-        "node",
-        "assigned_at",
-        "wait_s",
-        "predicted_s",
-        "charged_s",
-        "losses",
-        "session",
-        "submitted_at",
-        "admission",
-        "by_age",
-        "returned",
-        "sent",
-        "status",
-        "entered",
-        "run_s",
-        "ended_at",
+        *("id", "client", "client_task_id", "priority", "kind", "key", "idempotent", "deadline", "payload"),
+        *("size_bytes", "queued_at", "since", "state", "attempt", "losses", "node", "assigned_at", "wait_s"),
+        *("predicted_s", "charged_s", "history"),
     )
 
     def __init__(
         self,
-        id: int,
-        client: int,
-        client_id: int,
+        *,
+        id: TaskId,
+        client: PeerId,
+        client_task_id: ClientTaskId,
         priority: int,
         kind: int,
         key: int,
@@ -163,10 +120,11 @@ class Task:
         payload: Payload,
         size_bytes: int,
         queued_at: float,
+        since: float,
     ) -> None:
         self.id = id
-        self.client: int | None = client
-        self.client_id = client_id
+        self.client: PeerId | None = client
+        self.client_task_id = client_task_id
         self.priority = priority
         self.kind = kind
         self.key = key
@@ -175,30 +133,39 @@ class Task:
         self.payload = payload
         self.size_bytes = size_bytes
         self.queued_at = queued_at
-        self.since = queued_at
+        self.since = since
         self.state: int = TaskState.QUEUED
         self.attempt = 0
-        self.node = 0
+        self.losses = 0
+        self.node: PeerId = 0
         self.assigned_at = 0.0
         self.wait_s = 0.0
         self.predicted_s = 0.0
         self.charged_s = 0.0
-        self.losses = 0
-        self.session = client
-        self.submitted_at = queued_at
-        self.admission: Admission | None = None
-        self.by_age = False
-        self.returned: list[Attempt] | None = None
-        self.sent: Attempt | None = None
-        self.status = -1
-        self.entered = 0
-        self.run_s = 0.0
-        self.ended_at = 0.0
+        self.history = TaskHistory(client, queued_at)
+
+    def move(self, to: int) -> None:
+        """Changes its state.
+
+        Raises:
+            InvalidTransition: ``TRANSITIONS`` has no such change: the caller has decided wrongly.
+        """
+        self.state = TRANSITIONS.move(self.state, to, self.id)
 
 
-def admitted_task(id_: int, client: int, m: Submit, size_bytes: int, now: float) -> Task:
+def admitted_task(task_id: TaskId, client: PeerId, m: Submit, size_bytes: int, now: float) -> Task:
     """The record of a task that was admitted now."""
-    deadline = now + m.timeout_s if m.timeout_s else inf
-    task = Task(id_, client, m.id, m.priority, m.kind, m.key, m.idempotent, deadline, m.payload, size_bytes, now)
-    task.since = now - m.waited_s
-    return task
+    return Task(
+        id=task_id,
+        client=client,
+        client_task_id=m.id,
+        priority=m.priority,
+        kind=m.kind,
+        key=m.key,
+        idempotent=m.idempotent,
+        deadline=now + m.timeout_s if m.timeout_s else inf,
+        payload=m.payload,
+        size_bytes=size_bytes,
+        queued_at=now,
+        since=now - m.waited_s,
+    )

@@ -52,11 +52,11 @@ def test_completed_task_tells_what_it_took_and_what_was_predicted(cluster: Clust
     told = explained(cluster, client, 2)
     assert (told.state, told.priority, told.size_bytes, told.timeout_s) == ("completed", "NORMAL", 4, 9.0)
     assert (told.idempotent, told.keyed, told.may_have_run) == (True, True, "yes")
-    assert (told.admission, told.waited_s, told.run_s) == (None, 0.0, 0.25)
+    assert (told.forecast, told.waited_s, told.run_s) == (None, 0.0, 0.25)
     assert told.answered_after_s == pytest.approx(0.3)
     (attempt,) = told.attempts
-    assert (attempt.node, attempt.reason, attempt.free_nodes) == ("node-1", "free worker", 1)
-    assert (attempt.predicted_run_s, attempt.measured_there, attempt.next_node) == (0.2, True, None)
+    assert (attempt["node"], attempt["choice"], attempt["free_nodes"]) == ("node-1", "free worker", 1)
+    assert (attempt["predicted_run_s"], attempt["measured_there"], attempt["next_node"]) == (0.2, True, None)
 
 
 def test_task_of_a_kind_never_seen_has_no_prediction(cluster: ClusterDriver) -> None:
@@ -65,7 +65,7 @@ def test_task_of_a_kind_never_seen_has_no_prediction(cluster: ClusterDriver) -> 
     cluster.say(client, submit(1))
     told = explained(cluster, client, 1)
     assert told.state == "assigned"
-    assert (told.attempts[0].predicted_run_s, told.attempts[0].measured_there) == (None, False)
+    assert (told.attempts[0]["predicted_run_s"], told.attempts[0]["measured_there"]) == (None, False)
     assert (told.run_s, told.answered_after_s) == (None, None)
 
 
@@ -77,8 +77,8 @@ def test_second_best_node_is_named_with_what_it_would_have_taken() -> None:
         cluster.say(node, completed(last(cluster, node), run_s=run_s))
     cluster.say(client, submit(9))
     (attempt,) = explained(cluster, client, 9).attempts
-    assert (attempt.node, attempt.free_nodes) == ("node-2", 3)
-    assert (attempt.next_node, attempt.next_predicted_s) == ("node-3", 2.0)
+    assert (attempt["node"], attempt["free_nodes"]) == ("node-2", 3)
+    assert (attempt["next_node"], attempt["next_predicted_s"]) == ("node-3", 2.0)
 
 
 def test_queued_task_tells_what_was_ahead_of_it_and_what_waits_now(cluster: ClusterDriver) -> None:
@@ -90,19 +90,19 @@ def test_queued_task_tells_what_was_ahead_of_it_and_what_waits_now(cluster: Clus
     cluster.wait(0.25)
     told = explained(cluster, other, 1)
     assert (told.state, told.waited_s, told.attempts) == ("queued", 0.25, [])
-    assert told.admission is not None
-    assert (told.admission.queue_length, told.admission.in_flight, told.admission.workers) == (1, 1, 1)
-    assert (told.admission.work_s, told.admission.wait_s) == (0.5, 0.5)
+    assert told.forecast is not None
+    assert (told.forecast["queue_length"], told.forecast["in_flight"], told.forecast["workers"]) == (1, 1, 1)
+    assert (told.forecast["work_s"], told.forecast["wait_s"]) == (0.5, 1.0)
     assert (told.waiting_now, told.own_waiting_now) == ({"MAX": 1, "NORMAL": 1}, 1)
 
 
-def test_admission_without_workers_predicts_no_wait(cluster: ClusterDriver) -> None:
+def test_forecast_without_workers_says_that_there_are_none(cluster: ClusterDriver) -> None:
     cluster.node(workers=0)
     client = cluster.client()
     cluster.say(client, submit(1))
     told = explained(cluster, client, 1)
-    assert told.admission is not None
-    assert told.admission.wait_s is None
+    assert told.forecast is not None
+    assert told.forecast["workers"] == 0
 
 
 def test_task_that_came_back_tells_each_attempt_and_why(cluster: ClusterDriver) -> None:
@@ -114,8 +114,8 @@ def test_task_that_came_back_tells_each_attempt_and_why(cluster: ClusterDriver) 
     second = cluster.node()
     told = explained(cluster, client, 1)
     assert (told.state, told.attempt) == ("assigned", 3)
-    assert [(attempt.node, attempt.end) for attempt in told.attempts] == [
-        ("node-1", "it was given back unbegun"),
+    assert [(attempt["node"], attempt["end"]) for attempt in told.attempts] == [
+        ("node-1", "it was given back, not started"),
         ("node-1", "it was lost there"),
         (f"node-{second}", None),
     ]
@@ -167,22 +167,26 @@ def test_rejected_task_tells_the_numbers_of_that_moment_and_how_often(cluster: C
         cluster.say(other, submit(7, payload=b"12345", timeout_s=0.25))
     told = explained(cluster, other, 7)
     assert (told.state, told.priority, told.attempts) == ("rejected", None, [])
-    assert (said := told.rejection) is not None
-    assert (said.times, said.reason, said.queue_length, said.queue_bytes) == (3, "QUEUE_FULL", 2, 8)
-    assert (said.size_bytes, said.timeout_s, said.predicted_run_s, said.predicted_wait_s) == (5, 0.25, 0.5, 1.0)
-    assert (said.work_s, said.workers, said.nodes, said.outstanding) == (0.5, 1, 1, 0)
-    assert said.retry_after_s == pytest.approx(cluster.heard(other, Reject)[-1].retry_after_s)
+    said = told.rejection
+    assert said is not None
+    assert (said["times"], said["reason"]) == (3, "QUEUE_FULL")
+    forecast = said["forecast"]
+    assert (forecast["queue_length"], forecast["queue_bytes"], forecast["size_bytes"]) == (2, 8, 5)
+    assert (forecast["timeout_s"], forecast["run_s"], forecast["work_s"], forecast["wait_s"]) == (0.25, 0.5, 0.5, 1.0)
+    assert (forecast["workers"], forecast["nodes"], forecast["outstanding"]) == (1, 1, 0)
+    assert said["retry_after_s"] == pytest.approx(cluster.heard(other, Reject)[-1].retry_after_s)
 
 
-def test_task_refused_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:
+def test_task_rejected_for_its_deadline_tells_the_wait_for_which_it_was(cluster: ClusterDriver) -> None:
     node, client = cluster.node(), cluster.client()
     cluster.say(client, submit(1))
     cluster.say(node, completed(last(cluster, node), run_s=10.0))
     cluster.say(client, submit(2))
     cluster.say(client, submit(3, timeout_s=9.0))
     assert (said := explained(cluster, client, 3).rejection) is not None
-    assert (said.reason, said.work_s, said.predicted_wait_s) == ("DEADLINE", 0.0, 10.0), "for what runs on the node"
-    assert said.may_wait_s is None
+    assert (said["reason"], said["forecast"]["work_s"]) == ("DEADLINE", 0.0)
+    assert said["forecast"]["wait_s"] == 10.0, "for what runs on the node"
+    assert said["forecast"]["may_wait_s"] is None
 
 
 def test_task_that_would_have_waited_too_long_tells_what_was_allowed() -> None:
@@ -192,7 +196,7 @@ def test_task_that_would_have_waited_too_long_tells_what_was_allowed() -> None:
     cluster.say(node, completed(last(cluster, node), run_s=0.5))
     cluster.say(client, *(submit(id_) for id_ in range(2, 6)))
     assert (said := explained(cluster, client, 5).rejection) is not None
-    assert (said.reason, said.predicted_wait_s, said.may_wait_s) == ("QUEUE_FULL", 1.0, 0.8)
+    assert (said["reason"], said["forecast"]["wait_s"], said["forecast"]["may_wait_s"]) == ("QUEUE_FULL", 1.0, 0.8)
 
 
 def test_large_task_tells_what_was_ahead_of_it_when_it_had_come(cluster: ClusterDriver) -> None:
@@ -202,8 +206,8 @@ def test_large_task_tells_what_was_ahead_of_it_when_it_had_come(cluster: Cluster
     cluster.say(client, Announced(submit(1, payload=b""), 1_000_000))
     cluster.say(other, submit(2), submit(3, priority=0))
     cluster.say(client, submit(1, payload=b"x" * 1_000_000))
-    assert (said := explained(cluster, client, 1).admission) is not None
-    assert (said.queue_length, said.work_s) == (1, 0.5), "whatever was asked about in between"
+    assert (said := explained(cluster, client, 1).forecast) is not None
+    assert (said["queue_length"], said["work_s"]) == (1, 0.5), "whatever was asked about in between"
 
 
 def test_task_that_was_too_large_is_remembered(cluster: ClusterDriver) -> None:
@@ -211,7 +215,7 @@ def test_task_that_was_too_large_is_remembered(cluster: ClusterDriver) -> None:
     cluster.say(client, Oversized(4, 10**9))
     told = explained(cluster, client, 4)
     assert told.rejection is not None
-    assert (told.rejection.reason, told.rejection.size_bytes) == ("TOO_LARGE", 10**9)
+    assert (told.rejection["reason"], told.rejection["forecast"]["size_bytes"]) == ("TOO_LARGE", 10**9)
 
 
 def test_task_that_was_admitted_at_last_tells_how_often_it_was_rejected_before(cluster: ClusterDriver) -> None:
@@ -222,7 +226,7 @@ def test_task_that_was_admitted_at_last_tells_how_often_it_was_rejected_before(c
     told = explained(cluster, client, 1)
     assert told.state == "assigned"
     assert told.rejection is not None
-    assert (told.rejection.times, told.rejection.reason) == (1, "NO_NODES")
+    assert (told.rejection["times"], told.rejection["reason"]) == (1, "NO_NODES")
 
 
 def test_what_was_said_before_a_capacity_is_not_changed_by_it(cluster: ClusterDriver) -> None:
@@ -230,8 +234,8 @@ def test_what_was_said_before_a_capacity_is_not_changed_by_it(cluster: ClusterDr
     cluster.say(client, submit(1), submit(2))
     cluster.say(node, Capacity(64))
     told = explained(cluster, client, 2)
-    assert told.admission is not None
-    assert told.admission.workers == 1
+    assert told.forecast is not None
+    assert told.forecast["workers"] == 1
 
 
 def test_payloads_of_ended_tasks_are_not_kept(cluster: ClusterDriver) -> None:
@@ -241,7 +245,7 @@ def test_payloads_of_ended_tasks_are_not_kept(cluster: ClusterDriver) -> None:
     cluster.say(node, completed(last(cluster, node)))
     cluster.say(node, completed(last(cluster, node)))
     cluster.lose(client)
-    kept = [cluster.state._journal.task(client, sequence) for sequence in (1, 2, 3)]
+    kept = [cluster.state.decision_log.task(client, sequence) for sequence in (1, 2, 3)]
     assert [task.payload for task in kept if task is not None] == [b""] * 3
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
 from argon.protocol.messages import Status, Submit
-from argon.scheduling.cluster.clients import Clients
-from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import Ledger
-from argon.scheduling.cluster.reporting.decision_log import Journal
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.settings import ClusterSettings
@@ -22,31 +19,28 @@ class Rooms:
     """A sound little cluster: one task on its only worker, two in the queue, of one client."""
 
     def __init__(self) -> None:
-        self.settings = ClusterSettings(queue_limit=2, queue_bytes=20)
-        self.queue = TaskQueue(1.0)
-        self.node = NodeSession(5, "node", 1, workers=1)
-        self.clients = Clients(limit=100)
-        self.clients.add(1, 3)
-        session = self.clients.get(1)
+        self.state = ClusterState(ClusterSettings(queue_limit=2, queue_bytes=20), Random(1))
+        self.queue, self.membership, self.counters = self.state.queue, self.state.membership, self.state.counters
+        clients = self.state.clients
+        clients.add(1, 3)
+        session = clients.get(1)
         assert session is not None
         self.session = session
         self.tasks = [admitted_task(id_, 1, Submit(id_, 2, False, 0.0, 1, 0, b"x" * 10), 10, 0.0) for id_ in range(3)]
         for task in self.tasks:
-            self.clients.begin(session, task)
+            clients.begin(session, task)
         for task in self.tasks[1:]:
             self.queue.push(task)
         self.running = self.tasks[0]
         self.running.state = TaskState.ASSIGNED
         self.running.node = 5
-        self.membership = Membership()
+        self.node = NodeSession(5, "node", 1, workers=1)
         self.membership.add(self.node)
         self.membership.assign(self.node, self.running, 1.0)
-        self.ledger = Ledger()
-        self.ledger.accepted = 3
-        self.journal = Journal()
+        self.counters.accepted = 3
 
     def check(self) -> None:
-        check_cluster(self.settings, self.queue, self.membership, self.clients, self.ledger, self.journal)
+        check_cluster(self.state)
 
 
 def test_sound_rooms_are_found_sound() -> None:
@@ -54,27 +48,27 @@ def test_sound_rooms_are_found_sound() -> None:
 
 
 def more_tasks(rooms: Rooms) -> None:
-    rooms.settings = ClusterSettings(queue_limit=1, queue_bytes=20)
+    rooms.state.settings = ClusterSettings(queue_limit=1, queue_bytes=20)
 
 
 def more_bytes(rooms: Rooms) -> None:
-    rooms.settings = ClusterSettings(queue_limit=2, queue_bytes=19)
+    rooms.state.settings = ClusterSettings(queue_limit=2, queue_bytes=19)
 
 
 def lost_count(rooms: Rooms) -> None:
     rooms.queue.length -= 1
-    rooms.ledger.accepted -= 1
+    rooms.counters.accepted -= 1
 
 
 def lost_bytes(rooms: Rooms) -> None:
     rooms.queue.size_bytes = 30
-    rooms.settings = ClusterSettings(queue_limit=2, queue_bytes=100)
+    rooms.state.settings = ClusterSettings(queue_limit=2, queue_bytes=100)
 
 
 def task_in_two_rooms(rooms: Rooms) -> None:
     rooms.node.tasks[1] = rooms.tasks[1]
     rooms.membership.in_flight += 1
-    rooms.ledger.accepted += 1
+    rooms.counters.accepted += 1
 
 
 def task_on_the_wrong_node(rooms: Rooms) -> None:
@@ -95,15 +89,15 @@ def lost_worker(rooms: Rooms) -> None:
 
 def miscounted_assignment(rooms: Rooms) -> None:
     rooms.membership.in_flight = 2
-    rooms.ledger.accepted = 4
+    rooms.counters.accepted = 4
 
 
 def miscounted_answer(rooms: Rooms) -> None:
-    rooms.ledger.end(Status.COMPLETED)
+    rooms.counters.end(Status.COMPLETED)
 
 
 def miscounted_rejection(rooms: Rooms) -> None:
-    rooms.ledger.end(Status.REJECTED)
+    rooms.counters.end(Status.REJECTED)
 
 
 def client_over_its_allowance(rooms: Rooms) -> None:

@@ -1,4 +1,4 @@
-"""What people are told: the numbers, and what became of a task, as the corridor sends it."""
+"""What people are told: the numbers, and what became of a task, as the shell sends it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is told of a cluster; no room that decides imports it."""
+"""What a cluster reports: it reads the state, and nothing that decides imports it."""

@@ -1,38 +1,26 @@
 """What must always be true of a cluster's rooms taken together. Checked after every step in tests, never in production.
 
-In: the rooms. Out: nothing, or an AssertionError that says which invariant is broken. It must never change anything.
+In: the state. Out: nothing, or an AssertionError that says which invariant is broken. It must never change the state.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.task import TaskState
 
-if TYPE_CHECKING:
-    from argon.scheduling.cluster.clients import Clients
-    from argon.scheduling.cluster.membership import Membership
-    from argon.scheduling.cluster.queue import TaskQueue
-    from argon.scheduling.cluster.reporting.counters import Ledger
-    from argon.scheduling.cluster.reporting.decision_log import Journal
-    from argon.settings import ClusterSettings
 
-
-def check_cluster(
-    settings: ClusterSettings,
-    queue: TaskQueue,
-    membership: Membership,
-    clients: Clients,
-    ledger: Ledger,
-    journal: Journal,
-) -> None:
+def check_cluster(state: ClusterState) -> None:
     """Asserts that counters are right, limits hold, each task is in one room, and no worker is free while a
     task waits in the queue."""
+    settings, queue, membership, clients = state.settings, state.queue, state.membership, state.clients
+    accepted, rejected = state.counters.still_here(), state.counters.rejected()
     nodes = membership.all()
     assert membership.in_flight == sum(len(m.tasks) for m in nodes), "in_flight is off"
     assert membership.workers == sum(m.capacity() for m in nodes), "workers are off"
-    assert ledger.still_here() == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
-    assert sum(journal.decisions.refusals.values()) == ledger.rejected(), "rejections are not the sum of their reasons"
+    assert accepted == len(queue) + membership.in_flight, "accepted is not the sum of where tasks are"
+    assert rejected == sum(state.decision_log.decisions.rejections.values()), (
+        "rejections are not the sum of their reasons"
+    )
     waiting = queue.waiting()
     assert queue.length + clients.announced <= settings.queue_limit, "the queue is over its limit"
     assert queue.size_bytes + clients.announced_bytes <= settings.queue_bytes, "the queue is over its bytes"

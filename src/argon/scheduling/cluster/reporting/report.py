@@ -1,60 +1,20 @@
-"""What people are told about a cluster: its numbers, and what became of a task.
+"""Answers to what people ask about a cluster: its numbers, and what became of a task.
 
-In: questions. Out: answers, read off the rooms. It must never change a room.
+In: the state, and a question that a peer has asked. Out: the reply to send. It must never change the state.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from argon.protocol.messages import ExplainReply, ExplainRequest, StatusReply
-from argon.scheduling.cluster.clients import Clients
-from argon.scheduling.cluster.membership import Membership
-from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import Ledger
-from argon.scheduling.cluster.reporting.decision_log import Journal
+from argon.protocol.messages import ExplainReply, ExplainRequest, StatusReply, StatusRequest
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.reporting.explanation import explanation
-from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot, cluster_snapshot
-from argon.scheduling.cluster.shutdown import Departure
-from argon.settings import ClusterSettings
+from argon.scheduling.cluster.reporting.snapshot import cluster_snapshot
 
 
-class ReportState:
-    """One cluster's."""
-
-    def __init__(
-        self,
-        settings: ClusterSettings,
-        queue: TaskQueue,
-        membership: Membership,
-        clients: Clients,
-        ledger: Ledger,
-        journal: Journal,
-        departure: Departure,
-    ) -> None:
-        self._settings = settings
-        self._queue = queue
-        self._membership = membership
-        self._clients = clients
-        self._ledger = ledger
-        self._journal = journal
-        self._departure = departure
-
-    def snapshot(self, now: float) -> ClusterSnapshot:
-        """The numbers of this moment."""
-        counters, decisions, draining = self._ledger.counters(), self._journal.decisions, self._departure.begun
-        return cluster_snapshot(
-            self._settings, self._queue, self._membership, len(self._clients), counters, decisions, draining, now
-        )
-
-    def status(self, now: float) -> StatusReply:
-        """The same, as it is sent."""
-        return StatusReply(msgspec.json.encode(self.snapshot(now)))
-
-    def explained(self, m: ExplainRequest, now: float) -> ExplainReply:
-        """What became of one task."""
-        client = self._clients.get(m.session)
-        here = client.tasks.get(m.sequence) if client is not None else None
-        task = self._journal.task(m.session, m.sequence) if here is None else here
-        rejections = self._journal.rejections(m.session, m.sequence)
-        return ExplainReply(msgspec.json.encode(explanation(m, task, rejections, self._queue, now)))
+def reply(state: ClusterState, asked: StatusRequest | ExplainRequest, now: float) -> StatusReply | ExplainReply:
+    """The reply to a question, as JSON."""
+    if isinstance(asked, StatusRequest):
+        return StatusReply(msgspec.json.encode(cluster_snapshot(state, now)))
+    return ExplainReply(msgspec.json.encode(explanation(state, asked, now)))

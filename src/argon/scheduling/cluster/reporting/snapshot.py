@@ -1,15 +1,14 @@
-"""Numbers for people: what ``argon status`` shows. Built by a state on request, and never read back by one."""
+"""Numbers for people: what ``argon status`` shows.
+
+In: the state. Out: its numbers of one moment, readable as JSON. It must never change the state.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.node_session import NodeSession
-from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.reporting.counters import TaskCounters
-from argon.scheduling.cluster.reporting.decision_log import Decisions
-from argon.settings import ClusterSettings
 
 
 class NodeNumbers(msgspec.Struct):
@@ -21,6 +20,21 @@ class NodeNumbers(msgspec.Struct):
     draining: bool
     mean_run_s: float
     pressure: float
+
+
+class TaskNumbers(msgspec.Struct):
+    """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
+    running."""
+
+    accepted: int
+    completed: int
+    failed: int
+    rejected: int
+    expired: int
+    cancelled: int
+    lost: int
+    requeued: int
+    stale_answers: int
 
 
 class ClusterSnapshot(msgspec.Struct):
@@ -36,39 +50,32 @@ class ClusterSnapshot(msgspec.Struct):
     in_flight: int
     clients: int
     nodes: list[NodeNumbers]
-    counters: TaskCounters
+    counters: TaskNumbers
     decisions: dict[str, int]
-    refusals: dict[str, int]
+    rejections: dict[str, int]
 
 
-def cluster_snapshot(
-    settings: ClusterSettings,
-    queue: TaskQueue,
-    membership: Membership,
-    clients: int,
-    counters: TaskCounters,
-    decisions: Decisions,
-    draining: bool,
-    now: float,
-) -> ClusterSnapshot:
+def cluster_snapshot(state: ClusterState, now: float) -> ClusterSnapshot:
     """Reads the numbers off the rooms."""
+    queue, membership, decisions = state.queue, state.membership, state.decision_log.decisions
     return ClusterSnapshot(
         role="cluster",
-        draining=draining,
+        draining=state.shutdown.draining,
         queue_length=len(queue),
-        queue_limit=settings.queue_limit,
+        queue_limit=state.settings.queue_limit,
         queue_bytes=queue.size_bytes,
         oldest_wait_s=queue.oldest(now),
         workers=membership.workers,
         in_flight=membership.in_flight,
-        clients=clients,
+        clients=len(state.clients),
         nodes=[_node_numbers(node) for node in membership.all()],
-        counters=counters,
+        counters=TaskNumbers(**state.counters.by_name()),
         decisions=decisions.numbers(),
-        refusals=decisions.refused(),
+        rejections=decisions.rejected(),
     )
 
 
 def _node_numbers(node: NodeSession) -> NodeNumbers:
-    mean_run_s = node.times.service.mean_s()
-    return NodeNumbers(node.name, node.workers, len(node.tasks), node.draining, mean_run_s, round(node.pressure, 3))
+    return NodeNumbers(
+        node.name, node.workers, len(node.tasks), node.draining, node.times.service.mean_s(), round(node.pressure, 3)
+    )

@@ -1,8 +1,8 @@
 """What was decided about the tasks of late, and how often each decision was made.
 
-In: tasks when they are sent, come back and end; rejections. Out: the records of one task, if they are still here, and
-counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
-records that exist anyway in rings of fixed length. Who asks for one task pays for looking through them.
+In: tasks when they are assigned, come back and end; rejections. Out: the records of one task, if they are still here,
+and counts. It must never decide anything, keep a payload, or make text: it is called for every task, so it only keeps
+records in rings of fixed length. Who asks for one task pays for searching them.
 
 Tasks that ended as they should, and soon, have a ring of their own, and a shorter one: thousands of them in a second
 must not drive out the one that somebody will ask about.
@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import Final
 
 from argon.errors import RejectReason
+from argon.protocol.ids import ClientTaskId, PeerId
 from argon.protocol.messages import Status
-from argon.scheduling.cluster.admission import Rejection
-from argon.scheduling.cluster.router import Route
-from argon.scheduling.cluster.task import Attempt, Task
+from argon.scheduling.cluster.forecast import Rejection
+from argon.scheduling.cluster.route import Route
+from argon.scheduling.cluster.task import Task
+from argon.scheduling.cluster.task_history import Attempt
 
 ORDINARY_KEPT: Final = 1024
 REMARKABLE_KEPT: Final = 4096
@@ -33,23 +35,23 @@ _DECISIONS: Final = (
 
 
 class Decisions:
-    """How often each decision was made since the start. ``unmeasured`` of those sent were of a kind for which their
+    """How often each decision was made since the start. ``unmeasured`` of those assigned were of a kind for which their
     node had no time of its own."""
 
-    __slots__ = ("sent", "unmeasured", "refusals")
+    __slots__ = ("assigned", "unmeasured", "rejections")
 
     def __init__(self) -> None:
-        self.sent = [0] * len(_DECISIONS)
+        self.assigned = [0] * len(_DECISIONS)
         self.unmeasured = 0
-        self.refusals: dict[RejectReason, int] = dict.fromkeys(RejectReason, 0)
+        self.rejections: dict[RejectReason, int] = dict.fromkeys(RejectReason, 0)
 
     def numbers(self) -> dict[str, int]:
         """The routing decisions by name."""
-        return {**dict(zip(_DECISIONS, self.sent, strict=True)), "kind_unmeasured_there": self.unmeasured}
+        return {**dict(zip(_DECISIONS, self.assigned, strict=True)), "kind_unmeasured_there": self.unmeasured}
 
-    def refused(self) -> dict[str, int]:
+    def rejected(self) -> dict[str, int]:
         """The rejections by reason."""
-        return {reason.value: count for reason, count in self.refusals.items()}
+        return {reason.value: count for reason, count in self.rejections.items()}
 
 
 class _Ended:
@@ -68,7 +70,7 @@ class _Ended:
         self._at = at + 1 if at + 1 < self._kept else 0
 
 
-class Journal:
+class DecisionLog:
     """The tasks that ended last, the last rejections, and the counts.
 
     A task is remarkable that did not complete, came back from a node, or took ``REMARKABLE_S`` or longer.
@@ -81,48 +83,52 @@ class Journal:
         self._rejections: list[Rejection | None] = [None] * REJECTIONS_KEPT
         self._rejections_at = 0
 
-    def send(self, task: Task, route: Route, known_s: float | None) -> None:
+    def assign(self, task: Task, route: Route, known_s: float | None) -> None:
         """Notes that a task goes by a route; it is booked on its node afterwards.
 
         Args:
-            known_s: what it is expected to take there, None if nothing like it was ever measured.
+            task: which.
+            route: the node, and why it is that one.
+            known_s: what it is expected to run there, None if nothing like it was ever measured.
         """
         node, runner_up = route.node, route.runner_up
         measured = node.times.service.of(task.kind) is not None
-        self.decisions.sent[route.why] += 1
+        self.decisions.assigned[route.why] += 1
         self.decisions.unmeasured += not measured
-        task.sent = Attempt(
-            node.name,
-            route.why,
-            route.free_nodes,
-            -1.0 if known_s is None else known_s,
-            measured,
-            0.0 if node.free() else node.work_s / max(1, node.workers),
-            "" if runner_up is None else runner_up.name,
-            route.runner_up_s,
+        attempt = task.history.assigned = Attempt(
+            node=node.name,
+            choice=route.why,
+            free_nodes=route.free_nodes,
+            predicted_run_s=known_s,
+            measured_there=measured,
+            predicted_wait_s=0.0 if node.free() else node.work_s / max(1, node.workers),
         )
+        if runner_up is not None:
+            attempt.next_node, attempt.next_predicted_s = runner_up.name, route.runner_up_s
 
     def give_back(self, task: Task, end: str) -> None:
         """A task came back from its node and waits again."""
-        attempt = task.sent
+        history = task.history
+        attempt = history.assigned
         assert attempt is not None
         attempt.end = end
-        if task.returned is None:
-            task.returned = []
-        elif len(task.returned) >= RETURNS_KEPT:
-            del task.returned[0]
-        task.returned.append(attempt)
-        task.sent = None
+        if history.returned is None:
+            history.returned = []
+        elif len(history.returned) >= RETURNS_KEPT:
+            del history.returned[0]
+        history.returned.append(attempt)
+        history.assigned = None
 
     def end(self, task: Task, status: int, entered: int, run_s: float, now: float) -> None:
         """A task has ended; ``now`` is 0 where nobody was answered."""
-        task.status = status
-        task.entered = entered
-        task.run_s = run_s
-        task.ended_at = now
+        history = task.history
+        history.status = status
+        history.entered = entered
+        history.run_s = run_s
+        history.ended_at = now
         if task.client is None:
             return  # it was kept when its client left
-        if status == Status.COMPLETED and task.wait_s + run_s < REMARKABLE_S and task.returned is None:
+        if status == Status.COMPLETED and task.wait_s + run_s < REMARKABLE_S and history.returned is None:
             self._ordinary.add(task)
         else:
             self._remarkable.add(task)
@@ -131,25 +137,25 @@ class Journal:
         """The client of a task that has not ended is gone."""
         self._remarkable.add(task)
 
-    def refuse(self, rejection: Rejection) -> None:
+    def reject(self, rejection: Rejection) -> None:
         """A task was not admitted."""
-        self.decisions.refusals[rejection.reason] += 1
+        self.decisions.rejections[rejection.reason] += 1
         at = self._rejections_at
         self._rejections[at] = rejection
         self._rejections_at = at + 1 if at + 1 < REJECTIONS_KEPT else 0
 
-    def task(self, session: int, sequence: int) -> Task | None:
+    def task(self, client: PeerId, client_task_id: ClientTaskId) -> Task | None:
         """The task of this number that was here last, if it is still remembered."""
         found: Task | None = None
         for ring in (self._ordinary, self._remarkable):
             for task in ring.tasks:
-                if task is None or task.client_id != sequence or task.session != session:
+                if task is None or task.client_task_id != client_task_id or task.history.client != client:
                     continue
                 if found is None or task.id > found.id:
                     found = task
         return found
 
-    def rejections(self, session: int, sequence: int) -> list[Rejection]:
+    def rejections(self, client: PeerId, client_task_id: ClientTaskId) -> list[Rejection]:
         """How often a task of this number was rejected of late, oldest first."""
         ring = self._rejections[self._rejections_at :] + self._rejections[: self._rejections_at]
-        return [r for r in ring if r is not None and r.sequence == sequence and r.session == session]
+        return [r for r in ring if r is not None and r.client_task_id == client_task_id and r.client == client]

@@ -6,27 +6,10 @@ must be, so that the counters can be held against the rooms.
 
 from __future__ import annotations
 
-import msgspec
-
 from argon.protocol.messages import STATUS_NAMES, Status
 
 
-class TaskCounters(msgspec.Struct):
-    """Tasks since the start. ``accepted`` is always the sum of the ends (rejected apart), the queued and the
-    running."""
-
-    accepted: int
-    completed: int
-    failed: int
-    rejected: int
-    expired: int
-    cancelled: int
-    lost: int
-    requeued: int
-    stale_answers: int
-
-
-class Ledger:
+class TaskCounters:
     """The counters of a cluster since its start. ``requeued`` and ``stale_answers`` count events, not tasks."""
 
     __slots__ = ("_ends", "accepted", "requeued", "stale_answers")
@@ -49,7 +32,7 @@ class Ledger:
         """How many tasks were not admitted."""
         return self._ends[Status.REJECTED]
 
-    def counters(self) -> TaskCounters:
+    def by_name(self) -> dict[str, int]:
         """The numbers of this moment."""
         ends = {name.lower(): count for name, count in zip(STATUS_NAMES, self._ends, strict=True)}
-        return TaskCounters(accepted=self.accepted, requeued=self.requeued, stale_answers=self.stale_answers, **ends)
+        return {"accepted": self.accepted, **ends, "requeued": self.requeued, "stale_answers": self.stale_answers}
