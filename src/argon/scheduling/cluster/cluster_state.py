@@ -1,6 +1,6 @@
 """The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
-In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the rooms, on one
+In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
 node, or gone. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
