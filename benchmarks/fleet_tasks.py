@@ -1,7 +1,7 @@
 """The task of a mixed fleet: how long it sleeps depends on the node that it runs on.
 
 In: seconds, and what the node was started with in its environment: `FLEET_PACE`, how many times as long everything
-takes there, and `FLEET_GREY_FILE`, a file by which it is told to become ten times slower still. Out: the seconds.
+takes there, and `FLEET_SLOWED_FILE`, a file by which it is told to become ten times slower still. Out: the seconds.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import time
 
-GREY_TIMES = 10.0
+SLOWED_TIMES = 10.0
 PACE = float(os.environ.get("FLEET_PACE", "1"))
-GREY_FILE = os.environ.get("FLEET_GREY_FILE", "")
+SLOWED_FILE = os.environ.get("FLEET_SLOWED_FILE", "")
 
 
 def fleet_nap(seconds: float) -> float:
     """Sleeps at the pace of its node."""
-    grey = GREY_FILE and os.path.exists(GREY_FILE)
-    time.sleep(seconds * PACE * (GREY_TIMES if grey else 1.0))
+    slowed = SLOWED_FILE and os.path.exists(SLOWED_FILE)
+    time.sleep(seconds * PACE * (SLOWED_TIMES if slowed else 1.0))
     return seconds

@@ -13,15 +13,15 @@ from random import Random
 
 from argon import Cluster
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.router import RoutingRule
 
 OWN = "argon"
 RULES_MODULE = "argon.planning.rules"
 
 
-def rules() -> dict[str, Callable[[], Router]]:
-    """What makes a router of each rule that there is."""
-    own: dict[str, Callable[[], Router]] = {OWN: Router}
+def rules() -> dict[str, Callable[[], RoutingRule | None]]:
+    """What makes each rule that there is; the cluster's own is None."""
+    own: dict[str, Callable[[], RoutingRule | None]] = {OWN: lambda: None}
     try:
         module = import_module(RULES_MODULE)
     except ModuleNotFoundError:

@@ -145,8 +145,8 @@ COMPILED_SET = {
     "protocol": "codec fragments framing handshake ids messages",
     "scheduling": "ageing deadlines effects liveness load task_line task_options transitions",
     "scheduling/cluster": (
-        "admission answer_state clients cluster_state counters decision_log forecast member membership queue"
-        " retry_pacing router shutdown standing_queue task task_history"
+        "admission answer_state clients cluster_state counters decision_log forecast membership node_session node_times"
+        " probation queue retry_pacing route router shutdown standing_queue task task_history"
     ),
     "scheduling/node": "capacity_report node_buffer node_state node_task outcomes respawns worker_slot workers",
     "scheduling/client": "backlog client_state client_task credits local_answers reply_rate send_window",

@@ -40,11 +40,11 @@ IMPURE = {
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
-# What the rooms share: a task, how it is to be treated, what is kept of it, a forecast, a node,
-# what tasks take, ageing, moments, lines of tasks, and tables of states.
+# What the rooms share: tasks and what is foreseen and kept of them, nodes and what tasks take on them, ageing, moments,
+# lines of tasks, and tables of states.
 RECORDS = {
-    *("task", "task_options", "task_history", "node_task", "worker_slot", "client_task", "forecast", "member", "load"),
-    *("ageing", "deadlines", "task_line", "transitions"),
+    *("task", "task_options", "task_history", "forecast", "route", "node_task", "worker_slot"),
+    *("client_task", "node_session", "node_times", "load", "ageing", "deadlines", "task_line", "transitions"),
 }
 SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
@@ -583,7 +583,10 @@ SOUND: list[tuple[Rule, Sources]] = [
         {"scheduling/cluster/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
     ),
     (blind_rooms, {"scheduling/cluster/queue.py": "from . import task", "scheduling/cluster/task.py": ""}),
-    (blind_rooms, {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .member import Member"}),
+    (
+        blind_rooms,
+        {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .node_session import NodeSession"},
+    ),
     (blind_rooms, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
     (blind_rooms, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
     (blind_rooms, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),

@@ -1,7 +1,8 @@
-"""The bounded queue at a constant length: tasks leave at its front and come back at its end."""
+"""The bounded queue at a constant length: tasks leave at its front and others come at its end."""
 
 from __future__ import annotations
 
+from itertools import count
 from math import inf
 
 import pytest
@@ -18,20 +19,23 @@ NOW = 1000.0
 @pytest.mark.parametrize("clients", [1, 100], ids="{} clients".format)
 @pytest.mark.parametrize("waiting", [100, 100_000], ids="{} waiting".format)
 def test_queue_pop_and_push(benchmark: Measure, waiting: int, clients: int, batch: int) -> None:
-    queue = TaskQueue(AGE_STEP_S)
-    for id_ in range(waiting):
+    queue, arrivals = TaskQueue(AGE_STEP_S), count()
+
+    def push() -> None:
+        id_ = next(arrivals)
         task = Task(id_, 1 + id_ % clients, id_, 2, KIND, 0, False, inf, TASK, len(TASK), NOW)
         task.predicted_s = RUN_S
         queue.push(task)
 
+    for _ in range(waiting):
+        push()
+
     def turn() -> None:
-        tasks = []
         for _ in range(batch):
             assert queue.peek(NOW) is not None
-            tasks.append(queue.pop(NOW))
-        for task in tasks:
-            task.state = TaskState.QUEUED
-            queue.push(task)
+            queue.pop(NOW).state = TaskState.ASSIGNED
+        for _ in range(batch):
+            push()
 
     benchmark(turn)
     assert len(queue) == waiting

@@ -29,7 +29,7 @@ MAX_CONTROL_BYTES: Final = 1 << 20
 MAX_NAME_CHARS: Final = 128
 NODE_NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
 MAX_TIMEOUT_S: Final = 10.0 * 365 * 86400
-AHEAD_S: Final = 0.025  # a task predicted to take no longer may wait behind one other task at a busy worker
+PREFETCH_S: Final = 0.025  # a task predicted to take no longer may wait behind one other task at a busy worker
 
 HELLO_TIMEOUT_S: Final = 5.0
 HEARTBEAT_S: Final = 5.0

@@ -28,7 +28,7 @@ STATUS: dict[str, Any] = {
         "expired": 1,
         "lost": 0,
     },
-    "decisions": {"to_free_worker": 11000, "sent_ahead": 1345},
+    "decisions": {"to_free_worker": 11000, "prefetched": 1345},
     "rejections": {"QUEUE_FULL": 7, "DEADLINE": 0},
 }
 EXPLANATION: dict[str, Any] = {
@@ -52,7 +52,7 @@ EXPLANATION: dict[str, Any] = {
     "attempts": [
         {
             "node": "node-a",
-            "choice": "sent ahead",
+            "choice": "prefetched",
             "free_nodes": 0,
             "predicted_run_s": None,
             "measured_there": False,

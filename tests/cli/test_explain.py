@@ -59,7 +59,7 @@ def test_text_tells_the_whole_way_of_a_task(
         "submitted": "2.50 s ago, NORMAL, 45 bytes, timeout 9.00 s, idempotent",
         "ahead": "1 task in the queue, 300 ms of work for 2 workers, 4 tasks with nodes already: 150 ms predicted",
         "waited": "603 ms",
-        "attempt 1": "node-a: sent ahead; nodes with a free worker: 0; this function was not measured before; "
+        "attempt 1": "node-a: prefetched; nodes with a free worker: 0; this function was not measured before; "
         "predicted wait there: 20 ms; came back: it had not started there",
         "attempt 2": "node-b: free worker; nodes with a free worker: 3; predicted run time: 300 ms, measured there; "
         "second best: node-c, 400 ms predicted",

@@ -32,7 +32,7 @@ def test_table_has_every_decision_and_the_reasons_of_rejections_that_there_were(
 ) -> None:
     rows = [line.split() for line in argon("status").out.splitlines()]
     assert ["to_free_worker", "11,000"] in rows
-    assert ["sent_ahead", "1,345"] in rows
+    assert ["prefetched", "1,345"] in rows
     assert ["rejected", "QUEUE_FULL", "7"] in rows
     assert not any("DEADLINE" in row for row in rows)
 

@@ -24,7 +24,7 @@ def test_event_that_should_have_happened_happens_now() -> None:
     assert seen == [5.0]
 
 
-def test_run_ends_when_it_is_told_to() -> None:
+def test_run_ends_when_going_is_false() -> None:
     agenda, seen = Agenda(), list[int]()
     for number in range(5):
         agenda.at(number, seen.append, number)
@@ -33,29 +33,29 @@ def test_run_ends_when_it_is_told_to() -> None:
 
 
 class Alarm:
-    """Somebody with a deadline, who is rung when it has come, and not before."""
+    """A deadline, and the moments at which its timer fired."""
 
     def __init__(self, agenda: Agenda, deadline: float | None) -> None:
         self.agenda = agenda
         self.deadline = deadline
-        self.rung: list[float] = []
-        self.timer = Timer(agenda, lambda: self.deadline, self.ring)
+        self.fired: list[float] = []
+        self.timer = Timer(agenda, lambda: self.deadline, self.fire)
 
-    def ring(self) -> None:
-        self.rung.append(self.agenda.now)
+    def fire(self) -> None:
+        self.fired.append(self.agenda.now)
         self.deadline = None
 
 
-def test_timer_rings_at_the_deadline_and_once() -> None:
+def test_timer_fires_at_the_deadline_and_once() -> None:
     agenda = Agenda()
     alarm = Alarm(agenda, 3.0)
     alarm.timer.set()
     alarm.timer.set()
     agenda.run(lambda: True)
-    assert alarm.rung == [3.0]
+    assert alarm.fired == [3.0]
 
 
-def test_deadline_that_moved_back_rings_late_and_one_that_moved_forward_early() -> None:
+def test_deadline_that_moved_back_fires_late_and_one_that_moved_forward_early() -> None:
     for moved in (7.0, 2.0):
         agenda = Agenda()
         alarm = Alarm(agenda, 3.0)
@@ -63,7 +63,7 @@ def test_deadline_that_moved_back_rings_late_and_one_that_moved_forward_early() 
         alarm.deadline = moved
         alarm.timer.set()
         agenda.run(lambda: True)
-        assert alarm.rung == [moved]
+        assert alarm.fired == [moved]
 
 
 def test_deadline_that_comes_back_behind_nearer_ones_is_planned_once() -> None:
@@ -75,11 +75,11 @@ def test_deadline_that_comes_back_behind_nearer_ones_is_planned_once() -> None:
     for nearer in (1.0, 2.0):
         alarm.deadline = nearer
         alarm.timer.set()
-        agenda.run(lambda nearer=nearer: nearer not in alarm.rung)  # type: ignore[misc]
+        agenda.run(lambda nearer=nearer: nearer not in alarm.fired)  # type: ignore[misc]
         alarm.deadline = 9.0
         alarm.timer.set()
     agenda.run(lambda: True)
-    assert alarm.rung == [1.0, 2.0, 9.0]
+    assert alarm.fired == [1.0, 2.0, 9.0]
     assert planned == [9.0, 1.0, 2.0]
 
 

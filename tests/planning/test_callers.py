@@ -22,7 +22,7 @@ class Desk:
         self.agenda = Agenda()
         self.course = Course(tasks)
         self.sent: list[Submit] = []
-        self.client = VirtualClient(PEER, self.course, self.agenda, Random(1), self.note)
+        self.client = VirtualClient(PEER, course=self.course, agenda=self.agenda, rng=Random(1), send=self.note)
         self.client.start(Welcome(PEER, credits, MAX_PAYLOAD_BYTES, HEARTBEAT_S, DEAD_AFTER_S), 0.0)
 
     def note(self, peer: int, messages: list[Message]) -> None:
@@ -31,7 +31,7 @@ class Desk:
 
     def answer(self, sent: Submit, status: int, credits: int = 100) -> None:
         rejected = Reject(sent.id, RejectReason.QUEUE_FULL, credits=credits)
-        self.client.hears([rejected if status == Status.REJECTED else Outcome(sent.id, status, credits=credits)])
+        self.client.receive([rejected if status == Status.REJECTED else Outcome(sent.id, status, credits=credits)])
 
 
 def test_task_travels_as_its_number_with_its_kind_and_options() -> None:
@@ -61,7 +61,7 @@ def test_tasks_beyond_the_credits_wait_in_the_client() -> None:
     assert len(desk.sent) == 3
 
 
-def test_rejected_task_is_sent_again_later_and_after_its_retries_the_caller_is_told() -> None:
+def test_rejected_task_is_sent_again_later_and_after_its_retries_the_caller_is_answered() -> None:
     desk = Desk(1)
     desk.client.submit(0, 1, TaskOptions(retries=1))
     desk.answer(desk.sent[0], Status.REJECTED)

@@ -12,12 +12,12 @@ from argon.planning.course import Course
 from argon.planning.engine import Circumstances, Simulation, SimulationStalled, simulate
 from argon.planning.node_plan import NodePlan
 from argon.planning.result import Summary, summarise
-from argon.planning.rules import ARGON, RULES
+from argon.planning.rules import ARGON, RULES, RoundRobin
 from argon.planning.service import Constant, Exponential
 from argon.planning.workload import Arrival, Mix, Workload, random_workload, traced_workload
 from argon.protocol.messages import STATUS_NAMES, Status
-from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.load import ServiceTimes
 from argon.settings import Priority
 
 BARE = Circumstances(latency_s=0.0, overhead_s=0.0, cluster_s=0.0)
@@ -118,7 +118,7 @@ def test_oracle_and_argon_beat_round_robin_on_a_mixed_fleet_and_the_oracle_is_no
     assert means[ARGON] < 1.1 * means["oracle"]
 
 
-def test_oracle_hears_that_a_node_turns() -> None:
+def test_oracle_knows_that_a_node_turns() -> None:
     fleet = [NodePlan(4, 2.0, 0.1, 1.0), NodePlan(4)]
     work = tasks_at(0.0, 3.0, service_s=0.1)
     course = simulate("oracle", fleet, work, BARE)
@@ -131,15 +131,15 @@ def test_heartbeats_keep_everybody_alive_through_hours_of_nothing() -> None:
     assert list(course.status) == [Status.COMPLETED] * 2
 
 
-class Deaf(Router):
+class ChoosesNone(RoundRobin):
     """Never finds a node."""
 
-    def choose(self, kind: int, key: int) -> Member | None:
+    def choose(self, kind: int, key: int, fleet: ServiceTimes) -> NodeSession | None:
         return None
 
 
 def test_run_in_which_nothing_more_is_answered_ends_with_an_error() -> None:
-    simulation = Simulation(FLEET, tasks_at(0.0), Deaf(), BARE, Random(1))
+    simulation = Simulation(FLEET, tasks_at(0.0), ChoosesNone(), BARE, Random(1))
     with pytest.raises(SimulationStalled, match="1 tasks wait"):
         simulation.run()
 

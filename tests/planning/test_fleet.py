@@ -23,24 +23,32 @@ class Stage:
     def __init__(self, plan: NodePlan, *service_s: float) -> None:
         self.agenda = Agenda()
         self.course = Course(len(service_s))
-        self.said: list[tuple[float, Message]] = []
-        self.node = VirtualNode(PEER, plan, array("d", service_s), OVERHEAD_S, self.course, self.agenda, self.note)
+        self.sent: list[tuple[float, Message]] = []
+        self.node = VirtualNode(
+            PEER,
+            plan,
+            service_s=array("d", service_s),
+            overhead_s=OVERHEAD_S,
+            course=self.course,
+            agenda=self.agenda,
+            send=self.note,
+        )
         self.first = self.node.start(WELCOME, 0.0)
 
     def note(self, peer: int, messages: list[Message]) -> None:
         assert peer == PEER
-        self.said += [(self.agenda.now, message) for message in messages]
+        self.sent += [(self.agenda.now, message) for message in messages]
 
     def assign(self, *tasks: int, timeout_s: float = 0.0, at_s: float = 0.0) -> None:
         messages: list[Message] = [Assign(100 + task, 1, 2, timeout_s, 1, task.to_bytes(8, "little")) for task in tasks]
-        self.agenda.at(at_s, self.node.hears, messages)
+        self.agenda.at(at_s, self.node.receive, messages)
 
     def outcomes(self, count: int) -> list[tuple[float, int, int]]:
         """Lets time pass until there are so many outcomes: when, of which task, and how."""
         found: list[tuple[float, int, int]] = []
 
         def going() -> bool:
-            found[:] = [(now, m.id - 100, m.status) for now, m in self.said if isinstance(m, Outcome)]
+            found[:] = [(now, m.id - 100, m.status) for now, m in self.sent if isinstance(m, Outcome)]
             return len(found) < count
 
         self.agenda.run(going)
@@ -63,7 +71,7 @@ def test_outcome_tells_the_run_time_without_the_overhead() -> None:
     stage = Stage(NodePlan(1, 0.5), 0.5)
     stage.assign(0)
     stage.outcomes(1)
-    (outcome,) = [message for _, message in stage.said if isinstance(message, Outcome)]
+    (outcome,) = [message for _, message in stage.sent if isinstance(message, Outcome)]
     assert (outcome.run_s, outcome.entered) == (1.0, Entered.YES)
 
 
@@ -86,7 +94,7 @@ def test_slow_node_takes_longer_and_one_that_turns_from_then_on() -> None:
     assert [now for now, *_ in stage.outcomes(2)] == [pytest.approx(0.801), pytest.approx(6.001)]
 
 
-def test_short_tasks_given_ahead_run_one_after_the_other_and_are_recalled_for_a_free_worker() -> None:
+def test_prefetched_short_tasks_run_one_after_the_other_and_are_recalled_for_a_free_worker() -> None:
     stage = Stage(NodePlan(2), 0.01, 0.01, 0.3, 0.02)
     stage.assign(0, 1)  # now the node knows the kind, as short
     stage.assign(2, 3, 0, at_s=1.0)
@@ -104,5 +112,5 @@ def test_task_that_overruns_is_ended_and_its_worker_replaced() -> None:
         (pytest.approx(1.0 + WORKER_START_S + 0.501), 1, Status.COMPLETED),
     ]
     assert stage.course.busy_s == pytest.approx(1.0 + 0.501)
-    capacities = [m.workers for _, m in stage.said if isinstance(m, Capacity)]
+    capacities = [m.workers for _, m in stage.sent if isinstance(m, Capacity)]
     assert capacities == [0, 1]

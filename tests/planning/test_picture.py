@@ -1,4 +1,4 @@
-"""Pictures: what is drawn, and what is said where nothing can be."""
+"""Pictures: what is drawn, and the error where nothing can be."""
 
 from __future__ import annotations
 

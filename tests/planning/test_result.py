@@ -1,4 +1,4 @@
-"""The numbers that a run is judged by, on courses that are written by hand."""
+"""The numbers by which a run is evaluated, on courses that are written by hand."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_flood_counts_for_goodput_only_and_has_numbers_of_its_own() -> None:
     assert summary.flood == (1, 9.0)
 
 
-def test_priorities_and_kinds_are_told_apart_where_there_are_several() -> None:
+def test_priorities_and_kinds_are_shown_apart_where_there_are_several() -> None:
     work, course = history((0.0, 0.0, 1.0, Status.COMPLETED), (0.0, 0.0, 2.0, Status.COMPLETED))
     work.priority[1], work.kind[1], work.kinds = Priority.HIGH, 2, ("short", "HIGH")
     groups = summarise([NodePlan(1)], work, course).groups

@@ -17,8 +17,8 @@ def turns(ageing: Ageing, count: int, since: dict[int, float], work: dict[int, f
     levels = sorted(since)
     taken = []
     for _ in range(count):
-        level = ageing.turn(levels, [since[level] for level in levels], NOW)
-        ageing.took(level, levels[0], 1.0 if work is None else work[level])
+        level, aged_levels = ageing.turn(levels, [since[level] for level in levels], NOW)
+        ageing.charge(level, levels[0], 1.0 if work is None else work[level], aged_levels)
         taken.append(level)
     return taken
 
@@ -26,8 +26,8 @@ def turns(ageing: Ageing, count: int, since: dict[int, float], work: dict[int, f
 @pytest.mark.parametrize(("level", "urgent"), [(1, 0), (4, 0), (4, 2), (3, 1)])
 def test_priority_has_aged_when_it_has_waited_one_step_for_each_priority_between(level: int, urgent: int) -> None:
     steps = 2.0 * (level - urgent)
-    assert Ageing(2.0).turn([urgent, level], [OLD, NOW - steps], NOW) == level
-    assert Ageing(2.0).turn([urgent, level], [OLD, NOW - steps + 0.01], NOW) == urgent
+    assert Ageing(2.0).turn([urgent, level], [OLD, NOW - steps], NOW) == (level, 1)
+    assert Ageing(2.0).turn([urgent, level], [OLD, NOW - steps + 0.01], NOW) == (urgent, 0)
 
 
 def test_what_has_not_aged_waits_however_often_others_go() -> None:

@@ -42,6 +42,17 @@ def test_next_moment_is_the_earliest_or_infinity() -> None:
     assert deadlines.next_moment() == 2.0
 
 
+def test_earliest_moment_is_that_of_a_task_which_still_needs_it() -> None:
+    ended = {"a"}
+    deadlines: Deadlines[str] = Deadlines(lambda task: task not in ended)
+    assert deadlines.earliest() == inf
+    for moment, task in ((1.0, "a"), (2.0, "b"), (3.0, "a")):
+        deadlines.add(moment, task)
+    assert (deadlines.next_moment(), deadlines.earliest()) == (1.0, 2.0)
+    ended.add("b")
+    assert deadlines.earliest() == inf
+
+
 def test_tombstones_are_swept_so_that_memory_is_bounded_by_the_tasks_that_live() -> None:
     living = set(range(100))
     deadlines: Deadlines[int] = Deadlines(lambda task: task in living)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from argon.scheduling.load import TRIED_EVERY_S, Average, ServiceTimes
+from argon.scheduling.load import TRIAL_EVERY_S, Average, ServiceTimes
 from tests.support.drivers import runs_of
 
 
@@ -102,29 +102,36 @@ def test_overall_mean_is_not_swayed_by_a_few_of_the_long_ones() -> None:
 def test_task_that_typically_takes_longer_than_is_left_is_too_long() -> None:
     seen = ServiceTimes()
     seen.add(1, runs_of(*[0.001] * 19, 1.0), 0.0)
-    assert not seen.too_long(1, 0.01, 0.0), "most are done in time, although the mean is not"
-    assert seen.too_long(1, 0.0005, 0.0)
-    assert not seen.too_long(2, 0.0005, 0.0), "nothing is known of this kind"
+    assert not seen.too_long(1, 0.01), "most are done in time, although the mean is not"
+    assert seen.too_long(1, 0.0005)
+    assert not seen.too_long(2, 0.0005), "nothing is known of this kind"
 
 
 def test_few_samples_are_not_believed() -> None:
     seen = ServiceTimes()
     seen.add(1, runs_of(*[1.0] * 4), 0.0)
-    assert not seen.too_long(1, 0.5, 0.0)
+    assert not seen.too_long(1, 0.5)
     seen.add(1, runs_of(1.0), 0.0)
-    assert seen.too_long(1, 0.5, 0.0)
+    assert seen.too_long(1, 0.5)
 
 
-def test_now_and_then_one_may_try_all_the_same() -> None:
+def test_now_and_then_a_task_of_a_kind_that_is_too_long_is_admitted_for_a_trial() -> None:
     seen = ServiceTimes()
     seen.add(1, runs_of(*[1.0] * 5), 0.0)
-    assert seen.too_long(1, 0.5, 0.9 * TRIED_EVERY_S)
-    assert [seen.too_long(1, 0.5, TRIED_EVERY_S) for _ in range(3)] == [False, True, True]
-    assert [seen.too_long(1, 0.5, 2 * TRIED_EVERY_S) for _ in range(2)] == [False, True]
+    assert not seen.admit_trial(1, 0.9 * TRIAL_EVERY_S)
+    assert [seen.admit_trial(1, TRIAL_EVERY_S) for _ in range(3)] == [True, False, False]
+    assert [seen.admit_trial(1, 2 * TRIAL_EVERY_S) for _ in range(2)] == [True, False]
 
 
-def test_one_that_tries_and_must_wait_may_still_try_when_its_turn_comes() -> None:
+def test_asking_whether_a_kind_is_too_long_admits_none() -> None:
     seen = ServiceTimes()
     seen.add(1, runs_of(*[1.0] * 5), 0.0)
-    assert [seen.too_long(1, 0.5, TRIED_EVERY_S, waits=True) for _ in range(2)] == [False, True]
-    assert [seen.too_long(1, 0.4, TRIED_EVERY_S + 0.1) for _ in range(2)] == [False, True], "one, and once"
+    assert [seen.too_long(1, 0.5) for _ in range(3)] == [True, True, True]
+    assert seen.admit_trial(1, TRIAL_EVERY_S)
+
+
+def test_task_that_is_admitted_for_a_trial_and_must_wait_is_admitted_once_more_when_its_turn_comes() -> None:
+    seen = ServiceTimes()
+    seen.add(1, runs_of(*[1.0] * 5), 0.0)
+    assert [seen.admit_trial(1, TRIAL_EVERY_S, waits=True) for _ in range(2)] == [True, False]
+    assert [seen.admit_trial(1, TRIAL_EVERY_S + 0.1) for _ in range(2)] == [True, False]

@@ -32,7 +32,7 @@ from argon.protocol.messages import (
     payload_bytes,
 )
 from argon.scheduling.ageing import AGED_SHARE
-from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER
+from argon.scheduling.cluster.node_session import PREFETCH_MAX_PER_WORKER
 from argon.scheduling.cluster.reporting.snapshot import cluster_snapshot
 from argon.scheduling.effects import Close, Send
 from tests.simulation.checkers import LATE_S, Checker
@@ -237,8 +237,8 @@ class Census(Checker):
         assert assign.payload == entry.message.payload
         assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
         if not entry.attempt:
-            member = self.world.cluster.state.membership.get(peer)
-            task = None if member is None else member.tasks.get(assign.id)
+            session = self.world.cluster.state.membership.get(peer)
+            task = None if session is None else session.tasks.get(assign.id)
             self._in_turn(entry, errand.tag, 0.0 if task is None else task.charged_s)
         entry.attempt += 1
         assert assign.priority == entry.message.priority
@@ -250,7 +250,7 @@ class Census(Checker):
             assert assign.timeout_s == 0.0
         node = self.nodes[peer]
         assert not node.draining, f"{errand.tag} is assigned to a node that drains"
-        assert len(node.tasks) < max(1, node.workers) * AHEAD_MAX_PER_WORKER
+        assert len(node.tasks) < max(1, node.workers) * PREFETCH_MAX_PER_WORKER
         entry.on = peer
         node.tasks[assign.id] = entry
 

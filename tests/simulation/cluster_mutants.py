@@ -12,7 +12,7 @@ from argon.scheduling.cluster.answer_state import AnswerState
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.forecast import reject_reason
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.task import TaskState
@@ -42,28 +42,28 @@ def deadline_is_ignored_in_the_queue(patch: Patch) -> None:
 def last_comes_first(patch: Patch) -> None:
     def push(original: Any, queue: TaskQueue, task: Any) -> None:
         original(queue, task)
-        queue._levels[task.priority].clients[task.client].tasks.rotate(1)
+        queue._levels[task.priority].lanes[task.client]._tasks.rotate(1)
 
     around(patch, TaskQueue, "push", push)
 
 
-def husks_come_to_life(patch: Patch) -> None:
-    patch.setattr("argon.scheduling.cluster.queue._lives", lambda task: task.state is TaskState.QUEUED)
+def tombstones_come_back(patch: Patch) -> None:
+    patch.setattr("argon.scheduling.cluster.queue._waits_on_its_level", lambda task: task.state is TaskState.QUEUED)
 
 
 def slot_is_kept_after_a_cancel(patch: Patch) -> None:
-    def release(original: Any, member: Member, task: Any) -> None:
+    def release(original: Any, node: NodeSession, task: Any) -> None:
         if task.state is not TaskState.CANCELLING:
-            original(member, task)
+            original(node, task)
 
-    around(patch, Member, "release", release)
+    around(patch, NodeSession, "release", release)
 
 
 def everything_may_run_twice(patch: Patch) -> None:
-    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
-        for task in member.tasks.values():
+    def node_gone(original: Any, state: ClusterState, node: NodeSession, *rest: Any) -> None:
+        for task in node.tasks.values():
             task.idempotent = True
-        original(state, member, *rest)
+        original(state, node, *rest)
 
     around(patch, ClusterState, "_node_gone", node_gone)
 
@@ -132,10 +132,10 @@ def tasks_are_known_by_their_clients_numbers(patch: Patch) -> None:
 
 
 def attempts_are_not_compared(patch: Patch) -> None:
-    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
-        if m.id in member.tasks:
-            m.attempt = member.tasks[m.id].attempt
-        original(state, member, m, *rest)
+    def outcome(original: Any, state: ClusterState, node: NodeSession, m: Outcome, *rest: Any) -> None:
+        if m.id in node.tasks:
+            m.attempt = node.tasks[m.id].attempt
+        original(state, node, m, *rest)
 
     around(patch, ClusterState, "_outcome", outcome)
 
@@ -145,9 +145,9 @@ def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
         task = client.tasks.get(m.id)
         original(state, client, m, *rest)
         if task is not None and task.state is TaskState.CANCELLING:
-            member = state.membership.get(task.node)
-            if member is not None and task.id in member.tasks:
-                state.membership.release(member, task, rest[0])
+            node = state.membership.get(task.node)
+            if node is not None and task.id in node.tasks:
+                state.membership.release(node, task, rest[0])
 
     around(patch, ClusterState, "_cancel_asked", cancel_asked)
 
@@ -184,11 +184,14 @@ def nobody_ages(patch: Patch) -> None:
 
 
 def what_has_aged_takes_every_turn(patch: Patch) -> None:
-    patch.setattr(Ageing, "took", lambda self, level, urgent, work: None)
+    patch.setattr(Ageing, "charge", lambda self, *turn, **work: None)
 
 
 def what_has_aged_shares_by_turns(patch: Patch) -> None:
-    around(patch, Ageing, "took", lambda original, ageing, level, urgent, work: original(ageing, level, urgent, 1.0))
+    def charge(original: Any, ageing: Ageing, level: int, urgent: int, work: float, aged_levels: int) -> None:
+        original(ageing, level, urgent, 1.0, aged_levels)
+
+    around(patch, Ageing, "charge", charge)
 
 
 def wait_in_its_client_is_ignored(patch: Patch) -> None:
@@ -204,7 +207,7 @@ def wait_in_its_client_is_ignored(patch: Patch) -> None:
 
 def only_the_first_of_a_level_ages(patch: Patch) -> None:
     def oldest_since(level: Any) -> float:
-        return float(level.arrivals.head().since)
+        return float(level.arrivals.first().since)
 
     patch.setattr("argon.scheduling.cluster.queue._Level.oldest_since", oldest_since)
 
@@ -252,8 +255,10 @@ def peer_that_is_held_back_counts_as_silent(patch: Patch) -> None:
 
 
 def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
-    def assign(original: Any, state: ClusterState, task: Any, member: Member, now: float, effects: list[Any]) -> None:
-        original(state, task, member, now, effects)
+    def assign(
+        original: Any, state: ClusterState, task: Any, node: NodeSession, now: float, effects: list[Any]
+    ) -> None:
+        original(state, task, node, now, effects)
         message = effects[-1].message
         if message.timeout_s:
             message.timeout_s += now
@@ -262,11 +267,11 @@ def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
 
 
 def cancelled_task_of_a_lost_node_runs_again(patch: Patch) -> None:
-    def node_gone(original: Any, state: ClusterState, member: Member, *rest: Any) -> None:
-        for task in member.tasks.values():
+    def node_gone(original: Any, state: ClusterState, node: NodeSession, *rest: Any) -> None:
+        for task in node.tasks.values():
             if task.idempotent:
                 task.state = TaskState.ASSIGNED
-        original(state, member, *rest)
+        original(state, node, *rest)
 
     around(patch, ClusterState, "_node_gone", node_gone)
 
@@ -298,8 +303,8 @@ def pressure_is_ignored(patch: Patch) -> None:
 
 
 def node_may_answer_a_task_of_another(patch: Patch) -> None:
-    def outcome(original: Any, state: ClusterState, member: Member, m: Outcome, *rest: Any) -> None:
-        holder = next((other for other in state.membership.all() if m.id in other.tasks), member)
+    def outcome(original: Any, state: ClusterState, node: NodeSession, m: Outcome, *rest: Any) -> None:
+        holder = next((other for other in state.membership.all() if m.id in other.tasks), node)
         original(state, holder, m, *rest)
 
     around(patch, ClusterState, "_outcome", outcome)

@@ -11,7 +11,7 @@ from math import inf
 
 from argon.protocol.messages import Entered, Status
 from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX
-from argon.scheduling.cluster.member import AHEAD_MAX_PER_WORKER
+from argon.scheduling.cluster.node_session import PREFETCH_MAX_PER_WORKER
 
 Key = tuple[int, int]  # a client and its own number for a task
 
@@ -73,7 +73,7 @@ class Model:
         workers = self.nodes[peer].workers
         if run_s not in self.known_s or run_s > 0.025:
             return workers
-        return workers * AHEAD_MAX_PER_WORKER
+        return workers * PREFETCH_MAX_PER_WORKER
 
     def assigned(self, key: Key, node: int) -> None:
         task = self.tasks[key]

@@ -31,7 +31,7 @@ IN_SOME_WORLD: dict[Mutant, int] = {
     cluster_mutants.queue_forgets_its_bytes: 49,
     cluster_mutants.deadline_is_ignored_in_the_queue: 15,
     cluster_mutants.last_comes_first: 0,
-    cluster_mutants.husks_come_to_life: 49,
+    cluster_mutants.tombstones_come_back: 49,
     cluster_mutants.slot_is_kept_after_a_cancel: 2,
     cluster_mutants.everything_may_run_twice: 66,
     cluster_mutants.payload_is_dropped_when_assigned: 1,

@@ -17,6 +17,7 @@ from argon.net.channel import Channel
 from argon.net.memory import MemoryChannel
 from argon.net.timer import DeadlineTimer
 from argon.protocol.handshake import Role
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import Message
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.reporting.report import reply
@@ -54,11 +55,11 @@ class ClusterShell:
     ) -> None:
         self.state = ClusterState(settings, random.Random())
         self.strangers: dict[Channel, None] = {}
-        self.links: dict[int, Link] = {}
+        self.links: dict[PeerId, Link] = {}
         self.empty: asyncio.Event | None = None
         self._on_stop = on_stop
         self._on_broken = on_broken
-        self._numbers: dict[Link, int] = {}
+        self._numbers: dict[Link, PeerId] = {}
         self._last_number = 0
         self._touched: dict[Link, None] = {}
         self._flushing = False

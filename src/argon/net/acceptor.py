@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-_ACCEPTED_AT_ONCE: Final = 256  # so that a crowd at the door keeps nobody inside waiting for long
+_ACCEPTED_AT_ONCE: Final = 256  # so that a crowd of new connections delays no open one for long
 _TURNED_AWAY_AT_ONCE: Final = 1024
 _PAUSE_MIN_S: Final = 0.01
 _PAUSE_MAX_S: Final = 1.0

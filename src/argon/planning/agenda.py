@@ -1,4 +1,8 @@
-"""Virtual time: what happens when. Nothing here sleeps, and equal seeds give equal histories."""
+"""Virtual time: events, the earliest first.
+
+In: events with their moments. Out: calls, in the order of the moments. It must never sleep or read a clock, so that
+equal seeds give equal histories.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ _TICK_S: Final = 1e-6  # a clock goes on between two looks at it, so no deadline
 
 
 class Agenda:
-    """A heap of events, ordered by their moment and then by the order in which they were planned.
+    """The events of a simulation, in the order of their moments and then in the order in which they were planned.
 
     Attributes:
-        now: the moment of the event that happens, in seconds from the beginning.
+        now: the moment of the current event, in seconds from the beginning.
     """
 
     def __init__(self) -> None:
@@ -23,12 +27,12 @@ class Agenda:
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
 
     def at(self, moment: float, event: Callable[..., None], *arguments: Any) -> None:
-        """Plans an event; one that should have happened already happens now."""
+        """Plans a call; one whose moment is past is made now."""
         self._planned += 1
         heappush(self._events, (max(self.now, moment), self._planned, event, arguments))
 
     def run(self, going: Callable[[], bool]) -> None:
-        """Lets everything happen, one after the other, as long as ``going`` says so and something is planned."""
+        """Makes the planned calls, one after the other, as long as ``going`` returns true and there are any."""
         events = self._events
         while events and going():
             self.now, _, event, arguments = heappop(events)
@@ -36,38 +40,38 @@ class Agenda:
 
 
 class Timer:
-    """Rings when a state wants to be asked again.
+    """Calls a state machine when its deadline has come.
 
-    A state moves its deadline with every task, so a timer that was set for an earlier moment stays, and is set anew
-    when it rings too early.
+    A state machine moves its deadline with every task. So an event planned for an earlier moment stays, and plans
+    another one when it comes too early.
 
     Args:
-        due: when the state wants it to ring, None for never.
-        ring: what happens then.
+        due: the deadline of the state machine, None for never.
+        fire: is called then.
     """
 
-    def __init__(self, agenda: Agenda, due: Callable[[], float | None], ring: Callable[[], None]) -> None:
+    def __init__(self, agenda: Agenda, due: Callable[[], float | None], fire: Callable[[], None]) -> None:
         self._agenda = agenda
         self._due = due
-        self._ring = ring
+        self._fire = fire
         self._set_for = inf
         self._planned: set[float] = set()
 
     def set(self) -> None:
-        """Takes notice of a deadline that may have moved."""
+        """Plans an event for a deadline that may have moved."""
         deadline = self._due()
         if deadline is not None and deadline < self._set_for:
             self._set_for = moment = max(deadline, self._agenda.now + _TICK_S)
             if moment not in self._planned:  # a nearer deadline has come and gone, and left this one where it was
                 self._planned.add(moment)
-                self._agenda.at(moment, self._rings, moment)
+                self._agenda.at(moment, self._wake, moment)
 
-    def _rings(self, moment: float) -> None:
+    def _wake(self, moment: float) -> None:
         self._planned.discard(moment)
         if moment != self._set_for:
             return
         self._set_for = inf
         due = self._due()
         if due is not None and due <= self._agenda.now:
-            self._ring()
+            self._fire()
         self.set()

@@ -1,6 +1,7 @@
 """Virtual clients: the scheduling code of real ones, and callers who submit and wait.
 
-In: tasks, what the cluster says, and virtual time. Out: what the client says, and each task's answer.
+In: tasks, the messages of the cluster, and virtual time. Out: the messages of the client, and each task's answer. It
+must never decide what is sent: that is the client's state machine.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import Message, Welcome
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import ClientEffect, Send, Settle
@@ -22,54 +24,60 @@ PAYLOAD_BYTES: Final = 8
 
 
 class VirtualClient:
-    """A client with callers.
+    """A client and its callers.
 
     Args:
-        peer: what the cluster calls it.
-        say: takes what the client says.
+        peer: its number in the cluster.
+        send: takes the messages that the client sends.
     """
 
     def __init__(
-        self, peer: int, course: Course, agenda: Agenda, rng: Random, say: Callable[[int, list[Message]], None]
+        self,
+        peer: PeerId,
+        *,
+        course: Course,
+        agenda: Agenda,
+        rng: Random,
+        send: Callable[[PeerId, list[Message]], None],
     ) -> None:
         self.peer = peer
         self.state = ClientState(rng)
         self._course = course
         self._agenda = agenda
-        self._say = say
+        self._send = send
         self._tasks: list[int] = []
-        self._timer = Timer(agenda, self.state.next_deadline, self._ring)
+        self._timer = Timer(agenda, self.state.next_deadline, self._tick)
 
     def start(self, welcome: Welcome, now: float) -> None:
-        """The cluster has welcomed it."""
+        """Takes the cluster's welcome."""
         self.state.connected(welcome.session, welcome, now)
         self._timer.set()
 
     def submit(self, task: int, kind: int, options: TaskOptions) -> None:
-        """A caller hands over a task."""
+        """Submits a task of a caller."""
         now = self._agenda.now
         deadline = inf if options.timeout_s is None else now + options.timeout_s
         self._tasks.append(task)
         _, effects = self.state.submit(kind, task.to_bytes(PAYLOAD_BYTES, "little"), options, deadline, now)
         self._perform(effects)
 
-    def hears(self, messages: list[Message]) -> None:
-        """The cluster has said these things."""
+    def receive(self, messages: list[Message]) -> None:
+        """Takes messages of the cluster."""
         self._perform(self.state.received(self.peer, messages, self._agenda.now))
 
-    def _ring(self) -> None:
+    def _tick(self) -> None:
         self._perform(self.state.tick(self._agenda.now))
 
     def _perform(self, effects: Iterable[ClientEffect]) -> None:
-        said: list[Message] = []
+        sent: list[Message] = []
         for effect in effects:
             if isinstance(effect, Send):
-                said.append(effect.message)
+                sent.append(effect.message)
             elif isinstance(effect, Settle):
                 task = self._tasks[effect.task - 1]  # a client numbers its tasks from 1
                 self._course.answer(task, effect.outcome.status, self._agenda.now)
             else:
                 raise AssertionError(f"a virtual client cannot do {effect}")
-        if said:
-            self._say(self.peer, said)
+        if sent:
+            self._send(self.peer, sent)
         self._timer.set()

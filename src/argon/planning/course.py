@@ -1,4 +1,7 @@
-"""What became of the tasks of a workload. Plain numbers: nothing is decided here."""
+"""What became of the tasks of a workload.
+
+In: that a task began, or was answered. Out: plain numbers. It must never decide anything.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class Course:
         self.busy_s = 0.0
 
     def answer(self, task: int, status: int, now: float) -> None:
-        """The caller has its answer."""
+        """Notes the answer to a task."""
         self.ended_s[task] = now
         self.status[task] = status
         self.answered += 1

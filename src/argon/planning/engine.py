@@ -1,10 +1,11 @@
-"""The event loop of virtual time: production's cluster, nodes and clients, talking over a network without faults.
+"""The event loop of virtual time: production's cluster, nodes and clients, on a network without faults.
 
-In: a fleet, a workload, a router and a few circumstances. Out: the course of every task. It decides nothing itself:
-what is admitted, queued, assigned, given ahead and retried is decided by `ClusterState`, `NodeState` and `ClientState`.
+In: a fleet, a workload, a routing rule and a few circumstances. Out: the course of every task. It decides nothing
+itself: what is admitted, queued, assigned, prefetched and retried is decided by `ClusterState`, `NodeState` and
+`ClientState`.
 
-Each way takes the same time, so nothing overtakes. The cluster reads one message after the other, each for
-``cluster_s``: where more come than it can read, they wait before it, as at a real one.
+Each message travels equally long, so none overtakes another. The cluster takes ``cluster_s`` for each message. If more
+come than it can read, they wait, as at a real cluster.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from argon.planning.callers import VirtualClient
 from argon.planning.course import Course
 from argon.planning.fleet import VirtualNode, node_name
 from argon.planning.node_plan import NodePlan
-from argon.planning.rules import Oracle, make_router
+from argon.planning.rules import ComparedRule, Oracle, make_rule
 from argon.planning.workload import Workload
 from argon.protocol.handshake import Role
+from argon.protocol.ids import PeerId
 from argon.protocol.messages import Message, Welcome
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.router import Router
 from argon.scheduling.effects import ClusterEffect, Send
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import CLIENT_LIMIT, HEARTBEAT_S, QUEUE_LIMIT, ClusterSettings
@@ -64,25 +65,30 @@ class Circumstances:
 
 
 class Simulation:
-    """One run, from a cluster at rest until every task is answered."""
+    """One run, from an idle cluster until every task is answered."""
 
     def __init__(
-        self, fleet: Sequence[NodePlan], work: Workload, router: Router, circumstances: Circumstances, rng: Random
+        self,
+        fleet: Sequence[NodePlan],
+        work: Workload,
+        rule: ComparedRule | None,
+        circumstances: Circumstances,
+        rng: Random,
     ) -> None:
         self._work = work
         self._circumstances = circumstances
         self._agenda = Agenda()
         self._course = Course(len(work))
-        self._router = router
+        self._rule = rule
         settings = ClusterSettings(
             queue_limit=circumstances.queue_limit,
             queue_target_s=circumstances.queue_target_s,
             client_limit=circumstances.client_limit,
         )
-        self._state = ClusterState(settings, rng, router)
-        self._timer = Timer(self._agenda, self._state.next_deadline, self._ring)
+        self._state = ClusterState(settings, rng, rule)
+        self._timer = Timer(self._agenda, self._state.next_deadline, self._tick)
         self._read_until_s = 0.0
-        self._peers: dict[int, VirtualNode | VirtualClient] = {}
+        self._peers: dict[PeerId, VirtualNode | VirtualClient] = {}
         self._clients: list[VirtualClient] = []
         slowest = min(min(plan.speed, plan.later_speed) for plan in fleet)
         self._stalled_s = _STALLED_S + 2 * max(work.service_s) / slowest
@@ -92,7 +98,7 @@ class Simulation:
             self._add_client(rng)
 
     def run(self) -> Course:
-        """Lets every task come, and goes on until each has its answer."""
+        """Submits every task, and goes on until each is answered."""
         total = len(self._work)
         self._agenda.at(self._work.at_s[0], self._arrive, 0)
         self._agenda.at(self._stalled_s, self._look_for_progress, 0)
@@ -106,26 +112,28 @@ class Simulation:
         node = VirtualNode(
             peer,
             plan,
-            self._work.service_s,
-            self._circumstances.overhead_s,
-            self._course,
-            self._agenda,
-            self._say_to_cluster,
+            service_s=self._work.service_s,
+            overhead_s=self._circumstances.overhead_s,
+            course=self._course,
+            agenda=self._agenda,
+            send=self._send_to_cluster,
         )
         self._peers[peer] = node
         first = node.start(self._welcome(peer, Role.NODE), _came_at(rng))
         self._perform(self._state.received(peer, first, 0.0))
-        if isinstance(self._router, Oracle):
-            self._agenda.at(plan.turns_at_s, self._router.turned, node_name(peer), plan.later_speed)
+        if isinstance(self._rule, Oracle):
+            self._agenda.at(plan.turns_at_s, self._rule.turned, node_name(peer), plan.later_speed)
 
     def _add_client(self, rng: Random) -> None:
         peer = len(self._peers) + 1
-        client = VirtualClient(peer, self._course, self._agenda, Random(rng.random()), self._say_to_cluster)
+        client = VirtualClient(
+            peer, course=self._course, agenda=self._agenda, rng=Random(rng.random()), send=self._send_to_cluster
+        )
         self._peers[peer] = client
         self._clients.append(client)
         client.start(self._welcome(peer, Role.CLIENT), _came_at(rng))
 
-    def _welcome(self, peer: int, role: Role) -> Welcome:
+    def _welcome(self, peer: PeerId, role: Role) -> Welcome:
         (effect,) = self._state.connected(peer, role, 0.0)
         assert isinstance(effect, Send)
         assert isinstance(effect.message, Welcome)
@@ -134,40 +142,40 @@ class Simulation:
     # ---- what happens -------------------------------------------------------------------------------------------
 
     def _arrive(self, task: int) -> None:
-        """A caller submits a task; the next one is planned."""
+        """Submits a task, and plans the next one."""
         work = self._work
         if task + 1 < len(work):
             self._agenda.at(work.at_s[task + 1], self._arrive, task + 1)
-        key = task + 1 if isinstance(self._router, Oracle) else 0
+        key = task + 1 if isinstance(self._rule, Oracle) else 0
         given = self._circumstances
         options = TaskOptions(work.priority[task], given.timeout_s, given.retries, key=key)
         self._clients[work.client[task]].submit(task, work.kind[task], options)
 
-    def _say_to_cluster(self, peer: int, messages: list[Message]) -> None:
-        """Messages travel, wait until the cluster has read what came before, and are read."""
+    def _send_to_cluster(self, peer: PeerId, messages: list[Message]) -> None:
+        """Delivers messages when they have travelled, and the cluster has read what came before them."""
         begins_s = max(self._agenda.now + self._circumstances.latency_s, self._read_until_s)
         self._read_until_s = begins_s + self._circumstances.cluster_s * len(messages)
-        self._agenda.at(self._read_until_s, self._cluster_hears, peer, messages)
+        self._agenda.at(self._read_until_s, self._cluster_receives, peer, messages)
 
-    def _cluster_hears(self, peer: int, messages: list[Message]) -> None:
+    def _cluster_receives(self, peer: PeerId, messages: list[Message]) -> None:
         self._perform(self._state.received(peer, messages, self._agenda.now))
 
-    def _ring(self) -> None:
+    def _tick(self) -> None:
         self._perform(self._state.tick(self._agenda.now))
 
     def _perform(self, effects: list[ClusterEffect]) -> None:
-        said: dict[int, list[Message]] = {}
+        sent: dict[PeerId, list[Message]] = {}
         for effect in effects:
             if not isinstance(effect, Send):
                 raise AssertionError(f"without faults a cluster never does {effect}")
-            told = said.get(effect.peer)
-            if told is None:
-                said[effect.peer] = [effect.message]
+            messages = sent.get(effect.peer)
+            if messages is None:
+                sent[effect.peer] = [effect.message]
             else:
-                told.append(effect.message)
+                messages.append(effect.message)
         arrives_s = self._agenda.now + self._circumstances.latency_s
-        for peer, messages in said.items():
-            self._agenda.at(arrives_s, self._peers[peer].hears, messages)
+        for peer, messages in sent.items():
+            self._agenda.at(arrives_s, self._peers[peer].receive, messages)
         self._timer.set()
 
     def _look_for_progress(self, answered: int) -> None:
@@ -182,12 +190,13 @@ class Simulation:
 def simulate(
     rule: str, fleet: Sequence[NodePlan], work: Workload, circumstances: Circumstances, seed: int = 0
 ) -> Course:
-    """Lives through a workload under one of the RULES; the same seed gives the same course."""
+    """Runs a workload under one of the RULES; the same seed gives the same course."""
     rng = Random(seed)
-    router = make_router(rule, fleet, work, Random(rng.random()))
-    return Simulation(fleet, work, router, circumstances, rng).run()
+    compared = make_rule(rule, fleet, work, Random(rng.random()))
+    return Simulation(fleet, work, compared, circumstances, rng).run()
 
 
 def _came_at(rng: Random) -> float:
-    """When a peer came, before the first task: not all at once, since their heartbeats would come at once for ever."""
+    """When a peer connected, before the first task: not all at once, else their heartbeats would always be sent at
+    once."""
     return -HEARTBEAT_S * rng.random()

@@ -1,8 +1,10 @@
 """Virtual nodes: the scheduling code of real ones around workers that only count seconds.
 
-In: what the cluster says, and virtual time. Out: what the node says, and for each task when it began. A worker runs
-what it is given one after the other; each task occupies it for its service time ÷ the node's speed, and a little for
-unpacking and answering. Nothing here fails: only a task that overruns its deadline takes its worker with it.
+In: the messages of the cluster, and virtual time. Out: the messages of the node, and for each task when it began. It
+must never decide which worker runs a task: that is the node's state machine.
+
+A worker runs one task after the other. Each occupies it for its service time ÷ the node's speed, and a little longer
+for unpacking and answering. No worker fails; only one whose task overruns its deadline is killed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Final
 from argon.planning.agenda import Agenda, Timer
 from argon.planning.course import Course
 from argon.planning.node_plan import NodePlan
+from argon.protocol.ids import PeerId, WorkerId
 from argon.protocol.messages import Entered, Message, Outcome, Status, Welcome
 from argon.scheduling.effects import AssignWorker, Kill, NodeEffect, Recall, Send, Spawn
 from argon.scheduling.node.node_state import NodeState
@@ -27,8 +30,8 @@ WORKER_START_S: Final = 0.1
 _SIGTERM: Final = 15
 
 
-def node_name(peer: int) -> str:
-    """What the node behind this peer calls itself."""
+def node_name(peer: PeerId) -> str:
+    """The name of the node behind this peer."""
     return f"node-{peer}"
 
 
@@ -45,24 +48,25 @@ class _VirtualWorker:
 
 
 class VirtualNode:
-    """A node.
+    """A node and its workers.
 
     Args:
-        peer: what the cluster calls it.
+        peer: its number in the cluster.
         service_s: how long each task takes on a worker of speed 1, by the number that is its payload.
         overhead_s: how long each task occupies its worker beyond that.
-        say: takes what the node says.
+        send: takes the messages that the node sends.
     """
 
     def __init__(
         self,
-        peer: int,
+        peer: PeerId,
         plan: NodePlan,
+        *,
         service_s: array[float],
         overhead_s: float,
         course: Course,
         agenda: Agenda,
-        say: Callable[[int, list[Message]], None],
+        send: Callable[[PeerId, list[Message]], None],
     ) -> None:
         self.peer = peer
         self.plan = plan
@@ -71,12 +75,12 @@ class VirtualNode:
         self._overhead_s = overhead_s
         self._course = course
         self._agenda = agenda
-        self._say = say
-        self._workers: dict[int, _VirtualWorker] = {}
-        self._timer = Timer(agenda, self.state.next_deadline, self._ring)
+        self._send = send
+        self._workers: dict[WorkerId, _VirtualWorker] = {}
+        self._timer = Timer(agenda, self.state.next_deadline, self._tick)
 
     def start(self, welcome: Welcome, now: float) -> list[Message]:
-        """Its workers are up, and the cluster has welcomed it; returns what it says first."""
+        """Starts its workers, and takes the cluster's welcome; returns its first messages."""
         for spawn in self.state.start():
             assert isinstance(spawn, Spawn)
             self._workers[spawn.worker] = _VirtualWorker()
@@ -85,18 +89,18 @@ class VirtualNode:
         self._timer.set()
         return [effect.message for effect in effects if isinstance(effect, Send)]
 
-    def hears(self, messages: list[Message]) -> None:
-        """The cluster has said these things."""
+    def receive(self, messages: list[Message]) -> None:
+        """Takes messages of the cluster."""
         self._perform(self.state.received(self.peer, messages, self._agenda.now))
 
-    def _ring(self) -> None:
+    def _tick(self) -> None:
         self._perform(self.state.tick(self._agenda.now))
 
     def _perform(self, effects: list[NodeEffect]) -> None:
-        said: list[Message] = []
+        sent: list[Message] = []
         for effect in effects:  # it grows: a recall is answered at once
             if isinstance(effect, Send):
-                said.append(effect.message)
+                sent.append(effect.message)
             elif isinstance(effect, AssignWorker):
                 self._assign(effect)
             elif isinstance(effect, Recall):
@@ -107,8 +111,8 @@ class VirtualNode:
                 self._agenda.at(self._agenda.now + WORKER_START_S, self._ready, effect.worker)
             else:
                 raise AssertionError(f"a virtual node cannot do {effect}")
-        if said:
-            self._say(self.peer, said)
+        if sent:
+            self._send(self.peer, sent)
         self._timer.set()
 
     # ---- workers ------------------------------------------------------------------------------------------------
@@ -140,13 +144,13 @@ class VirtualNode:
         outcome = Outcome(assign.local_task_id, Status.COMPLETED, Entered.YES, run_s=run_s)
         self._perform(self.state.worker_answered(assign.worker, [outcome], now))
 
-    def _recall(self, number: int) -> list[NodeEffect]:
+    def _recall(self, number: WorkerId) -> list[NodeEffect]:
         worker = self._workers[number]
         unstarted = [assign.local_task_id for assign in worker.inbox]
         worker.inbox.clear()
         return self.state.worker_recalled(Recalled(number, unstarted, [], worker.entered), self._agenda.now)
 
-    def _die(self, number: int) -> None:
+    def _die(self, number: WorkerId) -> None:
         worker = self._workers.pop(number, None)
         if worker is not None:
             if worker.running is not None:
@@ -157,6 +161,6 @@ class VirtualNode:
             )
             self._perform(self.state.worker_ended(exit_, self._agenda.now))
 
-    def _ready(self, number: int) -> None:
+    def _ready(self, number: WorkerId) -> None:
         self._workers[number] = _VirtualWorker()
         self._perform(self.state.worker_ready(number, self._agenda.now))

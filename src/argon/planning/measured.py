@@ -1,8 +1,8 @@
 """A running cluster as a fleet to plan with.
 
-In: what `Client.status()` returns. Out: a plan for each node, and the mean service time. A cluster tells of each node
+In: what `Client.status()` returns. Out: a plan for each node, and the mean service time. A cluster reports of each node
 only the mean run time of all its tasks together. So speeds are relative to the fleet's mean, which is wrong where nodes
-run different kinds of tasks, and how service times are spread must be assumed.
+run different functions, and how service times are spread must be assumed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run says to whoever plans: goodput, waits, refusals, utilisation, and how soon a burst is forgotten.
+"""The numbers of one run: goodput, waits, rejections, utilisation, and how soon waits are calm again after a burst.
 
 In: a workload and the course of its tasks. Out: numbers, in seconds. Percentiles are by nearest rank, over completed
 tasks. The flood of a greedy client has a row of its own, and is in no other number but goodput and utilisation.
@@ -30,7 +30,7 @@ _INSTANT_S: Final = 1e-9
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Of seconds."""
+    """The mean and three percentiles of some seconds."""
 
     mean: float
     p50: float
@@ -40,7 +40,7 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Summary:
-    """The numbers of one run. None: there is nothing to tell.
+    """The numbers of one run; None where there is nothing to count.
 
     Attributes:
         lasted_s: from the first submission to the last answer.

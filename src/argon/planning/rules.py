@@ -1,12 +1,13 @@
 """The routing rules that Argon's own is compared with.
 
-In: what a router is told. Out: the chosen node. All of them take the same part in everything else: a task stays in the
-cluster's queue until a node has a free worker, or room for a little work ahead; only among such nodes a rule chooses.
+In: that a node has changed, and the next task. Out: the chosen node. A rule takes the place of what `Router` does by
+itself, and of nothing else: a task stays in the cluster's queue until a node has a free worker or may prefetch it, and
+a rule only chooses among such nodes.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
@@ -16,67 +17,70 @@ from typing import Final, TypeAlias
 from argon.planning.fleet import node_name
 from argon.planning.node_plan import NodePlan
 from argon.planning.workload import Workload
-from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.load import ServiceTimes
 
-_TRIED_AHEAD: Final = 3
-"""Of the nodes without a free worker, how many are looked at for room ahead: as many as Argon's own rule looks at."""
+_TRIED_FOR_PREFETCH: Final = 3
+"""Of the nodes without a free worker, how many are asked whether they may prefetch: as many as by Argon's own rule."""
 
-_Place: TypeAlias = tuple[float, int, Member]
+_Place: TypeAlias = tuple[float, int, NodeSession]
 
 
-class ComparedRule(Router):
-    """A rule among nodes with room. They stand in two lines, in the order of ``rank``; ``pick`` says where to look."""
+class ComparedRule(ABC):
+    """A rule that keeps the nodes in two lines, in the order of ``rank``: those with a free worker, and those that may
+    prefetch. ``pick`` chooses a place."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.numbers: dict[Member, int] = {}
+        self.numbers: dict[NodeSession, int] = {}
         self.idle: list[_Place] = []
         self.loaded: list[_Place] = []
-        self.places: dict[Member, tuple[list[_Place], _Place]] = {}
+        self.places: dict[NodeSession, tuple[list[_Place], _Place]] = {}
 
     @abstractmethod
-    def rank(self, member: Member) -> tuple[float, int]:
+    def rank(self, node: NodeSession) -> tuple[float, int]:
         """Where a node stands in its line. No two nodes may have the same."""
 
     @abstractmethod
     def pick(self, line: Sequence[_Place]) -> int:
         """Which place of a line is taken."""
 
-    def seconds(self, member: Member, kind: int, key: int) -> float | None:
+    def seconds(self, node: NodeSession, kind: int, key: int, fleet: ServiceTimes) -> float | None:
         """What a task is expected to take on a node, None if that is unknown."""
-        known = member.times.of(kind)
-        return self.fleet.of(kind) if known is None else known
+        known = node.times.service.of(kind)
+        return fleet.of(kind) if known is None else known
 
-    def update(self, member: Member) -> None:
-        self.numbers.setdefault(member, len(self.numbers))
-        self._leave(member)
-        if member.free():
-            self._enter(self.idle, member)
-        elif member.workers and member.has_room_ahead(0.0):
-            self._enter(self.loaded, member)
+    def update(self, node: NodeSession) -> None:
+        """Puts a node that has changed, or come, into its line."""
+        self.numbers.setdefault(node, len(self.numbers))
+        self._leave(node)
+        if node.free():
+            self._enter(self.idle, node)
+        elif node.workers and node.has_prefetch_slot(0.0):
+            self._enter(self.loaded, node)
 
-    def remove(self, member: Member) -> None:
-        self._leave(member)  # its number is not given again
+    def remove(self, node: NodeSession) -> None:
+        """Forgets a node."""
+        self._leave(node)  # its number is not given again
 
-    def choose(self, kind: int, key: int) -> Member | None:
+    def choose(self, kind: int, key: int, fleet: ServiceTimes) -> NodeSession | None:
+        """The node for a task: one with a free worker, else one that may prefetch it, else None."""
         if self.idle:
             return self.idle[self.pick(self.idle)][2]
         first = self.pick(self.loaded) if self.loaded else 0
-        for further in range(min(_TRIED_AHEAD, len(self.loaded))):
-            member = self.loaded[(first + further) % len(self.loaded)][2]
-            seconds = self.seconds(member, kind, key)
-            if seconds is not None and member.has_room_ahead(seconds):
-                return member
+        for further in range(min(_TRIED_FOR_PREFETCH, len(self.loaded))):
+            node = self.loaded[(first + further) % len(self.loaded)][2]
+            seconds = self.seconds(node, kind, key, fleet)
+            if seconds is not None and node.has_prefetch_slot(seconds):
+                return node
         return None
 
-    def _enter(self, line: list[_Place], member: Member) -> None:
-        place = (*self.rank(member), member)
+    def _enter(self, line: list[_Place], node: NodeSession) -> None:
+        place = (*self.rank(node), node)
         insort(line, place)
-        self.places[member] = line, place
+        self.places[node] = line, place
 
-    def _leave(self, member: Member) -> None:
-        standing = self.places.pop(member, None)
+    def _leave(self, node: NodeSession) -> None:
+        standing = self.places.pop(node, None)
         if standing is not None:
             line, place = standing
             del line[bisect_right(line, place) - 1]
@@ -89,8 +93,8 @@ class RoundRobin(ComparedRule):
         super().__init__()
         self.last = -1
 
-    def rank(self, member: Member) -> tuple[float, int]:
-        return 0.0, self.numbers[member]
+    def rank(self, node: NodeSession) -> tuple[float, int]:
+        return 0.0, self.numbers[node]
 
     def pick(self, line: Sequence[_Place]) -> int:
         place = bisect_right(line, self.last, key=lambda place: place[1]) % len(line)
@@ -105,8 +109,8 @@ class AnyNode(ComparedRule):
         super().__init__()
         self.rng = rng
 
-    def rank(self, member: Member) -> tuple[float, int]:
-        return 0.0, self.numbers[member]
+    def rank(self, node: NodeSession) -> tuple[float, int]:
+        return 0.0, self.numbers[node]
 
     def pick(self, line: Sequence[_Place]) -> int:
         return self.rng.randrange(len(line))
@@ -127,9 +131,9 @@ class LeastLoaded(ComparedRule):
         super().__init__()
         self.changes = 0
 
-    def rank(self, member: Member) -> tuple[float, int]:
+    def rank(self, node: NodeSession) -> tuple[float, int]:
         self.changes += 1
-        return _share(member), self.changes
+        return _share(node), self.changes
 
     def pick(self, line: Sequence[_Place]) -> int:
         return 0
@@ -138,9 +142,8 @@ class LeastLoaded(ComparedRule):
 class Original(ComparedRule):
     """The rule of the first Argon: the least average run time, whatever its load; a new node's average is 0."""
 
-    def rank(self, member: Member) -> tuple[float, int]:
-        overall = member.times.overall
-        return overall.mean_s if overall else 0.0, self.numbers[member]
+    def rank(self, node: NodeSession) -> tuple[float, int]:
+        return node.times.service.mean_s(), self.numbers[node]
 
     def pick(self, line: Sequence[_Place]) -> int:
         return 0
@@ -162,32 +165,32 @@ class Oracle(ComparedRule):
     def turned(self, name: str, speed: float) -> None:
         """A node has changed its speed."""
         self.speeds[name] = speed
-        for member in list(self.places):
-            if member.name == name:
-                self.update(member)
+        for node in list(self.places):
+            if node.name == name:
+                self.update(node)
 
-    def rank(self, member: Member) -> tuple[float, int]:
+    def rank(self, node: NodeSession) -> tuple[float, int]:
         self.changes += 1
-        return -self.speeds[member.name], self.changes
+        return -self.speeds[node.name], self.changes
 
     def pick(self, line: Sequence[_Place]) -> int:
         return 0
 
-    def seconds(self, member: Member, kind: int, key: int) -> float | None:
-        return self.service_s[key - 1] / self.speeds[member.name]
+    def seconds(self, node: NodeSession, kind: int, key: int, fleet: ServiceTimes) -> float | None:
+        return self.service_s[key - 1] / self.speeds[node.name]
 
 
-def _share(member: Member) -> float:
-    return len(member.tasks) / member.workers
+def _share(node: NodeSession) -> float:
+    return len(node.tasks) / node.workers
 
 
 ARGON: Final = "argon"
 RULES: Final = ("round robin", "random", "two choices", "least loaded", "original", "oracle", ARGON)
 
 
-def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Random) -> Router:
-    """The router that follows a rule, for a fleet whose nodes are the peers from 1 on."""
-    match rule:
+def make_rule(name: str, fleet: Sequence[NodePlan], work: Workload, rng: Random) -> ComparedRule | None:
+    """The rule of this name, for a fleet whose nodes are the peers from 1 on; None for the router's own."""
+    match name:
         case "round robin":
             return RoundRobin()
         case "random":
@@ -202,5 +205,5 @@ def make_router(rule: str, fleet: Sequence[NodePlan], work: Workload, rng: Rando
             speeds = {node_name(peer): plan.speed_at(0.0) for peer, plan in enumerate(fleet, 1)}
             return Oracle(work.service_s, speeds)
         case "argon":
-            return Router()
-    raise ValueError(f"a rule must be one of {', '.join(RULES)}, not {rule!r}")
+            return None
+    raise ValueError(f"a rule must be one of {', '.join(RULES)}, not {name!r}")

@@ -1,6 +1,6 @@
 """How long tasks run: distributions of service times, in seconds on a worker of speed 1.
 
-In: parameters, checked here. Out: samples, each with the kind of task that it belongs to. Randomness comes only from
+In: parameters, checked here. Out: samples, each with a number for its function. Randomness comes only from
 the generator that is given.
 """
 
@@ -20,7 +20,7 @@ class ServiceTime(ABC):
 
     Attributes:
         mean_s: its mean.
-        kinds: the names of the kinds of tasks that it makes, from FIRST_KIND on.
+        kinds: the names of the functions whose tasks it makes, numbered from FIRST_KIND on.
     """
 
     mean_s: float
@@ -79,7 +79,7 @@ class Pareto(ServiceTime):
 
 
 class Bimodal(ServiceTime):
-    """Two kinds of tasks: short ones, and a share of long ones."""
+    """Two functions: one with short tasks, and one with a share of long ones."""
 
     kinds = ("short", "long")
 

@@ -1,4 +1,4 @@
-"""Reads a trace: the tasks of a real day, one a line, to be lived through again.
+"""Reads a trace: the tasks of a real day, one a line, to be run again.
 
 In: the lines of a CSV file with a heading, or of JSON objects. Out: Arrivals, or a ValueError that names the line. The
 columns are ``at_s`` and ``service_s``, and where they are known ``client``, ``priority`` and ``kind``.

@@ -54,6 +54,12 @@ class Deadlines(Generic[_Task]):
                 tasks.append(task)
         return tasks
 
+    def earliest(self) -> float:
+        """The earliest moment that a task still needs; infinity for none. Costs more than ``next_moment``."""
+        while self._entries and not self._is_due(self._entries[0][2]):
+            heappop(self._entries)
+        return self.next_moment()
+
     def next_moment(self) -> float:
         """The earliest moment, that of a tombstone perhaps; infinity for none."""
         return self._entries[0][0] if self._entries else inf

@@ -1,69 +1,70 @@
-"""Who is still there: heartbeats both ways, and silence.
+"""Which peers are alive: heartbeats both ways, and silence.
 
-In: that bytes arrived from a peer, and the time. Out: which peers are due a heartbeat, and which have been silent too
-long. It must never take load for death: any bytes count as life, and when this process itself slept through a
-heartbeat the silence that it sees is its own, so one period is forgiven.
+In: that bytes arrived from a peer, and the time. Out: to which peers a heartbeat is due, and which have been silent for
+too long. It must never take load for death: any bytes prove that a peer is alive. When this process itself was stopped
+for longer than a heartbeat, it has read nothing meanwhile, so the silence of its peers is counted anew.
 """
 
 from __future__ import annotations
 
 from math import inf
 
+from argon.protocol.ids import PeerId
 from argon.settings import DEAD_AFTER_S, HEARTBEAT_S
 
 
 class Liveness:
-    """The heartbeat of one process towards its peers.
+    """The heartbeats of one process to its peers, and theirs to it.
 
     Args:
         heartbeat_s: seconds between two heartbeats.
-        dead_after_s: a peer silent for longer is dead.
+        dead_after_s: a peer that is silent for longer is dead.
     """
 
     def __init__(self, heartbeat_s: float = HEARTBEAT_S, dead_after_s: float = DEAD_AFTER_S) -> None:
         self.heartbeat_s = heartbeat_s
         self.dead_after_s = dead_after_s
-        self._heard_at: dict[int, float] = {}
-        self._next = inf
-        self._look_at = inf
+        self._heard_at: dict[PeerId, float] = {}
+        self._next_beat = inf
+        self._next_look = inf
 
-    def join(self, peer: int, now: float) -> None:
-        """A peer has come."""
+    def join(self, peer: PeerId, now: float) -> None:
+        """Adds a peer."""
         self._heard_at[peer] = now
-        if self._next == inf:
-            self._next = self._look_at = now + self.heartbeat_s
+        if self._next_beat == inf:
+            self._next_beat = self._next_look = now + self.heartbeat_s
 
-    def leave(self, peer: int) -> None:
-        """A peer is gone."""
+    def leave(self, peer: PeerId) -> None:
+        """Removes a peer."""
         self._heard_at.pop(peer, None)
         if not self._heard_at:
-            self._next = self._look_at = inf
+            self._next_beat = self._next_look = inf
 
-    def heard(self, peer: int, now: float) -> None:
-        """Bytes have come from a peer, or its silence means nothing because nothing is read from it at present."""
+    def heard(self, peer: PeerId, now: float) -> None:
+        """Notes that bytes arrived from a peer, or that its silence means nothing, since we read nothing from it."""
         if peer in self._heard_at:
             self._heard_at[peer] = now
 
-    def peers(self) -> list[int]:
-        """Every peer that is there."""
+    def peers(self) -> list[PeerId]:
+        """All peers."""
         return list(self._heard_at)
 
-    def beat(self, now: float) -> tuple[list[int], list[int]]:
-        """The peers to send a heartbeat to, and those that are dead; both empty where neither is due."""
-        if now < self._look_at:
+    def beat(self, now: float) -> tuple[list[PeerId], list[PeerId]]:
+        """The peers to which a heartbeat is due, and those that are dead."""
+        if now < self._next_look:
             return [], []
-        due = now >= self._next
+        due = now >= self._next_beat
         if due:
-            if now - self._next > self.heartbeat_s:  # this side has slept
+            if now - self._next_beat > self.heartbeat_s:  # this process was stopped
                 self._heard_at = dict.fromkeys(self._heard_at, now)
-            self._next = now + self.heartbeat_s
+            self._next_beat = now + self.heartbeat_s
         silent = [peer for peer, at in self._heard_at.items() if at + self.dead_after_s <= now]
         alive = [peer for peer in self._heard_at if peer not in silent]
-        self._look_at = self._next
-        for peer in alive:  # a death between two beats is not noticed a heartbeat late
-            self._look_at = min(self._look_at, self._heard_at[peer] + self.dead_after_s)
+        self._next_look = self._next_beat
+        for peer in alive:  # else a death between two heartbeats would be noticed late
+            self._next_look = min(self._next_look, self._heard_at[peer] + self.dead_after_s)
         return alive if due else [], silent
 
     def next_deadline(self) -> float:
-        """When ``beat`` has something to say; infinity for never."""
-        return self._look_at
+        """When ``beat`` must be called; infinity for never."""
+        return self._next_look

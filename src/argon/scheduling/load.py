@@ -4,10 +4,10 @@ In: how long a task of some kind ran on some node, to its end or until it was ki
 expected to run there. It must never choose: that is the router's. A kind is a number that stands for the task's
 function.
 
-Each average is exponential and decays with time as well as with count: after a quiet half minute the newest sample
-counts for half and more. Of a node's times it counts for a tenth at least, since a node may change; of the fleet's for
-a fiftieth, since waits are added up from them, and ten samples of what varies much would be chance. The first ones
-count alike.
+Each average is exponential and decays with time as well as with count: after 30 quiet seconds the newest sample counts
+for half and more. Of a node's times it counts for at least 10 %, since a node may change; of the fleet's for at least
+2 %, since waits are added up from them, and ten samples of what varies much would be chance. The first ones count
+alike.
 
 Of each kind two numbers are kept. Work is added up by the *mean*. Whether one task will be done in time is asked of the
 *typical* time, the geometric mean: where most are short and a few very long, as they are (Harchol-Balter and Downey
@@ -27,7 +27,7 @@ NODE_KEPT: Final = 0.9
 FLEET_KEPT: Final = 0.98
 _LEAST_S: Final = 1e-6
 _BELIEVED_FROM: Final = 5
-TRIED_EVERY_S: Final = 5.0
+TRIAL_EVERY_S: Final = 5.0
 
 
 class Average(Record):
@@ -74,18 +74,18 @@ class Runs(Record):
 
 
 class KindTime(Record):
-    """What tasks of one kind take, decayed. ``tried_at`` is when one was last let in against it, ``waits_to_try``
+    """What tasks of one kind take, decayed. ``trial_at`` is when one was last admitted for a trial, ``trial_waits``
     whether that one had to wait and has not had its turn."""
 
-    __slots__ = ("mean_s", "typical_log", "at", "count", "tried_at", "waits_to_try")
+    __slots__ = ("mean_s", "typical_log", "at", "count", "trial_at", "trial_waits")
 
     def __init__(self, runs: Runs, at: float) -> None:
         self.mean_s = runs.total_s / runs.count
         self.typical_log = runs.logs / runs.count
         self.at = at
         self.count = runs.count
-        self.tried_at = at
-        self.waits_to_try = False
+        self.trial_at = at
+        self.trial_waits = False
 
     def add(self, runs: Runs, now: float, kept_each: float) -> None:
         """Adds samples taken at ``now``."""
@@ -109,13 +109,11 @@ class ServiceTimes:
         kept_each: how much of what was known is kept with each sample.
     """
 
-    __slots__ = ("_kinds", "_kept_each", "_last_kind", "_last", "overall")
+    __slots__ = ("_kinds", "_kept_each", "overall")
 
     def __init__(self, kept_each: float = NODE_KEPT) -> None:
         self._kinds: dict[int, KindTime] = {}
         self._kept_each = kept_each
-        self._last_kind = -1
-        self._last: KindTime | None = None
         self.overall: KindTime | None = None
 
     def add(self, kind: int, runs: Runs, now: float) -> None:
@@ -128,7 +126,6 @@ class ServiceTimes:
                 del self._kinds[next(iter(self._kinds))]
             known = KindTime(runs, now)
         self._kinds[kind] = known
-        self._last_kind, self._last = kind, known
         if self.overall is None:
             self.overall = KindTime(runs, now)
         else:
@@ -136,38 +133,36 @@ class ServiceTimes:
 
     def of(self, kind: int) -> float | None:
         """The expected seconds of a task of this kind, or None if none has been seen."""
-        known = self._known(kind)
+        known = self._kinds.get(kind)
         return None if known is None else known.mean_s
 
     def typical_log(self, kind: int) -> float | None:
         """The logarithm of what a task of this kind typically takes, or None if none has been seen."""
-        known = self._known(kind)
+        known = self._kinds.get(kind)
         return None if known is None else known.typical_log
 
     def mean_s(self) -> float:
         """The expected seconds of a task of any kind, 0 if none has been seen."""
         return self.overall.mean_s if self.overall is not None else 0.0
 
-    def too_long(self, kind: int, left_s: float, now: float, waits: bool = False) -> bool:
-        """Whether a task of this kind would most likely not be done in the time that is left.
+    def too_long(self, kind: int, left_s: float) -> bool:
+        """Whether a task of this kind would most likely not be done in the time that is left."""
+        known = self._kinds.get(kind)
+        return known is not None and known.count >= _BELIEVED_FROM and known.typical_s() > left_s
 
-        Now and then one may try all the same: what was measured once would be believed for ever where it lets nothing
-        in that could correct it. One that ``waits`` first is asked about again, and may still try then.
+    def admit_trial(self, kind: int, now: float, waits: bool = False) -> bool:
+        """Admits a task of a kind that is ``too_long`` now and then, and returns whether it does: what was measured
+        once would be believed for ever where it lets nothing in that could correct it.
+
+        Args:
+            waits: whether the task waits first. Then this is asked again when its turn comes, and says yes once.
         """
-        known = self._known(kind)
-        if known is None or known.count < _BELIEVED_FROM or known.typical_s() <= left_s:
-            return False
-        if known.waits_to_try and not waits:
-            known.waits_to_try = False
-            return False
-        if now < known.tried_at + TRIED_EVERY_S:
+        known = self._kinds[kind]
+        if known.trial_waits and not waits:
+            known.trial_waits = False
             return True
-        known.tried_at = now
-        known.waits_to_try = waits
-        return False
-
-    def _known(self, kind: int) -> KindTime | None:
-        """What is known of a kind. The last one is at hand, since tasks of a kind mostly come together."""
-        if kind != self._last_kind:
-            self._last_kind, self._last = kind, self._kinds.get(kind)
-        return self._last
+        if now < known.trial_at + TRIAL_EVERY_S:
+            return False
+        known.trial_at = now
+        known.trial_waits = waits
+        return True

@@ -70,11 +70,12 @@ class Transitions:
         self.record = record
         self.states = states
         self.rows = rows
-        self._allowed = [[False] * len(states) for _ in states]
+        self._count = len(states)
+        self._allowed = [False] * len(states) ** 2  # a row for each state, one after the other
         for row in rows:
             for state in range(len(states)) if row.state == ANY else [row.state]:
                 if state != NONE and row.to != NONE:
-                    self._allowed[state][row.to] = True
+                    self._allowed[state * len(states) + row.to] = True
 
     def move(self, state: int, to: int, number: int) -> int:
         """Returns the new state of the record with this number.
@@ -82,6 +83,6 @@ class Transitions:
         Raises:
             InvalidTransition: no row leads from ``state`` to ``to``; the caller has decided wrongly.
         """
-        if not self._allowed[state][to]:
+        if not self._allowed[state * self._count + to]:
             raise InvalidTransition(self.record, number, self.states[state].name, self.states[to].name)
         return to

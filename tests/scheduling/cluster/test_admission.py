@@ -8,14 +8,14 @@ import pytest
 
 from argon.errors import RejectReason
 from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, Status, Welcome
-from argon.scheduling.load import TRIED_EVERY_S
+from argon.scheduling.load import TRIAL_EVERY_S
 from tests.support.drivers import ClusterDriver, completed, detail, runs_of, submit
 
 RUN_S = 0.02
 
 
 def known_cluster(workers: int = 8, run_s: float = RUN_S, **settings: float) -> tuple[ClusterDriver, int]:
-    """A cluster that knows what its tasks take, and its node, whose workers are busy, with one task more sent ahead."""
+    """A cluster that knows what its tasks take, and its node, whose workers are busy, and one more is prefetched."""
     cluster = ClusterDriver(**settings)
     node, client = cluster.node(workers=workers), cluster.client()
     for id_ in range(20):
@@ -44,7 +44,7 @@ def crowd(cluster: ClusterDriver, count: int = 50) -> list[int]:
 
 def test_burst_may_wait_for_twice_the_target() -> None:
     cluster, _ = known_cluster()
-    assert flood(cluster, *crowd(cluster)) == 31, "with one ahead and one that ends, 80 ms for eight workers"
+    assert flood(cluster, *crowd(cluster)) == 31, "with one prefetched and one that ends, 80 ms for eight workers"
 
 
 def test_standing_queue_is_kept_at_the_target() -> None:
@@ -169,7 +169,7 @@ def test_task_let_in_to_correct_what_is_believed_of_its_kind_is_run_though_it_mu
     client = cluster.client()
     for _ in range(6):
         cluster.state._fleet.add(9, runs_of(0.5), cluster.now)
-    cluster.now += TRIED_EVERY_S
+    cluster.now += TRIAL_EVERY_S
     cluster.say(client, submit(1, kind=9, timeout_s=0.4), submit(2, kind=9, timeout_s=0.4))
     assert [*cluster.answers(client)] == [2], "one of them may try"
     for running in cluster.heard(node, Assign)[-2:]:
@@ -184,7 +184,7 @@ def test_credits_promise_no_more_than_the_queue_may_hold() -> None:
     assert cluster.heard(cluster.client(), Welcome)[0].credits == (16 + 9) // 2, "40 ms for eight workers, and nine"
     cluster.say(cluster.client(), submit(1))
     budget = cluster.state._admission.budget()
-    assert budget == 16 + 9, "what waits takes none of it, and what nodes have ahead has a place"
+    assert budget == 16 + 9, "what waits takes none of it, what is prefetched has a place"
     unknown = ClusterDriver(queue_limit=10)
     unknown.node(workers=2)
     assert unknown.heard(unknown.client(), Welcome)[0].credits == 12

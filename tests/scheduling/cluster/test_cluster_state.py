@@ -36,7 +36,7 @@ from argon.protocol.messages import (
     Welcome,
 )
 from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
-from argon.scheduling.cluster.member import REST_S
+from argon.scheduling.cluster.probation import COOL_DOWN_S
 from argon.scheduling.cluster.shutdown import CLIENTS_LEAVE_S
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
 from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
@@ -859,7 +859,7 @@ def test_every_decision_is_counted_by_its_reason() -> None:
     snapshot = cluster.snapshot()
     assert snapshot.decisions == {
         "to_free_worker": 2,
-        "sent_ahead": 1,
+        "prefetched": 1,
         "to_node_of_key": 0,
         "key_spilled_over": 0,
         "to_faster_node": 0,
@@ -918,42 +918,44 @@ def test_capacity_that_falls_below_what_runs_gets_nothing_more_until_there_is_ro
     assert len(cluster.heard(node, Assign)) == 3
 
 
-def test_short_tasks_are_sent_a_little_ahead_and_long_ones_are_not() -> None:
-    def ahead(run_s: float) -> int:
+def test_a_few_short_tasks_are_prefetched_and_no_long_ones() -> None:
+    def prefetched(run_s: float) -> int:
         cluster, client, node = busy_cluster()
         cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=run_s))
         cluster.say(client, *(submit(id_) for id_ in range(50)))
         return cluster.snapshot().in_flight
 
-    assert ahead(0.000199) == 11, "one runs, and two milliseconds of work"
-    assert ahead(0.02) == 2, "one more"
-    assert ahead(0.1) == 1
+    assert prefetched(0.000199) == 11, "one runs, and two milliseconds of work"
+    assert prefetched(0.02) == 2, "one more"
+    assert prefetched(0.1) == 1
 
 
-def test_node_that_gave_a_task_back_is_sent_nothing_ahead_until_it_ends_one() -> None:
+def test_node_that_gave_a_task_back_prefetches_nothing_until_it_ends_one() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.01))
     cluster.say(client, submit(1), submit(2))
-    first, ahead = cluster.heard(node, Assign)[1:]
-    cluster.say(node, Outcome(ahead.id, Status.LOST, Entered.NO, ahead.attempt))
+    first, prefetched = cluster.heard(node, Assign)[1:]
+    cluster.say(node, Outcome(prefetched.id, Status.LOST, Entered.NO, prefetched.attempt))
     assert len(cluster.heard(node, Assign)) == 3, "it waits in the queue now"
     cluster.say(client, submit(3))
     assert len(cluster.heard(node, Assign)) == 3
     cluster.say(node, completed(first, run_s=0.01))
-    assert [assign.id for assign in cluster.heard(node, Assign)[3:]] == [ahead.id, ahead.id + 1], "one runs, one ahead"
+    assert [assign.id for assign in cluster.heard(node, Assign)[3:]] == [prefetched.id, prefetched.id + 1], (
+        "one runs, one is prefetched"
+    )
 
 
 def test_task_that_one_node_gave_back_goes_to_another_that_is_free() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.01))
     cluster.say(client, submit(1), submit(2))
-    ahead = cluster.heard(node, Assign)[-1]
+    prefetched = cluster.heard(node, Assign)[-1]
     other = cluster.node(workers=1)
-    cluster.say(node, Outcome(ahead.id, Status.LOST, Entered.NO, ahead.attempt))
-    assert [(assign.id, assign.attempt) for assign in cluster.heard(other, Assign)] == [(ahead.id, 2)]
+    cluster.say(node, Outcome(prefetched.id, Status.LOST, Entered.NO, prefetched.attempt))
+    assert [(assign.id, assign.attempt) for assign in cluster.heard(other, Assign)] == [(prefetched.id, 2)]
 
 
-def test_kinds_never_measured_are_not_sent_ahead() -> None:
+def test_kinds_never_measured_are_not_prefetched() -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.0001))
     cluster.say(client, *(submit(id_, kind=KIND + 1) for id_ in range(20)))
@@ -1252,8 +1254,8 @@ def test_node_on_probation_is_tried_again_when_it_has_rested_though_nothing_else
     put_on_probation(cluster, slow)
     cluster.say(client, submit(1000), submit(1001))
     assert (len(cluster.heard(slow, Assign)), len(cluster.heard(fast, Assign))) == (0, 1)
-    assert cluster.state.next_deadline() == cluster.now + REST_S
-    cluster.wait(REST_S)
+    assert cluster.state.next_deadline() == cluster.now + COOL_DOWN_S
+    cluster.wait(COOL_DOWN_S)
     assert len(cluster.heard(slow, Assign)) == 1
 
 
@@ -1262,21 +1264,22 @@ def test_node_on_probation_rests_after_each_task_however_it_ends(status: int) ->
     cluster = ClusterDriver()
     slow, fast, client = cluster.node(workers=1), cluster.node(workers=1), cluster.client()
     put_on_probation(cluster, slow)
-    cluster.wait(REST_S)
+    cluster.wait(COOL_DOWN_S)
     cluster.say(client, submit(1), submit(2), submit(3))
     (tried,) = cluster.heard(slow, Assign)
     assert len(cluster.heard(fast, Assign)) == 1
     cluster.say(slow, Outcome(tried.id, status, Entered.YES, tried.attempt))
     assert len(cluster.heard(slow, Assign)) == 1
-    cluster.wait(REST_S)
+    cluster.wait(COOL_DOWN_S)
     assert len(cluster.heard(slow, Assign)) == 2
 
 
 def put_on_probation(cluster: ClusterDriver, node: int) -> None:
-    member = cluster.state.membership.get(node)
-    assert member is not None
-    member.lately, member._compared = 5.0, 10
-    cluster.state.membership.judge(member, cluster.now)
+    session = cluster.state.membership.get(node)
+    assert session is not None
+    session.times.recent_slowness, session.times.compared = 5.0, 10
+    assert cluster.state._probation.evaluate(session, cluster.state.membership.trusted, cluster.now)
+    cluster.state.membership.recount(session)
 
 
 def test_message_that_has_come_is_never_written_into() -> None:

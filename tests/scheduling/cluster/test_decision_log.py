@@ -15,9 +15,11 @@ from argon.scheduling.cluster.decision_log import (
     DecisionLog,
     Rejection,
 )
-from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.task import Choice, Task, admitted_task
-from tests.support.drivers import submit
+from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.cluster.route import Choice, Route
+from argon.scheduling.cluster.task import Task, admitted_task
+from argon.scheduling.cluster.task_history import Attempt
+from tests.support.drivers import runs_of, submit
 from tests.support.records import forecast
 
 SESSION = 3
@@ -73,8 +75,8 @@ def test_task_that_took_long_outlives_ordinary_ones(wait_s: float, run_s: float)
 
 
 def test_task_that_came_back_outlives_ordinary_ones() -> None:
-    decision_log, returned, member = DecisionLog(), task(1), Member(5, "node", 1, workers=1)
-    decision_log.assign(returned, member, Choice.FREE, 1, None, None)
+    decision_log, returned, node = DecisionLog(), task(1), NodeSession(5, "node", 1, workers=1)
+    decision_log.assign(returned, Route(node, Choice.FREE, 1), None)
     decision_log.give_back(returned, "again")
     end(decision_log, returned)
     for number in range(2, 3 * ORDINARY_KEPT):
@@ -130,37 +132,61 @@ def test_every_reason_of_a_rejection_has_its_count() -> None:
 
 
 def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
-    decision_log, returned, member = DecisionLog(), task(1), Member(5, "node", 1, workers=1)
+    decision_log, returned, node = DecisionLog(), task(1), NodeSession(5, "node", 1, workers=1)
     for number in range(RETURNS_KEPT + 3):
-        decision_log.assign(returned, member, Choice.FREE, number, None, None)
+        decision_log.assign(returned, Route(node, Choice.FREE, number), None)
         decision_log.give_back(returned, "again")
     assert returned.history.assigned is None
     assert returned.history.returned is not None
     assert [attempt.free_nodes for attempt in returned.history.returned] == [*range(3, RETURNS_KEPT + 3)]
 
 
-def test_choice_of_a_node_without_a_free_worker_is_one_sent_ahead_behind_its_work() -> None:
-    decision_log, member = DecisionLog(), Member(5, "node", 1, workers=2)
+def attempt_by(route: Route, known_s: float | None = None) -> Attempt:
+    """What is noted of a task that goes by this route."""
+    assigned = task(3)
+    DecisionLog().assign(assigned, route, known_s)
+    assert assigned.history.assigned is not None
+    return assigned.history.assigned
+
+
+def test_attempt_has_the_numbers_of_the_route() -> None:
+    chosen, other = NodeSession(5, "node", 1, 1), NodeSession(6, "other", 1, 1)
+    assert attempt_by(Route(chosen, Choice.FREE, 2, other, 0.75), 0.5) == Attempt(
+        node="node",
+        choice=Choice.FREE,
+        free_nodes=2,
+        predicted_run_s=0.5,
+        measured_there=False,
+        predicted_wait_s=0.0,
+        next_node="other",
+        next_predicted_s=0.75,
+    )
+    alone = attempt_by(Route(chosen, Choice.FREE, 1))
+    assert (alone.next_node, alone.next_predicted_s) == (None, None)
+
+
+def test_attempt_by_a_node_without_a_free_worker_waits_behind_its_work() -> None:
+    node = NodeSession(5, "node", 1, workers=2)
     for number in (1, 2):
-        member.take(task(number), 0.5)
-    sent = decision_log.assign(task(3), member, Choice.FREE, 0, 0.25, 0.25)
-    assert (sent.choice, sent.predicted_wait_s) == (Choice.AHEAD, 0.5)
-    assert (sent.predicted_run_s, sent.measured_there) == (0.25, True)
+        node.assign(task(number), 0.5)
+    attempt = attempt_by(Route(node, Choice.PREFETCHED, 0), 0.25)
+    assert (attempt.choice, attempt.predicted_wait_s, attempt.predicted_run_s) == (Choice.PREFETCHED, 0.5, 0.25)
 
 
-@pytest.mark.parametrize(("seconds", "fleet_s", "expected_s"), [(0.5, 0.5, 0.5), (None, 0.7, 0.7), (None, None, None)])
-def test_kind_without_a_time_of_this_node_is_counted(
-    seconds: float | None, fleet_s: float | None, expected_s: float | None
-) -> None:
-    decision_log = DecisionLog()
-    sent = decision_log.assign(task(1), Member(5, "node", 1, workers=1), Choice.FREE, 1, seconds, fleet_s)
-    assert sent.predicted_run_s == expected_s
-    assert decision_log.decisions.numbers()["kind_unmeasured_there"] == (seconds is None)
+@pytest.mark.parametrize(("measured", "known_s"), [(True, 0.5), (False, 0.7), (False, None)])
+def test_kind_without_a_time_of_this_node_is_counted(measured: bool, known_s: float | None) -> None:
+    decision_log, node, assigned = DecisionLog(), NodeSession(5, "node", 1, workers=1), task(1)
+    if measured:
+        node.times.service.add(assigned.kind, runs_of(0.5), 0.0)
+    decision_log.assign(assigned, Route(node, Choice.FREE, 1), known_s)
+    assert assigned.history.assigned is not None
+    assert (assigned.history.assigned.predicted_run_s, assigned.history.assigned.measured_there) == (known_s, measured)
+    assert decision_log.decisions.numbers()["kind_unmeasured_there"] == (not measured)
 
 
 def test_every_choice_has_its_count() -> None:
-    decision_log, member = DecisionLog(), Member(5, "node", 1, workers=1)
-    for choice in (Choice.FREE, Choice.AHEAD, Choice.KEY, Choice.SPILLED, Choice.FASTER):
+    decision_log, node = DecisionLog(), NodeSession(5, "node", 1, workers=1)
+    for choice in (Choice.FREE, Choice.PREFETCHED, Choice.KEY, Choice.SPILLED, Choice.FASTER):
         for _ in range(choice + 1):
-            decision_log.assign(task(1), member, choice, 1, 0.1, 0.1)
-    assert [*decision_log.decisions.numbers().values()] == [1, 2, 3, 4, 5, 0]
+            decision_log.assign(task(1), Route(node, choice, 1), 0.1)
+    assert [*decision_log.decisions.numbers().values()] == [1, 2, 3, 4, 5, 15]

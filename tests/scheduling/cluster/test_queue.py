@@ -1,7 +1,7 @@
 """The order of the queue: priority with ageing, then fair between clients, then first in, first out.
 
-The first half says the promises one by one; the second compares the queue with a model that keeps no heaps, no husks
-and no caches, over random histories.
+The first half says the promises one by one; the second compares the queue with a model that keeps no heaps, no
+tombstones and no caches, over random histories.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def queue_of(*tasks: Task, age_step_s: float = 1000.0) -> TaskQueue:
 
 
 def take(queue: TaskQueue, now: float = NOW) -> Task:
-    """Pops as the state machine does: what is assigned has another state, and one more attempt."""
+    """Pops as the state machine does: what is assigned has another state and one more attempt."""
     peeked = queue.peek(now)
     task = queue.pop(now)
     assert task is peeked
-    task.move(TaskState.ASSIGNED)
+    task.state = TaskState.ASSIGNED
     task.attempt += 1
     return task
 
@@ -324,7 +324,7 @@ def test_leftovers_of_removed_tasks_are_swept() -> None:
         queue.push(task)
         drop(queue, task)
     level = queue._levels[2]
-    assert len(level.arrivals.tasks) < 100
+    assert len(level.arrivals._tasks) < 100
     assert len(level.turns) < 200
     assert len(level.elders) < 200
     assert len(queue._deadlines) < 100

@@ -18,7 +18,14 @@ def test_history_of_a_new_task_has_no_forecast_no_attempt_and_no_end() -> None:
 
 def test_attempt_has_not_ended_at_first() -> None:
     attempt = Attempt(
-        node="a", choice=0, free_nodes=1, predicted_run_s=None, measured_there=False, predicted_wait_s=0.0
+        node="a",
+        choice=0,
+        free_nodes=1,
+        predicted_run_s=None,
+        measured_there=False,
+        predicted_wait_s=0.0,
+        next_node=None,
+        next_predicted_s=None,
     )
     assert attempt.end is None
 

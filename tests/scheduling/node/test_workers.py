@@ -8,10 +8,10 @@ from argon.protocol.messages import Assign, Payload
 from argon.scheduling.node.node_task import NodeTask
 from argon.scheduling.node.worker_slot import WorkerSlot, WorkerState
 from argon.scheduling.node.workers import PREFETCH_SHORT_S, Workers
-from argon.settings import AHEAD_S
+from argon.settings import PREFETCH_S
 
 SHORT, MIDDLING, LONG, UNKNOWN = 1, 2, 3, 4
-PREDICTED_S = {SHORT: PREFETCH_SHORT_S / 10.1, MIDDLING: AHEAD_S, LONG: 1.0, UNKNOWN: 0.0}
+PREDICTED_S = {SHORT: PREFETCH_SHORT_S / 10.1, MIDDLING: PREFETCH_S, LONG: 1.0, UNKNOWN: 0.0}
 
 
 class Crew:

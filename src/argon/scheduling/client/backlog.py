@@ -137,14 +137,15 @@ class Backlog:
             places: how many tasks the cluster allows this client to have there; 0 if only the most urgent may go.
         """
         urgent = priority = self.most_urgent()
+        aged_levels = 0
         if places and self._priorities[urgent].waiting < self._length:
             levels = [level for level, tasks in enumerate(self._priorities) if tasks.waiting]
-            priority = self._ageing.turn(levels, self._since(levels), now)
+            priority, aged_levels = self._ageing.turn(levels, self._since(levels), now)
             if priority != urgent:
                 self._by_age = [task for task in self._by_age if task.is_sent()]
                 if len(self._by_age) >= max(1, places // AGED_SHARE):
                     priority = urgent
-        self._ageing.took(priority, urgent, 1.0)
+        self._ageing.charge(priority, urgent, work=1.0, aged_levels=aged_levels)
         task = self._priorities[priority].take(now)
         self._length -= 1
         if priority != urgent:

@@ -1,7 +1,7 @@
-"""Whether a task may enter: reads off the rooms what is foreseen for it, and decides once.
+"""Whether a task may enter: reads off the other parts what is foreseen for it, and decides once.
 
 In: a Submit and its client. Out: the forecast of a task that may enter, or its rejection; how many tasks clients may
-have, and whom to offer credits. It must never keep a task, send anything, or change a room but for the list of clients
+have, and whom to offer credits. It must never keep a task, send anything, or change a part but for the list of clients
 to offer credits to.
 """
 
@@ -69,14 +69,14 @@ class AdmissionControl:
         reason = reject_reason(self._settings, forecast)
         if reason is None and m.timeout_s:
             left_s = m.timeout_s if free else m.timeout_s - forecast.wait_s
-            if self._fleet.too_long(m.kind, left_s, now, not free):
+            if self._fleet.too_long(m.kind, left_s) and not self._fleet.admit_trial(m.kind, now, waits=not free):
                 reason = RejectReason.DEADLINE
         if reason is None:
             return forecast
-        if reason is not RejectReason.TOO_LARGE and not self._has_free_worker():  # else more workers would not help it
-            self._clients.await_offer(client)
         work_s = forecast.run_s / max(1, forecast.workers)
         retry_after_s = self._retry_pacing.book(reason, forecast.wait_s, work_s, now)
+        if retry_after_s and not self._has_free_worker():  # else a free worker would not help it
+            self._clients.await_offer(client)
         return Rejection(client.peer, m.id, reason, retry_after_s, forecast)
 
     def oversized(self, client: ClientSession, m: Oversized) -> Rejection:

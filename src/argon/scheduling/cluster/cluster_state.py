@@ -1,6 +1,6 @@
 """The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
-In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the rooms, on one
+In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
 node, or gone. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
@@ -40,10 +40,12 @@ from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.counters import TaskCounters
 from argon.scheduling.cluster.decision_log import DecisionLog
 from argon.scheduling.cluster.forecast import Rejection
-from argon.scheduling.cluster.member import Member
 from argon.scheduling.cluster.membership import Membership
+from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.cluster.probation import Probation
 from argon.scheduling.cluster.queue import TaskQueue
-from argon.scheduling.cluster.router import Router
+from argon.scheduling.cluster.route import Route
+from argon.scheduling.cluster.router import Router, RoutingRule
 from argon.scheduling.cluster.shutdown import Shutdown
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.scheduling.effects import Close, ClusterEffect, DiscardPayload, Report, Send, Stop
@@ -68,13 +70,14 @@ class ClusterState:
         settings, queue, membership, clients, counters, decision_log, shutdown: for ``reporting/``, which only reads.
     """
 
-    def __init__(self, settings: ClusterSettings, rng: Random, router: Router | None = None) -> None:
+    def __init__(self, settings: ClusterSettings, rng: Random, rule: RoutingRule | None = None) -> None:
         self.settings = settings
         self.clients = Clients(settings.client_limit)
         self._newcomers: set[PeerId] = set()
         self.queue = TaskQueue(settings.age_step_s)
         self.membership = Membership()
-        self._router = router or Router()
+        self._probation = Probation()
+        self._router = Router(rule)
         self._fleet = self._router.fleet
         self.shutdown = Shutdown()
         self._admission = AdmissionControl(
@@ -134,9 +137,9 @@ class ClusterState:
         if client is not None:
             self._client_gone(client, effects)
         self._newcomers.discard(peer)
-        member = self.membership.get(peer)
-        if member is not None:
-            self._node_gone(member, reason, now, effects)
+        node = self.membership.get(peer)
+        if node is not None:
+            self._node_gone(node, reason, now, effects)
 
     def held_back(self, peer: PeerId, now: float) -> None:
         """Our side does not read from this peer at present, so its silence means nothing."""
@@ -160,7 +163,7 @@ class ClusterState:
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
         moment = min(self.queue.next_deadline(), self._liveness.next_deadline())
-        moment = min(moment, min(self.shutdown.next_deadline(), self.membership.next_deadline()))
+        moment = min(moment, min(self.shutdown.next_deadline(), self._probation.next_deadline()))
         return None if moment == inf else moment
 
     def drain(self, now: float, timeout_s: float) -> Effects:
@@ -203,8 +206,8 @@ class ClusterState:
         if admitted:
             self.clients.end_announcement(client)
             admitted = not self.shutdown.clients_told  # else its client may take it for one that was never read
-        member = None if len(self.queue) or self.shutdown.draining else self._router.choose(m.kind, m.key)
-        free, forecast = member is not None, None
+        route = None if len(self.queue) or self.shutdown.draining else self._router.choose(m.kind, m.key)
+        free, forecast = route is not None, None
         if admitted:
             forecast = None if free else self._admission.forecast(client, m, size, free)
         elif not free or client.outstanding() >= client.allowance or m.timeout_s:
@@ -217,8 +220,8 @@ class ClusterState:
         self.counters.accepted += 1
         task = admitted_task(self.counters.accepted, client.peer, m, size, now)
         self.clients.begin(client, task)
-        if member is not None:
-            self._assign(task, member, now, effects)
+        if route is not None:
+            self._assign(task, route, now, effects)
         else:
             assert forecast is not None
             task.history.forecast = forecast
@@ -266,20 +269,20 @@ class ClusterState:
 
     def _from_node(self, peer: PeerId, m: Message, now: float, effects: Effects) -> bool:
         """Returns whether it may say more."""
-        member = self.membership.get(peer)
+        node = self.membership.get(peer)
         match m:
-            case Outcome() if member is not None:
-                self._outcome(member, m, now, effects)
+            case Outcome() if node is not None:
+                self._outcome(node, m, now, effects)
                 return True
-            case Register() if member is None:
+            case Register() if node is None:
                 self._register(peer, m, now, effects)
             case Heartbeat():
                 pass
-            case Capacity() if member is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
-                self.membership.set_workers(member, m.workers)
-                member.pressure = m.pressure
-            case Drain() if member is not None:
-                self.membership.drain(member)
+            case Capacity() if node is not None and 0 <= m.workers <= MAX_WORKERS and 0.0 <= m.pressure <= 1.0:
+                self.membership.set_workers(node, m.workers)
+                node.pressure = m.pressure
+            case Drain() if node is not None:
+                self.membership.drain(node)
                 effects.append(Send(peer, Drain()))
             case Goodbye():
                 self._drop(peer, "goodbye", now, effects)
@@ -294,29 +297,31 @@ class ClusterState:
         if (old := self.membership.named(m.name)) is not None:
             self._drop(old.peer, "this node has registered again on a newer connection", now, effects)
         self._newcomers.discard(peer)
-        self.membership.add(Member(peer, m.name, m.incarnation))
+        self.membership.add(NodeSession(peer, m.name, m.incarnation))
 
     def _learn(self, peer: PeerId, now: float) -> None:
         """Takes in what the tasks took that a node has ended, once for all that was read from it together."""
-        member = self.membership.get(peer)
-        if member is not None:
-            if member.learn(self._fleet, now):
-                self.membership.judge(member, now)
-            self._router.update(member)
+        node = self.membership.get(peer)
+        if node is not None:
+            learned = node.times.learn(self._fleet, now)
+            if learned and self._probation.evaluate(node, self.membership.trusted, now):
+                self.membership.recount(node)
+            self._router.update(node)
 
-    def _outcome(self, member: Member, m: Outcome, now: float, effects: Effects) -> None:
-        task = member.tasks.get(m.id)
+    def _outcome(self, node: NodeSession, m: Outcome, now: float, effects: Effects) -> None:
+        task = node.tasks.get(m.id)
         if task is None or task.attempt != m.attempt:
             self.counters.stale_answers += 1
             return
         status = m.status
-        self.membership.release(member, task, now, given_back=status == Status.LOST)
+        self.membership.release(node, task, given_back=status == Status.LOST)
+        self._probation.cool_down(node, now)
         if status == Status.LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
             return
         if status == Status.COMPLETED:
-            member.note_run(task, m.run_s, self._fleet, now)
+            node.note_run(task, m.run_s, self._fleet, now)
         elif status == Status.EXPIRED and m.run_s:
-            member.note_killed(task, m.run_s, self._fleet, now)
+            node.times.note_killed(task.kind, m.run_s, self._fleet, now)
         if task.client is not None:
             self.queue.charge(task.client, task.priority, m.run_s - task.charged_s)
         if task.state == TaskState.CANCELLING and (
@@ -334,13 +339,14 @@ class ClusterState:
         )
         self._answers.end(task, answer, now, effects)
 
-    def _node_gone(self, member: Member, reason: str, now: float, effects: Effects) -> None:
-        self.membership.remove(member)
-        self._router.remove(member)
-        for task in list(member.tasks.values()):
+    def _node_gone(self, node: NodeSession, reason: str, now: float, effects: Effects) -> None:
+        self.membership.remove(node)
+        self._probation.forget(node)
+        self._router.remove(node)
+        for task in list(node.tasks.values()):
             if task.state == TaskState.CANCELLING or not self._try_again(task, Entered.UNKNOWN, now):
-                self._answers.end_lost(task, Diagnosis(reason, member.name), now, effects)
-        member.tasks.clear()
+                self._answers.end_lost(task, Diagnosis(reason, node.name), now, effects)
+        node.tasks.clear()
 
     def _try_again(self, task: Task, entered: int, now: float) -> bool:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
@@ -361,8 +367,9 @@ class ClusterState:
 
     def _finish(self, now: float, effects: Effects) -> Effects:
         """Ends every event: tasks go to the workers that are free now, and only then answers get their credits."""
-        for member in self.membership.rested(now):
-            self._router.update(member)
+        for node in self._probation.end_cool_downs(self.membership.trusted, self.membership.workers, now):
+            self.membership.recount(node)
+            self._router.update(node)
         self._route(now, effects)
         if not self._answers.is_empty():
             self._answers.add_credits(self._shared_budget(now))
@@ -379,33 +386,31 @@ class ClusterState:
         return budget
 
     def _route(self, now: float, effects: Effects) -> None:
-        queue = self.queue
-        while (task := queue.peek(now)) is not None:
+        while (task := self.queue.peek(now)) is not None:
             left_s = task.deadline - now
-            member = self._router.choose(task.kind, task.key)
-            if member is None and left_s > 0.0:
+            route = self._router.choose(task.kind, task.key)
+            if route is None and left_s > 0.0:
                 return
-            if member is None or left_s <= 0.0 or (left_s != inf and self._fleet.too_long(task.kind, left_s, now)):
+            too_long = left_s != inf and self._fleet.too_long(task.kind, left_s)
+            if route is None or left_s <= 0.0 or (too_long and not self._fleet.admit_trial(task.kind, now)):
                 self._answers.end_queued(task, Status.EXPIRED, _TOO_LATE if left_s > 0.0 else _OVERDUE, now, effects)
                 continue
-            self._assign(queue.pop(now), member, now, effects)
+            self._assign(self.queue.pop(now), route, now, effects)
 
-    def _assign(self, task: Task, member: Member, now: float, effects: Effects) -> None:
+    def _assign(self, task: Task, route: Route, now: float, effects: Effects) -> None:
+        node = route.node
         task.move(TaskState.ASSIGNED)
         task.attempt += 1
-        task.node = member.peer
+        task.node = node.peer
         task.assigned_at = now
         task.wait_s += now - task.queued_at
-        router = self._router
-        seconds, known_s = member.times.of(task.kind), member.known_s(task.kind, self._fleet)
-        attempt = self.decision_log.assign(task, member, router.choice, router.free_nodes, seconds, known_s)
-        if router.next_node:
-            attempt.next_node, attempt.next_predicted_s = router.next_node, router.next_s
-        self.membership.take(member, task, known_s)
-        router.update(member)
+        known_s = node.times.known_s(task.kind, self._fleet)
+        self.decision_log.assign(task, route, known_s)
+        self.membership.assign(node, task, known_s)
+        self._router.update(node)
         remaining_s = 0.0 if task.deadline == inf else max(_REMAINING_MIN_S, task.deadline - now)
         assign = Assign(task.id, task.attempt, task.priority, remaining_s, task.kind, task.payload)
-        effects.append(Send(member.peer, assign))
+        effects.append(Send(node.peer, assign))
 
     # ---- life and death -----------------------------------------------------------------------------------------
 
@@ -417,11 +422,11 @@ class ClusterState:
         reason = "the cluster shut down before it finished"
         for task in self.queue.waiting():
             self._answers.end_queued(task, Status.LOST, Diagnosis(reason), now, effects)
-        for member in self.membership.all():
-            for task in list(member.tasks.values()):
-                self.membership.release(member, task, now)
-                effects.append(Send(member.peer, Cancel(task.id)))
-                self._answers.end_lost(task, Diagnosis(reason, member.name), now, effects)
+        for node in self.membership.all():
+            for task in list(node.tasks.values()):
+                self.membership.release(node, task)
+                effects.append(Send(node.peer, Cancel(task.id)))
+                self._answers.end_lost(task, Diagnosis(reason, node.name), now, effects)
 
     def _shut_down(self, now: float, effects: Effects) -> None:
         if self.shutdown.tell_clients(now):

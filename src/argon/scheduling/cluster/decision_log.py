@@ -16,8 +16,8 @@ from argon.errors import RejectReason
 from argon.protocol.ids import ClientTaskId, PeerId
 from argon.protocol.messages import Status
 from argon.scheduling.cluster.forecast import Rejection
-from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.task import Choice, Task
+from argon.scheduling.cluster.route import Route
+from argon.scheduling.cluster.task import Task
 from argon.scheduling.cluster.task_history import Attempt
 
 ORDINARY_KEPT: Final = 1024
@@ -27,7 +27,7 @@ REJECTIONS_KEPT: Final = 4096
 RETURNS_KEPT: Final = 8
 _DECISIONS: Final = (
     "to_free_worker",
-    "sent_ahead",
+    "prefetched",
     "to_node_of_key",
     "key_spilled_over",
     "to_faster_node",
@@ -83,34 +83,28 @@ class DecisionLog:
         self._rejections: list[Rejection | None] = [None] * REJECTIONS_KEPT
         self._rejections_at = 0
 
-    def assign(
-        self, task: Task, member: Member, choice: int, free_nodes: int, seconds: float | None, fleet_s: float | None
-    ) -> Attempt:
-        """A task is about to be booked on a node.
+    def assign(self, task: Task, route: Route, known_s: float | None) -> None:
+        """A task goes by this route; it is booked on its node afterwards.
 
         Args:
             task: which.
-            member: the node.
-            choice: why it is that node, see ``Choice``.
-            free_nodes: how many nodes have a free worker.
-            seconds: what tasks of its kind take on this node, None if it has run none.
-            fleet_s: what they take anywhere.
+            route: where it goes, and why.
+            known_s: what it is expected to take there, None if nothing like it was ever measured.
         """
-        free = member.free() > 0
-        if choice == Choice.FREE and not free:
-            choice = Choice.AHEAD
-        self.decisions.assigned[choice] += 1
-        if seconds is None:
-            self.decisions.unmeasured += 1
-        attempt = task.history.assigned = Attempt(
-            node=member.name,
-            choice=choice,
-            free_nodes=max(free_nodes, 1) if free else free_nodes,
-            predicted_run_s=fleet_s if seconds is None else seconds,
-            measured_there=seconds is not None,
-            predicted_wait_s=0.0 if free else member.work_s / max(1, member.workers),
+        node, runner_up = route.node, route.runner_up
+        measured = node.times.service.of(task.kind) is not None
+        self.decisions.assigned[route.why] += 1
+        self.decisions.unmeasured += not measured
+        task.history.assigned = Attempt(
+            node=node.name,
+            choice=route.why,
+            free_nodes=route.free_nodes,
+            predicted_run_s=known_s,
+            measured_there=measured,
+            predicted_wait_s=0.0 if node.free() else node.work_s / max(1, node.workers),
+            next_node=None if runner_up is None else runner_up.name,
+            next_predicted_s=None if runner_up is None else route.runner_up_s,
         )
-        return attempt
 
     def give_back(self, task: Task, end: str) -> None:
         """A task came back from its node and waits again."""

@@ -17,6 +17,8 @@ _RETRY_MIN_S: Final = 0.01
 _RETRY_MAX_S: Final = 30.0
 _NO_NODES_RETRY_S: Final = 0.5
 _BOOKED_MAX_S: Final = 5.0
+_TOO_LARGE: Final = RejectReason.TOO_LARGE  # reading a member of an enumeration takes a tenth of a rejection
+_NO_NODES: Final = RejectReason.NO_NODES
 
 
 class RetryPacing:
@@ -42,9 +44,9 @@ class RetryPacing:
             work_s: its own predicted work divided by that.
             now: the time.
         """
-        if reason is RejectReason.TOO_LARGE:
+        if reason is _TOO_LARGE:
             return 0.0
         self._booked_s = min(_BOOKED_MAX_S, max(0.0, self._booked_s - (now - self._at)) + work_s)
         self._at = now
-        least_s = _NO_NODES_RETRY_S if reason is RejectReason.NO_NODES else _RETRY_MIN_S
+        least_s = _NO_NODES_RETRY_S if reason is _NO_NODES else _RETRY_MIN_S
         return min(_RETRY_MAX_S, max(wait_s, self._booked_s, least_s) * (0.5 + self._rng.random()))

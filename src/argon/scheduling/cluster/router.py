@@ -1,14 +1,14 @@
 """Which node gets the next task: the one with the least predicted finish time.
 
-In: nodes whose load has changed, and the kind of the next task. Out: the chosen node, or None when none has room. It
-must never change a node. Costs O(log nodes) comparisons a task: two sorted lines, one of nodes with a free worker and
-one of nodes that may be sent a little ahead. A node with a free worker goes first, so that no task waits in the queue
-while a worker is free. What was sent ahead stays with its node, also when a worker of another becomes free.
+In: nodes whose load has changed, and the kind of the next task. Out: a route to the chosen node, or None when none can
+take the task. It must never change a node. Costs O(log nodes) comparisons a task: two sorted lines, one of nodes with a
+free worker and one of nodes that may prefetch. A node with a free worker goes first, so that no task waits in the queue
+while a worker is free. What is prefetched stays with its node, also when a worker of another becomes free.
 
 A line is ordered by the node's own numbers; the first three are then compared by what a task of *this* kind takes on
 them. Predicted seconds are compared by powers of √2: what differs by less is a tie, which goes to the node with the
-smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be sent
-ahead to the node of its key although another has a free worker.
+smaller share of its workers busy, and then to the one that was used least recently. Only a task with a key may be
+prefetched, by the node of its key, although another has a free worker.
 
 A node whose machine is busy counts as slower: its predicted seconds are taken ``1 + pressure`` times.
 """
@@ -17,169 +17,205 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from math import exp, log, log2
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
-from mypy_extensions import mypyc_attr
-
-from argon.scheduling.cluster.member import Member
-from argon.scheduling.cluster.task import Choice
+from argon.scheduling.cluster.node_session import NodeSession
+from argon.scheduling.cluster.route import Choice, Route
 from argon.scheduling.load import FLEET_KEPT, ServiceTimes
 
 _KEYS_MAX: Final = 4096
+_COMPARED: Final = 3
 _SLOW: Final = log(1.5)
 WAIT_FOR_FASTER_S: Final = 0.0125
 LONGEST_WAITING_S: Final = 0.2
-WORTH_WAITING: Final = 1.5
-_Entry: TypeAlias = tuple[int, float, int, Member]
+_Place: TypeAlias = tuple[int, float, int, NodeSession]
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
+class RoutingRule(Protocol):
+    """A rule that chooses in place of the router, to be compared with it: see ``planning/rules.py``."""
+
+    def update(self, node: NodeSession) -> None:
+        """Notes that a node has changed, or has come."""
+
+    def remove(self, node: NodeSession) -> None:
+        """Forgets a node."""
+
+    def choose(self, kind: int, key: int, fleet: ServiceTimes) -> NodeSession | None:
+        """The node for a task, None if none can take it."""
+
+
 class Router:
-    """Chooses nodes. What compares it with simpler rules gives the cluster a subclass with another ``choose``.
+    """Chooses nodes. ``fleet`` are the service times of all nodes together.
 
-    ``fleet`` are the service times of all nodes together.
-
-    Attributes:
-        choice, free_nodes, next_node, next_s: why the last choice was made, for the decision_log: see ``Attempt``.
+    Args:
+        rule: chooses in place of this router, which then only carries its choice. None in production.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rule: RoutingRule | None = None) -> None:
         self.fleet = ServiceTimes(FLEET_KEPT)
-        self.choice: int = Choice.FREE
-        self.free_nodes = 0
-        self.next_node = ""
-        self.next_s = 0.0
-        self._free: list[_Entry] = []
-        self._ahead: list[_Entry] = []
+        self._rule = rule
+        self._places: dict[NodeSession, _Place | None] = {}  # of every node with workers; None where it can take none
+        self._free: list[_Place] = []
+        self._prefetching: list[_Place] = []
         self._sequence = 0
-        self._known: set[Member] = set()
-        self._only: Member | None = None
-        self._changed: dict[Member, None] = {}
-        self._keys: dict[int, Member] = {}
+        self._only_free: Route | None = None
+        self._only_prefetching: Route | None = None
+        self._changed: dict[NodeSession, None] = {}
+        self._keys: dict[int, NodeSession] = {}
 
-    def update(self, member: Member) -> None:
+    def update(self, node: NodeSession) -> None:
         """Notes that a node has changed. It finds its place when the next choice is made, however often it changed; one
         without another beside it needs none."""
-        if member is self._only and member.workers:
+        only = self._only_free
+        if only is not None:
+            if node is only.node and node.workers:
+                return
+            self._changed[only.node] = None
+        if self._rule is not None:
+            self._rule.update(node)
             return
-        if self._only is not None:
-            self._changed[self._only] = None
-        self._changed[member] = None
-        if member.workers:
-            self._known.add(member)
-        else:
-            self._known.discard(member)
+        self._changed[node] = None
+        if not node.workers:
+            self._forget_place(node)
+        elif node not in self._places:
+            self._places[node] = None
         self._find_only()
 
-    def remove(self, member: Member) -> None:
+    def remove(self, node: NodeSession) -> None:
         """Forgets a node."""
-        self._take_out(member)
-        self._known.discard(member)
+        if self._rule is not None:
+            self._rule.remove(node)
+            return
+        self._forget_place(node)
         self._find_only()
-        self._changed.pop(member, None)
-        for key in [key for key, kept in self._keys.items() if kept is member]:
+        self._changed.pop(node, None)
+        for key in [key for key, kept in self._keys.items() if kept is node]:
             del self._keys[key]
 
-    def choose(self, kind: int, key: int) -> Member | None:
-        """The node for a task of this kind; equal non-zero keys go to one node while it has room."""
-        self.choice = Choice.FREE
-        self.free_nodes = 0
-        self.next_node = ""
-        only = self._only
+    def choose(self, kind: int, key: int) -> Route | None:
+        """The route of a task of this kind; equal non-zero keys go to one node while it has room."""
+        only = self._only_free
         if only is not None:
-            return only if self._fits(only, kind) else None
-        for member in self._changed:
-            self._place(member)
+            if only.node.free():
+                return only
+            return self._only_prefetching if self._fits(only.node, kind) else None
+        if self._rule is not None:
+            return self._by_rule(self._rule, kind, key)
+        for node in self._changed:
+            self._place(node)
         self._changed.clear()
-        self.free_nodes = len(self._free)
         kept = self._keys.get(key) if key else None
-        if kept is not None:
-            self.choice = Choice.KEY
-            if self._fits(kept, kind):
-                return kept
-            self.choice = Choice.SPILLED
-        best = self._best_free(kind)
-        if best is None:
-            best = self._best_ahead(kind)
-        elif best.slowness > _SLOW:
-            best = self._faster(best, kind)
-        if key and best is not None and key not in self._keys:
+        if kept is not None and self._fits(kept, kind):
+            return Route(kept, Choice.KEY, len(self._free))
+        if self._free:
+            route = self._best_free(kind, Choice.FREE if kept is None else Choice.SPILLED)
+        else:
+            best = self._best_prefetching(kind)
+            if best is None:
+                return None
+            route = Route(best, Choice.PREFETCHED if kept is None else Choice.SPILLED, 0)
+        if key and kept is None:
             if len(self._keys) >= _KEYS_MAX:
                 del self._keys[next(iter(self._keys))]
-            self._keys[key] = best
-        return best
+            self._keys[key] = route.node
+        return route
 
     def _find_only(self) -> None:
-        self._only = next(iter(self._known)) if len(self._known) == 1 else None
+        """Makes the routes to the only node with workers, if there is only one: so its tasks need no comparing."""
+        if len(self._places) == 1:
+            node = next(iter(self._places))
+            self._only_free = Route(node, Choice.FREE, 1)
+            self._only_prefetching = Route(node, Choice.PREFETCHED, 0)
+        else:
+            self._only_free = self._only_prefetching = None
 
-    def _place(self, member: Member) -> None:
-        self._take_out(member)
-        self._sequence += 1
-        if member.free():
-            load = _octave(exp(member.slowness) * (1.0 + member.pressure))
-            member.place = (load, len(member.tasks) / member.workers, self._sequence, member)
-            insort(self._free, member.place)
-        elif member.workers and member.has_room_ahead(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
-            member.place = (0, member.work_s * (1.0 + member.pressure) / member.workers, self._sequence, member)
-            insort(self._ahead, member.place)
+    def _by_rule(self, rule: RoutingRule, kind: int, key: int) -> Route | None:
+        node = rule.choose(kind, key, self.fleet)
+        if node is None:
+            return None
+        return Route(node, Choice.FREE, 1) if node.free() else Route(node, Choice.PREFETCHED, 0)
 
-    def _fits(self, member: Member, kind: int) -> bool:
-        if member.free():
+    def _fits(self, node: NodeSession, kind: int) -> bool:
+        if node.free():
             return True
-        seconds = member.known_s(kind, self.fleet)
-        return seconds is not None and member.has_room_ahead(seconds)
+        seconds = node.times.known_s(kind, self.fleet)
+        return seconds is not None and node.has_prefetch_slot(seconds)
 
-    def _faster(self, free: Member, kind: int) -> Member:
-        """A fast node where the task waits a moment, if it is done there much sooner than on this free one."""
-        for *_, fast in self._ahead[:3]:
+    def _takes_s(self, node: NodeSession, kind: int) -> float:
+        """What one more task of this kind is expected to take there, the way included."""
+        trip_s = node.times.round_trip.mean_s if node.times.round_trip else 0.0
+        return (node.times.expected_s(kind, self.fleet) + trip_s) * (1.0 + node.pressure)
+
+    def _best_free(self, kind: int, why: int) -> Route:
+        """The route to the best node with a free worker, or to a faster one where the task waits a moment."""
+        line = self._free
+        _, busy, sequence, best = line[0]
+        if len(line) == 1:
+            return self._faster(Route(best, why, 1), kind)
+        best_s = self._takes_s(best, kind)
+        best_rank = (_octave(best_s), busy, sequence)
+        runner_up: NodeSession | None = None
+        runner_up_s = 0.0
+        for _, busy, sequence, node in line[1:_COMPARED]:
+            seconds = self._takes_s(node, kind)
+            rank = (_octave(seconds), busy, sequence)
+            if rank < best_rank:
+                runner_up, runner_up_s = best, best_s
+                best, best_s, best_rank = node, seconds, rank
+            elif runner_up is None or seconds < runner_up_s:
+                runner_up, runner_up_s = node, seconds
+        return self._faster(Route(best, why, len(line), runner_up, runner_up_s), kind)
+
+    def _faster(self, route: Route, kind: int) -> Route:
+        """The route to a fast node where the task waits a moment, if it is done there sooner than on this one."""
+        slow = route.node
+        if slow.times.slowness <= _SLOW:
+            return route
+        slow_s = self._takes_s(slow, kind)
+        for _, _, _, fast in self._prefetching[:_COMPARED]:
             wait_s, run_s = fast.wait_s(), self._takes_s(fast, kind)
             if (
                 wait_s <= WAIT_FOR_FASTER_S
-                and WORTH_WAITING * (wait_s + run_s) < self._takes_s(free, kind)
-                and fast.has_room_ahead(run_s, WAIT_FOR_FASTER_S, LONGEST_WAITING_S)
+                and wait_s + run_s < slow_s
+                and fast.has_prefetch_slot(run_s, WAIT_FOR_FASTER_S, LONGEST_WAITING_S)
             ):
-                self.choice = Choice.FASTER
-                self.next_node, self.next_s = free.name, self._takes_s(free, kind)
-                return fast
-        return free
+                return Route(fast, Choice.FASTER, route.free_nodes, slow, slow_s)
+        return route
 
-    def _takes_s(self, member: Member, kind: int) -> float:
-        """What one more task of this kind is expected to take there, the way included."""
-        trip = member.round_trip.mean_s if member.round_trip else 0.0
-        return (member.expected_s(kind, self.fleet) + trip) * (1.0 + member.pressure)
-
-    def _best_free(self, kind: int) -> Member | None:
-        line = self._free
-        if len(line) < 2:
-            return line[0][3] if line else None
-        best, best_rank, best_s = None, (0, 0.0, 0), 0.0
-        for _, busy, sequence, member in line[:3]:
-            all_s = self._takes_s(member, kind)
-            rank = (_octave(all_s), busy, sequence)
-            if best is None or rank < best_rank:
-                if best is not None:
-                    self.next_node, self.next_s = best.name, best_s
-                best, best_rank, best_s = member, rank, all_s
-            elif not self.next_node or all_s < self.next_s:
-                self.next_node, self.next_s = member.name, all_s
-        return best
-
-    def _best_ahead(self, kind: int) -> Member | None:
-        for *_, member in self._ahead[:3]:
-            if self._fits(member, kind):
-                return member
+    def _best_prefetching(self, kind: int) -> NodeSession | None:
+        for _, _, _, node in self._prefetching[:_COMPARED]:
+            if self._fits(node, kind):
+                return node
         return None
 
-    def _take_out(self, member: Member) -> None:
-        place = member.place
+    def _place(self, node: NodeSession) -> None:
+        """Puts a node that has changed into the line where it belongs."""
+        self._leave_line(node)
+        self._sequence += 1
+        if node.free():
+            load = _octave(exp(node.times.slowness) * (1.0 + node.pressure))
+            place = (load, len(node.tasks) / node.workers, self._sequence, node)
+            insort(self._free, place)
+            self._places[node] = place
+        elif node.workers and node.has_prefetch_slot(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
+            place = (0, node.work_s * (1.0 + node.pressure) / node.workers, self._sequence, node)
+            insort(self._prefetching, place)
+            self._places[node] = place
+
+    def _leave_line(self, node: NodeSession) -> None:
+        place = self._places.get(node)
         if place is None:
             return
-        member.place = None
-        for line in (self._free, self._ahead):
+        self._places[node] = None
+        for line in (self._free, self._prefetching):
             index = bisect_left(line, place)
             if index < len(line) and line[index] == place:
                 del line[index]
                 return
+
+    def _forget_place(self, node: NodeSession) -> None:
+        self._leave_line(node)
+        self._places.pop(node, None)
 
 
 def _octave(seconds: float) -> int:

@@ -1,6 +1,6 @@
 """The record of one task in the cluster, and the table of its states.
 
-In: what its client has submitted. Out: a record that every room may hold; only the state machine moves it on. It must
+In: what its client has submitted. Out: a record that every part may hold; only the state machine moves it on. It must
 never decide.
 
 The outcome that arrives first wins, and an answer with an old attempt is counted and dropped.
@@ -40,7 +40,7 @@ TRANSITIONS: Final = Transitions(
             "QUEUED",
             "in `TaskQueue`: in its client's lane of its priority; or, if it came back, in a lane that goes first",
         ),
-        State("ASSIGNED", "in `Member.tasks` of one node"),
+        State("ASSIGNED", "in `NodeSession.tasks` of one node"),
         State("CANCELLING", "in the tasks of one node, which has been asked to end it"),
         State("SETTLED", "nowhere; tombstones in the queue and in its deadlines may still point at it"),
     ),
@@ -75,16 +75,6 @@ TRANSITIONS: Final = Transitions(
         ),
     ),
 )
-
-
-class Choice:
-    """Why a task went to its node."""
-
-    FREE: Final = 0  # the least predicted finish among those with a free worker
-    AHEAD: Final = 1  # no worker was free, and it is short
-    KEY: Final = 2  # the node of its key
-    SPILLED: Final = 3  # the node of its key had no room
-    FASTER: Final = 4  # a worker was free, but it is done sooner where it waits a moment
 
 
 @mypyc_attr(acyclic=True)

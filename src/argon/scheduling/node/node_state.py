@@ -427,7 +427,7 @@ class NodeState:
         waiting = self._buffer.waiting()
         assert not any(task.state in (NodeTaskState.BUFFERED, NodeTaskState.ENDED) for task in assigned)
         orphans = sum(task.state == NodeTaskState.ORPHANED for task in assigned)
-        assert len(assigned) - orphans + len(waiting) == len(self._tasks), "a task is in no room, or in two"
+        assert len(assigned) - orphans + len(waiting) == len(self._tasks), "a task is in no place, or in two"
         assert len(waiting) == self._buffer.length, "the buffer's count is off"
         assert all(task.worker == slot.worker for slot in slots for task in slot.tasks.values())
         assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"

@@ -4,7 +4,7 @@ In: that workers start, become ready, are assigned tasks, answer and end. Out: t
 numbers. It must never send anything or end anybody: that is ``NodeState``'s.
 
 Of tasks predicted to be very short a busy worker prefetches a few, as many as it should finish within
-``PREFETCH_SHORT_S``; of those up to ``AHEAD_S`` one, so that it need not wait for its node in between. It takes them
+``PREFETCH_SHORT_S``; of those up to ``PREFETCH_S`` one, so that it need not wait for its node in between. It takes them
 one at a time, so what it has not started can be recalled: when it falls silent, and the longer one as soon as another
 worker is free.
 
@@ -21,7 +21,7 @@ from argon.protocol.ids import LocalTaskId, WorkerId
 from argon.protocol.messages import payload_bytes
 from argon.scheduling.node.node_task import SHORT_S, NodeTask
 from argon.scheduling.node.worker_slot import WorkerSlot, WorkerState
-from argon.settings import AHEAD_S
+from argon.settings import PREFETCH_S
 
 PREFETCH_SHORT_S: Final = SHORT_S
 PREFETCH_MAX: Final = 64
@@ -149,7 +149,7 @@ class Workers:
     def _next_to_prefetch(self, task: NodeTask) -> WorkerSlot | None:
         """A busy worker that should soon be done: with all it has, in turn, or the first to end the one task it has."""
         seconds = task.predicted_s
-        if not 0.0 < seconds <= AHEAD_S or payload_bytes(task.assign.payload) > PREFETCH_BYTES:
+        if not 0.0 < seconds <= PREFETCH_S or payload_bytes(task.assign.payload) > PREFETCH_BYTES:
             return None
         turns, soonest = self._turns, None
         for _ in range(len(turns)):
@@ -164,6 +164,6 @@ class Workers:
                 continue
             if slot.work_s + seconds <= PREFETCH_SHORT_S:
                 return slot
-            if count == 1 and slot.work_s <= AHEAD_S and (soonest is None or slot.ends_at() < soonest.ends_at()):
+            if count == 1 and slot.work_s <= PREFETCH_S and (soonest is None or slot.ends_at() < soonest.ends_at()):
                 soonest = slot
         return soonest

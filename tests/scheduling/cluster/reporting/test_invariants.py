@@ -9,7 +9,7 @@ import pytest
 
 from argon.protocol.messages import Status, Submit
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.settings import ClusterSettings
@@ -32,11 +32,11 @@ class Rooms:
         for task in self.tasks[1:]:
             self.queue.push(task)
         self.running = self.tasks[0]
-        self.running.state = TaskState.ASSIGNED
+        self.running.move(TaskState.ASSIGNED)
         self.running.node = 5
-        self.member = Member(5, "node", 1, workers=1)
-        self.membership.add(self.member)
-        self.membership.take(self.member, self.running, 1.0)
+        self.node = NodeSession(5, "node", 1, workers=1)
+        self.membership.add(self.node)
+        self.membership.assign(self.node, self.running, 1.0)
         self.counters.accepted = 3
 
     def check(self) -> None:
@@ -66,7 +66,7 @@ def lost_bytes(rooms: Rooms) -> None:
 
 
 def task_in_two_rooms(rooms: Rooms) -> None:
-    rooms.member.tasks[1] = rooms.tasks[1]
+    rooms.node.tasks[1] = rooms.tasks[1]
     rooms.membership.in_flight += 1
     rooms.counters.accepted += 1
 
@@ -80,11 +80,11 @@ def settled_task_on_a_node(rooms: Rooms) -> None:
 
 
 def idle_worker(rooms: Rooms) -> None:
-    rooms.membership.set_workers(rooms.member, 2)
+    rooms.membership.set_workers(rooms.node, 2)
 
 
 def lost_worker(rooms: Rooms) -> None:
-    rooms.member.workers = 0
+    rooms.node.workers = 0
 
 
 def miscounted_assignment(rooms: Rooms) -> None:

@@ -15,7 +15,8 @@ from argon.errors import MayHaveRun
 from argon.protocol.messages import STATUS_NAMES, ExplainRequest
 from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.forecast import Rejection
-from argon.scheduling.cluster.task import Choice, Task, TaskState
+from argon.scheduling.cluster.route import Choice
+from argon.scheduling.cluster.task import Task, TaskState
 from argon.scheduling.cluster.task_history import Attempt
 from argon.settings import Priority
 
@@ -23,7 +24,7 @@ LISTED_MAX: Final = 4096
 _HERE: Final = {TaskState.QUEUED: "queued", TaskState.ASSIGNED: "assigned", TaskState.CANCELLING: "cancelling"}
 _CHOICES: Final = {
     Choice.FREE: "free worker",
-    Choice.AHEAD: "sent ahead",
+    Choice.PREFETCHED: "prefetched",
     Choice.KEY: "node of its key",
     Choice.SPILLED: "node of its key had no room",
     Choice.FASTER: "done sooner there than on a free worker elsewhere",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.member import Member
+from argon.scheduling.cluster.node_session import NodeSession
 
 
 class NodeNumbers(msgspec.Struct):
@@ -56,7 +56,7 @@ class ClusterSnapshot(msgspec.Struct):
 
 
 def cluster_snapshot(state: ClusterState, now: float) -> ClusterSnapshot:
-    """Reads the numbers off the rooms."""
+    """Reads the numbers off the parts of the state machine."""
     queue, membership, decisions = state.queue, state.membership, state.decision_log.decisions
     return ClusterSnapshot(
         role="cluster",
@@ -68,15 +68,13 @@ def cluster_snapshot(state: ClusterState, now: float) -> ClusterSnapshot:
         workers=membership.workers,
         in_flight=membership.in_flight,
         clients=len(state.clients),
-        nodes=[_node_numbers(member) for member in membership.all()],
+        nodes=[_node_numbers(node) for node in membership.all()],
         counters=TaskNumbers(**state.counters.by_name()),
         decisions=decisions.numbers(),
         rejections=decisions.rejected(),
     )
 
 
-def _node_numbers(member: Member) -> NodeNumbers:
-    mean_run_s = member.times.overall.mean_s if member.times.overall else 0.0
-    return NodeNumbers(
-        member.name, member.workers, len(member.tasks), member.draining, mean_run_s, round(member.pressure, 3)
-    )
+def _node_numbers(node: NodeSession) -> NodeNumbers:
+    mean_run_s = node.times.service.mean_s()
+    return NodeNumbers(node.name, node.workers, len(node.tasks), node.draining, mean_run_s, round(node.pressure, 3))
