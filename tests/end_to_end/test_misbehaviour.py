@@ -134,7 +134,7 @@ def test_result_that_cannot_travel_is_named(client: argon.Client, ledger: Ledger
 
 
 def test_result_over_the_limit_is_refused_with_its_size(client: argon.Client, ledger: Ledger) -> None:
-    with pytest.raises(ResultNotSerializable, match="max_payload_bytes"):
+    with pytest.raises(ResultNotSerializable, match="over the max_payload of"):
         ledger.submit(client.submit, tasks.return_too_much).result(WITHIN_S)
 
 

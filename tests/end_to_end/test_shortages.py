@@ -68,7 +68,7 @@ def test_fork_bomb_is_bounded_by_its_group_and_ends_with_its_task(
         assert len(ledger.errors()) == 1
         wait_until(lambda: quiet(client.status(), 1) and not strays(node))
         assert client.status()["counters"]["lost"] == 0
-        assert node.errors().count("welcomed") == 1, "it was taken for dead"
+        assert node.errors().count("connected to the cluster") == 1, "it was taken for dead"
         assert ends_well(node)
 
 

@@ -221,7 +221,7 @@ class Lawful(Checker):
 
     def cluster_decided(self, effects: list[object]) -> None:
         for effect in effects:
-            if isinstance(effect, Close) and ("may not say" in effect.reason or "already in use" in effect.reason):
+            if isinstance(effect, Close) and ("may not send" in effect.reason or "already in use" in effect.reason):
                 host = self.world.cluster.connections[effect.peer].host
                 assert not host.honest, f"{host.name} is sent away: {effect.reason}"
 

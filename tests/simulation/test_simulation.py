@@ -41,7 +41,7 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
 def test_simulation_meets_what_it_is_for() -> None:
     seen: Counter[str] = Counter()
     words = ["Announced(", "Oversized(", "Recall(", "Kill(", "Retire(", "StillRunning(", "DiscardPayload("]
-    words += ["holds_back client", "holds_back node", "violated hostile", "may not say", "already in use"]
+    words += ["holds_back client", "holds_back node", "violated hostile", "may not send", "already in use"]
 
     def look(line: str) -> None:
         _, event, *rest = line.split(" ", 2)

@@ -84,7 +84,7 @@ class Acceptor:
             await self._loop.connect_accepted_socket(self._make_protocol, sock)
         except OSError as error:  # it has left again
             sock.close()
-            log.debug("x a connection ended before it began: %s", error)
+            log.debug("a connection ended before it was accepted: %s", error)
 
     # ---- no descriptors -----------------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ class Acceptor:
         now = self._loop.time()
         if now - self._said_at >= _SAID_AGAIN_AFTER_S:
             self._said_at = now
-            log.warning("! connections are turned away: %s; raise the limit of open files (ulimit -n)", error.strerror)
+            log.warning("new connections are closed: %s; raise the limit of open files (ulimit -n)", error.strerror)
         if self._reserve is not None:
             os.close(self._reserve)
             _turn_away(listening)

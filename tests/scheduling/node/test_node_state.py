@@ -215,7 +215,7 @@ def test_task_id_in_use_ends_the_connection() -> None:
 def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> None:
     node = ready_node()
     node.say(message)
-    assert "a cluster may not say" in node.all(Close)[0].reason
+    assert "a cluster may not send" in node.all(Close)[0].reason
 
 
 def test_goodbye_of_the_cluster_closes() -> None:

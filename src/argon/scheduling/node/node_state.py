@@ -108,7 +108,7 @@ class NodeState:
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
-                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a node"))
+                    effects.append(Close(peer, f"a cluster may not send {type(message).__name__} to a node"))
         self._assign_waiting(now, effects)
         return effects
 
