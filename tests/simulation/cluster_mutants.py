@@ -14,6 +14,7 @@ from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.forecast import reject_reason
 from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
+from argon.scheduling.cluster.route import Route
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.task import TaskState
 from argon.scheduling.effects import Send
@@ -147,7 +148,7 @@ def slot_is_free_as_soon_as_a_cancel_is_sent(patch: Patch) -> None:
         if task is not None and task.state is TaskState.CANCELLING:
             node = state.membership.get(task.node)
             if node is not None and task.id in node.tasks:
-                state.membership.release(node, task, rest[0])
+                state.membership.release(node, task)
 
     around(patch, ClusterState, "_cancel_asked", cancel_asked)
 
@@ -173,7 +174,7 @@ def superseded_nodes_tasks_are_forgotten(patch: Patch) -> None:
         old = state.membership.named(m.name)
         if old is not None and old.incarnation == m.incarnation:
             for task in list(old.tasks.values()):
-                state.membership.release(old, task, rest[0])
+                state.membership.release(old, task)
         original(state, peer, m, *rest)
 
     around(patch, ClusterState, "_register", register)
@@ -255,10 +256,8 @@ def peer_that_is_held_back_counts_as_silent(patch: Patch) -> None:
 
 
 def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:
-    def assign(
-        original: Any, state: ClusterState, task: Any, node: NodeSession, now: float, effects: list[Any]
-    ) -> None:
-        original(state, task, node, now, effects)
+    def assign(original: Any, state: ClusterState, task: Any, route: Route, now: float, effects: list[Any]) -> None:
+        original(state, task, route, now, effects)
         message = effects[-1].message
         if message.timeout_s:
             message.timeout_s += now

@@ -79,7 +79,7 @@ class Router:
             self._forget_place(node)
         elif node not in self._places:
             self._places[node] = None
-        self._find_only()
+            self._find_only()
 
     def remove(self, node: NodeSession) -> None:
         """Forgets a node."""
@@ -87,7 +87,6 @@ class Router:
             self._rule.remove(node)
             return
         self._forget_place(node)
-        self._find_only()
         self._changed.pop(node, None)
         for key in [key for key, kept in self._keys.items() if kept is node]:
             del self._keys[key]
@@ -190,23 +189,23 @@ class Router:
 
     def _place(self, node: NodeSession) -> None:
         """Puts a node that has changed into the line where it belongs."""
-        self._leave_line(node)
+        old = self._places.get(node)
+        self._leave_line(old)
+        place: _Place | None = None
         self._sequence += 1
         if node.free():
             load = _octave(exp(node.times.slowness) * (1.0 + node.pressure))
             place = (load, len(node.tasks) / node.workers, self._sequence, node)
             insort(self._free, place)
-            self._places[node] = place
         elif node.workers and node.has_prefetch_slot(0.0, WAIT_FOR_FASTER_S, LONGEST_WAITING_S):
             place = (0, node.work_s * (1.0 + node.pressure) / node.workers, self._sequence, node)
             insort(self._prefetching, place)
+        if place is not old:
             self._places[node] = place
 
-    def _leave_line(self, node: NodeSession) -> None:
-        place = self._places.get(node)
+    def _leave_line(self, place: _Place | None) -> None:
         if place is None:
             return
-        self._places[node] = None
         for line in (self._free, self._prefetching):
             index = bisect_left(line, place)
             if index < len(line) and line[index] == place:
@@ -214,8 +213,9 @@ class Router:
                 return
 
     def _forget_place(self, node: NodeSession) -> None:
-        self._leave_line(node)
-        self._places.pop(node, None)
+        if node in self._places:
+            self._leave_line(self._places.pop(node))
+            self._find_only()
 
 
 def _octave(seconds: float) -> int:

@@ -430,6 +430,7 @@ class NodeState:
         assert len(assigned) - orphans + len(waiting) == len(self._tasks), "a task is in no place, or in two"
         assert len(waiting) == self._buffer.length, "the buffer's count is off"
         assert all(task.worker == slot.worker for slot in slots for task in slot.tasks.values())
+        assert all((slot.state == WorkerState.FREE) != bool(slot.tasks) for slot in slots if slot.serves())
         assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"
 
 
