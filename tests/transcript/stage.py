@@ -19,7 +19,17 @@ import msgspec
 from argon.errors import MayHaveRun
 from argon.protocol.codec import HEADER_BYTES, decode, encode, read_header
 from argon.protocol.handshake import Role
-from argon.protocol.messages import STATUS_NAMES, Entered, Message, Outcome, Status, Welcome
+from argon.protocol.messages import (
+    STATUS_NAMES,
+    Capacity,
+    Entered,
+    Heartbeat,
+    Message,
+    Outcome,
+    Register,
+    Status,
+    Welcome,
+)
 from argon.record import Record
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.cluster.cluster_state import ClusterState
@@ -33,7 +43,7 @@ from argon.settings import ClusterSettings, NodeSettings, Priority
 CLUSTER = 1  # what clients and nodes call their cluster; the cluster numbers its own peers
 SEED = 1
 RUN_S = 0.02
-QUIET = ("Welcome", "Register", "Capacity", "Heartbeat")  # how a connection begins and stays, not what a task does
+QUIET = (Welcome, Register, Capacity)  # how a connection begins, not what a task does
 
 
 class Stage:
@@ -163,7 +173,7 @@ class Stage:
                 others = {number: other for other, number in self._peers.items()}
                 receiver = others[peer] if name == "cluster" else "cluster"
                 self._wire.append((name, receiver, _packed(message)))
-                if type(message).__name__ not in QUIET:
+                if not is_quiet(message):
                     self._say(f"  -> {receiver}: {described(message)}")
             case Settle(outcome=answer):
                 self._say(f"  -> its caller: {described(answer)}")
@@ -246,7 +256,7 @@ def spoken(event: Event, names: dict[int, str]) -> str:
     match event.method:
         case "received":
             sender = names[arguments[0]] if event.machine == "cluster" else "the cluster"
-            heard = [named(message) for message in arguments[1] if type(message).__name__ not in QUIET]
+            heard = [named(message) for message in arguments[1] if not is_quiet(message)]
             return f"receives from {sender}: {', '.join(heard)}" if heard else ""
         case "submit":
             return "its caller submits a task"
@@ -263,6 +273,11 @@ def spoken(event: Event, names: dict[int, str]) -> str:
         case "tick":
             return f"time has passed ({arguments[0]:.2f} s)"
     return ""
+
+
+def is_quiet(message: object) -> bool:
+    """Whether a message tells nothing of a task. A heartbeat that offers credits does."""
+    return isinstance(message, QUIET) or (isinstance(message, Heartbeat) and not message.credits)
 
 
 def named(message: object) -> str:

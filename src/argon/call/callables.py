@@ -1,4 +1,4 @@
-"""Functions to names, and names to functions.
+"""Functions to names, and names to functions. What others cannot import gets no name: ``payload.py`` sends its code.
 
 In, at the caller: a callable. Out: its name ``module:qualname``, and whether other processes find the same object by
 it. In, at the worker: such a name. Out: the callable, or UnknownFunction with what a person needs to mend it. It must

@@ -1,4 +1,4 @@
-"""Moments at which something is to be done about a task, the earliest first.
+"""Moments at which something is to be done about a task, the earliest first: in the cluster, a node and a client.
 
 In: moments with their tasks. Out: the tasks whose moment has come, and the next moment. It must never look at a clock.
 

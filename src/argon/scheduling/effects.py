@@ -1,4 +1,5 @@
-"""What a state machine asks its shell to do. Plain records, which the shell performs in order.
+"""What a state machine asks its shell to do. Plain records, which the shell performs in order; a
+node's shell performs recalls last, since each brings back an event of its own.
 
 A peer is an opaque id that the shell chose; a worker is a number that the node's state chose.
 """

@@ -3,10 +3,10 @@
 In: tasks from callers, messages from the cluster, and the time. Out: effects, in order: messages to send and callers to
 answer. It must never do I/O, read a clock, or look into a payload.
 
-A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs.
-A rejected task returns to its place in the
-backlog, which is blocked until an answer has left room or a pause with full jitter is over (``send_window.py``). A task
-sent on a lost connection is Lost, unless it may run twice.
+A task waits here while the cluster's credits are used up; that is where the backlog of a million-item map belongs. A
+rejected task returns to its place in the backlog, which is blocked until an answer has left room or a pause with full
+jitter is over (``send_window.py``). A task sent on a lost connection is Lost, unless it may run twice. The states of a
+task are in ``client_task.py``.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class ClientState:
                 self._credits.use_all()
                 self._send(now, effects)
                 self._transmit(task, now, effects)
-            elif self._take_leave_as_new(task, now):
+            elif self._take_permission_as_new(task, now):
                 self._transmit(task, now, effects)
             else:
                 self._backlog.add(task)
@@ -265,8 +265,12 @@ class ClientState:
         """Whether the cluster allows one task more."""
         return self._credits.allow_one() and not self._drained
 
-    def _take_leave(self, priority: int, now: float) -> bool:
-        """Takes leave to send one task of this priority, for a retry probe if it must; False to let it wait."""
+    def _take_permission(self, priority: int, now: float) -> bool:
+        """Takes permission to send one task of this priority; False to let it wait.
+
+        Credits first, then the send window: it is open, the task is more urgent than all that was rejected, an answer
+        left room, or a retry probe is due.
+        """
         window = self._send_window
         if not self._may_have_more():
             return False
@@ -276,11 +280,11 @@ class ClientState:
         outstanding = self._credits.outstanding
         return window.may_send(outstanding) or window.take_probe(outstanding, now)
 
-    def _take_leave_as_new(self, task: ClientTask, now: float) -> bool:
-        """Takes leave to send a task that has just come, where it would be the next of all that wait."""
+    def _take_permission_as_new(self, task: ClientTask, now: float) -> bool:
+        """Takes permission to send a task that has just come, where it would be the next of all that wait."""
         priority = task.options.priority
         if not len(self._backlog) or priority < self._backlog.most_urgent():
-            return self._take_leave(priority, now)
+            return self._take_permission(priority, now)
         return (
             task.deadline != inf
             and self._may_have_more()
@@ -293,7 +297,7 @@ class ClientState:
         while len(self._backlog):
             urgent = self._backlog.most_urgent()
             passes = self._send_window.lets_pass(urgent)
-            if not self._take_leave(urgent, now):
+            if not self._take_permission(urgent, now):
                 return
             task = self._backlog.take(now, 0 if passes else self._credits.allowed)
             if now < task.deadline:

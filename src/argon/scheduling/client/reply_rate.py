@@ -1,4 +1,4 @@
-"""How far apart a client's answers come, and so when a caller whose task the client rejects should return.
+"""When a caller whose task the client itself rejects should return, by how far apart the client's answers come.
 
 In: that answers have come, and that a task is rejected for want of a credit or a connection. Out: seconds. It must
 never see a task.

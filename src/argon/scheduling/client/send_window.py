@@ -1,4 +1,4 @@
-"""What rejections have taught a client: how many tasks it may have outstanding, whatever its credits say.
+"""When a client sends again after a rejection, and how many tasks it may have outstanding until then.
 
 In: that a task was rejected or answered, when, and how urgent it was. Out: whether one more may be sent, and when to
 look again. It must never see a task.

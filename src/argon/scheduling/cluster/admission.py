@@ -1,8 +1,8 @@
-"""Whether a task may enter: reads off the other parts what is foreseen for it, and decides once.
+"""Whether a task may enter: forecasts its wait from the other parts, and decides once (``forecast.reject_reason``).
 
 In: a Submit and its client. Out: the forecast of a task that may enter, or its rejection; how many tasks clients may
-have, and whom to offer credits. It must never keep a task, send anything, or change a part but for the list of clients
-to offer credits to.
+have, and whom to offer credits. It must never keep a task, send anything, or change a part but for two things: the
+clients to offer credits to, and the trials of functions that take too long.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
 In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
-node, or gone. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
+node, or gone. Whether a task that its node did not finish is assigned again is decided here (``_try_again``); all else is
+asked of a part. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
 from __future__ import annotations
@@ -202,16 +203,17 @@ class ClusterState:
 
     def _submit(self, client: ClientSession, m: Submit, now: float, effects: Effects) -> None:
         size = payload_bytes(m.payload)
-        admitted = client.announced is not None and client.announced.submit.id == m.id
-        if admitted:
+        was_announced = client.announced is not None and client.announced.submit.id == m.id
+        if was_announced:
             self.clients.end_announcement(client)
-            admitted = not self.shutdown.clients_told  # else its client may take it for one that was never read
+        # It was admitted then; but a client that was told of the drain may take it for one that was never read.
+        admitted = was_announced and not self.shutdown.clients_told
         route = None if len(self.queue) or self.shutdown.draining else self._router.choose(m.kind, m.key)
         free, forecast = route is not None, None
         if admitted:
             forecast = None if free else self._admission.forecast(client, m, size, free)
         elif not free or client.outstanding() >= client.allowance or m.timeout_s:
-            # One with a free worker, no deadline and an allowance is admitted whatever the forecast, and needs none.
+            # Nothing can reject one that a node takes at once, without a timeout and within its client's allowance.
             decided = self._admission.decide(client, m, size, free, now)
             if isinstance(decided, Rejection):
                 self._answers.reject(client, decided, effects)
@@ -356,7 +358,9 @@ class ClusterState:
         if not (task.attempt < RETURNS_MAX if not_started else repeatable):
             return False
         self.counters.requeued += 1
-        self.decision_log.give_back(task, "it had not started there" if not_started else "its node was lost")
+        self.decision_log.give_back(
+            task, "it had not started there" if not_started else "its node was lost, or its drain ran out of time"
+        )
         task.move(TaskState.QUEUED)
         task.queued_at = now
         task.predicted_s = self._admission.expected_s(task.kind)

@@ -27,7 +27,7 @@ class Forecast(Record):
 
     Attributes:
         draining: nothing new may enter.
-        free: a worker is free for it.
+        free: a node takes it at once, with a free worker or as a prefetched task.
         size_bytes: of its payload.
         timeout_s: what remains until its deadline, 0 for none.
         run_s: what it is predicted to run, 0 if nothing was ever measured.

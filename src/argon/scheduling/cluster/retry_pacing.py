@@ -1,4 +1,4 @@
-"""When those who were rejected are to come back.
+"""When those whom the cluster rejected are to come back: the ``retry_after_s`` of a rejection.
 
 In: the predicted wait and work of a task that was rejected, and the time. Out: in how many seconds its client is to try
 again. It must never see a task, or whether it comes back.

@@ -58,7 +58,12 @@ TRANSITIONS: Final = Transitions(
         Transition(_QUEUED, "cancel asked, or its client is gone", _SETTLED, "CANCELLED, did not run"),
         Transition(_QUEUED, "a drain runs out of time", _SETTLED, "LOST, did not run"),
         Transition(_ASSIGNED, "the node reports COMPLETED, FAILED or EXPIRED", _SETTLED, "as reported"),
-        Transition(_ASSIGNED, "the node reports LOST, did not run (it drains)", _QUEUED, "after 1,000 attempts LOST"),
+        Transition(
+            _ASSIGNED,
+            "the node reports LOST, did not run (it drains, or no worker took the task)",
+            _QUEUED,
+            "after 1,000 attempts LOST",
+        ),
         Transition(
             _ASSIGNED, "the node reports LOST, ran; the task is idempotent, lost fewer than three times", _QUEUED
         ),

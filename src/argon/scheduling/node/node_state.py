@@ -3,9 +3,10 @@
 In: messages of the cluster, what the pool reports of workers, and when. Out: effects, in order. It must never do I/O,
 read a clock, or look into a payload.
 
-Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next. What no worker takes
-for ``RETURN_UNSTARTED_AFTER_S`` came by a wrong prediction, and returns to the cluster. Before a worker is killed its
-other tasks are recalled, so that only the one it is running is affected.
+Tasks wait in one buffer for the whole node, so that whichever worker frees first takes the next. When no worker has
+taken any for ``RETURN_UNSTARTED_AFTER_S`` the prediction was wrong, and all of them return to the cluster. Before a
+worker is killed its other tasks are recalled, so that only the one it is running is affected. A task that overruns its
+timeout ends so: ``tick`` recalls its worker, ``worker_recalled`` sends SIGTERM, and ``tick`` SIGKILL later.
 
 A task comes as an Assign under the cluster's number, goes to a worker as an AssignWorker under this node's own, and its
 Outcome goes back under the cluster's (``_complete``). Neither message is written into.
@@ -345,7 +346,8 @@ class NodeState:
             if task is None:
                 continue
             if task.must_end() or self._draining:
-                self._answer(task, task.end_as, Entered.NO, "it was ended before it started", effects)
+                why = "it was ended before it started" if task.must_end() else "the node is draining"
+                self._answer(task, task.end_as, Entered.NO, why, effects)
             else:
                 task.move(NodeTaskState.BUFFERED)
                 self._buffer.push(task)
