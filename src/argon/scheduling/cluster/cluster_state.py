@@ -1,8 +1,8 @@
 """The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
-In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
-node, or gone. Whether a task that its node did not finish is assigned again is decided here (``_try_again``); all else is
-asked of a part. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
+In: what peers send and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
+node, or gone. It is decided here whether a task that its node did not finish is assigned again (``_try_again``); all
+else is asked of a part. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
 from __future__ import annotations
