@@ -63,11 +63,11 @@ test-dist: ## install each file of dist/ without a compiler, and run the README'
 test-dist: $(READY)
 	@ARGON_DIST=dist $(BIN)/python -m pytest tests/test_dist.py $(ARGS)
 
-simulate: ## live through SEEDS little worlds (10000) on every core; name those that break a promise
+simulate: ## run SEEDS random scenarios (10000) on every core; name those that break a promise
 simulate: $(READY)
 	@$(BIN)/python -m tests.simulation 0 $(SEEDS)
 
-mutants: ## print which simulated world notices each deliberate fault
+mutants: ## print which scenario notices each deliberate fault
 mutants: $(READY)
 	@$(BIN)/python -m tests.simulation.mutants
 
@@ -80,7 +80,7 @@ bench: $(COMPILED)/.ready
 	@mkdir -p build
 	@$(COMPILED)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
 
-bench-micro: ## measure each hot room by itself
+bench-micro: ## measure each hot module by itself
 bench-micro: $(COMPILED)/.ready
 	@$(COMPILED)/bin/python -m pytest benchmarks/micro --benchmark-only --benchmark-columns=median,iqr,rounds $(ARGS)
 

@@ -40,7 +40,7 @@ SHOWN = (
         "accepted, p50 in the spike",
         "accepted, p99 in the spike",
     ),
-    *("completed", "rejected by the cluster", "refused by the client, which knew", "failed, unanswered"),
+    *("completed", "rejected by the cluster", "rejected by the client itself", "failed, unanswered"),
     *("a reject's answer, p99", "recovery", "the driver's lag, p99"),
 )
 

@@ -76,7 +76,7 @@ def row(samples: Sequence[Sample], **first: Cell) -> Row:
         "p50_ms": figures.p50_ms,
         "p99_ms": figures.p99_ms,
         "most_ms": percentile_ms(answers_s, 100),
-        "rejected": figures.rejected + figures.refused_here,
+        "rejected": figures.rejected + figures.rejected_by_client,
         "expired": figures.expired,
         "unanswered": figures.unanswered,
         "lag_p99_ms": lag_p99_ms(samples),

@@ -228,7 +228,7 @@ async def tail(overload: OverloadPlan, site: Site) -> list[Row]:
             "calm_p99_ms": figures.calm.p99_ms,
             "spike_p50_ms": figures.spike.p50_ms,
             "spike_p99_ms": figures.spike.p99_ms,
-            "rejected": figures.spike.rejected + figures.spike.refused_here,
+            "rejected": figures.spike.rejected + figures.spike.rejected_by_client,
             "recovery": recovery_text(figures),
             "lag_p99_ms": figures.lag_p99_ms,
         }

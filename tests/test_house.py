@@ -48,6 +48,7 @@ RECORDS = {
 }
 SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine
 LONGEST_FILE = 450
+MOST_POSITIONAL = 6
 
 
 # --- reading the sources ----------------------------------------------------------------------------------------------
@@ -392,6 +393,19 @@ def lengths(sources: Sources) -> list[str]:
     ]
 
 
+def many_positional(sources: Sources) -> list[str]:
+    """Functions of the scheduling whose calls would be rows of values that nobody can tell apart."""
+    return [
+        f"{place(path, node)}: {node.name} takes {count} positional parameters; let those after the first be keywords"
+        for path, source in sources.items()
+        if room(path) == "scheduling"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (count := sum(a.arg not in {"self", "cls"} for a in [*node.args.posonlyargs, *node.args.args]))
+        > MOST_POSITIONAL
+    ]
+
+
 # --- the real package -------------------------------------------------------------------------------------------------
 
 
@@ -483,6 +497,10 @@ def test_no_file_is_too_long() -> None:
     hold(lengths(PACKAGE))
 
 
+def test_no_function_of_the_scheduling_takes_many_positional_parameters() -> None:
+    hold(many_positional(PACKAGE))
+
+
 # --- the rules themselves ---------------------------------------------------------------------------------------------
 
 BROKEN: list[tuple[Rule, Sources, str]] = [
@@ -560,6 +578,11 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
     (excuses, {"a.py": "\n# TODO later"}, "a.py:2: unfinished"),
     (excuses, {"a.py": '"""FIXME: later."""'}, "unfinished"),
     (lengths, {"a.py": "\n" * (LONGEST_FILE + 1)}, f"{LONGEST_FILE + 1} lines"),
+    (
+        many_positional,
+        {"scheduling/load.py": "class A:\n    def f(self, a, b, c, d, e, f, g): ..."},
+        "load.py:2: f takes 7",
+    ),
 ]
 
 SOUND: list[tuple[Rule, Sources]] = [
@@ -604,6 +627,8 @@ SOUND: list[tuple[Rule, Sources]] = [
     (swallowed_exceptions, {"a.py": "try:\n    f()\nexcept OSError:\n    pass\nexcept Exception:\n    raise"}),
     (excuses, {"a.py": "x = 1  # type: ignore[misc]\ny = '# type: ignore'\nf()  # noqa: BLE001"}),
     (lengths, {"a.py": "\n" * LONGEST_FILE}),
+    (many_positional, {"scheduling/load.py": "class A:\n    def f(self, a, b, c, d, e, f, *, g): ..."}),
+    (many_positional, {"protocol/messages.py": "def f(a, b, c, d, e, f, g): ..."}),
 ]
 
 

@@ -74,7 +74,7 @@ def test_count_in_range_is_returned(value: int) -> None:
 
 @pytest.mark.parametrize("value", [0, 101, -1, True, 1.0, "4", None])
 def test_count_out_of_range_or_no_integer_is_refused_by_name(value: object) -> None:
-    with pytest.raises(ValueError, match=r"workers is a whole number from 1 to 100, not"):
+    with pytest.raises(ValueError, match=r"workers must be a whole number from 1 to 100, not"):
         check_count("workers", value, 1, 100)  # type: ignore[arg-type]
 
 

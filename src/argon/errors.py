@@ -1,19 +1,19 @@
-"""Every exception that a caller can meet: what happened, whether the task ran, and what to do now.
+"""Every exception that a caller can get: what happened, whether the task ran, and what to do now.
 
-In: plain data (numbers and strings) put there by whoever builds the exception. Out: a sentence for people, and the data
-as attributes. Every exception survives pickling with its data, since one may be raised in a worker and re-raised far
-away.
+In: plain data (numbers and strings) from the code that builds the exception. Out: a sentence for people, and the data
+as attributes. Every exception survives pickling with its data, since one may be raised in a worker and raised again in
+the caller's process.
 
     ArgonError
       TaskError            the answer to one task, other than its value
         Rejected           it was not admitted, and never ran
         TaskExpired        its timeout passed (a TimeoutError)
-        TaskLost           its state is unknown: a node, the cluster or a connection was lost
+        TaskLost           a node, the cluster or a connection was lost before its answer
         WorkerDied         it ended its worker process
-        RemoteError        it raised an exception that could not travel as itself
-        UnknownFunction    the node has no function of that name
-        ResultNotSerializable   it ran, and its result cannot travel
-      ArgumentNotSerializable   nothing was sent: an argument cannot travel
+        RemoteError        it raised an exception that cannot be pickled
+        UnknownFunction    the node has no function of that name, or cannot import it
+        ResultNotSerializable   it ran, and its result cannot be pickled or is too large
+      ArgumentNotSerializable   nothing was sent: an argument or the function cannot be pickled
       ConnectionFailed, AuthenticationFailed, ListenRefused, TokenInvalid, AddressInvalid
 """
 
@@ -32,7 +32,7 @@ class MayHaveRun(StrEnum):
 
 
 class RejectReason(StrEnum):
-    """Why a task was not admitted. ``meaning`` says it in words. New reasons go to the end: the wire counts places."""
+    """Why a task was not admitted; ``meaning`` is that in words. New reasons go to the end: the wire counts places."""
 
     meaning: str
 
@@ -43,17 +43,17 @@ class RejectReason(StrEnum):
         reason.meaning = meaning
         return reason
 
-    QUEUE_FULL = "QUEUE_FULL", "it would wait for longer than the queue may stand, or queue_limit tasks wait"
-    QUEUE_BYTES = "QUEUE_BYTES", "the queue holds as many bytes as it may"
+    QUEUE_FULL = "QUEUE_FULL", "it would wait too long, or queue_limit tasks wait already"
+    QUEUE_BYTES = "QUEUE_BYTES", "with its payload the queue would hold more than queue_bytes"
     NO_NODES = "NO_NODES", "there is no node to run it"
     DRAINING = "DRAINING", "the cluster is shutting down"
-    CLIENT_LIMIT = "CLIENT_LIMIT", "this client has more tasks outstanding than it was allowed"
+    CLIENT_LIMIT = "CLIENT_LIMIT", "this client has as many tasks in the cluster as it may have"
     TOO_LARGE = "TOO_LARGE", "its payload is larger than max_payload or queue_bytes"
-    DEADLINE = "DEADLINE", "it could not have been answered within its timeout"
+    DEADLINE = "DEADLINE", "it is predicted to take longer than its timeout"
 
 
 class ArgonError(Exception):
-    """The base of everything that Argon raises. Attributes hold the data; ``str()`` builds the sentence."""
+    """The base class of all exceptions of Argon. The attributes have the data; ``str()`` gives the sentence."""
 
     def __init__(self, message: str = "", **data: Any) -> None:
         super().__init__(message)
@@ -75,42 +75,51 @@ def _rebuild(cls: type[ArgonError], message: str, data: dict[str, Any]) -> Argon
 
 
 class AddressInvalid(ArgonError, ValueError):
-    """An address is not ``host:port``. Write it so; an IPv6 host goes in brackets."""
+    """An address does not have the form ``host:port``. Write an IPv6 host in brackets: ``[::1]:8000``."""
 
 
 class TokenInvalid(ArgonError, ValueError):
-    """The secret in a token file or in ``ARGON_TOKEN`` is unusable. The message names the file and the command that
-    mends it."""
+    """The token in a token file or in ``ARGON_TOKEN`` cannot be used, or there is none. The message says where it was
+    looked for, why it cannot be used, and what to do."""
 
 
 class ListenRefused(ArgonError, OSError):
-    """A cluster or node cannot listen there: not loopback, not resolvable, or taken. The message says what to do."""
+    """A cluster or node cannot listen at an address: it is not loopback, cannot be resolved, or is in use. The message
+    says what to do."""
 
 
 class ConnectionFailed(ArgonError, ConnectionError):
-    """No cluster answers at the address, or the client is closed. Start one (``argon cluster``), or try again later."""
+    """There is no connection: no cluster answers at the address, or the client is closed. Start a cluster
+    (``argon cluster``), try again later, or create a new client. The message says which."""
 
 
 class AuthenticationFailed(ArgonError, PermissionError):
-    """The other side does not hold the same token. Give both the same one (``ARGON_TOKEN`` or the token file)."""
+    """The client or the node has another token than the cluster. Use the cluster's token file, or set ``ARGON_TOKEN``
+    to the cluster's token."""
 
 
 class ArgumentNotSerializable(ArgonError, TypeError):
-    """An argument or the function cannot be pickled; nothing was sent. ``path`` names it (``args[1]['db']``)."""
+    """An argument or the function cannot be pickled; nothing was sent. Pass plain data, or make the object in the task.
+
+    Attributes:
+        path: the smallest part that cannot be pickled, such as ``args[1]['db']``.
+    """
 
     path: str = ""
 
 
 class TaskError(ArgonError):
-    """The answer to one task, other than its value.
+    """A task ended without a value. The subclasses say how.
+
+    If ``may_have_run`` is ``no``, the task had no effects, and it is safe to submit it again.
 
     Attributes:
-        node: name of the node concerned, empty when none was.
-        attempt: which assignment this was, 0 when it was never assigned.
-        may_have_run: whether a worker entered the function.
-        queued_s: seconds it waited in the cluster's queue.
-        run_s: seconds it ran.
-        task_id: what ``argon explain`` and ``Client.explain`` know it by; empty when it has none.
+        node: name of its node, empty if it had none.
+        attempt: which assignment to a node this was, counted from 1; 0 if it was never assigned.
+        may_have_run: whether a worker called the function: a ``MayHaveRun``.
+        queued_s: how many seconds it waited in the cluster's queue.
+        run_s: how many seconds its worker spent on it.
+        task_id: its id for ``argon explain`` and ``Client.explain``; empty if it has none.
     """
 
     may_have_run: MayHaveRun = MayHaveRun.UNKNOWN
@@ -136,15 +145,15 @@ class TaskError(ArgonError):
 
 
 class Rejected(TaskError):
-    """The task was not admitted and never ran. Submit it again after ``retry_after`` seconds, or do without.
+    """The task was not admitted and never ran. Submit it again after ``retry_after`` seconds, or do without it.
 
-    Clients retry by themselves unless ``retries`` says otherwise, so this reaches the caller when the retries are
-    used up, at once with ``retries=0``, or when its timeout leaves no time for another.
+    By default a client submits a rejected task again until it is admitted. So the caller gets this exception at once
+    with ``retries=0``, after the last of ``retries``, or when its timeout leaves no time for a further try.
 
     Attributes:
         reason: a ``RejectReason``.
-        retry_after: seconds until there is likely to be room; 0 when trying again cannot help (``TOO_LARGE``).
-        local: whether this client has refused it by itself, and the cluster was not asked.
+        retry_after: seconds until there is likely to be room; 0 if a further try cannot help (``TOO_LARGE``).
+        local: whether the client rejected it by itself, without a question to the cluster.
     """
 
     may_have_run = MayHaveRun.NO
@@ -154,27 +163,31 @@ class Rejected(TaskError):
 
 
 class TaskExpired(TaskError, TimeoutError):
-    """The task's ``timeout`` passed. ``may_have_run`` is ``no`` if it was still queued, ``yes`` if it was killed
-    while running."""
+    """The task's ``timeout`` passed. Give it more time, or submit fewer tasks.
+
+    ``may_have_run`` is ``no`` if it had not started, ``yes`` if it was killed while it ran, and ``unknown`` if the
+    cluster did not answer in time.
+    """
 
 
 class TaskLost(TaskError):
-    """The node, the cluster or the connection was lost, so the task's state is unknown.
+    """A node, the cluster or the connection was lost before the task's answer.
 
-    Check the state of the world before running it again; a task that is safe to run twice is better submitted with
-    ``idempotent=True``, which makes the cluster do so.
+    Unless ``may_have_run`` is ``no``, the task may have had its effects: check for them before you submit it again. If
+    a task is safe to run twice, submit it with ``idempotent=True``: then Argon runs it again by itself.
     """
 
 
 class WorkerDied(TaskError):
-    """The task ended its worker process (a crash, ``os._exit``, the OOM killer). Only this task is affected.
+    """The worker process of the task ended while it ran: by a crash, ``os._exit``, or the kernel for lack of memory.
 
-    ``may_have_run`` is ``no`` when that happened before its function was entered: its module was still importing.
+    No other task is affected. ``may_have_run`` is ``no`` if the process ended before the function was called, for
+    example during the import of its module. Look for the cause in the task before you submit it again.
 
     Attributes:
         signal: number of the signal that killed the process, 0 if none did.
-        exit_code: what the process exited with, 0 if a signal killed it.
-        oom: whether the kernel killed it for want of memory.
+        exit_code: exit code of the process, 0 if a signal killed it.
+        oom: whether the kernel killed it because memory ran out.
     """
 
     may_have_run = MayHaveRun.YES
@@ -184,12 +197,12 @@ class WorkerDied(TaskError):
 
 
 class RemoteError(TaskError):
-    """The task raised an exception that could not travel as itself.
+    """The task raised an exception that cannot be pickled; its class, text and traceback are here.
 
     Attributes:
-        type_name: qualified name of the exception's class.
+        type_name: qualified name of its class.
         remote_message: its ``str()``.
-        traceback_text: the traceback as text, made in the worker.
+        traceback_text: its traceback in the worker, as text.
     """
 
     may_have_run = MayHaveRun.YES
@@ -199,16 +212,16 @@ class RemoteError(TaskError):
 
 
 class UnknownFunction(TaskError):
-    """The node has no such function, or its module fails to import there. The message has close matches or the
-    traceback.
+    """The node has no such function, or cannot import its module. The message has similar names or the traceback.
 
-    Put the module where the node finds it (``argon node --include DIR``) and submit again: nothing ran.
+    The task did not run. Put the module where the node finds it (``argon node --include DIR``), and submit it again.
     """
 
     may_have_run = MayHaveRun.NO
 
 
 class ResultNotSerializable(TaskError):
-    """The task ran to its end, and its result (or it is too large) cannot travel back. Return plain data."""
+    """The task ran to its end, and its result cannot be pickled, loaded by the caller, or is too large. Return less, or
+    plain data."""
 
     may_have_run = MayHaveRun.YES

@@ -1,4 +1,4 @@
-"""Defaults and limits, each with its name and unit, and the two things that callers write: priorities and addresses.
+"""Defaults and limits, each with its name and unit, and what callers write: priorities and addresses.
 
 In: strings and numbers from callers. Out: checked values, or an exception that says what is allowed. Nothing here reads
 the environment or a file.
@@ -20,7 +20,7 @@ DEFAULT_ADDRESS: Final = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 
 QUEUE_LIMIT: Final = 128
 QUEUE_BYTES: Final = 256 << 20
-CLIENT_LIMIT: Final = 10_000_000  # none, but for what there is room for
+CLIENT_LIMIT: Final = 10_000_000  # none beside the client's fair share
 MAX_PAYLOAD_BYTES: Final = 64 << 20
 MIN_MAX_PAYLOAD_BYTES: Final = 1 << 10  # every failure in words fits into that
 MAX_WORKERS: Final = 4096
@@ -55,15 +55,16 @@ class Priority(IntEnum):
 
 
 class ClusterSettings(msgspec.Struct, frozen=True):
-    """What a cluster decides by.
+    """The settings of a cluster.
 
     Attributes:
         queue_limit: most tasks admitted and not yet assigned.
         queue_bytes: most bytes of their payloads.
         max_payload_bytes: most bytes of one payload.
-        queue_target_s: for how long the queue may stand, infinity for ever, None to go by what tasks take.
+        queue_target_s: how long tasks may wait in the queue before new ones are rejected; infinity for no limit, None
+            for a target that follows the mean run time.
         client_limit: most tasks that one client may have outstanding.
-        age_step_s: after this long, its time in its client included, what waits counts as one priority more urgent.
+        age_step_s: after this time, that in its client included, a waiting task counts as one priority more urgent.
         heartbeat_s, dead_after_s: a heartbeat goes to every peer this often; a peer silent for longer is dead.
     """
 
@@ -78,13 +79,13 @@ class ClusterSettings(msgspec.Struct, frozen=True):
 
 
 class NodeSettings(msgspec.Struct, frozen=True):
-    """What a node decides by.
+    """The settings of a node.
 
     Attributes:
         name: its name in the cluster.
         incarnation: a random number drawn when it started.
-        workers: how many worker processes serve at a time.
-        max_requests: how many tasks a worker serves before it is replaced, None for no end.
+        workers: how many worker processes it has.
+        max_requests: how many tasks a worker runs before it is replaced, None for no limit.
         kill_after_s: how long a worker may ignore SIGTERM before SIGKILL.
     """
 
@@ -105,21 +106,21 @@ def parse_address(text: str) -> tuple[str, int]:
         The host and the port (0–65535; 0 lets the system choose when listening).
 
     Raises:
-        AddressInvalid: it has another form. Write it as above.
+        AddressInvalid: the text has another form. The message says which form it must have.
 
     >>> parse_address("localhost:8000")
     ('localhost', 8000)
     """
     if not isinstance(text, str):
-        raise AddressInvalid(f"an address is written host:port, not {text!r}", address=text)
+        raise AddressInvalid(f"an address has the form host:port, not {text!r}", address=text)
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or (":" in host and not bracketed) or "/" in text or not port.isascii() or not port.isdigit():
         raise AddressInvalid(
-            f"an address is written host:port (an IPv6 host in brackets, [::1]:8000), not {text!r}", address=text
+            f"an address has the form host:port (an IPv6 host in brackets, [::1]:8000), not {text!r}", address=text
         )
     if len(port) > 5 or int(port) > 65535:
-        raise AddressInvalid(f"a port is a number from 0 to 65535, not {port} in {text!r}", address=text)
+        raise AddressInvalid(f"a port must be a number from 0 to 65535, not {port} in {text!r}", address=text)
     return (host[1:-1] if bracketed else host) or DEFAULT_HOST, int(port)
 
 
@@ -141,19 +142,19 @@ def check_queue_target(value: float | str) -> float | None:
     if value == "off":
         return inf
     if isinstance(value, str) or type(value) not in (int, float) or not 0 < value <= 1000.0 * MAX_TIMEOUT_S:
-        raise ValueError(f'queue_target_ms is "auto", "off" or a positive number of milliseconds, not {value!r}')
+        raise ValueError(f'queue_target_ms must be "auto", "off" or a positive number of milliseconds, not {value!r}')
     return float(value) / 1000.0
 
 
 def check_count(name: str, value: int, low: int, high: int) -> int:
     """Returns ``value`` if it is an integer from ``low`` to ``high``; raises ``ValueError`` naming it otherwise."""
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{name} is a whole number from {low} to {high}, not {value!r}")
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
     return value
 
 
 def check_seconds(name: str, value: float) -> float:
     """Returns ``value`` if it is a positive number of seconds; raises ``ValueError`` naming it otherwise."""
     if type(value) not in (int, float) or not 0 < value <= MAX_TIMEOUT_S:
-        raise ValueError(f"{name} is a positive number of seconds, not {value!r}")
+        raise ValueError(f"{name} must be a positive number of seconds, not {value!r}")
     return float(value)

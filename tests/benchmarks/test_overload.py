@@ -120,5 +120,5 @@ def test_live_system_is_measured_in_a_process_of_its_own(name: str) -> None:
     assert result.figures.factor == 3
     assert result.figures.spike.offered == 600
     assert result.figures.calm.completed > 0
-    refused = result.figures.spike.rejected + result.figures.spike.refused_here
+    refused = result.figures.spike.rejected + result.figures.spike.rejected_by_client
     assert (refused > 0) == (name != "ppe")  # it has no bound

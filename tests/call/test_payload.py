@@ -260,7 +260,7 @@ def test_result_that_cannot_be_pickled_is_named() -> None:
 
 @pytest.mark.parametrize("value", ["x" * 1000, 10**3000, np.zeros(100_000), [1] * 10_000])
 def test_result_over_the_limit_is_refused_with_the_limits_name(value: object) -> None:
-    with pytest.raises(ResultNotSerializable, match="max_payload_bytes = 1000"):
+    with pytest.raises(ResultNotSerializable, match="max_payload of 1000"):
         pack_result(value, 1000)
 
 

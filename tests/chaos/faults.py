@@ -245,7 +245,7 @@ FAULTS = {
 }
 
 
-class Troublemaker:
+class FaultInjector:
     """Lets faults happen, one kind after the other in random order, until every kind has had its turn, and again."""
 
     def __init__(self, stage: Stage, rng: random.Random, kinds: list[str], gap_s: float) -> None:
@@ -259,7 +259,7 @@ class Troublemaker:
         self._failures: list[Exception] = []
 
     def run(self, seconds: float) -> None:
-        """Makes trouble for so long. The cluster is ended in the first half only, so that the one which is there at
+        """Injects faults for so long. The cluster is ended in the first half only, so that the one which is there at
         the end has lived long enough to show leaks."""
         begun = time.monotonic()
         while (now := time.monotonic()) < begun + seconds:

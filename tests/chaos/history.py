@@ -22,7 +22,7 @@ class Record(msgspec.Struct, omit_defaults=True):
 
     Attributes:
         what: ``submit``, ``answer`` or ``end`` of a client; ``enter`` or ``leave`` of a task; ``started``, ``fault``
-            or ``calm`` (everybody is well again) of whoever makes trouble.
+            or ``calm`` (everybody is well again) of the fault injector.
         at: seconds on the monotonic clock.
         process: whose file this is: a process id and when its file began, since ids are used again.
         task: the task's own name.

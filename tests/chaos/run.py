@@ -16,12 +16,12 @@ from pathlib import Path
 from argon.errors import ArgonError
 from tests.chaos.audit import Audit, audit, differences
 from tests.chaos.checker import Verdict, check, shortcomings
-from tests.chaos.faults import FAULTS, Troublemaker
+from tests.chaos.faults import FAULTS, FaultInjector
 from tests.chaos.history import Record, read
 from tests.chaos.load import Driver, Wish
 from tests.chaos.stage import NODES, WORKERS, Stage
 from tests.end_to_end import tasks
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.waiting import Gate
 
 LEAST_TASKS_PER_S = 5.0
@@ -99,14 +99,14 @@ def _live(stage: Stage, plan: Plan, report: Report, tell: Callable[[str], None])
 
     tell(f"storm: {plan.seconds:g} s of load and faults")
     stage.start_drivers(2 * plan.seconds + 300)
-    trouble = Troublemaker(stage, random.Random(plan.seed), list(plan.kinds), plan.gap_s)
+    injector = FaultInjector(stage, random.Random(plan.seed), list(plan.kinds), plan.gap_s)
     try:
-        trouble.run(plan.seconds)
+        injector.run(plan.seconds)
     except BaseException:
         stage.close()
         raise
     finally:
-        trouble.rest()
+        injector.rest()
     tell("healing: no more faults, and no more load")
     stage.end_drivers()
     audit(stage)
@@ -149,8 +149,8 @@ def fill_every_worker(stage: Stage) -> None:
         Gate(stage.folder / "gate") as gate,
         stage.network.client(stage.cluster) as client,
     ):
-        ledger = Ledger(stage.folder / "ledger")
-        futures = ledger.submit_many(client.submit, NODES * WORKERS, tasks.hold, gate.path)
-        ledger.wait_entered(*futures)
+        checker = EntryChecker(stage.folder / "checker")
+        futures = checker.submit_many(client.submit, NODES * WORKERS, tasks.hold, gate.path)
+        checker.wait_entered(*futures)
         gate.open()
-        ledger.close()
+        checker.close()

@@ -52,7 +52,7 @@ class Stage:
 
     Attributes:
         folder: where every process writes its history.
-        history: that of whoever makes trouble.
+        history: that of the fault injector.
         cluster: its process.
         nodes: by name.
         drivers: by place.
@@ -98,7 +98,7 @@ class Stage:
         self._exits.__exit__(kind, error, at)
 
     def close(self) -> None:
-        """Ends every pause, so that whoever makes trouble can stop at once."""
+        """Ends every pause, so that the fault injector can stop at once."""
         self._closing.set()
 
     def pause(self, seconds: float) -> None:

@@ -59,7 +59,7 @@ EXPLANATION: dict[str, Any] = {
             "predicted_wait_s": 0.02,
             "next_node": None,
             "next_predicted_s": None,
-            "end": "it was given back, not started",
+            "end": "it had not started there",
         },
         {
             "node": "node-b",

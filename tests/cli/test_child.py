@@ -68,7 +68,7 @@ def test_child_that_was_killed_is_no_trouble() -> None:
     [
         ("import sys; sys.exit('argon: the port is in use')", ": the port is in use"),
         ("import sys; sys.exit(3)", "(exit status 3)"),
-        ("print('something else')", "did not become ready"),
+        ("print('something else')", "did not start"),
     ],
 )
 def test_child_that_does_not_become_ready_is_told_in_its_own_words(script: str, said: str) -> None:
@@ -79,7 +79,7 @@ def test_child_that_does_not_become_ready_is_told_in_its_own_words(script: str, 
 
 def test_child_that_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child.ChildProcess.wait_ready, "__defaults__", (0.2,))
-    with pytest.raises(CommandFailed, match="did not become ready"), running([SILENT], PYTHON):
+    with pytest.raises(CommandFailed, match="did not start"), running([SILENT], PYTHON):
         pass
 
 
@@ -124,7 +124,7 @@ def test_handlers_are_put_back() -> None:
 
 
 def test_time_limit_ends_what_takes_longer() -> None:
-    with pytest.raises(CommandFailed, match=r"gave up after 0\.05 seconds"), ended_by_exceptions(time_limit_s=0.05):
+    with pytest.raises(CommandFailed, match=r"time limit of 0\.05 seconds"), ended_by_exceptions(time_limit_s=0.05):
         signal.pause()
 
 

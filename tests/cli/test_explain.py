@@ -59,22 +59,31 @@ def test_text_tells_the_whole_way_of_a_task(
         "submitted": "2.50 s ago, NORMAL, 45 bytes, timeout 9.00 s, idempotent",
         "ahead": "1 task in the queue, 300 ms of work for 2 workers, 4 tasks with nodes already: 150 ms predicted",
         "waited": "603 ms",
-        "attempt 1": "node-a: prefetched; nodes with a free worker: 0; nothing like it was measured before; "
-        "behind 20 ms of work there; came back: it was given back, not started",
-        "attempt 2": "node-b: free worker; nodes with a free worker: 3; 300 ms predicted, measured there; "
-        "next best node-c with 400 ms",
-        "ran": "310 ms; 300 ms were predicted",
+        "attempt 1": "node-a: prefetched; nodes with a free worker: 0; this function was not measured before; "
+        "predicted wait there: 20 ms; came back: it had not started there",
+        "attempt 2": "node-b: free worker; nodes with a free worker: 3; predicted run time: 300 ms, measured there; "
+        "second best: node-c, 400 ms predicted",
+        "ran": "310 ms; predicted: 300 ms",
         "answered": "920 ms after it was submitted",
     }
 
 
 @pytest.mark.parametrize(
-    ("ran", "said"), [("no", ", it did not run"), ("yes", ", it had begun"), ("unknown", ", it may have run")]
+    ("ran", "said"), [("no", ", it did not run"), ("yes", ", it had started"), ("unknown", ", it may have run")]
 )
 def test_text_of_a_failure_says_whether_it_ran(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch, ran: str, said: str
 ) -> None:
     assert text_of(argon, monkeypatch, state="lost", may_have_run=ran)["task"] == f"3.17: lost{said}"
+
+
+def test_text_of_a_task_whose_function_was_not_found_says_that_it_was_loaded_and_not_that_it_ran(
+    argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = text_of(argon, monkeypatch, state="failed", may_have_run="no", run_s=0.142)
+    assert text["task"] == "3.17: failed, it did not run"
+    assert text["loading"] == "took 142 ms; its function was not called"
+    assert "ran" not in text
 
 
 def test_text_of_a_queued_task_says_what_waits(
@@ -83,7 +92,7 @@ def test_text_of_a_queued_task_says_what_waits(
     gone = dict.fromkeys(["run_s", "answered_after_s", "may_have_run"])
     waiting = {"waiting_now": {"HIGH": 2, "NORMAL": 3}, "own_waiting_now": 1}
     text = text_of(argon, monkeypatch, state="queued", attempts=[], attempt=0, **gone, **waiting)
-    assert text["queue now"] == "2 HIGH, 3 NORMAL, of them 1 of its own client"
+    assert text["queue now"] == "2 HIGH, 3 NORMAL; 1 of these from the same client"
     assert not {"ran", "answered", "attempt 1"} & set(text)
 
 
@@ -91,7 +100,7 @@ def test_text_of_a_task_that_has_aged_tells_where_it_waited_and_why_its_turn_cam
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = text_of(argon, monkeypatch, waited_s=0.02, waited_in_client_s=4.02, turn_by_age=True)
-    assert text["waited"] == "20 ms, after 4.02 s in its client; its turn came by its age, before what was more urgent"
+    assert text["waited"] == "20 ms, after 4.02 s in its client; its turn came by its age, before more urgent tasks"
 
 
 def test_text_of_a_task_that_never_waited_says_so(
@@ -104,7 +113,7 @@ def test_text_of_a_task_whose_client_left_says_that_nobody_was_answered(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = text_of(argon, monkeypatch, answered_after_s=None, waited_s=None)
-    assert text["answered"] == "nobody: its client was gone"
+    assert text["answered"] == "no: its client had disconnected"
     assert "waited" not in text
 
 
@@ -116,8 +125,8 @@ def test_text_of_a_rejected_task_is_the_numbers_of_that_moment(
     assert text_of(argon, monkeypatch, **{**rejected, "task": "3.17"}) == {
         "task": "3.17: rejected",
         "rejected": "DEADLINE, 3 times, the last: 1 task of 45 bytes in the queue; 3.00 s of work for 2 workers; "
-        "1 node; its client had 1 tasks of the 3 it may have; it had 38 bytes; "
-        "100 ms were left, and predicted a wait of 1.50 s and a run of 300 ms",
+        "1 node; its client had 1 task of the 3 that it may have; its payload had 38 bytes; "
+        "time left of its timeout: 100 ms, predicted: wait 1.50 s and run time 300 ms",
     }
 
 
@@ -128,7 +137,7 @@ def test_text_of_a_task_that_would_have_waited_too_long_says_what_was_allowed(
     full = {**REJECTION, "reason": "QUEUE_FULL", "forecast": forecast}
     nothing = dict.fromkeys(EXPLANATION)
     text = text_of(argon, monkeypatch, **{**nothing, "attempts": [], "state": "rejected", "rejection": full})
-    assert text["rejected"].endswith("it would have waited for 1.50 s, and 80 ms were allowed")
+    assert text["rejected"].endswith("predicted wait: 1.50 s, allowed: 80 ms")
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
@@ -139,7 +148,7 @@ def test_unknown_task_is_a_failure(
     monkeypatch.setattr(FakeClient, "explain", lambda self, task_id: unknown)
     ran = argon("explain", "9.9", *form)
     assert ran.status == 1
-    assert "knows nothing of task 9.9" in ran.err
+    assert "does not know task 9.9: it was never submitted there, or it is no longer remembered" in ran.err
     assert json.loads(ran.out or "{}") == (unknown if form else {})
 
 

@@ -23,16 +23,16 @@ def logger_as_it_was() -> Iterator[None]:
 
 def test_warnings_are_shown_with_the_name_of_who_says_them(capsys: pytest.CaptureFixture[str]) -> None:
     log_to_stderr(debug=False)
-    logging.getLogger("argon.node").warning("x worker %d ended", 3)
+    logging.getLogger("argon.node").warning("worker %d ended", 3)
     shown = capsys.readouterr()
-    assert "argon.node x worker 3 ended" in shown.err
+    assert " WARNING argon.node: worker 3 ended\n" in shown.err
     assert not shown.out
 
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_details_are_shown_only_with_debug(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
     log_to_stderr(debug=debug)
-    logging.getLogger("argon.cluster").debug("= peer 1 is a node")
+    logging.getLogger("argon.cluster").debug("peer 1 connected: a node")
     assert ("peer 1" in capsys.readouterr().err) is debug
 
 
@@ -55,7 +55,7 @@ def test_first_line_says_that_the_build_is_slower_than_need_be(
     log_to_stderr(debug=debug)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == (0 if quiet and not debug else 1)
-    assert all(line.endswith(f" argon {'=' if quiet else '!'} {build}") for line in lines)
+    assert all(line.endswith(f" {'DEBUG' if quiet else 'WARNING'} argon: {build}") for line in lines)
 
 
 def test_closed_standard_error_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,11 @@ import pytest
 import argon as package
 from argon.build import Build, this_build
 from argon.cli import run
+from argon.cli.bench.task_times import LONG_SHARE, LONG_TIMES
 from argon.cli.failures import CommandFailed
 from argon.cli.main import LazyCommand, app, main
+from argon.scheduling.cluster.forecast import TARGET_MIN_S
+from argon.settings import DRAIN_TIMEOUT_S
 from tests.cli.conftest import Run
 from tests.cli.processes import environment
 
@@ -37,6 +40,19 @@ def test_help_of_a_command_shows_an_example(argon: Run, name: str) -> None:
     ran = argon(name, "--help")
     assert ran.status == 0
     assert f"argon {name}" in ran.out.partition("Example")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "promise"),
+    [
+        ("cluster", f"waits up to {DRAIN_TIMEOUT_S:g} seconds"),
+        ("node", f"waits up to {DRAIN_TIMEOUT_S:g} seconds"),
+        ("cluster", f"at least {1000 * TARGET_MIN_S:g} ms"),
+        ("bench", f"{LONG_SHARE:.0%}".replace("%", " % of the tasks take") + f" {LONG_TIMES:g} times as long"),
+    ],
+)
+def test_help_has_the_numbers_of_the_code(argon: Run, name: str, promise: str) -> None:
+    assert promise in " ".join(argon(name, "--help").out.split())
 
 
 def test_no_command_shows_the_help_and_is_a_usage_error(argon: Run) -> None:

@@ -91,7 +91,7 @@ def test_rejected_has_its_reason_in_words_and_when_to_come_back_and_never_ran(re
 
 
 def test_rejected_without_a_time_does_not_speak_of_one() -> None:
-    assert "there may be room" not in str(rejected(Reject(1, RejectReason.TOO_LARGE)))
+    assert "try again" not in str(rejected(Reject(1, RejectReason.TOO_LARGE)))
 
 
 def test_rejected_says_why_in_the_words_of_who_rejected() -> None:
@@ -141,7 +141,7 @@ def test_lost_without_a_word_says_that_its_state_is_unknown() -> None:
     [
         (Diagnosis(node="anvil", signal=11), "signal 11"),
         (Diagnosis(node="anvil", exit_code=3), "exit code 3"),
-        (Diagnosis(node="anvil", signal=9, oom=True), "for want of memory"),
+        (Diagnosis(node="anvil", signal=9, oom=True), "out of memory"),
         (Diagnosis("closed Argon's channel", "anvil", signal=9), "closed Argon's channel, signal 9"),
     ],
 )

@@ -117,7 +117,7 @@ def test_nobody_there_is_told_with_what_to_do_and_no_thread_stays() -> None:
 
 
 def test_token_must_be_the_clusters(net: Network) -> None:
-    with pytest.raises(AuthenticationFailed, match="has another token"):
+    with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Client(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):
         Client(net.address, token="")
@@ -138,7 +138,7 @@ def test_connect_timeout_is_how_long_the_first_connection_may_take() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, nan, inf, "10", None, True])
 def test_connect_timeout_that_is_no_number_of_seconds_is_an_error(value: Any) -> None:
-    with pytest.raises(ValueError, match="connect_timeout is a positive number of seconds"):
+    with pytest.raises(ValueError, match="connect_timeout must be a positive number of seconds"):
         Client("localhost:1", token=TOKEN, connect_timeout=value)
 
 
@@ -620,7 +620,7 @@ def test_closed_client_raises_for_everything_with_one_sentence(net: Network) -> 
         client.status,
     ]
     for use in uses:
-        with pytest.raises(ConnectionFailed, match="this client is closed; make a new one"):
+        with pytest.raises(ConnectionFailed, match="this client is closed; create a new one"):
             use()
 
 
@@ -693,7 +693,7 @@ def test_forked_process_gets_an_error_and_the_parent_is_unharmed(tmp_path: Path,
         finally:
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    text = f"this client belongs to process {os.getpid()}, and this is {child}; make one after the fork"
+    text = f"this client was created in process {os.getpid()}, and this is process {child}; create one after the fork"
     assert errors.read_text().splitlines() == [text] * len(uses)
     gate.open()
     assert pending.result(WITHIN_S) == "held"

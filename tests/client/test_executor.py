@@ -94,7 +94,7 @@ def test_connecting_fails_in_one_sentence(net: Network) -> None:
         Executor("localhost")
     with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
         Executor(f"127.0.0.1:{free_port()}", token=TOKEN)
-    with pytest.raises(AuthenticationFailed, match="has another token"):
+    with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Executor(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):
         Executor(net.address, token="")

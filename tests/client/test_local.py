@@ -50,7 +50,7 @@ def test_workers_default_to_the_cpus_that_this_process_may_use() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 4097, 1.5, "2", True])
 def test_workers_out_of_range_is_an_error(value: Any) -> None:
-    with pytest.raises(ValueError, match="workers is a whole number"):
+    with pytest.raises(ValueError, match="workers must be a whole number"):
         argon.local(workers=value)
 
 
@@ -67,7 +67,7 @@ def test_include_comes_before_the_owners_own_path(tmp_path: Path, monkeypatch: p
 
 
 def test_include_that_is_one_string_is_an_error() -> None:
-    with pytest.raises(ValueError, match="include is a list of directories"):
+    with pytest.raises(ValueError, match="include must be a list of directories"):
         argon.local(workers=1, include="/tmp")
 
 

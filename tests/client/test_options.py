@@ -57,7 +57,7 @@ def test_last_word_on_overload_holds(given: str, expected: TaskOptions) -> None:
 
 @pytest.mark.parametrize("given", [{"on_overload": "raise", "retries": 1}, {"on_overload": "wait", "retries": 0}])
 def test_two_options_that_contradict_each_other_are_an_error(given: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="give one of the two"):
+    with pytest.raises(ValueError, match="give only one of the two"):
         changed_options(DEFAULTS, **given)
 
 

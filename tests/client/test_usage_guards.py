@@ -30,7 +30,7 @@ def test_open_client_in_its_process_and_on_another_thread_may_do_everything(guar
 
 def test_closed_client_cannot_be_used(guards: UsageGuards) -> None:
     guards.closed = True
-    with pytest.raises(ConnectionFailed, match="this client is closed; make a new one"):
+    with pytest.raises(ConnectionFailed, match="this client is closed; create a new one"):
         guards.check_usable()
     guards.check_may_wait()
 
@@ -39,7 +39,7 @@ def test_forked_process_cannot_use_it_nor_wait(guards: UsageGuards, monkeypatch:
     in_other_process(monkeypatch)
     assert not guards.in_own_process()
     for check in (guards.check_usable, guards.check_process, guards.check_may_wait):
-        with pytest.raises(RuntimeError, match="and this is 17; make one after the fork"):
+        with pytest.raises(RuntimeError, match="and this is process 17; create one after the fork"):
             check()
 
 
@@ -48,7 +48,7 @@ def test_thread_that_brings_the_answers_must_not_wait_for_one() -> None:
         guards = UsageGuards(threading.current_thread())
         assert guards.on_own_thread()
         guards.check_usable()
-        with pytest.raises(RuntimeError, match="runs on the thread that brings the answers"):
+        with pytest.raises(RuntimeError, match="runs on the thread that receives the answers"):
             guards.check_may_wait()
 
     with ThreadPoolExecutor(1) as thread:

@@ -108,7 +108,7 @@ def test_peer_that_is_closed_is_told_why_and_a_line_in_the_log(caplog: pytest.Lo
         assert reads[-1] == [Goodbye("silent")]
 
     within(main())
-    assert any(record.getMessage() == "x closing peer 1: silent" for record in caplog.records)
+    assert any(record.getMessage() == "closing the connection to peer 1: silent" for record in caplog.records)
 
 
 def test_close_says_goodbye_to_every_peer() -> None:

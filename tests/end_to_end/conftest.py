@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.network import Network
 from tests.support.waiting import Gate
 
@@ -20,8 +20,8 @@ def network(tmp_path: Path) -> Iterator[Network]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "entries")
+def checker(tmp_path: Path) -> EntryChecker:
+    return EntryChecker(tmp_path / "entries")
 
 
 @pytest.fixture

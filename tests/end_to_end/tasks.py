@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.support.ledger import enter, enter_again
+from tests.support.entry_checker import enter, enter_again
 from tests.support.waiting import pass_gate
 
 

@@ -20,7 +20,7 @@ from argon.protocol.messages import Submit
 from argon.settings import parse_address
 from tests.end_to_end import tasks
 from tests.support import light_tasks
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.network import Network, quiet
 from tests.support.raw_peers import RawPeer
 from tests.support.waiting import WITHIN_S, wait_until
@@ -69,16 +69,16 @@ def cluster(network: Network) -> Iterator[Impatient]:
 
 
 @pytest.fixture
-def client(network: Network, cluster: Impatient, ledger: Ledger) -> Iterator[argon.Client]:
+def client(network: Network, cluster: Impatient, checker: EntryChecker) -> Iterator[argon.Client]:
     """A client that is served before, meanwhile and after, by a node that stays."""
     node = network.node(cluster.address, "one", "--workers", "2")
     client = network.client(cluster.address)
-    ledger.submit_many(client.submit, 50, tasks.mark)
-    ledger.close()
+    checker.submit_many(client.submit, 50, tasks.mark)
+    checker.close()
     yield client
-    ledger.submit_many(client.submit, 50, tasks.mark)
-    ledger.close()
-    assert not ledger.errors()
+    checker.submit_many(client.submit, 50, tasks.mark)
+    checker.close()
+    assert not checker.errors()
     assert quiet(client.status(), 2)
     assert node.errors() == ""
     client.close()
@@ -97,22 +97,22 @@ def stranger(cluster: Impatient, says: bytes) -> socket.socket:
 
 
 @contextmanager
-def crowd_of_no_use(cluster: Impatient, client: argon.Client, ledger: Ledger) -> Iterator[ExitStack]:
+def crowd_of_no_use(cluster: Impatient, client: argon.Client, checker: EntryChecker) -> Iterator[ExitStack]:
     """Connections that cost little, disturb nobody, and are cut off."""
     descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
     with ExitStack() as crowd:
         yield crowd
-        ledger.submit_many(client.submit, 100, tasks.mark)
-        ledger.close()
+        checker.submit_many(client.submit, 100, tasks.mark)
+        checker.close()
         assert cluster.rss_bytes() < rss_bytes + OVERHEAD_BYTES
         wait_until(lambda: cluster.descriptors() == descriptors)
 
 
 def test_strangers_that_prove_nothing_cost_little_and_are_cut_off(
-    cluster: Impatient, client: argon.Client, ledger: Ledger
+    cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     descriptors = cluster.descriptors()
-    with crowd_of_no_use(cluster, client, ledger) as crowd:
+    with crowd_of_no_use(cluster, client, checker) as crowd:
         for says in (b"", MAGIC[:2], MAGIC + bytes([VERSION, Role.CLIENT])):
             for _ in range(EACH):
                 crowd.enter_context(stranger(cluster, says))
@@ -120,9 +120,9 @@ def test_strangers_that_prove_nothing_cost_little_and_are_cut_off(
 
 
 def test_silent_clients_and_nodes_are_taken_for_dead(
-    network: Network, cluster: Impatient, client: argon.Client, ledger: Ledger
+    network: Network, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
-    with crowd_of_no_use(cluster, client, ledger) as crowd:
+    with crowd_of_no_use(cluster, client, checker) as crowd:
         for role in (Role.CLIENT, Role.NODE):
             for _ in range(EACH):
                 crowd.enter_context(RawPeer(cluster.address, token(network), role))
@@ -130,11 +130,11 @@ def test_silent_clients_and_nodes_are_taken_for_dead(
 
 
 def test_frames_that_are_begun_and_not_ended_are_not_waited_for_in_vain(
-    network: Network, cluster: Impatient, client: argon.Client, ledger: Ledger
+    network: Network, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     payload, kind = pack_call(light_tasks.identity, (bytes(MIB),), {})
     whole = Submit(1, 2, False, 0.0, kind, 0, payload)
-    with crowd_of_no_use(cluster, client, ledger) as crowd:
+    with crowd_of_no_use(cluster, client, checker) as crowd:
         for _ in range(EACH):
             peer = crowd.enter_context(RawPeer(cluster.address, token(network)))
             peer.say_part(whole, 1000)
@@ -142,7 +142,7 @@ def test_frames_that_are_begun_and_not_ended_are_not_waited_for_in_vain(
 
 
 def test_clients_that_ask_for_much_and_do_not_read_are_cut_off_when_too_much_waits_for_all(
-    network: Network, cluster: Impatient, client: argon.Client, ledger: Ledger
+    network: Network, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     payload, kind = pack_call("builtins:bytes", (MIB,), {})
     descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
@@ -152,8 +152,8 @@ def test_clients_that_ask_for_much_and_do_not_read_are_cut_off_when_too_much_wai
             peer.say(*(Submit(id_, 2, False, 0.0, kind, 0, payload) for id_ in range(ASKED)))
             assert peer.said_something()  # and more will come, which it does not read
             wait_until(lambda: quiet(client.status(), 2))
-        ledger.submit_many(client.submit, 100, tasks.mark)
-        ledger.close()
+        checker.submit_many(client.submit, 100, tasks.mark)
+        checker.close()
         assert client.status()["counters"]["completed"] > 150 + DEAF * ASKED // 2
         assert client.status()["clients"] < 1 + DEAF
         assert cluster.rss_bytes() < rss_bytes + 2 * FOR_ALL_BYTES + OVERHEAD_BYTES < DEAF * ASKED * MIB / 2

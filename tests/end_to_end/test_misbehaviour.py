@@ -22,7 +22,7 @@ from argon.errors import (
     WorkerDied,
 )
 from tests.end_to_end import tasks
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.network import Network, RunningCommand, quiet
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
@@ -46,13 +46,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
 
 
 @pytest.fixture
-def client(shared: Shared, ledger: Ledger) -> Iterator[argon.Client]:
+def client(shared: Shared, checker: EntryChecker) -> Iterator[argon.Client]:
     """A client in the midst of other people's tasks, all of which end well; afterwards every worker is back."""
     client = shared.client
-    others = ledger.submit_many(client.submit, OTHERS, tasks.work, 0.001)
+    others = checker.submit_many(client.submit, OTHERS, tasks.work, 0.001)
     yield client
-    others += ledger.submit_many(client.submit, OTHERS, tasks.mark)
-    ledger.close()
+    others += checker.submit_many(client.submit, OTHERS, tasks.mark)
+    checker.close()
     assert all(isinstance(future.result(), str) for future in others)
     wait_until(lambda: quiet(client.status(), WORKERS))
 
@@ -75,18 +75,18 @@ def test_module_that_fails_to_import_comes_with_the_nodes_traceback(client: argo
     assert raised.value.node == "one"
 
 
-def test_exception_is_raised_as_itself(client: argon.Client, ledger: Ledger) -> None:
+def test_exception_is_raised_as_itself(client: argon.Client, checker: EntryChecker) -> None:
     with pytest.raises(LookupError, match="no such customer") as raised:
-        ledger.submit(client.submit, tasks.refuse).result(WITHIN_S)
+        checker.submit(client.submit, tasks.refuse).result(WITHIN_S)
     assert "in refuse" in str(raised.value.__cause__)
 
 
 def test_sys_exit_is_an_error_of_the_task_and_the_worker_stays(
-    client: argon.Client, shared: Shared, ledger: Ledger
+    client: argon.Client, shared: Shared, checker: EntryChecker
 ) -> None:
     workers = shared.node.workers()
     with pytest.raises(RemoteError) as raised:
-        ledger.submit(client.submit, tasks.leave_politely).result(WITHIN_S)
+        checker.submit(client.submit, tasks.leave_politely).result(WITHIN_S)
     assert raised.value.type_name == "SystemExit"
     assert shared.node.workers() == workers
 
@@ -101,41 +101,41 @@ def test_sys_exit_is_an_error_of_the_task_and_the_worker_stays(
     ],
 )
 def test_end_of_the_process_is_told_with_its_cause(
-    client: argon.Client, ledger: Ledger, function: object, signal: int, exit_code: int
+    client: argon.Client, checker: EntryChecker, function: object, signal: int, exit_code: int
 ) -> None:
     with pytest.raises(WorkerDied) as raised:
-        ledger.submit(client.submit, function).result(WITHIN_S)  # type: ignore[arg-type]
+        checker.submit(client.submit, function).result(WITHIN_S)  # type: ignore[arg-type]
     died = raised.value
     assert (died.signal, died.exit_code, died.oom) == (signal, exit_code, False)
     assert (died.node, died.may_have_run) == ("one", MayHaveRun.YES)
     assert str(signal or exit_code) in str(died)
 
 
-def test_task_that_writes_to_every_descriptor_ends_its_worker(client: argon.Client, ledger: Ledger) -> None:
+def test_task_that_writes_to_every_descriptor_ends_its_worker(client: argon.Client, checker: EntryChecker) -> None:
     with pytest.raises(WorkerDied, match=r"node one.*channel"):
-        ledger.submit(client.submit, tasks.write_to_every_descriptor).result(WITHIN_S)
+        checker.submit(client.submit, tasks.write_to_every_descriptor).result(WITHIN_S)
 
 
-def test_task_that_closes_every_descriptor_has_one_answer(client: argon.Client, ledger: Ledger) -> None:
-    future = ledger.submit(client.submit, tasks.close_every_descriptor)
+def test_task_that_closes_every_descriptor_has_one_answer(client: argon.Client, checker: EntryChecker) -> None:
+    future = checker.submit(client.submit, tasks.close_every_descriptor)
     error = future.exception(WITHIN_S)  # its value, if that was still found where the worker had left it
     assert error is None or isinstance(error, WorkerDied)
 
 
 @pytest.mark.parametrize("function", [tasks.print_a_lot, tasks.fork])
-def test_task_that_only_looks_bad_has_a_value(client: argon.Client, ledger: Ledger, function: object) -> None:
-    future = ledger.submit(client.submit, function)  # type: ignore[arg-type]
+def test_task_that_only_looks_bad_has_a_value(client: argon.Client, checker: EntryChecker, function: object) -> None:
+    future = checker.submit(client.submit, function)  # type: ignore[arg-type]
     assert isinstance(future.result(WITHIN_S), str)
 
 
-def test_result_that_cannot_travel_is_named(client: argon.Client, ledger: Ledger) -> None:
+def test_result_that_cannot_travel_is_named(client: argon.Client, checker: EntryChecker) -> None:
     with pytest.raises(ResultNotSerializable, match=r"result\['rows'\] \(a generator\)"):
-        ledger.submit(client.submit, tasks.return_generator).result(WITHIN_S)
+        checker.submit(client.submit, tasks.return_generator).result(WITHIN_S)
 
 
-def test_result_over_the_limit_is_refused_with_its_size(client: argon.Client, ledger: Ledger) -> None:
-    with pytest.raises(ResultNotSerializable, match="max_payload_bytes"):
-        ledger.submit(client.submit, tasks.return_too_much).result(WITHIN_S)
+def test_result_over_the_limit_is_refused_with_its_size(client: argon.Client, checker: EntryChecker) -> None:
+    with pytest.raises(ResultNotSerializable, match="over the max_payload of"):
+        checker.submit(client.submit, tasks.return_too_much).result(WITHIN_S)
 
 
 @pytest.mark.parametrize(
@@ -143,10 +143,10 @@ def test_result_over_the_limit_is_refused_with_its_size(client: argon.Client, le
     [(tasks.raise_unloadable, "1 and 2"), (tasks.raise_unpicklable, "it holds a generator")],
 )
 def test_exception_that_cannot_travel_is_told_in_words(
-    client: argon.Client, ledger: Ledger, function: object, message: str
+    client: argon.Client, checker: EntryChecker, function: object, message: str
 ) -> None:
     with pytest.raises(RemoteError, match=message) as raised:
-        ledger.submit(client.submit, function).result(WITHIN_S)  # type: ignore[arg-type]
+        checker.submit(client.submit, function).result(WITHIN_S)  # type: ignore[arg-type]
     assert "Traceback" in raised.value.traceback_text
     assert raised.value.may_have_run == MayHaveRun.YES
 
@@ -160,17 +160,17 @@ def test_argument_that_cannot_travel_is_named_and_nothing_is_sent(client: argon.
     assert client.status()["counters"]["accepted"] == accepted
 
 
-def test_payload_over_the_limit_is_rejected_at_once(client: argon.Client, ledger: Ledger) -> None:
+def test_payload_over_the_limit_is_rejected_at_once(client: argon.Client, checker: EntryChecker) -> None:
     with pytest.raises(Rejected, match=str(64 << 20)) as raised:
-        ledger.submit(client.submit, tasks.take, bytes(65 << 20)).result(WITHIN_S)
+        checker.submit(client.submit, tasks.take, bytes(65 << 20)).result(WITHIN_S)
     assert (raised.value.reason, raised.value.may_have_run) == (RejectReason.TOO_LARGE, MayHaveRun.NO)
 
 
 def test_cancelled_task_that_runs_is_killed_with_its_child(
-    client: argon.Client, shared: Shared, ledger: Ledger, gate: Gate
+    client: argon.Client, shared: Shared, checker: EntryChecker, gate: Gate
 ) -> None:
-    future = ledger.submit(client.submit, tasks.hold_with_child, gate.path)
-    ledger.wait_entered(future)
+    future = checker.submit(client.submit, tasks.hold_with_child, gate.path)
+    checker.wait_entered(future)
     assert any("sleep" in command for command in shared.node.family().values())
     assert future.cancel()
     with pytest.raises(CancelledError):
@@ -178,8 +178,8 @@ def test_cancelled_task_that_runs_is_killed_with_its_child(
     wait_until(lambda: not any("sleep" in command for command in shared.node.family().values()))
 
 
-def test_task_that_overruns_its_timeout_is_killed(client: argon.Client, ledger: Ledger, gate: Gate) -> None:
-    future = ledger.submit(client.with_options(timeout=0.5).submit, tasks.hold, gate.path)
+def test_task_that_overruns_its_timeout_is_killed(client: argon.Client, checker: EntryChecker, gate: Gate) -> None:
+    future = checker.submit(client.with_options(timeout=0.5).submit, tasks.hold, gate.path)
     with pytest.raises(TaskExpired, match="killed on node one") as raised:
         future.result(WITHIN_S)
     assert isinstance(raised.value, TimeoutError)
@@ -187,9 +187,9 @@ def test_task_that_overruns_its_timeout_is_killed(client: argon.Client, ledger: 
 
 
 def test_task_whose_exception_never_finds_its_words_is_killed_at_its_timeout(
-    client: argon.Client, ledger: Ledger
+    client: argon.Client, checker: EntryChecker
 ) -> None:
-    future = ledger.submit(client.with_options(timeout=0.5).submit, tasks.raise_speechless)
+    future = checker.submit(client.with_options(timeout=0.5).submit, tasks.raise_speechless)
     with pytest.raises(TaskExpired) as raised:
         future.result(WITHIN_S)
     assert raised.value.may_have_run == MayHaveRun.YES

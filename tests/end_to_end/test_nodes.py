@@ -8,21 +8,21 @@ from concurrent.futures import wait
 
 from argon.errors import Rejected, RejectReason
 from tests.end_to_end import tasks
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.network import Network, quiet
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
 MAX_REQUESTS = 5
 
 
-def test_workers_are_replaced_after_their_tasks_without_a_failure(network: Network, ledger: Ledger) -> None:
+def test_workers_are_replaced_after_their_tasks_without_a_failure(network: Network, checker: EntryChecker) -> None:
     cluster = network.cluster()
     node = network.node(cluster, "one", "--workers", "2", "--max-requests", str(MAX_REQUESTS))
     first = node.workers()
     client = network.client(cluster)
-    futures = ledger.submit_many(client.submit, 60, tasks.process_id)
-    ledger.close()
-    assert not ledger.errors()
+    futures = checker.submit_many(client.submit, 60, tasks.process_id)
+    checker.close()
+    assert not checker.errors()
     served = Counter(future.result() for future in futures)
     assert len(served) >= 60 // MAX_REQUESTS
     assert max(served.values()) <= MAX_REQUESTS
@@ -32,15 +32,15 @@ def test_workers_are_replaced_after_their_tasks_without_a_failure(network: Netwo
 
 
 def test_node_alone_serves_clients_with_a_bounded_queue_and_drains(
-    network: Network, ledger: Ledger, gate: Gate
+    network: Network, checker: EntryChecker, gate: Gate
 ) -> None:
     node = network.begin("node", "--port", "0", "--workers", "2", "--name", "alone").wait_ready()
     client = network.client(node)
     assert list(client.map(abs, range(1000))) == list(range(1000))
     at_once = client.with_options(retries=0)
-    held = ledger.submit_many(at_once.submit, 2, tasks.hold, gate.path)
-    ledger.wait_entered(*held)
-    burst = ledger.submit_many(at_once.submit, 400, tasks.mark)
+    held = checker.submit_many(at_once.submit, 2, tasks.hold, gate.path)
+    checker.wait_entered(*held)
+    burst = checker.submit_many(at_once.submit, 400, tasks.mark)
     wait_until(lambda: sum(not future.done() for future in burst) == client.status()["queue_length"])
     assert client.status()["queue_length"] == client.status()["queue_limit"]
     node.signal(signal.SIGTERM)
@@ -48,18 +48,18 @@ def test_node_alone_serves_clients_with_a_bounded_queue_and_drains(
     gate.open()
     wait([*held, *burst], WITHIN_S)
     assert node.wait() == 0
-    ledger.close()
-    errors = ledger.errors()
+    checker.close()
+    errors = checker.errors()
     assert len(errors) == 400 - 128
     assert all(isinstance(error, Rejected) and error.reason == RejectReason.QUEUE_FULL for error in errors)
     assert not node.family()
 
 
-def test_tasks_that_waited_long_for_a_node_run_as_soon_as_one_comes(network: Network, ledger: Ledger) -> None:
+def test_tasks_that_waited_long_for_a_node_run_as_soon_as_one_comes(network: Network, checker: EntryChecker) -> None:
     cluster = network.cluster()
     client = network.client(cluster)
-    ledger.submit_many(client.submit, 120, tasks.mark)
+    checker.submit_many(client.submit, 120, tasks.mark)
     wait_until(lambda: client.status()["counters"]["rejected"] > 18)  # the first few, and then one at a time
     network.node(cluster, "one", "--workers", "1")
-    ledger.close(within_s=5.0)
-    assert not ledger.errors()
+    checker.close(within_s=5.0)
+    assert not checker.errors()

@@ -10,7 +10,7 @@ import pytest
 import argon
 from argon.errors import Rejected, RejectReason
 from tests.end_to_end import tasks
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.network import Network, RunningCommand, quiet
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
@@ -41,26 +41,26 @@ def client(network: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
 
 
 def test_burst_beyond_the_queue_is_rejected_with_a_reason_and_the_rest_completes(
-    network: Network, cluster: RunningCommand, client: argon.Client, ledger: Ledger, gate: Gate
+    network: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
 ) -> None:
     before = client.status()["counters"]
     clients = [network.client(cluster).with_options(retries=0) for _ in range(4)]
-    held = ledger.submit_many(client.submit, WORKERS, tasks.hold, gate.path)
-    ledger.wait_entered(*held)
-    burst = [ledger.submit(other.submit, tasks.mark) for _ in range(50) for other in clients]
+    held = checker.submit_many(client.submit, WORKERS, tasks.hold, gate.path)
+    checker.wait_entered(*held)
+    burst = [checker.submit(other.submit, tasks.mark) for _ in range(50) for other in clients]
     wait_until(lambda: sum(not future.done() for future in burst) == QUEUE_LIMIT)
     assert client.status()["queue_length"] == QUEUE_LIMIT
     gate.open()
-    ledger.close()
-    errors = ledger.errors()
+    checker.close()
+    errors = checker.errors()
     assert len(errors) == len(burst) - QUEUE_LIMIT
     for error in errors:
         assert isinstance(error, Rejected)
         assert error.reason in (RejectReason.QUEUE_FULL, RejectReason.CLIENT_LIMIT)
         assert 0 < error.retry_after < 5
-    assert ledger.entered() == len(held) + QUEUE_LIMIT
+    assert checker.entered() == len(held) + QUEUE_LIMIT
 
-    recovered = Ledger(ledger.path().parent / "recovered")
+    recovered = EntryChecker(checker.path().parent / "recovered")
     for other in clients:
         assert isinstance(recovered.submit(other.submit, tasks.mark).result(WITHIN_S), str)
         other.close()
@@ -72,14 +72,14 @@ def test_burst_beyond_the_queue_is_rejected_with_a_reason_and_the_rest_completes
 
 
 def test_rejected_tasks_of_a_patient_client_all_complete_in_the_end(
-    network: Network, cluster: RunningCommand, client: argon.Client, ledger: Ledger
+    network: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
 ) -> None:
     others = [network.client(cluster) for _ in range(3)]
     for _ in range(20):
         for other in others:
-            ledger.submit(other.submit, tasks.work, 0.001)
-    ledger.close()
-    assert not ledger.errors()
+            checker.submit(other.submit, tasks.work, 0.001)
+    checker.close()
+    assert not checker.errors()
     for other in others:
         other.close()
 
@@ -94,14 +94,14 @@ def test_map_of_many_items_through_a_short_queue_sees_no_rejection(client: argon
 
 @pytest.mark.parametrize("position", [0, 3, 40])
 def test_long_task_of_a_quick_kind_delays_nobody_while_a_worker_is_free(
-    client: argon.Client, ledger: Ledger, gate: Gate, position: int
+    client: argon.Client, checker: EntryChecker, gate: Gate, position: int
 ) -> None:
-    wait(ledger.submit_many(client.submit, 200, tasks.maybe_hold, None), WITHIN_S)  # it is known as quick now
-    burst = [ledger.submit(client.submit, tasks.maybe_hold, gate.path if n == position else None) for n in range(80)]
+    wait(checker.submit_many(client.submit, 200, tasks.maybe_hold, None), WITHIN_S)  # it is known as quick now
+    burst = [checker.submit(client.submit, tasks.maybe_hold, gate.path if n == position else None) for n in range(80)]
     long = burst.pop(position)
     done, waiting = wait(burst, WITHIN_S)
     assert (len(done), len(waiting)) == (79, 0)
     assert not long.done()
     gate.open()
-    ledger.close()
-    assert not ledger.errors()
+    checker.close()
+    assert not checker.errors()

@@ -12,8 +12,8 @@ import pytest
 
 from argon.errors import MayHaveRun, TaskLost
 from tests.end_to_end import tasks
+from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import free_port
-from tests.support.ledger import Ledger
 from tests.support.load import Load
 from tests.support.network import ALONE_WITHIN_S, Network, quiet
 from tests.support.waiting import wait_until
@@ -22,16 +22,16 @@ WORK_S = 0.002
 
 
 @pytest.fixture
-def ledgers(tmp_path: Path) -> Iterator[list[Ledger]]:
+def ledgers(tmp_path: Path) -> Iterator[list[EntryChecker]]:
     """One for each caller; all are closed in the end."""
-    ledgers = [Ledger(tmp_path / f"entries-{number}") for number in range(4)]
+    ledgers = [EntryChecker(tmp_path / f"entries-{number}") for number in range(4)]
     yield ledgers
-    for ledger in ledgers:
-        ledger.close()
+    for checker in ledgers:
+        checker.close()
 
 
 def test_cluster_killed_and_restarted_under_load_ends_every_call_and_runs_nothing_twice(
-    network: Network, ledgers: list[Ledger]
+    network: Network, ledgers: list[EntryChecker]
 ) -> None:
     port = str(free_port())
     cluster = network.cluster(port=port)
@@ -42,8 +42,8 @@ def test_cluster_killed_and_restarted_under_load_ends_every_call_and_runs_nothin
     *plain, idempotent = ledgers
     with ExitStack() as callers:
         loads = [
-            callers.enter_context(Load(client.submit, ledger, tasks.work, WORK_S))
-            for client, ledger in zip(clients, plain, strict=False)
+            callers.enter_context(Load(client.submit, checker, tasks.work, WORK_S))
+            for client, checker in zip(clients, plain, strict=False)
         ]
         again = clients[-1].with_options(idempotent=True)
         loads.append(callers.enter_context(Load(again.submit, idempotent, tasks.work_again, WORK_S)))
@@ -55,10 +55,10 @@ def test_cluster_killed_and_restarted_under_load_ends_every_call_and_runs_nothin
             cluster = network.cluster(port=port)
         for load in loads:
             load.go_on(30)
-    for ledger in ledgers:
-        ledger.close()
+    for checker in ledgers:
+        checker.close()
     assert idempotent.errors() == []
-    lost = [error for ledger in plain for error in ledger.errors()]
+    lost = [error for checker in plain for error in checker.errors()]
     assert lost
     assert all(isinstance(error, TaskLost) and error.may_have_run == MayHaveRun.UNKNOWN for error in lost)
     wait_until(lambda: quiet(clients[0].status(), 4))
@@ -69,22 +69,22 @@ def test_cluster_killed_and_restarted_under_load_ends_every_call_and_runs_nothin
 
 
 def test_node_killed_under_load_fails_its_own_tasks_alone_and_leaves_no_process(
-    network: Network, ledger: Ledger
+    network: Network, checker: EntryChecker
 ) -> None:
     cluster = network.cluster()
     nodes = {name: network.begin_node(cluster, name, "--workers", "2") for name in ("one", "two", "three")}
     for node in nodes.values():
         node.wait_ready()
     client = network.client(cluster)
-    with Load(client.submit, ledger, tasks.work, WORK_S, under_way=24) as load:
+    with Load(client.submit, checker, tasks.work, WORK_S, under_way=24) as load:
         for name in ("one", "two"):
             load.go_on(100)
             nodes[name].signal(signal.SIGKILL)
             nodes[name].wait()
             wait_until(lambda name=name: not nodes[name].family(), ALONE_WITHIN_S)
         load.go_on(100)
-    ledger.close()
-    lost = ledger.errors()
+    checker.close()
+    lost = checker.errors()
     assert lost
     assert all(isinstance(error, TaskLost) and error.node in ("one", "two") for error in lost)
     wait_until(lambda: quiet(client.status(), 2))
@@ -96,7 +96,7 @@ def test_node_killed_under_load_fails_its_own_tasks_alone_and_leaves_no_process(
 @pytest.mark.parametrize("signals", [1, 2])
 @pytest.mark.parametrize("seed", range(3))
 def test_cluster_told_to_leave_at_any_moment_answers_every_caller(
-    network: Network, ledgers: list[Ledger], seed: int, signals: int
+    network: Network, ledgers: list[EntryChecker], seed: int, signals: int
 ) -> None:
     chance, port = random.Random(seed), str(free_port())
     cluster = network.cluster(port=port)
@@ -104,8 +104,8 @@ def test_cluster_told_to_leave_at_any_moment_answers_every_caller(
     clients = [network.client(cluster) for _ in ledgers]
     with ExitStack() as callers:
         loads = [
-            callers.enter_context(Load(client.submit, ledger, tasks.work, WORK_S, under_way=chance.randint(1, 40)))
-            for client, ledger in zip(clients, ledgers, strict=True)
+            callers.enter_context(Load(client.submit, checker, tasks.work, WORK_S, under_way=chance.randint(1, 40)))
+            for client, checker in zip(clients, ledgers, strict=True)
         ]
         chance.choice(loads).go_on(chance.randint(0, 60))
         for _ in range(signals):
@@ -114,8 +114,8 @@ def test_cluster_told_to_leave_at_any_moment_answers_every_caller(
         network.cluster(port=port)
         for load in loads:
             load.go_on(60)
-    for ledger in ledgers:
-        ledger.close()
-    errors = [error for ledger in ledgers for error in ledger.errors()]
+    for checker in ledgers:
+        checker.close()
+    errors = [error for checker in ledgers for error in checker.errors()]
     assert all(isinstance(error, TaskLost) for error in errors)
     assert signals == 2 or errors == []

@@ -15,8 +15,8 @@ from argon.errors import MayHaveRun, TaskExpired, WorkerDied
 from argon.settings import parse_address
 from tests.end_to_end import tasks
 from tests.support.control_group import control_group
+from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import make_cluster, serving
-from tests.support.ledger import Ledger
 from tests.support.network import Network, RunningCommand, quiet
 from tests.support.waiting import WITHIN_S, wait_until
 
@@ -32,25 +32,25 @@ def ends_well(command: RunningCommand) -> bool:
     return command.wait() == 0
 
 
-def test_worker_killed_for_want_of_memory_is_told_as_that(network: Network, ledger: Ledger) -> None:
+def test_worker_killed_for_want_of_memory_is_told_as_that(network: Network, checker: EntryChecker) -> None:
     cluster = network.cluster()
     client = network.client(cluster)
     with control_group("memory", limit_in_bytes=400 << 20) as group:
         node = small_node(network, cluster.address, group.prefix)
         with pytest.raises(WorkerDied, match="memory") as caught:
-            ledger.submit(client.submit, tasks.take_memory, 800 << 20).result(WITHIN_S)
+            checker.submit(client.submit, tasks.take_memory, 800 << 20).result(WITHIN_S)
         died = caught.value
         assert (died.oom, died.signal, died.node, died.may_have_run) == (True, signal.SIGKILL, "small", MayHaveRun.YES)
         assert group.count("memory.oom_control", "oom_kill") == 1
-        ledger.submit_many(client.submit, 20, tasks.mark)
-        ledger.close()
-        assert len(ledger.errors()) == 1
+        checker.submit_many(client.submit, 20, tasks.mark)
+        checker.close()
+        assert len(checker.errors()) == 1
         wait_until(lambda: quiet(client.status(), 1))
         assert ends_well(node)
 
 
 def test_fork_bomb_is_bounded_by_its_group_and_ends_with_its_task(
-    network: Network, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    network: Network, checker: EntryChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARGON_TOKEN_FILE", str(network.token_file))
     with (
@@ -59,16 +59,16 @@ def test_fork_bomb_is_bounded_by_its_group_and_ends_with_its_task(
     ):
         node = small_node(network, cluster.address, group.prefix)
         client = network.client(cluster.address)
-        bomb = ledger.submit(client.with_options(timeout=2.0).submit, tasks.fork_without_end)
+        bomb = checker.submit(client.with_options(timeout=2.0).submit, tasks.fork_without_end)
         with pytest.raises(TaskExpired):
             bomb.result(WITHIN_S)
         assert group.count("pids.events", "max") > 0
-        ledger.submit_many(client.submit, 5, tasks.mark)
-        ledger.close()
-        assert len(ledger.errors()) == 1
+        checker.submit_many(client.submit, 5, tasks.mark)
+        checker.close()
+        assert len(checker.errors()) == 1
         wait_until(lambda: quiet(client.status(), 1) and not strays(node))
         assert client.status()["counters"]["lost"] == 0
-        assert node.errors().count("welcomed") == 1, "it was taken for dead"
+        assert node.errors().count("connected to the cluster") == 1, "it was taken for dead"
         assert ends_well(node)
 
 
@@ -92,7 +92,7 @@ def on_a_small_disk(folder: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("place", [on_a_full_device, on_a_small_disk])
 def test_disk_that_is_full_of_logs_stops_nobody(
-    network: Network, ledger: Ledger, tmp_path: Path, place: Callable[[Path], Sequence[str]]
+    network: Network, checker: EntryChecker, tmp_path: Path, place: Callable[[Path], Sequence[str]]
 ) -> None:
     (disk := tmp_path / "disk").mkdir()
     prefix = place(disk)
@@ -103,14 +103,14 @@ def test_disk_that_is_full_of_logs_stops_nobody(
         with socket.create_connection(parse_address(cluster.address), WITHIN_S) as stranger:
             stranger.sendall(b"garbage")
             stranger.recv(100)
-    printed = ledger.submit(client.submit, tasks.print_a_lot)
+    printed = checker.submit(client.submit, tasks.print_a_lot)
     error = printed.exception(WITHIN_S)
     assert isinstance(error, OSError)
     assert error.errno == errno.ENOSPC, "only who prints is told"
     assert all(logs_to_a_full_disk(command) for command in (cluster, node))
-    ledger.submit_many(client.submit, 50, tasks.mark)
-    ledger.close()
-    assert ledger.errors() == [error]
+    checker.submit_many(client.submit, 50, tasks.mark)
+    checker.close()
+    assert checker.errors() == [error]
     assert quiet(client.status(), 1)
     assert ends_well(node)
     assert ends_well(cluster)

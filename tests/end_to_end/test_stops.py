@@ -13,8 +13,8 @@ import argon
 from argon.cluster.cluster import Cluster
 from argon.errors import MayHaveRun, TaskExpired
 from tests.end_to_end import tasks
+from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import make_cluster, make_node, serving
-from tests.support.ledger import Ledger
 from tests.support.network import Network, quiet, stop
 from tests.support.waiting import WITHIN_S, Gate, wait_until
 
@@ -38,50 +38,50 @@ def client(network: Network, cluster: Cluster) -> argon.Client:
 
 
 def test_worker_that_is_stopped_is_killed_when_its_task_overruns(
-    client: argon.Client, ledger: Ledger, gate: Gate
+    client: argon.Client, checker: EntryChecker, gate: Gate
 ) -> None:
-    victim = ledger.submit(client.with_options(timeout=1.0).submit, tasks.hold_telling_process_id, gate.path)
-    ledger.wait_entered(victim)
-    stop(ledger.worker_of(victim))
-    ledger.submit_many(client.submit, 20, tasks.mark)
+    victim = checker.submit(client.with_options(timeout=1.0).submit, tasks.hold_telling_process_id, gate.path)
+    checker.wait_entered(victim)
+    stop(checker.worker_of(victim))
+    checker.submit_many(client.submit, 20, tasks.mark)
     with pytest.raises(TaskExpired) as raised:
         victim.result(WITHIN_S)
     assert raised.value.may_have_run is MayHaveRun.YES
-    ledger.close()
-    assert len(ledger.errors()) == 1
+    checker.close()
+    assert len(checker.errors()) == 1
     wait_until(lambda: quiet(client.status(), WORKERS))
 
 
 def test_worker_that_is_stopped_delays_its_own_task_alone_and_answers_when_it_goes_on(
-    client: argon.Client, ledger: Ledger, gate: Gate
+    client: argon.Client, checker: EntryChecker, gate: Gate
 ) -> None:
-    victim = ledger.submit(client.submit, tasks.hold_telling_process_id, gate.path)
-    ledger.wait_entered(victim)
-    stop(ledger.worker_of(victim))
+    victim = checker.submit(client.submit, tasks.hold_telling_process_id, gate.path)
+    checker.wait_entered(victim)
+    stop(checker.worker_of(victim))
     gate.open()
-    others = ledger.submit_many(client.submit, 50, tasks.mark)
+    others = checker.submit_many(client.submit, 50, tasks.mark)
     assert all(future.result(WITHIN_S) for future in others)
     assert not victim.done()
-    os.kill(ledger.worker_of(victim), signal.SIGCONT)
-    ledger.close()
-    assert not ledger.errors()
+    os.kill(checker.worker_of(victim), signal.SIGCONT)
+    checker.close()
+    assert not checker.errors()
     assert quiet(client.status(), WORKERS)
 
 
 def test_client_that_is_stopped_for_long_loses_its_tasks_and_says_so_when_it_goes_on(
-    network: Network, cluster: Cluster, client: argon.Client, ledger: Ledger, gate: Gate
+    network: Network, cluster: Cluster, client: argon.Client, checker: EntryChecker, gate: Gate
 ) -> None:
-    paths = [ledger.path() for _ in range(10)]
+    paths = [checker.path() for _ in range(10)]
     mapping = network.begin("map", "tests.end_to_end.tasks:hold_line", "--cluster", cluster.address)
     mapping.write("".join(json.dumps([str(path), gate.path]) + "\n" for path in paths))
     mapping.end_input()
     wait_until(lambda: (client.status()["in_flight"], client.status()["queue_length"]) == (2, 8))
     wait_until(lambda: sum(path.exists() for path in paths) == 2)
     stop(mapping.pid)
-    ledger.submit_many(client.submit, 20, tasks.mark)
+    checker.submit_many(client.submit, 20, tasks.mark)
     wait_until(lambda: quiet(client.status(), WORKERS))
-    ledger.close()
-    assert not ledger.errors()
+    checker.close()
+    assert not checker.errors()
     assert client.status()["counters"]["cancelled"] == len(paths)
     assert sum(path.exists() for path in paths) == 2
     mapping.signal(signal.SIGCONT)

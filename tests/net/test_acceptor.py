@@ -114,7 +114,7 @@ def test_newcomer_without_a_descriptor_is_turned_away_with_one_line_and_the_next
             assert await heard(address) == b"hello"
 
     run(main())
-    assert [line[:30] for line in said] == ["! connections are turned away:"]
+    assert [line[:27] for line in said] == ["new connections are closed:"]
 
 
 def test_long_shortage_is_told_now_and_then(run: Run, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,7 @@ def test_connection_to_itself_is_nobody_there(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("host", "says"),
-    [("no-such-host.invalid", "no-such-host.invalid"), ("a..b", "not a host's name"), ("x" * 300, "not a host's name")],
+    [("no-such-host.invalid", "no-such-host.invalid"), ("a..b", "not a host name"), ("x" * 300, "not a host name")],
 )
 def test_host_that_does_not_resolve_is_told(host: str, says: str) -> None:
     async def main() -> None:
@@ -217,7 +217,7 @@ def test_other_token_is_told_as_such() -> None:
         async with fake_cluster() as cluster:
             error = await failure(cluster.address, OTHER_SECRET)
             assert isinstance(error, AuthenticationFailed)
-            assert "has another token" in str(error)
+            assert "the token is not that of the cluster" in str(error)
 
     within(main())
 
@@ -404,7 +404,7 @@ def test_cluster_that_never_welcomes_is_given_up(monkeypatch: pytest.MonkeyPatch
         async with fake_cluster() as cluster:
             cluster.greeting = ()
             dialling = Dialling(cluster.address)
-            with pytest.raises(ConnectionFailed, match="did not welcome it in time"):
+            with pytest.raises(ConnectionFailed, match="did not complete the handshake in time"):
                 await dialling.dialer.connect()
             assert dialling.ups == dialling.downs == []
 

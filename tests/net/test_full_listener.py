@@ -192,7 +192,7 @@ def test_dialler_who_finds_no_room_at_all_is_told_in_one_sentence(
             on_messages=pytest.fail,
             on_down=pytest.fail,  # type: ignore[arg-type]
         )
-        with pytest.raises(ConnectionFailed, match=r"did not take the connection in time") as caught:
+        with pytest.raises(ConnectionFailed, match=r"did not accept the connection in time") as caught:
             await dialer.connect()
         assert caught.value.address == full
 

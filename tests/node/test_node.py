@@ -191,7 +191,7 @@ def test_max_payload_bounds_a_result() -> None:
 def test_token_that_is_not_the_clusters_is_reported_when_it_starts() -> None:
     with serving(make_cluster()) as cluster:
         node = make_node(manager=cluster.address, token=make_token())
-        with pytest.raises(AuthenticationFailed, match="has another token"):
+        with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
             Serving(node)
         assert node.wait(0.0)
 
@@ -225,7 +225,7 @@ def test_parameter_out_of_range_is_one_sentence_that_names_it(name: str, values:
 
 
 def test_include_that_is_one_string_is_refused() -> None:
-    with pytest.raises(ValueError, match="include is a list of directories"):
+    with pytest.raises(ValueError, match="include must be a list of directories"):
         Node(port=0, include="/tmp")
 
 
@@ -237,7 +237,7 @@ def test_manager_of_another_form_is_refused(manager: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"manager": "localhost:8000", "port": 8001}])
 def test_node_needs_a_manager_or_a_port_and_not_both(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="give one of the two"):
+    with pytest.raises(ValueError, match="give either manager, to serve a cluster, or port"):
         Node(**options)
 
 
@@ -264,7 +264,7 @@ def test_node_without_a_cluster_waits_for_one_and_says_so(caplog: pytest.LogCapt
     finally:
         node.shutdown()
         thread.join()
-    assert levels(caplog, "has welcomed this node") == {logging.WARNING}  # as the trouble before it
+    assert levels(caplog, "connected to the cluster, as session") == {logging.WARNING}  # as the trouble before it
 
 
 @pytest.mark.parametrize("ask", [Node.shutdown, Node.drain])
@@ -280,9 +280,9 @@ def test_node_that_waits_for_a_cluster_can_be_stopped(ask: Callable[[Node], None
 def test_end_of_trouble_is_said_as_loudly_as_the_trouble(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "argon")
     with network() as net, net.client() as client:
-        assert levels(caplog, "has welcomed this node") == {logging.INFO}
+        assert levels(caplog, "connected to the cluster, as session") == {logging.INFO}
         cut(net.cluster)
-        eventually(lambda: logging.WARNING in levels(caplog, "has welcomed this node"))
+        eventually(lambda: logging.WARNING in levels(caplog, "connected to the cluster, as session"))
         assert levels(caplog, "disconnected from the cluster") == {logging.WARNING}
         assert client.with_options(idempotent=True).run(tasks.identity, 1) == 1
 

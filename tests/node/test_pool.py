@@ -133,7 +133,7 @@ def test_results_are_limited_by_what_was_said_last_and_never_beyond_the_pools_ow
                 watched.assign(1, task(2 * id_, bytes, least - 100), task(2 * id_ + 1, bytes, least))
                 assert len(value_of(await watched.outcome(2 * id_))) == least - 100
                 error = failure_of(await watched.outcome(2 * id_ + 1))
-                assert f"max_payload_bytes = {least}" in str(error)
+                assert f"over the max_payload of {least}" in str(error)
 
     asyncio.run(scenario())
 

@@ -170,5 +170,5 @@ def test_every_rule_has_its_name() -> None:
 
 
 def test_rule_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="a rule is one of"):
+    with pytest.raises(ValueError, match="a rule must be one of"):
         make_rule("best", [], random_workload(1, 1.0, Mix(Constant(0.01)), Random(1)), Random(1))

@@ -39,7 +39,7 @@ def test_burst_is_so_many_times_the_rate_and_the_rest_is_calm() -> None:
 
 
 def test_burst_that_leaves_no_calm_is_refused() -> None:
-    with pytest.raises(ValueError, match="the burst alone takes 10,000 tasks"):
+    with pytest.raises(ValueError, match="the burst alone has 10,000 tasks"):
         random_workload(10_000, 1000.0, MIX, Random(1), Burst(5.0, 2.0))
 
 

@@ -198,7 +198,7 @@ def test_serve_that_is_cancelled_answers_everybody_first() -> None:
 def test_second_start_is_refused_with_what_to_do() -> None:
     role = Plain()
     role.start(role.shutdown)
-    with pytest.raises(RuntimeError, match="make a new one"):
+    with pytest.raises(RuntimeError, match="create a new one"):
         role.start()
 
 
@@ -246,7 +246,7 @@ def test_broken_invariant_after_the_end_is_raised_where_it_happens() -> None:
 
 @pytest.mark.parametrize("value", [-1, -0.1, nan, inf, MAX_TIMEOUT_S * 2, "5", None, True])
 def test_drain_timeout_that_is_no_number_of_seconds_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="drain_timeout is a number of seconds, 0 or more"):
+    with pytest.raises(ValueError, match="drain_timeout must be a number of seconds, 0 or more"):
         Plain(value)
 
 

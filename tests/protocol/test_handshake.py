@@ -61,7 +61,7 @@ def test_wrong_token_is_refused_by_the_cluster_and_both_know_why() -> None:
         cluster.feed(proof)
     assert refused.value.authentication
     assert cluster.peer_role is None
-    with pytest.raises(HandshakeFailed, match="refused this token") as told:
+    with pytest.raises(HandshakeFailed, match="rejected this token") as told:
         peer.feed(refused.value.answer)
     assert told.value.authentication
     assert not peer.done

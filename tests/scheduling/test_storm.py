@@ -9,7 +9,7 @@ from collections.abc import Callable
 from argon.protocol.messages import Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import QUEUE_LIMIT
-from tests.support.storm import Errand, Storm
+from tests.support.storm import AnsweredTask, Storm
 
 CLIENTS = 200
 WORKERS = 4
@@ -21,25 +21,27 @@ WINDOW_S = 0.25
 DRAINED_S = QUEUE_LIMIT * RUN_S / WORKERS / (1.0 - CALM) + WINDOW_S
 
 
-def storm(options: TaskOptions) -> Storm:
+def make_storm(options: TaskOptions) -> Storm:
     return Storm(clients=CLIENTS, workers=WORKERS, run_s=RUN_S, options=options)
 
 
-def completed(errands: list[Errand], moment: Callable[[Errand], float], begin: float, end: float) -> list[Errand]:
-    return [e for e in errands if begin <= moment(e) < end and e.status == Status.COMPLETED]
+def completed(
+    answered: list[AnsweredTask], moment: Callable[[AnsweredTask], float], begin: float, end: float
+) -> list[AnsweredTask]:
+    return [e for e in answered if begin <= moment(e) < end and e.status == Status.COMPLETED]
 
 
 def goodput(storm: Storm, begin: float, end: float) -> float:
     """The share of the cluster's capacity that became answers in time."""
-    done = completed(storm.errands, lambda errand: errand.answered_at, begin, end)
+    done = completed(storm.answered, lambda task: task.answered_at, begin, end)
     return len(done) / (end - begin) / storm.capacity
 
 
 def p99_s(storm: Storm, begin: float, end: float) -> float:
     """Of the tasks submitted then and completed."""
     times = sorted(
-        errand.answered_at - errand.submitted_at
-        for errand in completed(storm.errands, lambda errand: errand.submitted_at, begin, end)
+        task.answered_at - task.submitted_at
+        for task in completed(storm.answered, lambda task: task.submitted_at, begin, end)
     )
     return times[int(0.99 * len(times))]
 
@@ -53,7 +55,7 @@ class Weather:
     """
 
     def __init__(self, options: TaskOptions, after_s: float = 4.0) -> None:
-        self.storm = storm(options)
+        self.storm = make_storm(options)
         calm = self.storm.agenda.now
         self.storm.offer(CALM, 5.0)
         self.begun = self.storm.agenda.now
@@ -93,21 +95,21 @@ def test_storm_of_tasks_that_are_told_at_once_is_over_when_the_queue_has_drained
 
 def test_storm_of_tasks_without_a_timeout_is_worked_off_at_full_speed_and_forgets_nobody() -> None:
     weather = Weather(TaskOptions(), after_s=8.0)
-    world = weather.storm
-    assert goodput(world, weather.begun + 0.5, weather.ended + 8.0) > 0.98
-    assert weather.rejected < 1.5 * world.capacity * STORM_S
-    left = world.waiting()
-    backlog = (STORM - 1.0) * world.capacity * STORM_S
-    assert left < 1.1 * (backlog - (1.0 - CALM) * world.capacity * 8.0 - world.capacity * 2.0)
-    world.agenda.run(world.agenda.now + 1.1 * left / world.capacity + 2.0)
-    assert world.waiting() == 0
-    assert all(errand.status == Status.COMPLETED for errand in world.errands)
+    storm = weather.storm
+    assert goodput(storm, weather.begun + 0.5, weather.ended + 8.0) > 0.98
+    assert weather.rejected < 1.5 * storm.capacity * STORM_S
+    left = storm.waiting()
+    backlog = (STORM - 1.0) * storm.capacity * STORM_S
+    assert left < 1.1 * (backlog - (1.0 - CALM) * storm.capacity * 8.0 - storm.capacity * 2.0)
+    storm.agenda.run(storm.agenda.now + 1.1 * left / storm.capacity + 2.0)
+    assert storm.waiting() == 0
+    assert all(task.status == Status.COMPLETED for task in storm.answered)
 
 
 def test_equal_seeds_give_equal_storms() -> None:
-    def few() -> list[Errand]:
-        world = storm(TaskOptions(timeout_s=0.5))
-        world.offer(STORM, 0.5)
-        return world.errands
+    def few() -> list[AnsweredTask]:
+        storm = make_storm(TaskOptions(timeout_s=0.5))
+        storm.offer(STORM, 0.5)
+        return storm.answered
 
     assert few() == few()

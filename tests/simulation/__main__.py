@@ -1,8 +1,8 @@
 """Replays one seed with everything that happens, or tries many on every core.
 
-python -m tests.simulation 17              one life, told line by line
-python -m tests.simulation 0 10000         seeds 0 to 9999: names those that break a promise, prints the rate, shrinks
-python -m tests.simulation shrink 17       the smallest world like it that breaks a promise: told, and kept as a test
+python -m tests.simulation 17              one scenario, printed line by line
+python -m tests.simulation 0 10000         seeds 0 to 9999: names those that break a promise, and the rate; shrinks one
+python -m tests.simulation shrink 17       the smallest scenario that breaks a promise: printed, and kept as a test
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.simulation.plan import plan_of
+from tests.simulation.scenario import PromiseBroken, carry_out, run
 from tests.simulation.shrink import breaks, save, shrink
-from tests.simulation.world import PromiseBroken, carry_out, run
 
 BLOCK = 50
 LINE_CHARS = 300
@@ -28,14 +28,14 @@ def tell(line: str) -> None:
 
 
 def replay(seed: int) -> int:
-    """Tells one life; returns the exit status."""
+    """Prints one scenario; returns the exit status."""
     print(plan_of(seed))
     run(seed, tell)
     print("every promise was kept")
     return 0
 
 
-def lives(seeds: Iterable[int]) -> tuple[int, dict[int, str]]:
+def run_seeds(seeds: Iterable[int]) -> tuple[int, dict[int, str]]:
     """Runs seeds; returns how many events happened in those that kept every promise, and what the others say."""
     happened = 0
     broken: dict[int, str] = {}
@@ -54,7 +54,7 @@ def try_all(first: int, last: int) -> int:
     broken: dict[int, str] = {}
     with ProcessPoolExecutor() as pool:
         blocks = [range(start, min(start + BLOCK, last)) for start in range(first, last, BLOCK)]
-        for events, found in pool.map(lives, blocks):
+        for events, found in pool.map(run_seeds, blocks):
             happened += events
             broken |= found
             for said in found.values():
@@ -66,7 +66,7 @@ def try_all(first: int, last: int) -> int:
 
 
 def tell_shrunk(seed: int) -> int:
-    """Shrinks a world, tells it, and keeps it as a test; returns the exit status."""
+    """Shrinks a scenario, prints it, and keeps it as a test; returns the exit status."""
     plan = plan_of(seed)
     if not breaks(plan):
         print(f"every promise was kept under seed {seed}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 RATE_MIN, RATE_MAX = 0.98, 1.02
 DRIFT = RATE_MAX / RATE_MIN - 1.0
@@ -25,8 +25,8 @@ class Actor(ABC):
         was_paused: whether it ever was.
     """
 
-    def __init__(self, world: World, name: str) -> None:
-        self.world = world
+    def __init__(self, scenario: Scenario, name: str) -> None:
+        self.scenario = scenario
         self.name = name
         self.up = False
         self.paused_until = 0.0
@@ -39,13 +39,13 @@ class Actor(ABC):
 
     def wind_clock(self) -> None:
         """The process begins; its clock has nothing to do with any other."""
-        if self.world.plan.has("skew"):
-            self.rate = self.world.rng.uniform(RATE_MIN, RATE_MAX)
-            self._offset_s = self.world.rng.uniform(0.0, OFFSET_MAX_S)
+        if self.scenario.plan.has("skew"):
+            self.rate = self.scenario.rng.uniform(RATE_MIN, RATE_MAX)
+            self._offset_s = self.scenario.rng.uniform(0.0, OFFSET_MAX_S)
 
     def now(self) -> float:
         """What its clock says."""
-        return self._offset_s + self.rate * self.world.agenda.now
+        return self._offset_s + self.rate * self.scenario.agenda.now
 
     def moment(self, reading: float) -> float:
         """The moment at which its clock says this."""
@@ -53,19 +53,19 @@ class Actor(ABC):
 
     def soon(self, event: Callable[..., None], *arguments: Any) -> bool:
         """Whether the process is awake; if not, the event is put off until it is."""
-        if self.world.agenda.now < self.paused_until:
+        if self.scenario.agenda.now < self.paused_until:
             self._put_off.append((event, arguments))
             return False
         return self.up
 
     def pause(self, seconds: float) -> None:
         """The process is stopped for a while, as by a busy machine."""
-        self.paused_until = max(self.paused_until, self.world.agenda.now + seconds)
+        self.paused_until = max(self.paused_until, self.scenario.agenda.now + seconds)
         self.was_paused = True
-        self.world.agenda.at(self.paused_until, self._wakes)
+        self.scenario.agenda.at(self.paused_until, self._wakes)
 
     def _wakes(self) -> None:
-        if self.world.agenda.now >= self.paused_until:
+        if self.scenario.agenda.now >= self.paused_until:
             put_off, self._put_off = self._put_off, []
             for event, arguments in put_off:
                 event(*arguments)
@@ -84,8 +84,8 @@ class Actor(ABC):
         self._timer += 1
         self._timer_at = deadline
         if deadline is not None:
-            late_s = self.world.rng.uniform(0.0, 0.001)
-            self.world.agenda.at(self.moment(deadline) + late_s, self._rings, self._timer)
+            late_s = self.scenario.rng.uniform(0.0, 0.001)
+            self.scenario.agenda.at(self.moment(deadline) + late_s, self._rings, self._timer)
 
     def disarm(self) -> None:
         self._timer += 1

@@ -1,6 +1,6 @@
 """Who looks on: each checker knows one promise, and only what it has seen from outside.
 
-The world tells a checker of an event by calling the method of that name, if it has one. What the states know of
+The scenario tells a checker of an event by calling the method of that name, if it has one. What the states know of
 themselves is checked by their own `check()`; these count again, from messages.
 """
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tests.simulation.host_actor import HostActor
     from tests.simulation.network import Stream
     from tests.simulation.node_actor import NodeActor
-    from tests.simulation.tasks import Errand
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
+    from tests.simulation.tasks import SimulatedTask
 
 LONGEST_RUNS = 6.0  # of the plan's run time: that of the longest kind, at its longest
 LATE_S = 0.1
@@ -46,99 +46,95 @@ UNREAD_BEATS = 2.2  # a process that slept for so many heartbeats may not have r
 class Checker:
     """One promise."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
 
     def end(self) -> None:
         """Everything is over and quiet."""
 
     def now(self) -> float:
-        return self.world.agenda.now
+        return self.scenario.agenda.now
 
-    def late_s(self, errand: Errand) -> float:
+    def late_s(self, task: SimulatedTask) -> float:
         """How late an answer may be, and how early the end of a deadline: no two clocks count the same seconds."""
-        return LATE_S + DRIFT * (errand.options.timeout_s or 0.0)
+        return LATE_S + DRIFT * (task.options.timeout_s or 0.0)
 
 
 class OneOutcome(Checker):
     """Every submit ends in exactly one outcome, in time."""
 
-    def settled(self, client: ClientActor, errand: Errand, outcome: Answer) -> None:
-        assert errand.outcome is None, f"{errand.tag} is answered twice"
-        errand.outcome = outcome
-        errand.settled_at = self.now()
+    def settled(self, client: ClientActor, task: SimulatedTask, outcome: Answer) -> None:
+        assert task.outcome is None, f"{task.tag} is answered twice"
+        task.outcome = outcome
+        task.settled_at = self.now()
         if not client.was_paused:
-            late_s = self.now() - errand.deadline
-            grace_s = 0.0 if self.world.plan.is_peaceful() else ANSWER_GRACE_S
-            assert late_s <= grace_s + self.late_s(errand), (
-                f"{errand.tag} is answered {late_s:.2f} s after its deadline"
-            )
+            late_s = self.now() - task.deadline
+            grace_s = 0.0 if self.scenario.plan.is_peaceful() else ANSWER_GRACE_S
+            assert late_s <= grace_s + self.late_s(task), f"{task.tag} is answered {late_s:.2f} s after its deadline"
 
-    def cancel_too_late(self, client: ClientActor, errand: Errand) -> None:
-        assert errand.outcome is None, f"{errand.tag} has an answer, and is then said to be running"
+    def cancel_too_late(self, client: ClientActor, task: SimulatedTask) -> None:
+        assert task.outcome is None, f"{task.tag} has an answer, and is then said to be running"
 
     def end(self) -> None:
-        for errand in self.world.ledger.errands.values():
-            assert errand.outcome is not None or errand.abandoned, f"{errand.tag} has no answer"
+        for task in self.scenario.task_table.tasks.values():
+            assert task.outcome is not None or task.abandoned, f"{task.tag} has no answer"
 
 
 class Honest(Checker):
     """`may_have_run` is true; a rejected task never ran."""
 
-    def settled(self, client: ClientActor, errand: Errand, outcome: Answer) -> None:
+    def settled(self, client: ClientActor, task: SimulatedTask, outcome: Answer) -> None:
         if outcome.entered == Entered.NO:
-            assert not errand.entered, f"{errand.tag} is said not to have run, and it did"
+            assert not task.entered, f"{task.tag} is said not to have run, and it did"
         elif outcome.entered == Entered.YES:
-            assert errand.entered, f"{errand.tag} is said to have run, and it did not"
+            assert task.entered, f"{task.tag} is said to have run, and it did not"
         if outcome.status == Status.REJECTED:
             assert outcome.entered == Entered.NO
         if outcome.status == Status.COMPLETED:
-            assert outcome.payload == f"{errand.tag}={errand.entered}".encode() or errand.options.idempotent
-            assert errand.fate == "ok"
+            assert outcome.payload == f"{task.tag}={task.entered}".encode() or task.options.idempotent
+            assert task.fate == "ok"
 
-    def entered(self, errand: Errand, node: NodeActor) -> None:
-        outcome = errand.outcome
+    def entered(self, task: SimulatedTask, node: NodeActor) -> None:
+        outcome = task.outcome
         if outcome is not None:
-            assert outcome.entered != Entered.NO, f"{errand.tag} was said not to have run, and now it does"
+            assert outcome.entered != Entered.NO, f"{task.tag} was said not to have run, and now it does"
 
 
 class Deserved(Checker):
     """Nobody gets an outcome for which there was no reason."""
 
-    def settled(self, client: ClientActor, errand: Errand, outcome: Answer) -> None:
-        plan, tag = self.world.plan, errand.tag
+    def settled(self, client: ClientActor, task: SimulatedTask, outcome: Answer) -> None:
+        plan, tag = self.scenario.plan, task.tag
         match outcome.status:
             case Status.FAILED:
-                assert errand.fate in ("raise", "die"), f"{tag} did nothing wrong, and failed"
+                assert task.fate in ("raise", "die"), f"{tag} did nothing wrong, and failed"
             case Status.CANCELLED:
-                assert errand.cancelled, f"{tag} is cancelled, and nobody wanted that"
+                assert task.cancelled, f"{tag} is cancelled, and nobody wanted that"
             case Status.EXPIRED:
-                late_s = self.now() - errand.deadline
+                late_s = self.now() - task.deadline
                 foreseen_s = 0.0 if outcome.entered == Entered.YES else LONGEST_RUNS * plan.run_s
-                assert late_s >= -self.late_s(errand) - foreseen_s, f"{tag} expired {-late_s:.3f} s before its time"
+                assert late_s >= -self.late_s(task) - foreseen_s, f"{tag} expired {-late_s:.3f} s before its time"
             case Status.LOST:
-                lasting = plan.has("node drain") and errand.run_s > 3.0
-                assert lasting or not plan.is_peaceful(), f"{tag} is lost in a world where nothing gets lost"
-            case Status.REJECTED if errand.options.retries is None and errand.options.timeout_s is None:
-                assert outcome.reason == RejectReason.TOO_LARGE or errand.cancelled, (
-                    f"{tag} should have been tried again"
-                )
+                lasting = plan.has("node drain") and task.run_s > 3.0
+                assert lasting or not plan.is_peaceful(), f"{tag} is lost in a scenario where nothing gets lost"
+            case Status.REJECTED if task.options.retries is None and task.options.timeout_s is None:
+                assert outcome.reason == RejectReason.TOO_LARGE or task.cancelled, f"{tag} should have been tried again"
 
 
 class AtMostOnce(Checker):
     """A task that is not idempotent is entered at most once."""
 
-    def entered(self, errand: Errand, node: NodeActor) -> None:
-        assert errand.entered == 1 or errand.options.idempotent, f"{errand.tag} runs for the second time"
+    def entered(self, task: SimulatedTask, node: NodeActor) -> None:
+        assert task.entered == 1 or task.options.idempotent, f"{task.tag} runs for the second time"
 
 
 class Heeded(Checker):
     """A client sends what it was asked to send, no more than its credits, and no more often than its options say."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
         self.credits: dict[str, int] = {}
-        self.outstanding: dict[str, dict[int, Errand]] = {}
+        self.outstanding: dict[str, dict[int, SimulatedTask]] = {}
         self.drained: set[str] = set()
 
     def welcomed(self, host: HostActor, welcome: Welcome) -> None:
@@ -154,39 +150,39 @@ class Heeded(Checker):
             if isinstance(message, Drain):
                 self.drained.add(host.name)
             if isinstance(message, Answer):
-                errand = self.outstanding[host.name].pop(message.id, None)
-                assert errand is not None, f"{host.name} is answered what it has not asked, task {message.id}"
+                task = self.outstanding[host.name].pop(message.id, None)
+                assert task is not None, f"{host.name} is answered what it has not asked, task {message.id}"
                 self.credits[host.name] = message.credits
-                errand.rejected += message.status == Status.REJECTED
+                task.rejected += message.status == Status.REJECTED
                 ignored = isinstance(message, Reject) and message.reason is RejectReason.CLIENT_LIMIT
                 assert not ignored, f"{host.name} heeds its credits and is rejected for ignoring them"
 
     def lost(self, host: HostActor) -> None:
-        for errand in self.outstanding.pop(host.name, {}).values():
+        for task in self.outstanding.pop(host.name, {}).values():
             if host.name in self.drained:
-                errand.rejected += 1  # the cluster had answered all that it had read
+                task.rejected += 1  # the cluster had answered all that it had read
             else:
-                errand.losses += 1
+                task.losses += 1
 
     def client_sent(self, client: ClientActor, message: Submit) -> None:
-        errand = client.errands[message.id]
-        options = errand.options
-        assert errand.outcome is None, f"{errand.tag} has an answer and is sent"
+        task = client.tasks[message.id]
+        options = task.options
+        assert task.outcome is None, f"{task.tag} has an answer and is sent"
         assert (message.priority, message.idempotent, message.key) == (
             options.priority,
             options.idempotent,
             options.key,
-        ), f"{errand.tag} is not sent as its caller wished"
-        assert bool(message.timeout_s) == (options.timeout_s is not None), f"{errand.tag} is sent without its timeout"
-        waited_s = client.now() - errand.since
-        assert abs(message.waited_s - waited_s) < 1e-6, f"{errand.tag} has waited {waited_s} s, and says {message}"
-        errand.sent += 1
+        ), f"{task.tag} is not sent as its caller wished"
+        assert bool(message.timeout_s) == (options.timeout_s is not None), f"{task.tag} is sent without its timeout"
+        waited_s = client.now() - task.since
+        assert abs(message.waited_s - waited_s) < 1e-6, f"{task.tag} has waited {waited_s} s, and says {message}"
+        task.sent += 1
         retries = inf if options.retries is None else options.retries
-        assert errand.sent <= 1 + retries + errand.losses, f"{errand.tag} is sent too often"
-        assert errand.sent <= 1 + errand.rejected + errand.losses
-        assert options.idempotent or not errand.losses, f"{errand.tag} is sent again after a loss"
+        assert task.sent <= 1 + retries + task.losses, f"{task.tag} is sent too often"
+        assert task.sent <= 1 + task.rejected + task.losses
+        assert options.idempotent or not task.losses, f"{task.tag} is sent again after a loss"
         mine = self.outstanding[client.name]
-        mine[message.id] = errand
+        mine[message.id] = task
         assert len(mine) <= self.credits[client.name], f"{client.name} has {len(mine)} tasks out, more than its credits"
 
 
@@ -194,7 +190,7 @@ class Awake(Checker):
     """Nobody is taken for dead whose bytes have come: not by a process that has slept, nor while it is held back."""
 
     def cluster_decided(self, effects: list[object]) -> None:
-        cluster = self.world.cluster
+        cluster = self.scenario.cluster
         for effect in effects:
             if isinstance(effect, Close) and effect.reason.startswith("nothing was heard"):
                 connection = cluster.connections[effect.peer]
@@ -206,7 +202,7 @@ class Awake(Checker):
             self._silent(host, host.connection.to_host)
 
     def _silent(self, listener: Actor, stream: Stream) -> None:
-        settings, now = self.world.cluster.settings, self.now()
+        settings, now = self.scenario.cluster.settings, self.now()
         begun = now - settings.dead_after_s / listener.rate
         read = now - UNREAD_BEATS * settings.heartbeat_s / listener.rate
         came = [moment for moment in stream.arrivals if begun < moment <= read]
@@ -221,16 +217,16 @@ class Lawful(Checker):
 
     def cluster_decided(self, effects: list[object]) -> None:
         for effect in effects:
-            if isinstance(effect, Close) and ("may not say" in effect.reason or "already in use" in effect.reason):
-                host = self.world.cluster.connections[effect.peer].host
+            if isinstance(effect, Close) and ("may not send" in effect.reason or "already in use" in effect.reason):
+                host = self.scenario.cluster.connections[effect.peer].host
                 assert not host.honest, f"{host.name} is sent away: {effect.reason}"
 
 
 class Nodes(Checker):
     """A node answers what it was given and nothing else, and its workers are as many as they should be."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
         self.tasks: dict[str, dict[int, int]] = {}
         self.orphaned: dict[str, set[int]] = {}
 
@@ -260,7 +256,7 @@ class Nodes(Checker):
                     recalled.add(number)
                 case Spawn():
                     serving = len(node.workers) + 1
-                    assert serving <= 4 * self.world.plan.workers + 8, f"{node.name} starts ever more workers"
+                    assert serving <= 4 * self.scenario.plan.workers + 8, f"{node.name} starts ever more workers"
         left = self.orphaned.pop(node.name, set()) - recalled
         assert not left, f"{node.name} lets tasks go on though their cluster is gone"
 
@@ -272,10 +268,12 @@ class Nodes(Checker):
         assert not self.tasks.get(node.name), f"{node.name} leaves and owes answers"
 
     def end(self) -> None:
-        for node in self.world.nodes:
+        for node in self.scenario.nodes:
             assert not self.tasks[node.name], f"{node.name} owes answers"
-            spare = 1 if self.world.plan.max_requests is not None else 0
-            assert len(node.workers) == self.world.plan.workers + spare, f"{node.name} has a worker too many or too few"
+            spare = 1 if self.scenario.plan.max_requests is not None else 0
+            assert len(node.workers) == self.scenario.plan.workers + spare, (
+                f"{node.name} has a worker too many or too few"
+            )
             for worker in node.workers.values():
                 assert not worker.inbox
                 assert not worker.outbox

@@ -12,19 +12,19 @@ from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import CancelTooLate, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 from tests.simulation.host_actor import HostActor
-from tests.simulation.tasks import Errand
+from tests.simulation.tasks import SimulatedTask
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 
 class ClientActor(HostActor):
     """A client process with callers."""
 
-    def __init__(self, world: World, name: str) -> None:
-        super().__init__(world, name)
-        self.state = ClientState(Random(world.rng.random()))
-        self.errands: dict[int, Errand] = {}
+    def __init__(self, scenario: Scenario, name: str) -> None:
+        super().__init__(scenario, name)
+        self.state = ClientState(Random(scenario.rng.random()))
+        self.tasks: dict[int, SimulatedTask] = {}
         self.closed = False
 
     def start(self) -> None:
@@ -32,27 +32,31 @@ class ClientActor(HostActor):
         self.up = True
         self.dial()
 
-    def submit(self, options: TaskOptions, kind: int, run_s: float, fate: str, stubborn: bool, padding: int) -> Errand:
+    def submit(
+        self, options: TaskOptions, kind: int, run_s: float, fate: str, stubborn: bool, padding: int
+    ) -> SimulatedTask:
         """A caller submits a task."""
-        world = self.world
+        scenario = self.scenario
         now = self.now()
         deadline = inf if options.timeout_s is None else now + options.timeout_s
-        number = len(self.errands) + 1
+        number = len(self.tasks) + 1
         tag = f"{self.name}:{number}"
-        errand = Errand(tag, self.name, number, options, kind, self.moment(deadline), run_s, fate, stubborn, padding)
-        errand.since = now
-        self.errands[number] = world.ledger.errands[tag] = errand
-        world.saw("submitted", self, errand)
-        id_, effects = self.state.submit(kind, errand.payload(), options, deadline, now)
+        task = SimulatedTask(
+            tag, self.name, number, options, kind, self.moment(deadline), run_s, fate, stubborn, padding
+        )
+        task.since = now
+        self.tasks[number] = scenario.task_table.tasks[tag] = task
+        scenario.saw("submitted", self, task)
+        id_, effects = self.state.submit(kind, task.payload(), options, deadline, now)
         assert id_ == number
         self.perform(effects)
-        return errand
+        return task
 
-    def cancel(self, errand: Errand, queued_only: bool) -> None:
+    def cancel(self, task: SimulatedTask, queued_only: bool) -> None:
         """A caller cancels a task."""
         if self.up:
-            errand.cancelled = True
-            self.perform(self.state.cancel(errand.id, queued_only, self.now()))
+            task.cancelled = True
+            self.perform(self.state.cancel(task.id, queued_only, self.now()))
 
     def end(self) -> None:
         """The client is closed by its program."""
@@ -65,8 +69,8 @@ class ClientActor(HostActor):
 
     def kill(self) -> None:
         super().kill()
-        for errand in self.errands.values():
-            errand.abandoned = errand.abandoned or errand.outcome is None
+        for task in self.tasks.values():
+            task.abandoned = task.abandoned or task.outcome is None
 
     def perform(self, effects: Iterable[object]) -> None:
         self.state.check()
@@ -75,12 +79,12 @@ class ClientActor(HostActor):
             match effect:
                 case Send(message=message):
                     if isinstance(message, Submit):
-                        self.world.saw("client_sent", self, message)
+                        self.scenario.saw("client_sent", self, message)
                     self.say(message)
                 case Settle(task=number, outcome=outcome):
-                    self.world.saw("settled", self, self.errands[number], outcome)
+                    self.scenario.saw("settled", self, self.tasks[number], outcome)
                 case CancelTooLate(task=number):
-                    self.world.saw("cancel_too_late", self, self.errands[number])
+                    self.scenario.saw("cancel_too_late", self, self.tasks[number])
                 case Close():
                     reason = effect.reason
                 case _:

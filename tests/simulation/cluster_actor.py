@@ -23,24 +23,24 @@ from tests.simulation.actor import Actor
 from tests.simulation.connection import Connection
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 
 class ClusterActor(Actor):
     """The cluster process."""
 
-    def __init__(self, world: World, settings: ClusterSettings) -> None:
-        super().__init__(world, "cluster")
+    def __init__(self, scenario: Scenario, settings: ClusterSettings) -> None:
+        super().__init__(scenario, "cluster")
         self.settings = settings
         self.connections: dict[int, Connection] = {}
         self.draining = False
 
     def start(self) -> None:
         self.wind_clock()
-        self.state = ClusterState(self.settings, Random(self.world.rng.random()))
+        self.state = ClusterState(self.settings, Random(self.scenario.rng.random()))
         self.up = True
         self.draining = False
-        self.world.saw("cluster_started", self)
+        self.scenario.saw("cluster_started", self)
 
     def crash(self) -> None:
         """kill -9: everything is forgotten, every connection breaks."""
@@ -55,7 +55,7 @@ class ClusterActor(Actor):
                 connection.cut(silently=False)
             return
         self.connections[connection.peer] = connection
-        self.world.saw("cluster_accepted", connection, role)
+        self.scenario.saw("cluster_accepted", connection, role)
         self.perform(self.state.connected(connection.peer, role, self.now()))
 
     def hears(self, connection: Connection, data: bytes | None) -> None:
@@ -71,12 +71,12 @@ class ClusterActor(Actor):
                 if self.connections.get(connection.peer) is not connection:
                     return
                 self._adopt(connection, said)
-                self.world.saw("cluster_heard", connection, said)
+                self.scenario.saw("cluster_heard", connection, said)
                 self.perform(self.state.received(connection.peer, said, self.now()))
         except ProtocolViolation as violation:
             if self.connections.get(connection.peer) is not connection:
                 return
-            self.world.saw("violated", connection, violation.reason)
+            self.scenario.saw("violated", connection, violation.reason)
             connection.close_from(connection.to_host, connection.to_cluster, violation.reason)
             self._lose(connection)
 
@@ -84,11 +84,11 @@ class ClusterActor(Actor):
         """A hostile client may have made a task of any bytes: from now on it is one that the simulation knows."""
         for message in said if not connection.host.honest else ():
             if isinstance(message, Submit):
-                self.world.ledger.adopt(connection.host.name, message)
+                self.scenario.task_table.adopt(connection.host.name, message)
 
     def _lose(self, connection: Connection) -> None:
         del self.connections[connection.peer]
-        self.world.saw("cluster_lost", connection)
+        self.scenario.saw("cluster_lost", connection)
         self.perform(self.state.lost(connection.peer, self.now()))
 
     def tick(self) -> None:
@@ -103,8 +103,8 @@ class ClusterActor(Actor):
             self.perform(self.state.drain(self.now(), timeout_s))
 
     def perform(self, effects: Iterable[object]) -> None:
-        world, effects = self.world, list(effects)
-        world.saw("cluster_decided", effects)
+        scenario, effects = self.scenario, list(effects)
+        scenario.saw("cluster_decided", effects)
         check_cluster(self.state)
         touched: dict[int, Connection] = {}
         stopped = False
@@ -125,7 +125,7 @@ class ClusterActor(Actor):
                 case DiscardPayload():
                     self.connections[effect.peer].to_cluster.framing.discard()
                 case Stop():
-                    world.saw("cluster_stopped")
+                    scenario.saw("cluster_stopped")
                     stopped = True
                 case _:
                     raise AssertionError(f"a cluster cannot do {effect}")
@@ -134,6 +134,6 @@ class ClusterActor(Actor):
                 connection.to_host.flush()
         if stopped:
             self.crash()
-            world.comes_back(self)
+            scenario.comes_back(self)
         else:
             self.arm(self.state.next_deadline())

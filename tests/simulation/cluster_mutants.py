@@ -237,7 +237,7 @@ def id_in_use_is_admitted_again(patch: Patch) -> None:
 
 def client_may_say_anything(patch: Patch) -> None:
     def drop(original: Any, state: ClusterState, peer: int, reason: str, *rest: Any) -> None:
-        if not reason.startswith("a client may not say"):
+        if not reason.startswith("a client may not send"):
             original(state, peer, reason, *rest)
 
     around(patch, ClusterState, "_drop", drop)

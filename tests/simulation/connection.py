@@ -14,7 +14,7 @@ from tests.simulation.network import Stream
 if TYPE_CHECKING:
     from tests.simulation.cluster_actor import ClusterActor
     from tests.simulation.host_actor import HostActor
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 OUT_BUFFER_STALL_S = 2.0  # two thirds of the silence that is death, as in `argon.settings`
 
@@ -29,22 +29,22 @@ class Connection:
         left_in_time: whether the node behind it drained and left before it had to.
     """
 
-    def __init__(self, world: World, cluster: ClusterActor, host: HostActor, peer: int) -> None:
-        limit, splits = cluster.settings.max_payload_bytes, world.plan.has("splits")
+    def __init__(self, scenario: Scenario, cluster: ClusterActor, host: HostActor, peer: int) -> None:
+        limit, splits = cluster.settings.max_payload_bytes, scenario.plan.has("splits")
         self.peer = peer
         self.host = host
         self.cluster = cluster
         self.open = True
         self.held_back = False
         self.left_in_time = False
-        agenda, rng = world.agenda, world.rng
+        agenda, rng = scenario.agenda, scenario.rng
         self.to_cluster = Stream(
             agenda, rng, limit, lambda data: cluster.hears(self, data), splits, self._host_has_written_much
         )
         self.to_host = Stream(
             agenda, rng, limit, lambda data: host.hears(self, data), splits, self._cluster_has_written_much
         )
-        self._world = world
+        self._scenario = scenario
 
     def streams(self) -> list[Stream]:
         """Both directions."""
@@ -57,7 +57,7 @@ class Connection:
         self.open = False
         self.to_cluster.dead = self.to_host.dead = True
         if not silently:
-            agenda, rng = self._world.agenda, self._world.rng
+            agenda, rng = self._scenario.agenda, self._scenario.rng
             agenda.after(rng.uniform(0.0, 0.05), self.cluster.hears, self, None)
             agenda.after(rng.uniform(0.0, 0.05), self.host.hears, self, None)
 
@@ -71,7 +71,7 @@ class Connection:
 
     def _cluster_has_written_much(self, full: bool) -> None:
         self.held_back = full
-        self._world.saw("holds_back" if full else "reads_on", self)
+        self._scenario.saw("holds_back" if full else "reads_on", self)
         self.to_cluster.take(0 if full else None)
         if full:
             self._expect_progress(self.cluster, self.to_host)
@@ -81,7 +81,7 @@ class Connection:
             self._expect_progress(self.host, self.to_cluster)
 
     def _expect_progress(self, writer: ClusterActor | HostActor, out: Stream) -> None:
-        self._world.agenda.after(OUT_BUFFER_STALL_S, self._watch, writer, out, out.read_bytes)
+        self._scenario.agenda.after(OUT_BUFFER_STALL_S, self._watch, writer, out, out.read_bytes)
 
     def _watch(self, writer: ClusterActor | HostActor, out: Stream, read_bytes: int) -> None:
         """Whoever takes nothing of a full buffer for a while is cut off."""

@@ -15,7 +15,7 @@ from tests.simulation.connection import Connection
 if TYPE_CHECKING:
     from argon.scheduling.client.client_state import ClientState
     from argon.scheduling.node.node_state import NodeState
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 
 class HostActor(Actor):
@@ -30,8 +30,8 @@ class HostActor(Actor):
     honest = True
     state: ClientState | NodeState
 
-    def __init__(self, world: World, name: str) -> None:
-        super().__init__(world, name)
+    def __init__(self, scenario: Scenario, name: str) -> None:
+        super().__init__(scenario, name)
         self.connection: Connection | None = None
         self.session = 0
         self.welcomed = False
@@ -42,20 +42,20 @@ class HostActor(Actor):
         if self._dialling or self.connection is not None or not self.up:
             return
         self._dialling = True
-        self.world.agenda.after(self.world.rng.uniform(0.001, 0.3), self._dial)
+        self.scenario.agenda.after(self.scenario.rng.uniform(0.001, 0.3), self._dial)
 
     def _dial(self) -> None:
         self._dialling = False
         if not self.up or self.connection is not None:
             return
-        cluster = self.world.cluster
+        cluster = self.scenario.cluster
         if not cluster.up or cluster.draining:
             self.dial()
             return
-        self.connection = self.world.connect(self)
+        self.connection = self.scenario.connect(self)
         self.welcomed = False
-        self.world.agenda.after(self.world.rng.uniform(0.0, 0.005), cluster.accept, self.connection, self.role)
-        self.world.agenda.after(HELLO_TIMEOUT_S, self._give_up, self.connection)
+        self.scenario.agenda.after(self.scenario.rng.uniform(0.0, 0.005), cluster.accept, self.connection, self.role)
+        self.scenario.agenda.after(HELLO_TIMEOUT_S, self._give_up, self.connection)
 
     def _give_up(self, connection: Connection) -> None:
         """Nobody has welcomed this host in time."""
@@ -74,10 +74,10 @@ class HostActor(Actor):
                 self.welcomed = True
                 self.session += 1
                 welcome = said.pop(0)
-                self.world.saw("welcomed", self, welcome)
+                self.scenario.saw("welcomed", self, welcome)
                 self.perform(self.connected(self.session, welcome, now))
             if self.welcomed and self.connection is connection:
-                self.world.saw("heard", self, said)
+                self.scenario.saw("heard", self, said)
                 self.perform(self.received(self.session, said, now))
 
     def hang_up(self) -> None:
@@ -85,7 +85,7 @@ class HostActor(Actor):
         self.connection = None
         if self.welcomed:
             self.welcomed = False
-            self.world.saw("lost", self)
+            self.scenario.saw("lost", self)
             self.perform(self.lost(self.session, self.now()))
         self.dial()
 
@@ -100,7 +100,7 @@ class HostActor(Actor):
 
     def close(self, reason: str) -> None:
         if self.connection is not None:
-            self.world.saw("hangs_up", self, reason)
+            self.scenario.saw("hangs_up", self, reason)
             self.leave(self.connection, reason)
             self.hang_up()
 
@@ -115,7 +115,7 @@ class HostActor(Actor):
         """kill -9: the process is gone; the cluster learns of it, or not."""
         self.ends()
         if self.connection is not None:
-            self.connection.cut(silently=self.world.rng.random() < 0.3)
+            self.connection.cut(silently=self.scenario.rng.random() < 0.3)
             self.connection = None
 
     # ---- what its state hears -----------------------------------------------------------------------------------

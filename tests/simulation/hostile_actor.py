@@ -34,10 +34,10 @@ from argon.protocol.messages import (
 from argon.scheduling.task_options import TaskOptions
 from tests.simulation.host_actor import HostActor
 from tests.simulation.network import Stream
-from tests.simulation.tasks import Errand
+from tests.simulation.tasks import SimulatedTask
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 NOT_FOR_CLIENTS: list[Message] = [
     Register("node-0", 1),
@@ -56,8 +56,8 @@ class HostileActor(HostActor):
 
     honest = False
 
-    def __init__(self, world: World, name: str) -> None:
-        super().__init__(world, name)
+    def __init__(self, scenario: Scenario, name: str) -> None:
+        super().__init__(scenario, name)
         self._submitted = 0
         self._ids = 0
         self._open: list[int] = []
@@ -68,7 +68,7 @@ class HostileActor(HostActor):
             *(self._speak_for_others, self._say_too_much, self._never_end, self._babble, self._ask, self._read_nothing),
             *(self._fragment_wrongly, self._wait_impossibly, self._submit_any_bytes),
         ]
-        self._deeds = [deed for deed in deeds if world.rng.random() < 0.5] or deeds
+        self._deeds = [deed for deed in deeds if scenario.rng.random() < 0.5] or deeds
 
     def start(self) -> None:
         self.wind_clock()
@@ -76,7 +76,7 @@ class HostileActor(HostActor):
         self.dial()
 
     def dial(self) -> None:
-        if not self.world.healed:
+        if not self.scenario.healed:
             super().dial()
 
     def tick(self) -> None:
@@ -84,7 +84,7 @@ class HostileActor(HostActor):
 
     def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
         self._open, self._answered, self._mute = [], [], False
-        self.world.agenda.after(self.world.rng.uniform(0.0, 0.1), self._act, peer)
+        self.scenario.agenda.after(self.scenario.rng.uniform(0.0, 0.1), self._act, peer)
         return []
 
     def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
@@ -101,26 +101,28 @@ class HostileActor(HostActor):
         """It decides nothing; it acts."""
 
     def _act(self, session: int) -> None:
-        if self.connection is None or self.session != session or self._mute or self.world.healed:
+        if self.connection is None or self.session != session or self._mute or self.scenario.healed:
             return
-        self.world.rng.choice(self._deeds)(self.connection.to_cluster)
+        self.scenario.rng.choice(self._deeds)(self.connection.to_cluster)
         self.flush()
-        self.world.agenda.after(self.world.rng.choice([0.001, 0.05, 0.3]) * self.world.rng.random(), self._act, session)
+        self.scenario.agenda.after(
+            self.scenario.rng.choice([0.001, 0.05, 0.3]) * self.scenario.rng.random(), self._act, session
+        )
 
     # ---- deeds --------------------------------------------------------------------------------------------------
 
     def _say_submit(self, out: Stream, id_: int) -> None:
-        world = self.world
+        scenario = self.scenario
         self._submitted += 1
         tag = f"{self.name}:{self._submitted}"
-        options = TaskOptions(world.rng.randrange(world.plan.levels))
-        errand = Errand(tag, self.name, id_, options, 50, inf, world.plan.run_s * world.rng.random())
-        errand.abandoned = True
-        world.ledger.errands[tag] = errand
+        options = TaskOptions(scenario.rng.randrange(scenario.plan.levels))
+        task = SimulatedTask(tag, self.name, id_, options, 50, inf, scenario.plan.run_s * scenario.rng.random())
+        task.abandoned = True
+        scenario.task_table.tasks[tag] = task
         self._open.append(id_)
-        timeout_s = world.rng.choice([0.0, 0.0, 1e-9, 0.2])
-        waited_s = world.rng.choice([0.0, 0.0, 5.0, 9e8])
-        out.say(Submit(id_, errand.options.priority, False, timeout_s, errand.kind, 0, errand.payload(), waited_s))
+        timeout_s = scenario.rng.choice([0.0, 0.0, 1e-9, 0.2])
+        waited_s = scenario.rng.choice([0.0, 0.0, 5.0, 9e8])
+        out.say(Submit(id_, task.options.priority, False, timeout_s, task.kind, 0, task.payload(), waited_s))
 
     def _new_id(self) -> int:
         self._ids += 1
@@ -131,16 +133,16 @@ class HostileActor(HostActor):
 
     def _submit_any_bytes(self, out: Stream) -> None:
         """A task like any other, but for its payload: nothing, noise, or what looks like that of somebody else."""
-        rng = self.world.rng
+        rng = self.scenario.rng
         noise = rng.randbytes(rng.choice([1, 40, 3_000]))
         payload = rng.choice([b"", b"|", noise, b"client-0:1", b"client-0:1|" + noise])
         id_ = self._new_id()
         self._open.append(id_)
-        out.say(Submit(id_, rng.randrange(self.world.plan.levels), rng.random() < 0.5, 0.0, 50, 0, payload))
+        out.say(Submit(id_, rng.randrange(self.scenario.plan.levels), rng.random() < 0.5, 0.0, 50, 0, payload))
 
     def _flood(self, out: Stream) -> None:
         """More than its credits allow."""
-        for _ in range(self.world.rng.choice([3, 30])):
+        for _ in range(self.scenario.rng.choice([3, 30])):
             self._submit(out)
 
     def _use_an_id_again(self, out: Stream) -> None:
@@ -157,19 +159,19 @@ class HostileActor(HostActor):
     def _cancel(self, out: Stream) -> None:
         """What it has, what it had, and what it never sent."""
         known = [*self._open[:2], *self._answered[:2], 12345678]
-        out.say(Cancel(self.world.rng.choice(known), self.world.rng.random() < 0.5))
+        out.say(Cancel(self.scenario.rng.choice(known), self.scenario.rng.random() < 0.5))
 
     def _speak_for_others(self, out: Stream) -> None:
-        out.say(self.world.rng.choice(NOT_FOR_CLIENTS))
+        out.say(self.scenario.rng.choice(NOT_FOR_CLIENTS))
 
     def _say_too_much(self, out: Stream) -> None:
         """A frame over the limit, with all its bytes: they are skipped, and it is answered."""
-        size = self.world.cluster.settings.max_payload_bytes + 1
+        size = self.scenario.cluster.settings.max_payload_bytes + 1
         out.say_bytes(self._header(size) + bytes(size))
 
     def _never_end(self, out: Stream) -> None:
         """A frame of which only the beginning comes: its place must not be kept for ever."""
-        size = self.world.rng.choice([1_000, 80_000, 1 << 31])
+        size = self.scenario.rng.choice([1_000, 80_000, 1 << 31])
         out.say_bytes(self._header(size) + bytes(500))
         self._mute = True
 
@@ -182,21 +184,21 @@ class HostileActor(HostActor):
             opened + fragment_header(WHOLE_BYTES + 2),
             opened + opened,
         ]
-        out.say_bytes(self.world.rng.choice(wrong))
+        out.say_bytes(self.scenario.rng.choice(wrong))
 
     def _wait_impossibly(self, out: Stream) -> None:
         """A task that has waited for what is no time."""
-        out.say_bytes(self._header(0, self.world.rng.choice([nan, inf, -1.0, 1e30])))
+        out.say_bytes(self._header(0, self.scenario.rng.choice([nan, inf, -1.0, 1e30])))
 
     def _header(self, size: int, waited_s: float = 0.0) -> bytes:
         return HEADER.pack(size, SUBMIT, 2, 0, self._new_id(), 0.0, waited_s, 50, 0)
 
     def _babble(self, out: Stream) -> None:
-        out.say_bytes(self.world.rng.randbytes(self.world.rng.choice([1, 40, 3_000])))
+        out.say_bytes(self.scenario.rng.randbytes(self.scenario.rng.choice([1, 40, 3_000])))
 
     def _ask(self, out: Stream) -> None:
         """Answers that are much larger than their question."""
-        for _ in range(self.world.rng.choice([1, 20])):
+        for _ in range(self.scenario.rng.choice([1, 20])):
             out.say(StatusRequest())
             out.say(ExplainRequest(self._ids % 7, self._ids // 2))
 

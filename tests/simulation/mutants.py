@@ -2,7 +2,7 @@
 
 `python -m tests.simulation.mutants` (`make mutants`) prints who noticed each, and when; exit status 1 if one survives.
 
-A mutant that no world can tell from the original (an answer with an old attempt never comes from an honest node) is
+A mutant that no scenario can tell from the original (an answer with an old attempt never comes from an honest node) is
 killed by the test of the core that is named with it.
 """
 
@@ -20,13 +20,13 @@ from tests.scheduling.client import test_client_state as client_core
 from tests.scheduling.cluster import test_cluster_state as core
 from tests.simulation import client_mutants, cluster_mutants, node_mutants, wire_mutants
 from tests.simulation.mutation import Mutant
-from tests.simulation.world import PromiseBroken, run
+from tests.simulation.scenario import PromiseBroken, run
 
 SEEDS = range(400)
 SAID_CHARS = 100
 
 # Each with the seed that noticed it last, which is tried first: a matter of speed, not of truth.
-IN_SOME_WORLD: dict[Mutant, int] = {
+IN_SOME_SCENARIO: dict[Mutant, int] = {
     cluster_mutants.queue_takes_one_too_many: 0,
     cluster_mutants.queue_forgets_its_bytes: 49,
     cluster_mutants.deadline_is_ignored_in_the_queue: 15,
@@ -113,7 +113,7 @@ IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
 
 
 def promise_broken(seed: int) -> str:
-    """What a world says of a mutant; empty if it notices nothing. A mutant may also stumble over itself."""
+    """What a scenario says of a mutant; empty if it notices nothing. A mutant may also stumble over itself."""
     try:
         run(seed)
     except PromiseBroken as broken:
@@ -146,7 +146,7 @@ def main() -> int:
     table = Table("mutant", "noticed by", "which says")
     survivors = 0
     with ProcessPoolExecutor() as pool:
-        for mutant, (seed, said) in zip(IN_SOME_WORLD, pool.map(first_to_notice, IN_SOME_WORLD), strict=True):
+        for mutant, (seed, said) in zip(IN_SOME_SCENARIO, pool.map(first_to_notice, IN_SOME_SCENARIO), strict=True):
             survivors += seed < 0
             table.add_row(
                 mutant.__name__, f"seed {seed}" if seed >= 0 else "nobody", said.partition(" (seed")[0][:SAID_CHARS]
@@ -158,7 +158,7 @@ def main() -> int:
         survivors += not noticed
         table.add_row(mutant.__name__, test.__name__ if noticed else "nobody", "")
     Console(width=200).print(table)
-    print(f"{len(IN_SOME_WORLD) + len(IN_THE_CORE)} mutants, {survivors} survive {len(SEEDS)} seeds")
+    print(f"{len(IN_SOME_SCENARIO) + len(IN_THE_CORE)} mutants, {survivors} survive {len(SEEDS)} seeds")
     return int(survivors > 0)
 
 

@@ -128,7 +128,7 @@ class Stream:
         if not self._broken:
             self._plan(None)
 
-    # ---- trouble ------------------------------------------------------------------------------------------------
+    # ---- fault ------------------------------------------------------------------------------------------------
 
     def clog(self, seconds: float) -> None:
         """Everything stands still for a while, then comes at once."""

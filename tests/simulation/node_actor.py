@@ -15,7 +15,7 @@ from tests.simulation.host_actor import HostActor
 from tests.simulation.worker import SimulatedWorker
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 
 class NodeActor(HostActor):
@@ -23,8 +23,8 @@ class NodeActor(HostActor):
 
     role = Role.NODE
 
-    def __init__(self, world: World, name: str, workers: int, max_requests: int | None) -> None:
-        super().__init__(world, name)
+    def __init__(self, scenario: Scenario, name: str, workers: int, max_requests: int | None) -> None:
+        super().__init__(scenario, name)
         self._count = workers
         self._max_requests = max_requests
         self.incarnation = 0
@@ -34,10 +34,10 @@ class NodeActor(HostActor):
 
     def start(self) -> None:
         self.wind_clock()
-        self.incarnation = self.world.rng.randrange(1 << 60)
+        self.incarnation = self.scenario.rng.randrange(1 << 60)
         settings = NodeSettings(self.name, self.incarnation, self._count, self._max_requests, kill_after_s=0.3)
         self.state = NodeState(settings)
-        self.world.saw("node_started", self)
+        self.scenario.saw("node_started", self)
         self.up = True
         self.draining = False
         self.perform(self.state.start())
@@ -82,7 +82,7 @@ class NodeActor(HostActor):
     def perform(self, effects: Iterable[object]) -> None:
         self.state.check()
         left = deque(effects)
-        self.world.saw("node_decided", self, left)
+        self.scenario.saw("node_decided", self, left)
         reason, stopped = None, False
         while left:
             match left.popleft():
@@ -124,14 +124,14 @@ class NodeActor(HostActor):
         entered = worker.entered if worker else 0
         effects = self.state.worker_recalled(Recalled(number, unstarted, outcomes, entered), self.now())
         self.state.check()
-        self.world.saw("node_decided", self, effects)
+        self.scenario.saw("node_decided", self, effects)
         return effects
 
     def _stop(self) -> None:
         self.ends()
         self._end_workers()
-        self.world.saw("node_stopped", self)
-        self.world.comes_back(self)
+        self.scenario.saw("node_stopped", self)
+        self.scenario.comes_back(self)
         if self.connection is not None:
             self.connection.left_in_time = self.now() < self._leave_until
             self.leave(self.connection, "drained")

@@ -1,6 +1,6 @@
-"""What a seed means: how large the little world is, what is asked of it, and what goes wrong.
+"""What a seed means: how large the scenario is, what is asked of it, and what goes wrong.
 
-Each kind of trouble is on or off for a whole run (as in FoundationDB's and TigerBeetle's swarms): a world in which all
+Each fault is on or off for a whole run (as in FoundationDB's and TigerBeetle's swarms): a scenario in which all
 of it happens all the time never gets deep into anything.
 """
 
@@ -13,7 +13,7 @@ from random import Random
 NETWORK = ["cut", "silent cut", "reset", "clog", "one-way loss", "slow link", "slow client"]
 PROCESSES = ["node kill", "node drain", "client kill", "client end", "cluster crash", "cluster drain", "pause"]
 STRIKES = [*NETWORK, *PROCESSES]  # what happens at moments; the others last
-TROUBLES = [
+FAULTS = [
     *STRIKES,
     *("splits", "skew", "hostile client", "worker deaths", "failed starts"),
     *("cancels", "timeouts", "stubborn", "large payloads", "endless"),
@@ -23,7 +23,7 @@ DISRUPTIVE = [*NETWORK, "node kill", "cluster crash", "cluster drain", "pause", 
 
 @dataclass
 class Plan:
-    """The sizes and troubles of one run.
+    """The sizes and faults of one run.
 
     ``burst`` is how many tasks come at a time, ``levels`` how many priorities are used, ``drain_s`` how long a node
     that drains may take.
@@ -46,15 +46,15 @@ class Plan:
     drain_s: float
     queue_target_s: float | None = inf
     failed_starts: float = 0.0
-    troubles: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def is_peaceful(self) -> bool:
         """Whether nothing goes wrong by which a task could get lost, or its answer late."""
         return not any(map(self.has, DISRUPTIVE)) and not (self.has("node drain") and self.drain_s < 5.0)
 
-    def has(self, trouble: str) -> bool:
+    def has(self, fault: str) -> bool:
         """Whether this goes wrong in this run."""
-        return trouble in self.troubles
+        return fault in self.faults
 
 
 def plan_of(seed: int) -> Plan:
@@ -62,8 +62,8 @@ def plan_of(seed: int) -> Plan:
     rng = Random(f"plan {seed}")
     run_s = rng.choice([0.0001, 0.0005, 0.01, 0.2])
     peaceful = rng.random() < 0.3
-    possible = [trouble for trouble in TROUBLES if not (peaceful and trouble in DISRUPTIVE)]
-    troubles = [trouble for trouble in possible if rng.random() < 0.35]
+    possible = [fault for fault in FAULTS if not (peaceful and fault in DISRUPTIVE)]
+    faults = [fault for fault in possible if rng.random() < 0.35]
     return Plan(
         seed=seed,
         nodes=rng.choice([1, 1, 2, 3]),
@@ -81,6 +81,6 @@ def plan_of(seed: int) -> Plan:
         levels=rng.choice([1, 2, 5]),
         drain_s=rng.choice([0.0, 0.3, 5.0, 5.0]),
         queue_target_s=rng.choice([inf, None, 0.02]),
-        failed_starts=0.3 if "failed starts" in troubles else 0.0,
-        troubles=troubles,
+        failed_starts=0.3 if "failed starts" in faults else 0.0,
+        faults=faults,
     )

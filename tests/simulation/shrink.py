@@ -1,8 +1,8 @@
 """From a plan under which a promise is broken to the smallest one found under which it still is.
 
 In: a plan, and whether a plan breaks a promise. Out: a smaller plan. Each step makes one thing smaller or leaves one
-kind of trouble out, and is kept if the promise still breaks; what breaks may be another promise by then, since a
-smaller world draws other lots.
+kind of fault out, and is kept if the promise still breaks; what breaks may be another promise by then, since a
+smaller scenario draws other lots.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.plan import Plan
-from tests.simulation.world import PromiseBroken, carry_out
+from tests.simulation.scenario import PromiseBroken, carry_out
 
 ATTEMPTS = 400
 LEAST: dict[str, Any] = {
@@ -60,8 +60,8 @@ def shrink(plan: Plan, breaks: Callable[[Plan], bool] = breaks) -> Plan:
 
 def _smaller(plan: Plan) -> Iterator[Plan]:
     """Plans that are smaller by one step, the boldest first."""
-    for trouble in plan.troubles:
-        yield replace(plan, troubles=[other for other in plan.troubles if other != trouble])
+    for fault in plan.faults:
+        yield replace(plan, faults=[other for other in plan.faults if other != fault])
     for name, least in LEAST.items():
         if getattr(plan, name) != least:
             yield replace(plan, **{name: least})

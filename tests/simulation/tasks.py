@@ -12,7 +12,7 @@ STRAY_RUN_S = 0.01
 
 
 @dataclass
-class Errand:
+class SimulatedTask:
     """One submit call: the task as its caller sees it.
 
     It came at ``since`` by its client's clock. ``fate`` is how it ends in a worker if nobody ends it before: ``ok``,
@@ -47,22 +47,22 @@ class Errand:
 
 
 @dataclass
-class Ledger:
-    """All errands of a simulation, by tag; those that a hostile client has made of any bytes, by these bytes too."""
+class TaskTable:
+    """All tasks of a simulation, by tag; those that a hostile client has made of any bytes, by these bytes too."""
 
-    errands: dict[str, Errand] = field(default_factory=dict)
-    strays: dict[bytes, Errand] = field(default_factory=dict)
+    tasks: dict[str, SimulatedTask] = field(default_factory=dict)
+    strays: dict[bytes, SimulatedTask] = field(default_factory=dict)
 
-    def of(self, payload: Payload) -> Errand:
-        """The errand that a payload belongs to."""
+    def of(self, payload: Payload) -> SimulatedTask:
+        """The task that a payload belongs to."""
         data = _joined(payload)
         if data in self.strays:
             return self.strays[data]
         tag, _, padding = data.partition(b"|")
-        errand = self.errands.get(tag.decode(errors="replace"))
-        assert errand is not None, f"a payload that belongs to no task: {data[:40]!r}"
-        assert len(padding) == errand.padding, f"{errand.tag}: its payload is {len(padding)} bytes too short or long"
-        return errand
+        task = self.tasks.get(tag.decode(errors="replace"))
+        assert task is not None, f"a payload that belongs to no task: {data[:40]!r}"
+        assert len(padding) == task.padding, f"{task.tag}: its payload is {len(padding)} bytes too short or long"
+        return task
 
     def adopt(self, client: str, submit: Submit) -> None:
         """Notes a task that a hostile client has submitted, unless its bytes are those of a task that is known.
@@ -70,13 +70,13 @@ class Ledger:
         The same bytes may come again, as another task: so this one may run more than once.
         """
         data = _joined(submit.payload)
-        known = self.errands.get(data.partition(b"|")[0].decode(errors="replace"))
+        known = self.tasks.get(data.partition(b"|")[0].decode(errors="replace"))
         if data in self.strays or (known is not None and data == known.payload()):
             return
         tag = f"{client}:stray-{len(self.strays) + 1}"
-        errand = Errand(tag, client, submit.id, TaskOptions(idempotent=True), submit.kind, inf, STRAY_RUN_S)
-        errand.abandoned = errand.stray = True
-        self.strays[data] = self.errands[tag] = errand
+        task = SimulatedTask(tag, client, submit.id, TaskOptions(idempotent=True), submit.kind, inf, STRAY_RUN_S)
+        task.abandoned = task.stray = True
+        self.strays[data] = self.tasks[tag] = task
 
 
 def _joined(payload: Payload) -> bytes:

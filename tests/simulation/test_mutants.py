@@ -1,4 +1,4 @@
-"""Every mutant is noticed, by some world or by the test of the core that is named with it."""
+"""Every mutant is noticed, by some scenario or by the test of the core that is named with it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.simulation.mutants import IN_SOME_WORLD, IN_THE_CORE, SEEDS, fails, promise_broken
+from tests.simulation.mutants import IN_SOME_SCENARIO, IN_THE_CORE, SEEDS, fails, promise_broken
 from tests.simulation.mutation import Mutant, Patch
 
 
 @pytest.mark.replaces_parts
-@pytest.mark.parametrize("mutate", IN_SOME_WORLD, ids=lambda mutate: mutate.__name__)
-def test_mutant_is_noticed_in_some_world(mutate: Mutant, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("mutate", IN_SOME_SCENARIO, ids=lambda mutate: mutate.__name__)
+def test_mutant_is_noticed_in_some_scenario(mutate: Mutant, monkeypatch: Patch) -> None:
     mutate(monkeypatch)
-    assert any(map(promise_broken, [IN_SOME_WORLD[mutate], *SEEDS])), f"no seed in {SEEDS} noticed"
+    assert any(map(promise_broken, [IN_SOME_SCENARIO[mutate], *SEEDS])), f"no seed in {SEEDS} noticed"
 
 
 @pytest.mark.replaces_parts
@@ -26,4 +26,4 @@ def test_mutant_is_noticed_by_a_test_of_the_core(mutate: Mutant, test: Callable[
 
 
 def test_there_are_thirty_mutants_or_more() -> None:
-    assert len(IN_SOME_WORLD) + len(IN_THE_CORE) >= 30
+    assert len(IN_SOME_SCENARIO) + len(IN_THE_CORE) >= 30

@@ -55,7 +55,7 @@ def test_what_is_said_comes_out_once_and_in_order(splits: bool) -> None:
     assert wire.stream.unread_bytes == 0
 
 
-def test_world_of_splits_has_pieces_that_are_no_frames_and_single_bytes() -> None:
+def test_scenario_of_splits_has_pieces_that_are_no_frames_and_single_bytes() -> None:
     wire = Wire(splits=True)
     for _ in range(10):
         wire.say(*SAID)

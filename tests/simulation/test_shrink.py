@@ -1,4 +1,4 @@
-"""What is left of a world under which a promise breaks, and the worlds that once broke one."""
+"""What is left of a scenario under which a promise breaks, and the scenarios that once broke one."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 
 from tests.simulation.node_mutants import dead_worker_is_not_replaced
 from tests.simulation.plan import Plan, plan_of
+from tests.simulation.scenario import carry_out
 from tests.simulation.shrink import ATTEMPTS, LEAST, breaks, load, save, shrink
-from tests.simulation.world import carry_out
 
 REGRESS = Path(__file__).parent / "regress"
 
 
 @pytest.mark.parametrize("path", sorted(REGRESS.glob("*.json")), ids=lambda path: path.stem)
-def test_world_that_once_broke_a_promise_keeps_it(path: Path) -> None:
+def test_scenario_that_once_broke_a_promise_keeps_it(path: Path) -> None:
     carry_out(load(path))
 
 
 def test_everything_that_does_not_matter_is_left_out() -> None:
-    plan = replace(plan_of(3), troubles=["cut", "pause", "cancels"], nodes=3, tasks=100, seconds=6.0)
-    least = shrink(plan, lambda smaller: "pause" in smaller.troubles and smaller.tasks >= 7 and smaller.nodes >= 2)
-    assert (least.troubles, least.tasks, least.nodes) == (["pause"], 7, 3)
+    plan = replace(plan_of(3), faults=["cut", "pause", "cancels"], nodes=3, tasks=100, seconds=6.0)
+    least = shrink(plan, lambda smaller: "pause" in smaller.faults and smaller.tasks >= 7 and smaller.nodes >= 2)
+    assert (least.faults, least.tasks, least.nodes) == (["pause"], 7, 3)
     assert least.seconds <= 0.1
     assert {name: getattr(least, name) for name in LEAST if name != "nodes"} == {
         name: value for name, value in LEAST.items() if name != "nodes"
@@ -50,12 +50,12 @@ def test_living_through_a_plan_leaves_it_as_it_is() -> None:
 
 
 @pytest.mark.replaces_parts
-def test_world_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scenario_in_which_a_mutant_is_noticed_shrinks_to_what_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     dead_worker_is_not_replaced(monkeypatch)
     plan = plan_of(5)
     least = shrink(plan)
     assert breaks(least)
-    assert least.troubles == ["worker deaths"]
+    assert least.faults == ["worker deaths"]
     assert least.tasks < plan.tasks
 
 

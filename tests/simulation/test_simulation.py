@@ -1,4 +1,4 @@
-"""Whole little worlds, one a seed, each with its own sizes and its own troubles, watched by every checker.
+"""Whole scenarios, one for each seed, each with its own sizes and its own faults, watched by every checker.
 
 A seed that fails says how to replay it: `python -m tests.simulation SEED`.
 """
@@ -18,7 +18,7 @@ import pytest
 from argon.errors import MayHaveRun
 from argon.protocol.messages import STATUS_NAMES, Outcome
 from tests.simulation.plan import STRIKES
-from tests.simulation.world import PromiseBroken, run
+from tests.simulation.scenario import PromiseBroken, run
 
 SEEDS, BLOCK = 2000, 50
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def digest(seed: int) -> str:
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
-def test_every_promise_is_kept_in_every_world(first: int) -> None:
+def test_every_promise_is_kept_in_every_scenario(first: int) -> None:
     for seed in range(first, first + BLOCK):
         run(seed)
 
@@ -41,25 +41,25 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
 def test_simulation_meets_what_it_is_for() -> None:
     seen: Counter[str] = Counter()
     words = ["Announced(", "Oversized(", "Recall(", "Kill(", "Retire(", "StillRunning(", "DiscardPayload("]
-    words += ["holds_back client", "holds_back node", "violated hostile", "may not say", "already in use"]
+    words += ["holds_back client", "holds_back node", "violated hostile", "may not send", "already in use"]
 
     def look(line: str) -> None:
         _, event, *rest = line.split(" ", 2)
-        seen[f"trouble {rest[0]}" if event == "trouble" else event] += 1
+        seen[f"fault {rest[0]}" if event == "fault" else event] += 1
         for word in words:
             seen[word] += word in line
 
     for seed in range(1000, 1080):
-        world = run(seed, look)
-        for errand in world.ledger.errands.values():
-            if errand.outcome is not None:
-                seen[f"{STATUS_NAMES[errand.outcome.status]} {list(MayHaveRun)[errand.outcome.entered].name}"] += 1
-                seen["entered again"] += errand.entered > 1
-                seen["attempted again"] += isinstance(errand.outcome, Outcome) and errand.outcome.attempt > 1
-                seen["tried again"] += errand.rejected > 1
-        seen["any bytes run"] += any(errand.entered for errand in world.ledger.strays.values())
-        seen["no bytes run"] += b"" in world.ledger.strays and world.ledger.strays[b""].entered > 0
-    strikes = [f"trouble {trouble!r}" for trouble in STRIKES]
+        scenario = run(seed, look)
+        for task in scenario.task_table.tasks.values():
+            if task.outcome is not None:
+                seen[f"{STATUS_NAMES[task.outcome.status]} {list(MayHaveRun)[task.outcome.entered].name}"] += 1
+                seen["entered again"] += task.entered > 1
+                seen["attempted again"] += isinstance(task.outcome, Outcome) and task.outcome.attempt > 1
+                seen["tried again"] += task.rejected > 1
+        seen["any bytes run"] += any(task.entered for task in scenario.task_table.strays.values())
+        seen["no bytes run"] += b"" in scenario.task_table.strays and scenario.task_table.strays[b""].entered > 0
+    strikes = [f"fault {fault!r}" for fault in STRIKES]
     outcomes = [
         "COMPLETED YES",
         "FAILED YES",
@@ -89,6 +89,6 @@ def test_equal_seeds_give_equal_histories_whatever_the_hash_seed_and_the_build()
 
 
 def test_failing_seed_says_how_to_replay_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.simulation.world.World.live", lambda self: 1 / 0)
+    monkeypatch.setattr("tests.simulation.scenario.Scenario.run", lambda self: 1 / 0)
     with pytest.raises(PromiseBroken, match=r"python -m tests\.simulation 41"):
         run(41)

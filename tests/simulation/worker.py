@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from argon.protocol.messages import Entered, Outcome, Status
 from argon.scheduling.effects import AssignWorker
-from tests.simulation.tasks import Errand
+from tests.simulation.tasks import SimulatedTask
 
 if TYPE_CHECKING:
     from tests.simulation.node_actor import NodeActor
@@ -30,8 +30,8 @@ class SimulatedWorker:
         self.killed = False
         self._turn = 0
         self._flushing = False
-        rng, agenda = node.world.rng, node.world.agenda
-        if rng.random() < node.world.failed_starts:
+        rng, agenda = node.scenario.rng, node.scenario.agenda
+        if rng.random() < node.scenario.failed_starts:
             agenda.after(rng.uniform(0.01, 0.1), self.die, 0, 1)
         else:
             agenda.after(rng.uniform(0.01, 0.2), self._ready)
@@ -46,15 +46,15 @@ class SimulatedWorker:
         unstarted, outcomes = [assign.local_task_id for assign in self.inbox], [*self.unread, *self.outbox]
         self.inbox.clear()
         self.unread = []
-        if self.node.world.rng.random() < 0.7:
+        if self.node.scenario.rng.random() < 0.7:
             self.outbox = []
         return unstarted, outcomes
 
     def kill(self, forced: bool) -> None:
         self.killed = True
-        errand = self.node.world.ledger.of(self.running.payload) if self.running else None
-        if forced or errand is None or not errand.stubborn:
-            self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.01), self.die, 9 if forced else 15, 0)
+        task = self.node.scenario.task_table.of(self.running.payload) if self.running else None
+        if forced or task is None or not task.stubborn:
+            self.node.scenario.agenda.after(self.node.scenario.rng.uniform(0.0, 0.01), self.die, 9 if forced else 15, 0)
 
     def retire(self) -> None:
         self.retiring = True
@@ -70,7 +70,7 @@ class SimulatedWorker:
             self.node.worker_ready(self.number)
 
     def _wake(self) -> None:
-        self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.0002), self._take)
+        self.node.scenario.agenda.after(self.node.scenario.rng.uniform(0.0, 0.0002), self._take)
 
     def _take(self) -> None:
         if not self.alive or self.running is not None:
@@ -82,25 +82,25 @@ class SimulatedWorker:
         self.running = self.inbox.popleft()
         self.entered = self.running.local_task_id
         self._turn += 1
-        errand = self.node.world.entered(self.running, self.node)
-        self.node.world.agenda.after(errand.run_s, self._finish, self._turn, errand)
+        task = self.node.scenario.entered(self.running, self.node)
+        self.node.scenario.agenda.after(task.run_s, self._finish, self._turn, task)
 
-    def _finish(self, turn: int, errand: Errand) -> None:
+    def _finish(self, turn: int, task: SimulatedTask) -> None:
         assign = self.running
         if not self.alive or assign is None or turn != self._turn:
             return
-        if errand.fate == "die":
+        if task.fate == "die":
             self.die(11, 0)
             return
         self.running = None
-        status = Status.FAILED if errand.fate == "raise" else Status.COMPLETED
-        payload = f"{errand.tag}={errand.entered}".encode()
+        status = Status.FAILED if task.fate == "raise" else Status.COMPLETED
+        payload = f"{task.tag}={task.entered}".encode()
         self.outbox.append(
-            Outcome(assign.local_task_id, status, Entered.YES, 0, errand.run_s * self.node.rate, payload=payload)
+            Outcome(assign.local_task_id, status, Entered.YES, 0, task.run_s * self.node.rate, payload=payload)
         )
         if not self._flushing:
             self._flushing = True
-            self.node.world.agenda.after(self.node.world.rng.uniform(0.0, 0.001), self._flush)
+            self.node.scenario.agenda.after(self.node.scenario.rng.uniform(0.0, 0.001), self._flush)
         self._take()
 
     def _flush(self) -> None:
@@ -108,5 +108,5 @@ class SimulatedWorker:
         if self.alive and self.outbox:
             self.unread += self.outbox
             self.outbox = []
-            latency_s = self.node.world.rng.uniform(0.0, 0.0005)
-            self.node.world.agenda.after(latency_s, self.node.worker_answered, self)
+            latency_s = self.node.scenario.rng.uniform(0.0, 0.0005)
+            self.node.scenario.agenda.after(latency_s, self.node.worker_answered, self)

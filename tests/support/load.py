@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from tests.support.ledger import Ledger
+from tests.support.entry_checker import EntryChecker
 from tests.support.waiting import WITHIN_S, wait_until
 
 
@@ -16,7 +16,7 @@ class Load:
 
     Args:
         submit: a client's.
-        ledger: what the tasks are entered in; no other thread may submit by it meanwhile.
+        checker: what the tasks are entered in; no other thread may submit by it meanwhile.
         task: what is submitted, and its further arguments.
         under_way: how many tasks at a time.
 
@@ -24,10 +24,12 @@ class Load:
         submitted: how many there have been.
     """
 
-    def __init__(self, submit: Callable[..., Future[Any]], ledger: Ledger, *task: Any, under_way: int = 8) -> None:
+    def __init__(
+        self, submit: Callable[..., Future[Any]], checker: EntryChecker, *task: Any, under_way: int = 8
+    ) -> None:
         self.submitted = 0
         self._submit = submit
-        self._ledger = ledger
+        self._checker = checker
         self._task = task
         self._under_way = under_way
         self._stop = threading.Event()
@@ -50,6 +52,6 @@ class Load:
         free = threading.Semaphore(self._under_way)
         while not self._stop.is_set():
             if free.acquire(timeout=0.1):
-                future = self._ledger.submit(self._submit, *self._task)
+                future = self._checker.submit(self._submit, *self._task)
                 future.add_done_callback(lambda _: free.release())
                 self.submitted += 1

@@ -32,7 +32,7 @@ DEATH_S = 0.001
 NODE = 1_000_000
 
 
-class Errand(NamedTuple):
+class AnsweredTask(NamedTuple):
     """One task: when it was submitted and answered, and how it ended; whose it was, and what was asked."""
 
     submitted_at: float
@@ -116,7 +116,7 @@ class Crowder(Host):
         elif isinstance(effect, Settle):
             now = self.storm.agenda.now
             came_at, priority = self.open.pop(effect.task)
-            self.storm.errands.append(Errand(came_at, now, effect.outcome.status, self.peer, priority))
+            self.storm.answered.append(AnsweredTask(came_at, now, effect.outcome.status, self.peer, priority))
         else:
             raise AssertionError(effect)
 
@@ -215,7 +215,7 @@ class Storm:
     """The crowd and its cluster.
 
     Attributes:
-        errands: every task that was answered, in the order of the answers.
+        answered: every task that was answered, in the order of the answers.
         killed: workers that were ended in the midst of a task.
         worked_s: the worker-seconds of the tasks that were finished.
         rejected: what the cluster has rejected.
@@ -229,7 +229,7 @@ class Storm:
         self.runs_s = {KIND: run_s}
         self.capacity = workers / run_s
         self.options = options
-        self.errands: list[Errand] = []
+        self.answered: list[AnsweredTask] = []
         self.killed = 0
         self.worked_s = 0.0
         self.hub = Hub(self, ClusterState(ClusterSettings(**settings), Random(seed)))  # type: ignore[arg-type]

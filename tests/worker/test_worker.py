@@ -214,7 +214,7 @@ def test_result_is_refused_over_the_lesser_of_the_workers_limit_and_the_tasks(ow
             else:
                 error = failure_of(outcome)
                 assert isinstance(error, ResultNotSerializable)
-                assert f"max_payload_bytes = {least}" in str(error)
+                assert f"max_payload of {least}" in str(error)
 
 
 def test_exception_over_the_tasks_limit_comes_back_as_text() -> None:
@@ -233,7 +233,7 @@ def test_result_over_the_limit_is_refused_with_the_limits_name() -> None:
         worker.hear()
         error = failure_of(worker.run(bytes, 200_000))
         assert isinstance(error, ResultNotSerializable)
-        assert "max_payload_bytes = 100000" in str(error)
+        assert "max_payload of 100000" in str(error)
         assert value_of(worker.run(tasks.identity, 1)) == 1
 
 

@@ -64,13 +64,14 @@ def find(name: bytes) -> Callable[..., Any]:
 def whereabouts() -> str:
     """What a person needs to know about this process to mend an import."""
     version = ".".join(map(str, sys.version_info[:3]))
-    return f"here sys.path begins with {sys.path[0] if sys.path else ''!r}, and Python is {version}"
+    where = sys.path[0] if sys.path else ""
+    return f"in the process that imports it, sys.path begins with {where!r}, and Python is {version}"
 
 
 def _import(name: str) -> Callable[..., Any]:
     module_name, _, qualname = name.partition(":")
     if not module_name or not qualname:
-        raise UnknownFunction(f"a function is named module:function, not {name!r}")
+        raise UnknownFunction(f"the name of a function has the form module:function, not {name!r}")
     found: Any = _import_module(name, module_name)
     place = module_name
     for part in qualname.split("."):

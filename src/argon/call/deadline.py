@@ -22,14 +22,14 @@ _deadline_here: ContextVar[float] = ContextVar("argon_deadline", default=inf)
 
 
 def time_left() -> float | None:
-    """Seconds until the timeout of the task in which this is called; 0.0 when it has passed.
+    """Returns how many seconds are left until the timeout of the task that calls this.
 
-    A task that is about to begin something long can see whether it is worth it. What it submits itself has no more
-    time than this, with whatever timeout. It may be told a little too much, by as long as the task lay ready on its
-    node.
+    With it a task can decide whether to begin something long. The tasks that it submits have no more time than this,
+    also if their own timeout is longer. The value may be a little too high: the time that the task waited on its node,
+    ready to start, is not subtracted.
 
     Returns:
-        The seconds; None where there is no timeout, and outside of tasks.
+        The seconds, 0.0 if the timeout has passed; None if the task has no timeout, and outside of tasks.
 
     Example:
         >>> argon.time_left() is None  # this is no task

@@ -170,7 +170,7 @@ def pack_result(value: object, max_payload_bytes: int) -> Payload:
         raise ResultNotSerializable(text, path=path) from None
     size = payload_bytes(payload)
     if size > max_payload_bytes:
-        raise ResultNotSerializable(f"the result takes {size} bytes, over max_payload_bytes = {max_payload_bytes}")
+        raise ResultNotSerializable(f"the result takes {size} bytes, over the max_payload of {max_payload_bytes}")
     return payload
 
 

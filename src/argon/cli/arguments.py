@@ -54,7 +54,7 @@ def parse_keywords(texts: Iterable[str]) -> dict[str, object]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise bad_value("--kw", "want NAME=VALUE, where NAME is a Python name", text)
+            raise bad_value("--kw", "must be NAME=VALUE, where NAME is a Python name", text)
         if name in found:
             raise bad_value("--kw", f"{name} is given twice", text)
         found[name] = parse_value(value)
@@ -65,7 +65,7 @@ def function_name(text: str) -> str:
     """Checks `MODULE:FUNCTION`; the node, not this process, will import it."""
     module, colon, qualname = text.partition(":")
     if not colon or not all(part.isidentifier() for name in (module, qualname) for part in name.split(".")):
-        raise bad_value("MODULE:FUNCTION", "want a module, a colon and a name in it, such as math:sqrt", text)
+        raise bad_value("MODULE:FUNCTION", "must be a module, a colon and a name in it, such as math:sqrt", text)
     return text
 
 
@@ -88,7 +88,9 @@ def refused_as_usage() -> Iterator[None]:
 
 def whole_number(option: str, low: int, high: int = MOST) -> Callable[[object], int]:
     """Makes a parser that accepts whole numbers from `low` to `high`."""
-    wanted = f"want a whole number from {low} to {high}" if high != MOST else f"want a whole number, {low} or more"
+    wanted = (
+        f"must be a whole number from {low} to {high}" if high != MOST else f"must be a whole number, {low} or more"
+    )
 
     def parse(value: object) -> int:
         text = str(value)
@@ -103,7 +105,7 @@ def whole_number(option: str, low: int, high: int = MOST) -> Callable[[object], 
 
 def number(option: str, low: float, high: float) -> Callable[[object], float]:
     """Makes a parser that accepts finite numbers from `low` to `high`."""
-    wanted = f"want a number from {low:g} to {high:g}"
+    wanted = f"must be a number from {low:g} to {high:g}"
 
     def parse(value: object) -> float:
         try:
@@ -125,18 +127,18 @@ def parse_priority(value: object) -> Priority:
     for priority in Priority:
         if text in (priority.name, str(priority.value)):
             return priority
-    raise bad_value("--priority", f"want one of {', '.join(PRIORITIES)}", value)
+    raise bad_value("--priority", f"must be one of {', '.join(PRIORITIES)}", value)
 
 
 def parse_queue_target(value: object) -> float | str:
-    """Reads how long the queue may stand: a number of milliseconds, or one of two words."""
+    """Reads how long tasks may wait in the queue: a number of milliseconds, or one of two words."""
     text = str(value)
     if text in ("auto", "off"):
         return text
     try:
         return number("--queue-target-ms", 0.001, 1e9)(text)
     except click.BadParameter:
-        raise bad_value("--queue-target-ms", "want milliseconds from 0.001 to 1e9, auto or off", text) from None
+        raise bad_value("--queue-target-ms", "must be milliseconds from 0.001 to 1e9, auto or off", text) from None
 
 
 def address_option(option: str, *, environment: str = "") -> Callable[[object], str]:
@@ -151,14 +153,14 @@ def address_option(option: str, *, environment: str = "") -> Callable[[object], 
         except AddressInvalid as error:
             raise click.BadParameter(str(error), param_hint=named) from None
         if port == 0:
-            raise bad_value(named, "want the port that the cluster listens on, from 1 to 65535", text)
+            raise bad_value(named, "must be the port that the cluster listens on, from 1 to 65535", text)
         return text
 
     return parse
 
 
 def note_debug(context: click.Context, option: click.Parameter, value: bool) -> None:
-    """Tells whoever runs the command (`main.execute`) that the user wants to see tracebacks."""
+    """Notes for `main.execute`, which runs the command, that the user wants to see tracebacks."""
     if value and isinstance(context.obj, Verbosity):
         context.obj.debug = True
 
@@ -204,33 +206,40 @@ cluster_option = click.option(
     show_envvar=True,
     default=DEFAULT_ADDRESS,
     type=address_option("--cluster", environment="ARGON_CLUSTER"),
-    help="The cluster to use.",
+    help="Address of the cluster, or of a node that listens by itself.",
 )
 timeout_option = click.option(
     "--timeout",
     metavar="SECONDS",
     type=number("--timeout", 0.001, MAX_TIMEOUT_S),
-    help="Give a task up, and kill it if it runs, after so many seconds from its submission.",
+    help="Seconds from submission to answer. A task that takes longer fails; if it is running, it is killed.",
 )
 priority_option = click.option(
     "--priority",
     metavar="PRIORITY",
     type=parse_priority,
     shell_complete=words(*PRIORITIES),
-    help="MAX, HIGH, NORMAL, LOW or MIN.",
+    help="MAX, HIGH, NORMAL (the default), LOW or MIN.",
 )
 retries_option = click.option(
     "--retries",
     metavar="N",
     type=whole_number("--retries", 0, 1_000_000),
-    help="How often to submit a rejected task again; without it, until it is admitted.",
+    help="How many times to submit a rejected task again. Without it: until it is admitted.",
 )
-json_option = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+json_option = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
 debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=note_debug, help="Show the traceback of an error."
 )
+server_debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=note_debug,
+    help="Log everything, not only warnings; show the traceback of an error.",
+)
 function_argument = click.argument(
-    "function", metavar="MODULE:FUNCTION", type=function_name, help="What to run, by its name on the nodes."
+    "function", metavar="MODULE:FUNCTION", type=function_name, help="The function to run. The workers import it."
 )
 
 

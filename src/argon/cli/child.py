@@ -62,7 +62,7 @@ class ChildProcess:
             guard.join()
         if " ready" not in self.ready_line:
             self.stop()
-            raise CommandFailed(f"argon {self._name} did not become ready{self._last_words()}")
+            raise CommandFailed(f"argon {self._name} did not start{self._last_words()}")
 
     def kill(self) -> None:
         """SIGKILL: no drain, no goodbye."""
@@ -135,7 +135,7 @@ def ended_by_exceptions(*, time_limit_s: float | None = None) -> Iterator[None]:
     ended_by = 0
 
     def over(number: int, frame: FrameType | None) -> NoReturn:
-        raise CommandFailed(f"gave up after {time_limit_s:g} seconds")
+        raise CommandFailed(f"stopped at the time limit of {time_limit_s:g} seconds")
 
     def ended(number: int, frame: FrameType | None) -> None:
         nonlocal ended_by

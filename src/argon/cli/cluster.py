@@ -1,14 +1,14 @@
 """`argon cluster`: the process that clients and nodes connect to.
 
-In: where to listen and how long the queue may be. Out: one line on stdout when it listens. Blocks until it is told to
-stop by a signal, and then drains.
+In: where to listen and the limits of the queue. Out: one line on stdout when it listens. Blocks until a signal asks it
+to stop, and then drains.
 """
 
 from __future__ import annotations
 
 import click
 
-from argon.cli.arguments import debug_option, parse_queue_target, refused_as_usage, whole_number, words
+from argon.cli.arguments import parse_queue_target, refused_as_usage, server_debug_option, whole_number, words
 from argon.cli.failures import Verbosity
 from argon.cli.logs import log_to_stderr
 from argon.settings import DEFAULT_HOST, DEFAULT_PORT, QUEUE_LIMIT
@@ -17,20 +17,25 @@ EXAMPLE = "Example: argon cluster --port 8000 --queue-limit 256"
 
 
 @click.command(epilog=EXAMPLE)
-@click.option("--host", metavar="HOST", default=DEFAULT_HOST, help="The name or address to listen at.")
+@click.option(
+    "--host",
+    metavar="HOST",
+    default=DEFAULT_HOST,
+    help="Name or address to listen on. Only this machine's loopback addresses are allowed.",
+)
 @click.option(
     "--port",
     metavar="PORT",
     type=whole_number("--port", 0, 65535),
     default=DEFAULT_PORT,
-    help="The port to listen at; 0 lets the system choose, and the ready line says which.",
+    help="Port to listen on. 0 lets the system choose; the ready line has its number.",
 )
 @click.option(
     "--queue-limit",
     metavar="N",
     type=whole_number("--queue-limit", 1, 10_000_000),
     default=QUEUE_LIMIT,
-    help="How many tasks may wait for a worker; more are rejected.",
+    help="How many tasks may wait in the queue. More are rejected.",
 )
 @click.option(
     "--queue-target-ms",
@@ -38,16 +43,16 @@ EXAMPLE = "Example: argon cluster --port 8000 --queue-limit 256"
     type=parse_queue_target,
     default="auto",
     shell_complete=words("auto", "off"),
-    help="For how long the queue may stand before what would only wait is rejected: milliseconds, off for ever, or "
-    "auto for twice what a task takes on average, 25 ms at least.",
+    help="How long tasks may wait in the queue before new ones are rejected, in milliseconds. auto: twice the mean run "
+    "time, at least 25 ms. off: no limit.",
 )
 @click.option(
     "--client-limit",
     metavar="N",
     type=whole_number("--client-limit", 1, 10_000_000),
-    help="How many tasks one client may have here; without it, its share of what there is room for.",
+    help="How many tasks one client may have in the cluster. Without it, its fair share is the only limit.",
 )
-@debug_option
+@server_debug_option
 @click.pass_obj
 def command(
     verbosity: Verbosity,
@@ -59,7 +64,8 @@ def command(
 ) -> None:
     """Start a cluster, to which clients and nodes connect.
 
-    Stop it with Ctrl-C or SIGTERM: it finishes what it has, and answers everybody. A second signal stops it at once.
+    Stop it with Ctrl-C or SIGTERM. It then admits no new tasks, and waits up to 30 seconds for those that it has. Every
+    task is answered. A second signal stops it at once.
     """
     from argon.cluster.cluster import Cluster
 

@@ -1,4 +1,4 @@
-"""`argon completion`: what a shell needs to complete argon's commands, options and their values.
+"""`argon completion`: the script by which a shell completes argon's commands, options and their values.
 
 In: the name of a shell. Out: a script on stdout, for the shell to read. It asks `argon` at each press of the key, so it
 stays right when Argon changes.
@@ -20,10 +20,10 @@ Examples:
 @click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]), help="bash, zsh or fish.")
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete argon's commands.
+    """Print the script by which a shell completes argon's commands.
 
-    The script is read by the shell when it starts. A command, an option, and a value that is one of a few words is then
-    completed by the tab key.
+    The shell reads the script when it starts. The tab key then completes commands, options, and values that are one of
+    a few words.
     """
     from click.shell_completion import get_completion_class
 

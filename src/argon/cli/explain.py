@@ -35,15 +35,16 @@ def task_id_of(text: str) -> str:
     "task_id",
     metavar="TASK-ID",
     type=task_id_of,
-    help="Its future's or its exception's task_id, or what `argon run --task-id` prints.",
+    help="The task_id of its future or its exception, or what `argon run --task-id` prints.",
 )
 @cluster_option
 @json_option
 @debug_option
 def command(task_id: str, cluster: str, json_output: bool) -> None:
-    """Say what became of a recent task, and why.
+    """Explain what happened to a recent task, and why.
 
-    How long it waited and behind what, why it went to its node, what was predicted and what it took, and how it ended.
+    Prints how long it waited and for what, why it went to its node, the predicted and the measured run time, and how it
+    ended.
     """
     from argon.client.client import Client
 
@@ -53,7 +54,8 @@ def command(task_id: str, cluster: str, json_output: bool) -> None:
         print(json.dumps(known, indent=2), flush=True)
     if known["state"] == "unknown":
         raise CommandFailed(
-            f"the cluster at {cluster} knows nothing of task {task_id}: it never came there, or it is long forgotten"
+            f"the cluster at {cluster} does not know task {task_id}: it was never submitted there, or it is no longer "
+            "remembered"
         )
     if not json_output:
         for label, text in lines(known):
@@ -73,18 +75,16 @@ def lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "waited", _waited(known)
     if known["waiting_now"]:
         each = ", ".join(f"{count} {priority}" for priority, count in known["waiting_now"].items())
-        yield "queue now", f"{each}, of them {known['own_waiting_now']} of its own client"
+        yield "queue now", f"{each}; {known['own_waiting_now']} of these from the same client"
     first = known["attempt"] - len(known["attempts"]) + 1
     for number, attempt in enumerate(known["attempts"], max(1, first)):
         yield f"attempt {number}", _attempt(attempt)
     if known["run_s"]:
-        predicted = known["attempts"][-1]["predicted_run_s"] if known["attempts"] else None
-        against = "nothing was predicted" if predicted is None else f"{seconds(predicted)} were predicted"
-        yield "ran", f"{seconds(known['run_s'])}; {against}"
+        yield _run(known)
     if known["answered_after_s"] is not None:
         yield "answered", f"{seconds(known['answered_after_s'])} after it was submitted"
     elif known["run_s"] is not None:
-        yield "answered", "nobody: its client was gone"
+        yield "answered", "no: its client had disconnected"
 
 
 def seconds(value: float) -> str:
@@ -108,7 +108,14 @@ def counted(count: int, noun: str) -> str:
 def _ran(known: dict[str, Any]) -> str:
     if known["may_have_run"] is None or known["state"] == "completed":
         return ""
-    return {"no": ", it did not run", "yes": ", it had begun", "unknown": ", it may have run"}[known["may_have_run"]]
+    return {"no": ", it did not run", "yes": ", it had started", "unknown": ", it may have run"}[known["may_have_run"]]
+
+
+def _run(known: dict[str, Any]) -> tuple[str, str]:
+    if known["may_have_run"] == "no":  # a worker had it, and did not get as far as to call the function
+        return "loading", f"took {seconds(known['run_s'])}; its function was not called"
+    predicted = known["attempts"][-1]["predicted_run_s"] if known["attempts"] else None
+    return "ran", f"{seconds(known['run_s'])}; predicted: {'nothing' if predicted is None else seconds(predicted)}"
 
 
 def _options(known: dict[str, Any]) -> str:
@@ -130,22 +137,22 @@ def _ahead(forecast: dict[str, Any] | None) -> str:
 def _waited(known: dict[str, Any]) -> str:
     before_s = known["waited_in_client_s"]
     before = f", after {seconds(before_s)} in its client" if before_s >= _WORTH_TELLING_S else ""
-    by_age = "; its turn came by its age, before what was more urgent" if known["turn_by_age"] else ""
+    by_age = "; its turn came by its age, before more urgent tasks" if known["turn_by_age"] else ""
     return f"{seconds(known['waited_s'])}{before}{by_age}"
 
 
 def _attempt(attempt: dict[str, Any]) -> str:
     run_s = attempt["predicted_run_s"]
-    by = "measured there" if attempt["measured_there"] else "measured elsewhere"
+    by = "measured there" if attempt["measured_there"] else "measured on other nodes"
     parts = [
         f"{attempt['node']}: {attempt['choice']}",
         f"nodes with a free worker: {attempt['free_nodes']}",
-        "nothing like it was measured before" if run_s is None else f"{seconds(run_s)} predicted, {by}",
+        "this function was not measured before" if run_s is None else f"predicted run time: {seconds(run_s)}, {by}",
     ]
     if attempt["predicted_wait_s"]:
-        parts.append(f"behind {seconds(attempt['predicted_wait_s'])} of work there")
+        parts.append(f"predicted wait there: {seconds(attempt['predicted_wait_s'])}")
     if attempt["next_node"] is not None:
-        parts.append(f"next best {attempt['next_node']} with {seconds(attempt['next_predicted_s'])}")
+        parts.append(f"second best: {attempt['next_node']}, {seconds(attempt['next_predicted_s'])} predicted")
     if attempt["end"] is not None:
         parts.append(f"came back: {attempt['end']}")
     return "; ".join(parts)
@@ -159,13 +166,14 @@ def _rejection(rejection: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"{counted(forecast['queue_length'], 'task')} of {forecast['queue_bytes']:,} bytes in the queue",
         f"{seconds(forecast['work_s'])} of work for {counted(forecast['workers'], 'worker')}",
         counted(forecast["nodes"], "node"),
-        f"its client had {forecast['outstanding']} tasks of the {forecast['allowance']} it may have",
-        f"it had {forecast['size_bytes']:,} bytes",
+        f"its client had {counted(forecast['outstanding'], 'task')} of the {forecast['allowance']} that it may have",
+        f"its payload had {forecast['size_bytes']:,} bytes",
     ]
     if may_wait_s is not None and wait_s > may_wait_s:
-        parts.append(f"it would have waited for {seconds(wait_s)}, and {seconds(may_wait_s)} were allowed")
+        parts.append(f"predicted wait: {seconds(wait_s)}, allowed: {seconds(may_wait_s)}")
     if forecast["timeout_s"]:
-        known = [f"a wait of {seconds(wait_s)}"] if forecast["workers"] else []
-        known += [f"a run of {seconds(run_s)}"] if run_s else []
-        parts.append(f"{seconds(forecast['timeout_s'])} were left, and predicted {' and '.join(known) or 'nothing'}")
+        known = [f"wait {seconds(wait_s)}"] if forecast["workers"] else []
+        known += [f"run time {seconds(run_s)}"] if run_s else []
+        left = f"time left of its timeout: {seconds(forecast['timeout_s'])}"
+        parts.append(f"{left}, predicted: {' and '.join(known) or 'nothing'}")
     yield "rejected", f"{rejection['reason']}{times}: {'; '.join(parts)}"

@@ -16,7 +16,7 @@ RUN_TIME, USAGE, INTERRUPTED = 1, 2, 130
 
 
 class Verbosity:
-    """How much to say when a command fails; made by `main.execute`, set by `--debug`."""
+    """How much to print when a command fails; made by `main.execute`, set by `--debug`."""
 
     def __init__(self) -> None:
         self.debug = False
@@ -31,7 +31,7 @@ def sentence(error: BaseException) -> str:
     try:
         text = str(error).strip()
     except Exception as failure:  # noqa: BLE001 - the class may be a user's, and its __str__ may raise anything
-        text = f"(its text cannot be had: __str__ raised {type(failure).__name__})"
+        text = f"(no message: its __str__ raised {type(failure).__name__})"
     return text or type_name(error)
 
 

@@ -1,7 +1,7 @@
-"""What a cluster or a node has to say while it runs, on standard error.
+"""The log of a cluster or a node, on standard error.
 
-In: whether the user wants all of it. Out: one line a record, its first character telling what happened: ``=`` a state,
-``x`` an end, ``!`` something amiss. Standard output stays for the ready line.
+In: whether the user wants all of it. Out: one line for each record: time, level, logger, message. Standard output stays
+for the ready line.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class StderrHandler(logging.Handler):
 
 
 def log_to_stderr(debug: bool) -> None:
-    """Shows warnings, or everything with ``debug``. The first line tells that this build is slower than need be."""
+    """Shows warnings, or everything with ``debug``. The first line warns of a build that is slower than need be."""
     argon = logging.getLogger("argon")
     argon.handlers = [handler for handler in argon.handlers if not isinstance(handler, StderrHandler)]
     handler = StderrHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     argon.addHandler(handler)
     argon.setLevel(logging.DEBUG if debug else logging.WARNING)
     build = this_build()
     slower = build.reason and not build.from_sources
-    argon.log(logging.WARNING if slower else logging.DEBUG, "%s %s", "!" if slower else "=", build)
+    argon.log(logging.WARNING if slower else logging.DEBUG, "%s", build)

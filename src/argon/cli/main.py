@@ -61,7 +61,13 @@ class Commands(click.Group):
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["--help", "-h"], "show_default": True},
-    epilog="Each command has its own --help, with an example.",
+    epilog="""\b
+Environment:
+  ARGON_CLUSTER     address of the cluster, for commands that take --cluster
+  ARGON_TOKEN       the token that clients, nodes and cluster share
+  ARGON_TOKEN_FILE  the file that has the token, if ARGON_TOKEN is not set
+
+Each command has its own --help, with an example.""",
 )
 @click.option(
     "--version",
@@ -86,11 +92,11 @@ for _command in (
     LazyCommand("run", "run", "Run a function on the cluster and print its result."),
     LazyCommand("map", "map", "Run a function for each line of stdin."),
     LazyCommand("status", "status", "Print the queue, the nodes and the counters."),
-    LazyCommand("explain", "explain", "Say what became of a recent task, and why."),
-    LazyCommand("bench", "bench.command", "Measure tasks a second, or what too much work does."),
-    LazyCommand("simulate", "simulate.command", "Plan a fleet: run Argon's scheduling in virtual time."),
-    LazyCommand("demo", "demo.command", "Watch a cluster work on this machine."),
-    LazyCommand("completion", "completion", "Print what makes a shell complete argon's commands."),
+    LazyCommand("explain", "explain", "Explain what happened to a recent task, and why."),
+    LazyCommand("bench", "bench.command", "Measure throughput and latency, or behaviour under overload."),
+    LazyCommand("simulate", "simulate.command", "Predict how a fleet handles a load, in virtual time."),
+    LazyCommand("demo", "demo.command", "Run a demonstration on this machine."),
+    LazyCommand("completion", "completion", "Print the script by which a shell completes argon's commands."),
 ):
     app.add_command(_command)
 

@@ -59,8 +59,9 @@ def command(
 ) -> None:
     """Run a function for each line of stdin.
 
-    The line is its argument: JSON where it is JSON, else a string. Each result is one line of JSON, in the order of the
-    input. A line whose task fails is named on stderr, and the others go on; the exit status is then 1.
+    Each line is one argument. It is read as JSON; a line that is not JSON is a string. Each result is printed as one
+    line of JSON, in the order of the input. If the task of a line fails, the number of the line and the error are
+    printed on stderr, the other tasks continue, and the exit status is 1.
     """
     from argon.cli.progress import progress_on_terminal
     from argon.client.client import Client

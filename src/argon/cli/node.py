@@ -1,7 +1,7 @@
 """`argon node`: the process that runs tasks in its workers.
 
-In: the cluster to join, or the port to listen at without one. Out: one line on stdout when it is registered (or
-listens) and its workers are ready. Blocks until it is told to stop by a signal, and then drains.
+In: the cluster to join, or the port to listen on without one. Out: one line on stdout when it is registered (or
+listens) and its workers are ready. Blocks until a signal asks it to stop, and then drains.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import click
 from argon.cli.arguments import (
     address_option,
     bad_value,
-    debug_option,
     directories,
     refused_as_usage,
+    server_debug_option,
     whole_number,
 )
 from argon.cli.failures import Verbosity
@@ -37,40 +37,44 @@ Examples:
     "manager",
     metavar="HOST:PORT",
     type=address_option("--manager or --cluster"),
-    help="The cluster to take tasks from.",
+    help="Address of the cluster to serve.",
 )
 @click.option(
     "--workers",
     metavar="N",
     type=whole_number("--workers", 1, MAX_WORKERS),
-    help="How many tasks run at once, each in its own process; without it, one for each CPU.",
+    help="Number of worker processes, each of which runs one task at a time. Without it: one for each CPU.",
 )
 @click.option(
     "--max-requests",
     metavar="N",
     type=whole_number("--max-requests", 1),
-    help="Replace a worker's process after so many tasks.",
+    help="Replace a worker process after this many tasks. Without it: never.",
 )
 @click.option(
     "--include",
     metavar="DIR",
     multiple=True,
     shell_complete=directories,
-    help="A directory to import tasks from. May be given several times.",
+    help="Directory in which the workers look for modules first. May be given several times.",
 )
 @click.option(
     "--port",
     metavar="PORT",
     type=whole_number("--port", 0, 65535),
-    help="Listen for clients at this port, instead of joining a cluster; 0 lets the system choose.",
+    help="Listen for clients on this port, without a cluster. 0 lets the system choose; the ready line has its number.",
 )
-@click.option("--name", metavar="NAME", help="What the cluster calls it; without it, the host's name and a number.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the node in the cluster. Without it: the host name, the process id and a random number.",
+)
 @click.option(
     "--report-load/--no-report-load",
     default=True,
-    help="Tell the cluster how busy this machine is, so that it prefers others when this one has much else to do.",
+    help="Report to the cluster how busy this machine is, so that it prefers less busy nodes.",
 )
-@debug_option
+@server_debug_option
 @click.pass_obj
 def command(
     verbosity: Verbosity,
@@ -84,17 +88,18 @@ def command(
 ) -> None:
     """Start a node, which runs tasks.
 
-    It takes them from a cluster (--manager, or --cluster), or listens alone for clients (--port).
+    It serves a cluster (--manager or --cluster), or listens for clients by itself (--port).
 
-    Stop it with Ctrl-C or SIGTERM: it finishes what it has, and leaves. A second signal stops it at once.
+    Stop it with Ctrl-C or SIGTERM. It then takes no new tasks, and waits up to 30 seconds for those that run. A second
+    signal stops it at once.
     """
     if (manager is None) == (port is None):
         raise click.BadParameter(
-            "give one: the cluster to join, or the --port to listen at alone", param_hint="--manager"
+            "give either the cluster to serve, or the --port on which to listen for clients", param_hint="--manager"
         )
     for directory in include:
         if not Path(directory).is_dir():
-            raise bad_value("--include", "want a directory", directory)
+            raise bad_value("--include", "must be a directory", directory)
     from argon.node.node import Node
 
     log_to_stderr(verbosity.debug)
@@ -106,7 +111,7 @@ def command(
 
 
 def ready_line(name: str, workers: int, manager: str | None, address: str | None) -> str:
-    """What a node says when tasks may come."""
+    """The line that a node prints when it is ready for tasks."""
     counted = f"{workers} worker{'s' if workers != 1 else ''}"
     if manager is None:
         return f"argon node {name} ready at {address}: {counted}"

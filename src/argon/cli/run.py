@@ -41,15 +41,20 @@ Examples:
     "arguments",
     metavar="[ARG]...",
     nargs=-1,
-    help="Its arguments: JSON where they are JSON, else strings. Write -- before a -1.",
+    help="Arguments of the function. Each is read as JSON; what is not JSON is a string. Write -- before a -1.",
 )
-@click.option("--kw", metavar="NAME=VALUE", multiple=True, help="A keyword argument. May be given several times.")
+@click.option(
+    "--kw",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A keyword argument; its value is read like ARG. May be given several times.",
+)
 @cluster_option
 @timeout_option
 @priority_option
 @retries_option
 @click.option(
-    "--task-id", "show_task_id", is_flag=True, help="Print the task's id on stderr at the end, for argon explain."
+    "--task-id", "show_task_id", is_flag=True, help="Print the task's id on stderr at the end, for `argon explain`."
 )
 @debug_option
 def command(

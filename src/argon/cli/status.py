@@ -37,20 +37,20 @@ def show(address: str, numbers: dict[str, Any]) -> None:
 
     say(
         f"{numbers['role']} at {address}: {numbers['queue_length']} of {numbers['queue_limit']} places in the queue "
-        f"taken, clients: {numbers['clients']}"
+        f"are taken; clients: {numbers['clients']}"
     )
     nodes = [
         (str(node["name"]), str(node["workers"]), str(node["in_flight"]), f"{100 * node.get('pressure', 0.0):.0f}%")
         for node in numbers["nodes"]
     ]
     none = ("none: start one with argon node --manager HOST:PORT", "", "", "")
-    show_table(nodes or [none], title="nodes", header=("node", "workers", "in flight", "pressure"))
+    show_table(nodes or [none], title="nodes", header=("node", "workers", "in flight", "CPU pressure"))
     counters = [(str(name), f"{count:,}") for name, count in numbers["counters"].items()]
-    show_table(counters, title="since the start", header=("tasks", "number"))
+    show_table(counters, title="tasks since the start", header=("tasks", "number"))
     rejections = {f"rejected {reason}": count for reason, count in numbers.get("rejections", {}).items() if count}
     decisions = {**numbers.get("decisions", {}), **rejections}
     show_table(
         [(str(name), f"{count:,}") for name, count in decisions.items()],
-        title="why tasks went where they did",
-        header=("decisions", "number"),
+        title="routing decisions and rejections",
+        header=("decision", "number"),
     )

@@ -1,4 +1,4 @@
-"""An outcome on the wire to what the caller gets: a value, or an exception that says what happened.
+"""From an outcome on the wire to what the caller gets: a value, or an exception that says what happened.
 
 In: an Outcome or a Reject. Out: the task's value, or one exception with all the data there is. It must never raise for
 what came from outside: whatever is wrong with an answer is the answer.
@@ -61,7 +61,7 @@ def error_of(outcome: Outcome) -> BaseException:
 
 
 def _rejected(reject: Reject) -> Rejected:
-    again = f"; there may be room in {reject.retry_after_s:.2f} s" if reject.retry_after_s else ""
+    again = f"; try again in {reject.retry_after_s:.2f} s" if reject.retry_after_s else ""
     return Rejected(
         f"the task was rejected ({reject.reason}): {reject.why or reject.reason.meaning}{again}",
         reason=reject.reason,
@@ -72,7 +72,7 @@ def _rejected(reject: Reject) -> Rejected:
 
 def _worker_died(diagnosis: Diagnosis, data: dict[str, Any]) -> WorkerDied:
     if diagnosis.oom:
-        how = "the kernel killed it for want of memory"
+        how = "out of memory, the kernel killed it"
     elif diagnosis.signal:
         how = f"signal {diagnosis.signal}"
     else:

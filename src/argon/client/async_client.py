@@ -90,14 +90,17 @@ class AsyncFuture(asyncio.Future[Any]):
 class AsyncClient:
     """A client of an Argon cluster, or of a node that listens by itself, for asyncio programs.
 
+    ``async with`` or ``connect()`` connects it. If the connection is lost later, the client connects again, without a
+    limit.
+
     Args:
-        address: ``host:port``.
-        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
-        connect_timeout: seconds that the first connection may take.
+        address: ``host:port`` of the cluster, or of a node that listens by itself; ``localhost:8000`` by default.
+        token: the cluster's token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file.
+        connect_timeout: seconds that the first connection may take, 10 by default.
 
     Raises:
-        AddressInvalid: the address is not ``host:port``.
-        ConnectionFailed, AuthenticationFailed, TokenInvalid: it cannot connect (on ``async with`` or ``connect()``).
+        ValueError: ``connect_timeout`` is not a positive number of seconds.
+        AddressInvalid: the address does not have the form ``host:port``.
 
     Example:
         >>> async def main():
@@ -118,7 +121,13 @@ class AsyncClient:
         self._threads = LocalThreads()
 
     async def connect(self) -> None:
-        """Connects; ``async with`` does it by itself. A lost connection is renewed for ever."""
+        """Connects, if it is not connected yet. ``async with`` calls this.
+
+        Raises:
+            ConnectionFailed: no cluster answers there. Start one, or try again later.
+            AuthenticationFailed: the token is not the cluster's. Use the cluster's token file or token.
+            TokenInvalid: there is no token, or it cannot be used. The message says what to do.
+        """
         async with self._connecting:
             if not self._connections:
                 connection = ClientConnection(self._address, find_token(self._token))
@@ -148,9 +157,10 @@ class AsyncClient:
         key: object = UNSET,
         on_overload: str | Unset = UNSET,
     ) -> Self:
-        """The same client with other options for the tasks submitted through it; see ``Client.with_options``.
+        """Returns this client with other options for the tasks that are submitted through the result.
 
-        With ``on_overload="run_here"``, ``run`` too runs the task in one of the client's threads: the loop goes on.
+        The options are those of ``Client.with_options``. With ``on_overload="run_here"``, ``run`` too runs the task in
+        one of the client's threads, so that the event loop is not blocked.
         """
         view = copy.copy(self)
         view._options = changed_options(
@@ -165,16 +175,19 @@ class AsyncClient:
         return view
 
     def submit(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> AsyncFuture:
-        """Hands a task over and returns its future at once.
+        """Submits a task and returns its future at once.
 
         Args:
-            function: any callable; or ``"module:name"``, which is then looked up by the worker only.
+            function: any callable, or its name as ``"module:name"``, which only the worker imports.
+            args, kwargs: its arguments. They are pickled.
 
         Returns:
-            A future of the value. Cancelling it ends the task; its ``task_id`` is for ``explain``.
+            The future of its value. ``cancel()`` ends the task, also one that runs; ``task_id`` is its id for
+            ``explain``. ``await`` raises what ``run`` raises.
 
         Raises:
-            ArgumentNotSerializable: an argument cannot travel; nothing was sent.
+            TypeError: the function is neither callable nor a name.
+            ArgumentNotSerializable: the function or an argument cannot be pickled; nothing was sent.
             ConnectionFailed: the client is not connected yet, or closed.
         """
         shell = self._connection().shell
@@ -189,15 +202,28 @@ class AsyncClient:
         return future
 
     async def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
-        """Hands a task over and waits for its value; raises as the task did, or the ``TaskError`` that says what
-        became of it."""
+        """Submits a task, waits for it, and returns its value.
+
+        Args:
+            function, args, kwargs: as for ``submit``.
+
+        Raises:
+            Exception: what the function raised, with the worker's traceback as its cause.
+            TaskError: the task ended in another way; ``argon.errors`` has the subclasses, and what to do.
+            ArgumentNotSerializable, ConnectionFailed, TypeError: as ``submit``.
+        """
         return await self.submit(function, *args, **kwargs)
 
     async def map(self, function: Callable[..., Any] | str, /, *iterables: Iterable[Any]) -> AsyncIterator[Any]:
-        """Values of ``function`` over the zipped iterables, in order, fed lazily.
+        """Runs ``function`` for the items of the iterables, as ``map()`` does, and yields the values in order.
 
-        Only so many tasks are under way as the cluster's credits allow, however long the iterables are. When the loop
-        is left early, or an iterable raises, those under way are cancelled.
+        Only as many tasks are submitted at a time as the cluster's credits allow, so the iterables may be endless. The
+        exception of a task is raised in its place and ends the iteration. When the iteration ends early, all tasks
+        that are not done are cancelled.
+
+        Example:
+            >>> async def main(client):
+            ...     return [root async for root in client.map(math.sqrt, [1.0, 4.0])]
         """
         waiting: deque[asyncio.Future[Any]] = deque()
         try:
@@ -213,11 +239,20 @@ class AsyncClient:
                 future.cancel()
 
     async def status(self) -> dict[str, Any]:
-        """The cluster's numbers, as ``argon status --json`` prints them."""
+        """Returns the cluster's numbers (queue, nodes, counters), as ``argon status --json`` prints them.
+
+        Raises:
+            ConnectionFailed: there is no connection now, or the client is closed. Try again later.
+        """
         return await self._connection().status()
 
     async def explain(self, task_id: str) -> dict[str, Any]:
-        """What the cluster knows of a recent task; see ``Client.explain``."""
+        """Returns what the cluster knows of a recent task; see ``Client.explain``.
+
+        Raises:
+            ValueError: the text does not have the form of a task's id.
+            ConnectionFailed: as ``status``.
+        """
         return await self._connection().explain(task_id)
 
     def _connection(self) -> ClientConnection:

@@ -55,17 +55,21 @@ class _Call:
 
 
 class Client:
-    """A client of an Argon cluster, or of a node that listens by itself. It may be used from any thread.
+    """A client of an Argon cluster, or of a node that listens by itself. Any thread may use it.
+
+    The constructor connects. If the connection is lost later, the client connects again, without a limit.
 
     Args:
-        address: ``host:port``.
-        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
-        connect_timeout: seconds that the first connection may take. A connection lost later is renewed for ever.
+        address: ``host:port`` of the cluster, or of a node that listens by itself; ``localhost:8000`` by default.
+        token: the cluster's token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file.
+        connect_timeout: seconds that the first connection may take, 10 by default.
 
     Raises:
-        AddressInvalid: the address is not ``host:port``.
-        ConnectionFailed: no cluster answers there; start one, or try again.
-        AuthenticationFailed, TokenInvalid: the token is not the cluster's, or unusable.
+        ValueError: ``connect_timeout`` is not a positive number of seconds.
+        AddressInvalid: the address does not have the form ``host:port``.
+        ConnectionFailed: no cluster answers there. Start one, or try again later.
+        AuthenticationFailed: the token is not the cluster's. Use the cluster's token file or token.
+        TokenInvalid: there is no token, or it cannot be used. The message says what to do.
 
     Example:
         >>> with argon.Client("localhost:8000") as client:  # doctest: +SKIP
@@ -101,25 +105,34 @@ class Client:
         key: object = UNSET,
         on_overload: str | Unset = UNSET,
     ) -> Self:
-        """The same client with other options for the tasks submitted through it. It shares the connection.
+        """Returns this client with other options for the tasks that are submitted through the result.
+
+        The two share the connection. Options that are not given stay as they are.
 
         Args:
-            priority: an ``argon.Priority``; ``NORMAL`` by default.
-            timeout: seconds from submit to answer, None (the default) for ever. A task that runs on is killed.
-            retries: how often a rejected task is tried again; None (the default) for ever, 0 to be rejected at once.
-            idempotent: whether the task may run twice, so that it is run again when its node is lost.
-            key: tasks with equal keys go to the same node while it has room (warm caches).
-            on_overload: what becomes of a task for which there is no room. "wait" (the default) tries again, as
-                ``retries=None``; "raise" raises ``Rejected`` at once, as ``retries=0``; "run_here" runs the task in
-                this process instead, after ``retries`` if they are given: ``run`` in the calling thread, ``submit`` and
-                ``map`` in one of four threads of the client, where it waits for its turn. So is it where there is no
-                node, no connection, or a cluster that drains; only a task that is too large is rejected as ever. The
-                function gets copies of its arguments, and its value or exception is the answer. Nothing can kill it
-                here: when its timeout passes a future ends as ``TaskExpired``, and the function goes on. It must not
-                wait for futures of this client, which may wait for its thread.
+            priority: an ``argon.Priority``, ``NORMAL`` by default.
+            timeout: seconds from submission to answer, None (the default) for no limit. A task that takes longer ends
+                as ``TaskExpired``; if it is running, it is killed.
+            retries: how many times a rejected task is submitted again; None (the default) for no limit, 0 for never.
+            idempotent: whether the task may run twice; False by default. If True, it is run again after its node or
+                the connection was lost.
+            key: tasks with equal keys (compared by ``str()``) go to the same node while it has room, for example for
+                its warm caches; None (the default) for any node.
+            on_overload: what happens to a task that is rejected.
+
+                ``"wait"`` (the default): it is submitted again, as with ``retries=None``.
+
+                ``"raise"``: ``Rejected`` is raised at once, as with ``retries=0``.
+
+                ``"run_here"``: this process runs it, after the ``retries`` if they are given. ``run`` runs it in the
+                calling thread; ``submit`` and ``map`` run it in one of four threads of the client. It is run here for
+                every reason to reject it but one: a task that is too large is rejected. The function gets copies of
+                its arguments. It cannot be killed here: when its timeout passes, its future ends as ``TaskExpired``
+                and the function continues. It must not wait for futures of this client, since they may wait for its
+                thread.
 
         Raises:
-            ValueError: an option is out of its range; the message says which and what it may be.
+            ValueError: an option is out of its range. The message has its name and what it may be.
 
         Example:
             >>> client.with_options(timeout=5, retries=0).run(price, book)  # doctest: +SKIP
@@ -137,17 +150,26 @@ class Client:
         return view
 
     def submit(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> TaskFuture:
-        """Hands a task over and returns its future at once.
+        """Submits a task and returns its future at once.
 
         Args:
-            function: any callable; or ``"module:name"``, which is then looked up by the worker only.
+            function: any callable, or its name as ``"module:name"``, which only the worker imports.
+            args, kwargs: its arguments. They are pickled.
 
         Returns:
-            A future of the value. Its ``cancel()`` ends the task, wherever it is; its ``task_id`` is for ``explain``.
+            The future of its value. ``cancel()`` ends the task, also one that runs; ``task_id`` is its id for
+            ``explain``. Its ``result()`` raises what ``run`` raises.
 
         Raises:
-            ArgumentNotSerializable: an argument cannot travel; nothing was sent.
-            ConnectionFailed: the client is closed.
+            TypeError: the function is neither callable nor a name.
+            ArgumentNotSerializable: the function or an argument cannot be pickled; nothing was sent.
+            ConnectionFailed: the client is closed. Create a new one.
+            RuntimeError: this process was forked after the client was created. Create a client in this process.
+
+        Example:
+            >>> future = client.submit(math.sqrt, 2.0)  # doctest: +SKIP
+            >>> future.result(timeout=5)  # doctest: +SKIP
+            1.4142135623730951
         """
         payload, kind = pack_call(function, args, kwargs)
         thread, options = self._thread, self._options
@@ -159,11 +181,23 @@ class Client:
         return future
 
     def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
-        """Hands a task over and waits for its value.
+        """Submits a task, waits for it, and returns its value.
+
+        Args:
+            function, args, kwargs: as for ``submit``.
+
+        Returns:
+            What the function returned.
 
         Raises:
-            Exception: what the task raised, with the remote traceback as its cause.
-            TaskError: what became of the task otherwise; see ``argon.errors``.
+            Exception: what the function raised, with the worker's traceback as its cause.
+            TaskError: the task ended in another way; ``argon.errors`` has the subclasses, and what to do.
+            ArgumentNotSerializable, ConnectionFailed, RuntimeError, TypeError: as ``submit``. RuntimeError also in a
+                callback of a future, which must not wait.
+
+        Example:
+            >>> client.run(math.sqrt, 2.0)  # doctest: +SKIP
+            1.4142135623730951
         """
         thread, options = self._thread, self._options
         thread.guards.check_may_wait()
@@ -190,35 +224,53 @@ class Client:
         *iterables: Iterable[Any],
         timeout: float | None = None,
     ) -> Iterator[Any]:
-        """Values of ``function`` over the zipped iterables, in order, fed lazily.
+        """Runs ``function`` for the items of the iterables, as ``map()`` does, and yields the values in order.
 
-        Nothing is sent before the first value is asked for, and only so many tasks are under way as the cluster's
-        credits allow, however long the iterables are. A task's exception is raised in its place and ends the
-        iteration; then, when the iterator is closed early, or when an iterable raises, the tasks under way are
-        cancelled, running ones too.
+        Nothing is submitted before the first value is asked for. Only as many tasks are submitted at a time as the
+        cluster's credits allow, so the iterables may be endless. The exception of a task is raised in its place and
+        ends the iteration. When the iteration ends early, all tasks that are not done are cancelled, also those that
+        run.
 
         Args:
-            timeout: seconds from now until the last value, None for ever.
+            function: as for ``submit``.
+            iterables: each item of each is one argument; the shortest ends the iteration.
+            timeout: seconds from now until the last value, None (the default) for no limit.
+
+        Returns:
+            An iterator of the values.
 
         Raises:
-            TimeoutError: the timeout passed.
+            TimeoutError: the timeout passed (from the iterator).
+            Exception: as ``run`` (from the iterator).
+
+        Example:
+            >>> list(client.map(math.sqrt, [1.0, 4.0]))  # doctest: +SKIP
+            [1.0, 2.0]
         """
         return self._map(function, iterables, None if timeout is None else monotonic() + timeout)
 
     def status(self) -> dict[str, Any]:
-        """The cluster's numbers, as ``argon status --json`` prints them."""
+        """Returns the cluster's numbers (queue, nodes, counters), as ``argon status --json`` prints them.
+
+        Raises:
+            ConnectionFailed: there is no connection now, or the client is closed. Try again later.
+            RuntimeError: it was called in a callback of a future, or in a forked process.
+        """
         numbers: dict[str, Any] = self._thread.call(self._thread.connection.status)
         return numbers
 
     def explain(self, task_id: str) -> dict[str, Any]:
-        """What the cluster knows of a recent task, as ``argon explain --json`` prints it: what it waited for, why it
-        went to its node, what was predicted and what came of it. ``state`` is "unknown" when nothing is left of it.
+        """Returns what the cluster knows of a recent task, as ``argon explain --json`` prints it.
+
+        That is what it waited for, why it went to its node, the predicted and the measured run time, and how it ended.
+        ``state`` is ``"unknown"`` if the cluster does not remember the task.
 
         Args:
             task_id: the ``task_id`` of a future that ``submit`` returned, or of a ``TaskError``.
 
         Raises:
-            ValueError: it is no task's id.
+            ValueError: the text does not have the form of a task's id.
+            ConnectionFailed, RuntimeError: as ``status``.
         """
         known: dict[str, Any] = self._thread.call(self._thread.connection.explain, task_id)
         return known

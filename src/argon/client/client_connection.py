@@ -75,7 +75,7 @@ class ClientConnection:
     async def _ask(self, request: StatusRequest | ExplainRequest) -> dict[str, Any]:
         reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         if not self.shell.ask(request, reply):
-            raise ConnectionFailed(f"there is no connection to {self._dialer.address} now; it is being renewed")
+            raise ConnectionFailed(f"there is no connection to {self._dialer.address} now; the client is reconnecting")
         return await reply
 
     async def close(self) -> None:

@@ -40,10 +40,10 @@ class ExecutorFuture(TaskFuture):
         self._pending = pending
 
     def cancel(self) -> bool:
-        """Cancels the task if it waits in a queue, here or in the cluster; returns whether it is cancelled.
+        """Cancels the task if no worker has started it; returns whether it is cancelled.
 
-        Asks the cluster, and waits for its answer, some 0.2 ms; in a callback it does not wait, and only a task that
-        has not left this process is cancelled for certain.
+        It asks the cluster and waits for the answer, about 0.2 ms. In a callback it does not wait, and only a task
+        that has not left this process is certainly cancelled.
         """
         if self.done():
             return self.cancelled()
@@ -60,16 +60,20 @@ class ExecutorFuture(TaskFuture):
 
 
 class Executor(concurrent.futures.Executor):
-    """A real ``concurrent.futures.Executor`` on an Argon cluster.
+    """A ``concurrent.futures.Executor`` that runs its tasks on an Argon cluster.
+
+    It takes the place of ``ProcessPoolExecutor``, with the same rules and errors.
 
     Args:
-        address: ``host:port`` of a cluster, or of a node that listens by itself. Without it a cluster is started on
-            this machine, with this process's ``sys.path``, and ended with the executor.
-        max_workers: worker processes of that own cluster; by default one for each CPU.
-        token: the shared secret's text, for an ``address``.
+        address: ``host:port`` of a cluster, or of a node that listens by itself. Without it, a cluster is started on
+            this machine, with the ``sys.path`` of this process; it ends with the executor.
+        max_workers: number of worker processes of the cluster that is started, one for each CPU by default. Not
+            together with an address.
+        token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
+            user's token file.
 
     Raises:
-        ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as ``Client``.
+        ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
         ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
         TypeError: ``max_workers`` is not an integer.
 
@@ -103,11 +107,11 @@ class Executor(concurrent.futures.Executor):
         _EXECUTORS.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
-        """Hands a task over; see ``concurrent.futures.Executor.submit``.
+        """Submits a task and returns its future; see ``concurrent.futures.Executor.submit``.
 
         Raises:
             RuntimeError: the executor was shut down.
-            ArgumentNotSerializable: an argument cannot travel; nothing was sent.
+            ArgumentNotSerializable: the function or an argument cannot be pickled; nothing was sent.
         """
         self._refuse_after_shutdown()
         payload, kind = pack_call(fn, args, kwargs)
@@ -180,11 +184,12 @@ class Executor(concurrent.futures.Executor):
         return values()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes nothing new; finishes what is here, then disconnects and ends an own cluster.
+        """Takes no new tasks, waits for those that are not done, disconnects, and ends a cluster that it started.
 
         Args:
-            wait: return only when that is done; otherwise it is done in the background.
-            cancel_futures: cancel what no worker has begun.
+            wait: whether to return only when all of that is done, True by default; otherwise it happens in the
+                background.
+            cancel_futures: whether to cancel the tasks that no worker has started, False by default.
         """
         if self._pid != os.getpid():
             return  # a forked process has no part in it

@@ -12,9 +12,9 @@ from argon.client.local_cluster import LocalCluster
 
 
 class LocalClient(Client):
-    """A client that owns the local cluster it is connected to; closing it ends both.
+    """A client that owns the local cluster to which it is connected; ``close()`` ends both.
 
-    ``address`` and ``token`` let other clients join: ``argon.AsyncClient(client.address, token=client.token)``.
+    Other clients can use the cluster too: ``argon.AsyncClient(client.address, token=client.token)``.
     """
 
     def __init__(self, cluster: LocalCluster) -> None:
@@ -33,15 +33,20 @@ class LocalClient(Client):
 
 
 def local(workers: int | None = None, *, include: Sequence[str] = ()) -> LocalClient:
-    """Starts a cluster on this machine and returns a client of it; closing the client ends both.
+    """Starts a cluster on this machine and returns a client of it. The cluster ends when the client is closed.
+
+    The workers have the ``sys.path`` of this process.
 
     Args:
-        workers: worker processes; by default one for each CPU.
-        include: directories in which workers look for modules first.
+        workers: number of worker processes, one for each CPU by default.
+        include: directories in which the workers look for modules first.
+
+    Returns:
+        A ``Client``; its ``address`` and ``token`` are for other clients.
 
     Raises:
-        ValueError: ``workers`` is not a whole number from 1.
-        ConnectionFailed: it did not start.
+        ValueError: ``workers`` is not a whole number from 1 to 4096, or ``include`` is one string.
+        ConnectionFailed: the cluster did not start. Its errors are on the standard error of this process.
 
     Example:
         >>> with argon.local(workers=2) as client:  # doctest: +SKIP

@@ -33,14 +33,14 @@ class LocalCluster:
         include: directories in which workers look for modules first; this process's ``sys.path`` comes after them.
 
     Raises:
-        ConnectionFailed: it did not start; the message has what it said.
+        ConnectionFailed: it did not start; its errors are on the standard error of this process.
     """
 
     def __init__(self, workers: int | None = None, include: Sequence[str] = ()) -> None:
         if workers is not None:
             check_count("workers", workers, 1, MAX_WORKERS)
         if isinstance(include, str):
-            raise ValueError("include is a list of directories, not one string")
+            raise ValueError("include must be a list of directories, not one string")
         self.token = make_token()
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -82,6 +82,8 @@ class LocalCluster:
         line = output.readline() if ready else b""
         if not line:
             self.close()
-            raise ConnectionFailed(f"the local cluster did not start (exit code {self._process.returncode}); see above")
+            raise ConnectionFailed(
+                f"the local cluster did not start (exit code {self._process.returncode}); stderr has its errors"
+            )
         address: str = json.loads(line)["address"]
         return address

@@ -52,7 +52,7 @@ def changed_options(
     changes: dict[str, Any] = {}
     if not isinstance(priority, Unset):
         if type(priority) not in (int, Priority) or not Priority.MAX <= priority <= Priority.MIN:
-            raise ValueError(f"priority is an argon.Priority, from 0 (MAX) to 4 (MIN), not {priority!r}")
+            raise ValueError(f"priority must be an argon.Priority, from 0 (MAX) to 4 (MIN), not {priority!r}")
         changes["priority"] = int(priority)
     if not isinstance(timeout, Unset):
         changes["timeout_s"] = None if timeout is None else check_seconds("timeout", timeout)
@@ -60,17 +60,17 @@ def changed_options(
         changes["retries"] = None if retries is None else check_count("retries", retries, 0, _RETRIES_MAX)
     if not isinstance(idempotent, Unset):
         if not isinstance(idempotent, bool):
-            raise ValueError(f"idempotent is True or False, not {idempotent!r}")
+            raise ValueError(f"idempotent must be True or False, not {idempotent!r}")
         changes["idempotent"] = idempotent
     if not isinstance(key, Unset):
         changes["key"] = 0 if key is None else crc32(str(key).encode(errors="surrogatepass")) or 1
     if not isinstance(on_overload, Unset):
         if on_overload not in tuple(_RETRIES_BY_DEFAULT):  # a tuple, since it may be anything
-            raise ValueError(f"on_overload is 'wait', 'raise' or 'run_here', not {on_overload!r}")
+            raise ValueError(f"on_overload must be 'wait', 'raise' or 'run_here', not {on_overload!r}")
         changes["run_here"] = on_overload == "run_here"
         if isinstance(retries, Unset):
             changes["retries"] = _RETRIES_BY_DEFAULT[on_overload]
         elif on_overload != "run_here" and retries != _RETRIES_BY_DEFAULT[on_overload]:
             other = _RETRIES_BY_DEFAULT[on_overload]
-            raise ValueError(f"on_overload={on_overload!r} is retries={other}, so give one of the two")
+            raise ValueError(f"on_overload={on_overload!r} means retries={other}; give only one of the two")
     return TaskOptions(**{**options.fields(), **changes})

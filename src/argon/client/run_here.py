@@ -69,7 +69,7 @@ class KeptCall:
     def expired(self) -> TaskExpired:
         """What its caller gets when its timeout has passed."""
         if self.begun:
-            text = "it runs in this process, where nothing can kill it, and goes on"
+            text = "it runs in this process, where it cannot be killed, and continues"
             return TaskExpired(f"the task's timeout passed: {text}", may_have_run=MayHaveRun.YES)
         return TaskExpired("the task's timeout passed: it had not been started", may_have_run=MayHaveRun.NO)
 

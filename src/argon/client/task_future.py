@@ -83,7 +83,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         return runs_here or self._owner.shell.is_sent(self.client_task_id)
 
     def cancel(self) -> bool:
-        """Cancels the task; False only when it is done already."""
+        """Cancels the task, also if it runs; returns False only if it is done already."""
         if self._state == _PENDING:
             self._owner.guards.check_process()
             if self._end(_CANCELLED, None, None):
@@ -94,14 +94,23 @@ class TaskFuture(concurrent.futures.Future[Any]):
         return self._state == _CANCELLED
 
     def result(self, timeout: float | None = None) -> Any:
-        """The task's value; waits for it. On ``TimeoutError`` the task goes on: cancel it, or ask again."""
+        """Waits for the task and returns its value, or raises what ``Client.run`` raises.
+
+        Args:
+            timeout: how many seconds to wait, None (the default) for no limit.
+
+        Raises:
+            TimeoutError: the task has no answer yet, and continues. Wait again, or cancel it.
+            CancelledError: it was cancelled.
+            RuntimeError: it would wait in a callback or in a forked process.
+        """
         if self._state == _FINISHED and self._exception is None:
             return self._result
         self._check_may_wait()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The task's exception or None; waits for it."""
+        """Waits for the task and returns its exception, or None if it has a value. As ``result`` otherwise."""
         self._check_may_wait()
         return super().exception(timeout)
 
@@ -138,7 +147,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
         try:
             self._end(state, value, error)
         except BaseException:  # the loop's thread brings everybody's answers: no caller's callback may end it
-            log.exception("! a callback of a task's future ended in an exception")
+            log.exception("a callback of a task's future raised an exception")
 
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
         """Ends the future and wakes those who wait, unless it has ended; returns whether it was this call."""

@@ -1,4 +1,4 @@
-"""What a task is called between people: ``SESSION.SEQUENCE``, such as ``3.17``.
+"""The id of a task, as people write it: ``SESSION.SEQUENCE``, such as ``3.17``.
 
 In: the session that the cluster gave to a client's connection, and the client's own number of the task; or the text.
 Out: the text, or the two numbers. A cluster that is started again counts its sessions from 1 again.
@@ -29,5 +29,5 @@ def parse_task_id(text: str) -> tuple[int, int]:
     """
     parts = text.split(".")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX for part in parts):
-        raise ValueError(f"a task's id is written SESSION.SEQUENCE, such as 3.17, not {text!r}")
+        raise ValueError(f"a task's id has the form SESSION.SEQUENCE, such as 3.17, not {text!r}")
     return int(parts[0]), int(parts[1])

@@ -11,7 +11,7 @@ import threading
 
 from argon.errors import ConnectionFailed
 
-CLOSED = "this client is closed; make a new one"
+CLOSED = "this client is closed; create a new one"
 
 
 class UsageGuards:
@@ -50,11 +50,13 @@ class UsageGuards:
         """Raises RuntimeError in a forked process, which has no such thread."""
         if self._pid != (here := os.getpid()):
             raise RuntimeError(
-                f"this client belongs to process {self._pid}, and this is {here}; make one after the fork"
+                f"this client was created in process {self._pid}, and this is process {here}; create one after the fork"
             )
 
     def check_may_wait(self) -> None:
         """Raises RuntimeError where no answer can come: on the thread that brings them, and in a forked process."""
         if self.on_own_thread():
-            raise RuntimeError("a callback must not wait for an answer: it runs on the thread that brings the answers")
+            raise RuntimeError(
+                "a callback must not wait for an answer: it runs on the thread that receives the answers"
+            )
         self.check_process()

@@ -46,27 +46,30 @@ _LEAVING: Final = "the cluster is shutting down"
 
 
 class Cluster(Server):
-    """The manager of an Argon network: clients and nodes connect to it. Constructing it does not listen.
+    """The cluster process, to which clients and nodes connect. The constructor does not listen; ``start()`` does.
 
     Args:
-        host: where to listen; a name or address of this machine's loopback.
-        port: 0 lets the system choose; see ``address``.
-        queue_limit: most tasks admitted and not yet assigned; what comes beyond is rejected.
-        queue_bytes: most bytes of their payloads.
-        queue_target_ms: how many milliseconds of work for all workers may wait before what would only wait is rejected;
-            ``"auto"`` for twice what a task takes on average, 25 ms at least, ``"off"`` for no such limit.
-        client_limit: most tasks that one client may have here, None for its share of what all may have.
-        max_payload: most bytes of one task's or one result's payload.
-        drain_timeout: seconds that SIGTERM leaves for what is here to finish.
-        age_step: seconds after which a waiting task counts as one priority more urgent; they begin in its client.
-        heartbeat: seconds between heartbeats.
-        dead_after: a peer silent for this many seconds is dead.
-        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file, made if need be.
+        host: name or address to listen on, ``localhost`` by default. It must be a loopback address of this machine.
+        port: port to listen on, 8000 by default. 0 lets the system choose; ``address`` then has the number.
+        queue_limit: how many tasks may wait in the queue, 128 by default. More are rejected.
+        queue_bytes: how many bytes the payloads of these tasks may have together, 256 MiB by default.
+        queue_target_ms: how long tasks may wait in the queue before new ones are rejected, in milliseconds. ``"auto"``
+            (the default) for twice the mean run time, at least 25 ms; ``"off"`` for no limit.
+        client_limit: how many tasks one client may have in the cluster, None (the default) for its fair share.
+        max_payload: how many bytes the payload of one task or of one result may have, 64 MiB by default.
+        drain_timeout: seconds that tasks may take to finish after SIGTERM or ``drain()``, 30 by default.
+        age_step: seconds of waiting, also in its client, after which a task counts as one priority more urgent; 1 by
+            default.
+        heartbeat: seconds between heartbeats, 5 by default.
+        dead_after: seconds without a message after which a client or node counts as dead, 15 by default. Longer than
+            ``heartbeat``.
+        token: the token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file, which is
+            made if there is none.
 
     Raises:
-        ValueError: a parameter is out of its range; the message says which and what it may be.
-        TokenInvalid: the token is unusable (when it starts).
-        ListenRefused: it cannot listen there (when it starts).
+        ValueError: a parameter is out of its range. The message has its name and what it may be.
+        TokenInvalid: the token cannot be used (when it starts). The message says what to do.
+        ListenRefused: it cannot listen there (when it starts). The message says what to do.
 
     Example:
         >>> cluster = argon.Cluster(port=8000, queue_limit=128)  # doctest: +SKIP
@@ -106,7 +109,7 @@ class Cluster(Server):
             dead_after_s=check_seconds("dead_after", dead_after),
         )
         if not settings.heartbeat_s < settings.dead_after_s:
-            raise ValueError(f"dead_after ({dead_after!r}) is longer than heartbeat ({heartbeat!r})")
+            raise ValueError(f"dead_after ({dead_after!r}) must be longer than heartbeat ({heartbeat!r})")
         self._max_payload_bytes = settings.max_payload_bytes
         self._shell = ClusterShell(settings, self._stop, self._broken)
         self._acceptor: Acceptor | None = None
@@ -119,7 +122,7 @@ class Cluster(Server):
         return self._stopped is not None and not self._stopped.done()
 
     def drain_within(self, timeout_s: float) -> None:
-        """Begins to stop, on the loop's own thread: nothing new is taken, what is here has this long to finish."""
+        """Begins to stop, on the loop's own thread: no new tasks are admitted, and the others have this long to end."""
         self._drain_now(timeout_s)
 
     # ---- life ---------------------------------------------------------------------------------------------------
@@ -171,7 +174,9 @@ class Cluster(Server):
         if len(strangers) + len(self._shell.links) > MAX_CONNECTIONS:
             silent = next(iter(strangers))  # who means well proves the token at once, and so has gone from here
             del strangers[silent]
-            silent.abort(f"there are {MAX_CONNECTIONS} connections, and it was the longest without a proof")
+            silent.abort(
+                f"there are {MAX_CONNECTIONS} connections, and this one has waited longest for its proof of the token"
+            )
         return channel
 
     def _cut_off_slow(self) -> None:
@@ -179,4 +184,4 @@ class Cluster(Server):
         self._slow_readers_timer = loop.call_later(_SLOW_READERS_EVERY_S, self._cut_off_slow)
         channels = [link for link in self._shell.links.values() if isinstance(link, Channel)]
         for channel in self._slow_readers.too_slow(channels, loop.time()):
-            channel.abort("it takes too long to read what waits for it, and too much waits for all")
+            channel.abort("it reads too slowly, and the answers that wait for all clients take too much memory")

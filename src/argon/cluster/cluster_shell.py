@@ -77,7 +77,7 @@ class ClusterShell:
         self._numbers[link] = peer
         role = link.role
         assert role is not None
-        log.debug("= peer %d is a %s", peer, role.name.lower())
+        log.debug("peer %d connected: a %s", peer, role.name.lower())
         self._perform(self.state.connected(peer, role, monotonic()))
 
     def drain(self, timeout_s: float) -> None:
@@ -120,11 +120,11 @@ class ClusterShell:
         if peer is None:
             assert isinstance(link, Channel)
             self.strangers.pop(link, None)
-            log.info("x a connection was rejected: %s", reason)
+            log.info("a connection ended before authentication: %s", reason)
             return
         del self.links[peer]
         level = logging.INFO if link.role is Role.NODE else logging.DEBUG
-        log.log(level, "x peer %d is gone: %s", peer, reason)
+        log.log(level, "peer %d disconnected: %s", peer, reason)
         self._perform(self.state.lost(peer, monotonic()))
         if not self.links and self.empty is not None:
             self.empty.set()
@@ -176,5 +176,5 @@ class ClusterShell:
         elif isinstance(effect, DiscardPayload):
             link.discard_payload()
         else:
-            log.info("x closing peer %d: %s", effect.peer, effect.reason)
+            log.info("closing the connection to peer %d: %s", effect.peer, effect.reason)
             link.close(effect.reason)

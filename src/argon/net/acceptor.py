@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-_ACCEPTED_AT_ONCE: Final = 256  # so that a crowd at the door keeps nobody inside waiting for long
+_ACCEPTED_AT_ONCE: Final = 256  # so that a crowd of new connections delays no open one for long
 _TURNED_AWAY_AT_ONCE: Final = 1024
 _PAUSE_MIN_S: Final = 0.01
 _PAUSE_MAX_S: Final = 1.0
@@ -84,7 +84,7 @@ class Acceptor:
             await self._loop.connect_accepted_socket(self._make_protocol, sock)
         except OSError as error:  # it has left again
             sock.close()
-            log.debug("x a connection ended before it began: %s", error)
+            log.debug("a connection ended before it was accepted: %s", error)
 
     # ---- no descriptors -----------------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ class Acceptor:
         now = self._loop.time()
         if now - self._said_at >= _SAID_AGAIN_AFTER_S:
             self._said_at = now
-            log.warning("! connections are turned away: %s; raise the limit of open files (ulimit -n)", error.strerror)
+            log.warning("new connections are closed: %s; raise the limit of open files (ulimit -n)", error.strerror)
         if self._reserve is not None:
             os.close(self._reserve)
             _turn_away(listening)

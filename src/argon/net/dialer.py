@@ -71,17 +71,17 @@ class Dialer:
         loop = asyncio.get_running_loop()
         self._welcomed, self._down = loop.create_future(), None
         channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
-        failed = "did not take the connection in time"
+        failed = "did not accept the connection in time"
         try:
             # No wait_for(): before Python 3.12 it forgets a cancel that comes at the same moment as the welcome.
             async with asyncio.timeout(2 * HELLO_TIMEOUT_S):
                 await self._reach(channel)
-                failed = "took the connection, and did not welcome it in time"
+                failed = "accepted the connection, but did not complete the handshake in time"
                 await self._welcomed
         except TimeoutError:
             self._give_up(channel, "it took too long")
             raise ConnectionFailed(
-                f"{self.address} {failed}; it is overloaded or stopped: try again", address=self.address
+                f"{self.address} {failed}; it is overloaded, stopped, or not an Argon cluster", address=self.address
             ) from None
         except asyncio.CancelledError:
             self._give_up(channel, "gave up")
@@ -188,7 +188,8 @@ class Dialer:
     def _failure(self, channel: Channel, reason: str) -> ConnectionFailed | AuthenticationFailed:
         if channel.handshake_failure is not None and channel.handshake_failure.authentication:
             return AuthenticationFailed(
-                f"the cluster at {self.address} has another token; use its token file, or set ARGON_TOKEN to its token",
+                f"the token is not that of the cluster at {self.address}; use the token file of the cluster, or set "
+                "ARGON_TOKEN to its token",
                 address=self.address,
             )
         return ConnectionFailed(f"the connection to {self.address} failed: {reason}", address=self.address)
@@ -199,7 +200,7 @@ def _why(error: OSError | ValueError) -> str:
         return error.strerror
     if isinstance(error, OSError):  # without a number it is about several addresses, each with its own
         return os.strerror(error.errno) if error.errno else "nobody listens there"
-    return "that is not a host's name"
+    return "that is not a host name"
 
 
 def _pause_s(failures: int) -> float:

@@ -52,7 +52,7 @@ def _loopback_addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
-        why = error.strerror if isinstance(error, OSError) else "it is not a host's name"
+        why = error.strerror if isinstance(error, OSError) else "it is not a host name"
         raise ListenRefused(f"the host {host!r} cannot be resolved: {why}", host=host) from None
     addresses: list[tuple[socket.AddressFamily, str]] = list(
         dict.fromkeys((family, str(sockaddr[0])) for family, _, _, _, sockaddr in found)
@@ -60,8 +60,8 @@ def _loopback_addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     for _, address in addresses:
         if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             raise ListenRefused(
-                f"listening on {host!r} ({address}) is refused: other machines could reach it, and the wire is not"
-                " encrypted yet; listen on localhost, and reach it from elsewhere through an SSH tunnel",
+                f"cannot listen on {host!r} ({address}): other machines could reach it, and connections are not"
+                " encrypted yet; listen on localhost, and connect from other machines through an SSH tunnel",
                 host=host,
             )
     return addresses
@@ -86,7 +86,7 @@ def _bound_sockets(host: str, addresses: list[tuple[socket.AddressFamily, str]],
         else:
             break
     if not sockets:
-        raise ListenRefused(f"this machine has no address of those that {host!r} stands for", host=host, port=port)
+        raise ListenRefused(f"this machine has none of the addresses of {host!r}", host=host, port=port)
     return sockets
 
 

@@ -1,6 +1,6 @@
 """A connection inside one process: what one end sends, the other end's owner receives.
 
-In and out: messages. It has the face of ``Channel``, so that a node that listens by itself is a cluster and a node
+In and out: messages. It has the methods of ``Channel``, so that a node that listens by itself is a cluster and a node
 joined by this, and neither knows. It must never deliver while the sender is still speaking: delivery waits for the
 next turn of the loop.
 """

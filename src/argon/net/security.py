@@ -37,7 +37,9 @@ def token_path() -> Path:
     try:
         return (Path(state) if state else Path.home() / ".local" / "state") / "argon" / "token"
     except RuntimeError:
-        raise TokenInvalid("this user has no home directory for a token file; name one with ARGON_TOKEN_FILE") from None
+        raise TokenInvalid(
+            "this user has no home directory for a token file; set ARGON_TOKEN_FILE to the path of one"
+        ) from None
 
 
 def find_token(given: str | None = None, *, create: bool = False) -> bytes:
@@ -84,13 +86,18 @@ def parse_token(text: str, place: str) -> bytes:
     """Checks a token's text and returns the secret; ``place`` names where it came from, for the error."""
     text = text.strip()
     if not text:
-        raise TokenInvalid(f"{place} is empty; an empty token is no token", place=place)
+        raise TokenInvalid(f"{place} is empty: it holds no token", place=place)
     prefix, _, rest = text.partition("_")
     secret, _, checksum = rest.rpartition("_")
     if prefix != _PREFIX or len(secret) < _SECRET_CHARS_MIN:
-        raise TokenInvalid(f"{place} does not hold an Argon token ({_PREFIX}_…); copy it again, whole", place=place)
+        raise TokenInvalid(
+            f"{place} does not hold an Argon token, which begins with {_PREFIX}_; copy the whole token again",
+            place=place,
+        )
     if not secret.isascii() or checksum != f"{crc32(secret.encode()):08x}":
-        raise TokenInvalid(f"{place} holds a damaged token (its checksum is wrong); copy it again, whole", place=place)
+        raise TokenInvalid(
+            f"{place} holds a damaged token (its checksum is wrong); copy the whole token again", place=place
+        )
     return secret.encode()
 
 
@@ -108,11 +115,14 @@ def _read(path: Path) -> str:
             raise TokenInvalid(f"the token file {path} is not a file", path=str(path))
         if about.st_uid != os.geteuid():
             raise TokenInvalid(
-                f"the token file {path} belongs to user {about.st_uid}, not to you; name another with ARGON_TOKEN_FILE",
+                f"the token file {path} belongs to user {about.st_uid}, not to you; "
+                "set ARGON_TOKEN_FILE to a file of your own",
                 path=str(path),
             )
         if about.st_mode & 0o077:
-            raise TokenInvalid(f"the token file {path} is open to others; run: chmod 600 {path}", path=str(path))
+            raise TokenInvalid(
+                f"other users may read or write the token file {path}; run: chmod 600 {path}", path=str(path)
+            )
         return os.read(descriptor, _FILE_BYTES_MAX).decode("ascii", "replace")
     finally:
         os.close(descriptor)

@@ -54,27 +54,34 @@ log: Final = logging.getLogger("argon.node")
 
 
 class Node(Server):
-    """A pool of worker processes on one machine. It serves a cluster, or clients directly, never both.
+    """A pool of worker processes on one machine. It serves a cluster, or listens for clients by itself.
+
+    The constructor does not connect; ``start()`` does. If the connection to the cluster is lost, or there is no cluster
+    yet, the node tries to connect again, without a limit.
 
     Args:
-        manager: ``host:port`` of the cluster to serve. Without it, ``port`` is needed.
-        workers: worker processes; by default one for each CPU.
-        max_requests: tasks after which a worker process is replaced by a fresh one, None for never.
-        include: directories in which workers look for modules first.
-        name: its name in the cluster, of ``[A-Za-z0-9._:-]``; by default the host's name and the process id.
-        host, port: listen here for clients instead of serving a cluster; port 0 lets the system choose.
-        queue_limit: as for ``Cluster``, when it listens.
-        kill_after: seconds that a task being killed may ignore SIGTERM.
-        drain_timeout: seconds that SIGTERM leaves for running tasks to finish.
-        max_payload: most bytes of one result's payload.
-        report_load: whether the node reports how busy this machine is, so that it prefers others when this one has
-            much else to do.
-        token: the shared secret's text; by default ``$ARGON_TOKEN``, else the user's token file.
+        manager: ``host:port`` of the cluster to serve. Give either this or ``port``.
+        workers: number of worker processes, one for each CPU by default.
+        max_requests: number of tasks after which a worker process is replaced, None (the default) for never.
+        include: directories in which the workers look for modules first.
+        name: name of the node in the cluster, of ``[A-Za-z0-9._:-]``; by default the host name, the process id and a
+            random number.
+        host, port: where to listen for clients, without a cluster. ``host`` is ``localhost`` by default; port 0 lets
+            the system choose, and ``address`` then has the number.
+        queue_limit: as for ``Cluster``, if it listens.
+        kill_after: seconds from SIGTERM to SIGKILL when a task is killed, 5 by default.
+        drain_timeout: seconds that running tasks may take to finish after SIGTERM or ``drain()``, 30 by default.
+        max_payload: how many bytes the payload of one result may have, 64 MiB by default.
+        report_load: whether the node reports to the cluster how busy its machine is, so that the cluster prefers less
+            busy nodes; True by default.
+        token: the cluster's token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file.
 
     Raises:
-        ValueError: a parameter is out of its range; the message says which and what it may be.
-        AddressInvalid: ``manager`` is not ``host:port``.
-        TokenInvalid, AuthenticationFailed: there is no usable token, or not the cluster's (when it starts).
+        ValueError: a parameter is out of its range. The message has its name and what it may be.
+        AddressInvalid: ``manager`` does not have the form ``host:port``.
+        TokenInvalid: the token cannot be used (when it starts). The message says what to do.
+        AuthenticationFailed: the token is not the cluster's (when it starts). Use the cluster's token file or token.
+        ListenRefused: it cannot listen there (when it starts). The message says what to do.
 
     Example:
         >>> argon.Node(manager="localhost:8000", workers=4).start()  # doctest: +SKIP
@@ -99,11 +106,11 @@ class Node(Server):
     ) -> None:
         super().__init__(drain_timeout)
         if (manager is None) == (port is None):
-            raise ValueError("a node serves a cluster (manager=…) or listens by itself (port=…): give one of the two")
+            raise ValueError("give either manager, to serve a cluster, or port, to listen for clients without one")
         if manager is not None:
             parse_address(manager)
         if isinstance(include, str):
-            raise ValueError("include is a list of directories, not one string")
+            raise ValueError("include must be a list of directories, not one string")
         self.name = _checked_name(name)
         self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
         self._manager = manager
@@ -233,7 +240,7 @@ class Node(Server):
         self._in_trouble = True
         if str(failure) != self._last_failure:
             self._last_failure = str(failure)
-            log.warning("! %s; trying again until there is one", failure)
+            log.warning("%s; trying to connect again", failure)
 
     def _welcomed(self, channel: Channel, welcome: Welcome) -> None:
         level = logging.WARNING if self._in_trouble else logging.INFO  # who has read of trouble reads of its end
@@ -242,10 +249,10 @@ class Node(Server):
 
     def _cluster_gone(self, channel: Channel, reason: str) -> None:
         if self._leaving:
-            log.info("x disconnected from the cluster: %s", reason)
+            log.info("disconnected from the cluster: %s", reason)
         else:
             self._in_trouble = True
-            log.warning("x disconnected from the cluster: %s; trying again until there is one", reason)
+            log.warning("disconnected from the cluster: %s; trying to connect again", reason)
         self._guarded(self._shell.lost, channel)
 
 

@@ -73,7 +73,7 @@ class NodeShell:
         self._pool.limit_results(welcome.max_payload_bytes)
         self._link = link
         self._connection_number += 1
-        log.log(level, "= the cluster has welcomed this node as session %d", welcome.session)
+        log.log(level, "connected to the cluster, as session %d", welcome.session)
         self._perform(self.state.connected(self._connection_number, welcome, monotonic()))
         self._note_ready()
 
@@ -147,7 +147,7 @@ class NodeShell:
     def _worker_ended(self, exit_: WorkerExit) -> None:
         amiss = (exit_.signal or exit_.exit_code) and not exit_.wanted
         level = logging.WARNING if amiss else logging.DEBUG
-        log.log(level, "x worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
+        log.log(level, "worker %d ended: signal %d, exit code %d", exit_.worker, exit_.signal, exit_.exit_code)
         self._perform(self.state.worker_ended(exit_, monotonic()))
 
     def _tick(self) -> None:

@@ -48,12 +48,12 @@ def parse_nodes(text: str) -> list[NodePlan]:
     found = _NODE_TEXT.fullmatch(text)
     if found is None:
         raise ValueError(
-            "want [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]], such as 8, 100x8@0.5, or 8@1:0.1@30 for a node that is ten "
-            f"times slower from second 30 on; got {text!r}"
+            "a node has the form [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]], such as 8, 100x8@0.5, or 8@1:0.1@30 for a "
+            f"node that is ten times slower from second 30 on; not {text!r}"
         )
     count, workers = int(found["count"] or 1), int(found["workers"])
     if not 1 <= count <= MAX_NODES or not 1 <= workers <= MAX_WORKERS:
-        raise ValueError(f"there are 1 to {MAX_NODES:,} nodes of 1 to {MAX_WORKERS:,} workers, not {text!r}")
+        raise ValueError(f"there must be 1 to {MAX_NODES:,} nodes of 1 to {MAX_WORKERS:,} workers, not {text!r}")
     plan = NodePlan(workers, _speed(found["speed"], text))
     if found["at"]:
         plan = replace(plan, later_speed=_speed(found["later"], text), turns_at_s=_number(found["at"], text))
@@ -63,7 +63,7 @@ def parse_nodes(text: str) -> list[NodePlan]:
 def _speed(text: str | None, whole: str) -> float:
     speed = 1.0 if text is None else _number(text, whole)
     if not _SPEED_MIN <= speed <= _SPEED_MAX:
-        raise ValueError(f"a speed is a number from {_SPEED_MIN:g} to {_SPEED_MAX:g}, not {text} in {whole!r}")
+        raise ValueError(f"a speed must be a number from {_SPEED_MIN:g} to {_SPEED_MAX:g}, not {text} in {whole!r}")
     return speed
 
 
@@ -71,4 +71,4 @@ def _number(text: str, whole: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} in {whole!r} is no number") from None
+        raise ValueError(f"{text!r} in {whole!r} is not a number") from None

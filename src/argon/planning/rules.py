@@ -206,4 +206,4 @@ def make_rule(name: str, fleet: Sequence[NodePlan], work: Workload, rng: Random)
             return Oracle(work.service_s, speeds)
         case "argon":
             return None
-    raise ValueError(f"a rule is one of {', '.join(RULES)}, not {name!r}")
+    raise ValueError(f"a rule must be one of {', '.join(RULES)}, not {name!r}")

@@ -57,7 +57,7 @@ class LogNormal(ServiceTime):
     def __init__(self, mean_s: float, sigma: float) -> None:
         self.mean_s = check_seconds("the service time", mean_s)
         if not 0 <= sigma <= 5:
-            raise ValueError(f"sigma is a number from 0 to 5, not {sigma!r}")
+            raise ValueError(f"sigma must be a number from 0 to 5, not {sigma!r}")
         self._sigma = sigma
 
     def sample(self, rng: Random) -> tuple[float, int]:
@@ -71,7 +71,7 @@ class Pareto(ServiceTime):
     def __init__(self, mean_s: float, alpha: float) -> None:
         self.mean_s = check_seconds("the service time", mean_s)
         if not 1.05 <= alpha <= 100:
-            raise ValueError(f"alpha is a number from 1.05 to 100 (at 1 there is no mean), not {alpha!r}")
+            raise ValueError(f"alpha must be a number from 1.05 to 100 (at 1 there is no mean), not {alpha!r}")
         self._alpha = alpha
 
     def sample(self, rng: Random) -> tuple[float, int]:
@@ -85,7 +85,7 @@ class Bimodal(ServiceTime):
 
     def __init__(self, short_s: float, long_s: float, long_share: float) -> None:
         if not 0 <= long_share <= 1:
-            raise ValueError(f"the share of long tasks is a number from 0 to 1, not {long_share!r}")
+            raise ValueError(f"the share of long tasks must be a number from 0 to 1, not {long_share!r}")
         self._short_s = check_seconds("the short service time", short_s)
         self._long_s = check_seconds("the long service time", long_s)
         self._long_share = long_share
@@ -121,5 +121,6 @@ def parse_service(text: str, mean_s: float) -> ServiceTime:
         case "bimodal", [long_ms, long_share]:
             return Bimodal(mean_s, long_ms / 1000, long_share)
     raise ValueError(
-        f"want constant, exponential, lognormal:SIGMA, pareto:ALPHA or bimodal:LONG_MS:SHARE_OF_LONG, got {text!r}"
+        "a distribution must be constant, exponential, lognormal:SIGMA, pareto:ALPHA or bimodal:LONG_MS:SHARE_OF_LONG, "
+        f"not {text!r}"
     )

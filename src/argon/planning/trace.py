@@ -58,7 +58,7 @@ def _json_row(number: int, line: str) -> Mapping[str, object]:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        raise ValueError(f"line {number}: want a JSON object, got {line[:80]!r}")
+        raise ValueError(f"line {number} must be a JSON object, not {line[:80]!r}")
     return row
 
 
@@ -66,7 +66,7 @@ def _arrival(number: int, row: Mapping[str, object]) -> Arrival:
     priority = (_text(row, "priority") or Priority.NORMAL.name).upper()
     known = [level for level in Priority if priority in (level.name, str(int(level)))]
     if not known:
-        raise ValueError(f"line {number}: priority is one of {', '.join(Priority.__members__)}, not {priority!r}")
+        raise ValueError(f"line {number}: priority must be one of {', '.join(Priority.__members__)}, not {priority!r}")
     return Arrival(
         at_s=_seconds(number, row, "at_s", 0.0, _LATEST_S),
         service_s=_seconds(number, row, "service_s", _SHORTEST_S, MAX_TIMEOUT_S),
@@ -88,5 +88,7 @@ def _seconds(number: int, row: Mapping[str, object], column: str, least: float, 
     except ValueError:
         seconds = -1.0
     if not least <= seconds <= most:
-        raise ValueError(f"line {number}: {column} is a number of seconds from {least:g} to {most:g}, not {text!r}")
+        raise ValueError(
+            f"line {number}: {column} must be a number of seconds from {least:g} to {most:g}, not {text!r}"
+        )
     return seconds

@@ -107,7 +107,9 @@ def _arrivals(tasks: int, rate_per_s: float, work: Workload, rng: Random, burst:
         calm_s = tasks / rate_per_s - burst.factor * burst.duration_s
         if calm_s <= 0:
             needed = int(rate_per_s * burst.factor * burst.duration_s)
-            raise ValueError(f"the burst alone takes {needed:,} tasks: ask for several times as many, or a shorter one")
+            raise ValueError(
+                f"the burst alone has {needed:,} tasks: ask for several times as many tasks, or for a shorter burst"
+            )
         begin_s = calm_s * CALM_BEFORE
         end_s = begin_s + burst.duration_s
         work.spike = begin_s, end_s

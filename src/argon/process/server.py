@@ -30,7 +30,7 @@ class Server(ABC):
 
     def __init__(self, drain_timeout: float) -> None:
         if type(drain_timeout) not in (int, float) or not 0 <= drain_timeout <= MAX_TIMEOUT_S:
-            raise ValueError(f"drain_timeout is a number of seconds, 0 or more, not {drain_timeout!r}")
+            raise ValueError(f"drain_timeout must be a number of seconds, 0 or more, not {drain_timeout!r}")
         self._drain_timeout = float(drain_timeout)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Future[None] | None = None
@@ -41,13 +41,16 @@ class Server(ABC):
     # ---- for owners ---------------------------------------------------------------------------------------------
 
     def start(self, on_ready: Callable[[], None] | None = None) -> None:
-        """Serves in this thread until ``shutdown()``, SIGTERM or SIGINT.
+        """Serves in this thread. Returns after ``shutdown()``, ``drain()``, SIGTERM or SIGINT.
 
-        The first signal drains: nothing new is taken, what is here is finished, for ``drain_timeout`` seconds at
-        most. A second signal ends at once. Signals are only caught in the main thread.
+        The first signal drains: no new tasks are taken, and those that are here may finish, within ``drain_timeout``
+        seconds. A second signal stops at once. Signals are caught only in the main thread.
 
         Args:
             on_ready: called once, when it serves.
+
+        Raises:
+            RuntimeError: it was started before. Create a new one.
         """
         run_on_own_loop(self._start(on_ready))
 
@@ -60,20 +63,24 @@ class Server(ABC):
             await asyncio.shield(self._stopped)  # when this is cancelled, everybody is still answered
 
     def shutdown(self) -> None:
-        """Stops now: every pending task is answered, then all connections close. May be called from any thread."""
+        """Stops at once: every task that has no answer gets one, and all connections end. Any thread may call it."""
         self._request(0.0)
 
     def drain(self) -> None:
-        """Stops gently, as SIGTERM does. May be called from any thread."""
+        """Stops as SIGTERM does: tasks may finish within ``drain_timeout`` seconds. Any thread may call it."""
         self._request(self._drain_timeout)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits in another thread until it has stopped; returns whether it has."""
+        """Waits, in another thread, until it has stopped; returns whether it has.
+
+        Args:
+            timeout: how many seconds to wait, None (the default) for no limit.
+        """
         return self._finished.wait(timeout)
 
     async def __aenter__(self) -> Self:
         if self._loop is not None:
-            raise RuntimeError(f"this {type(self).__name__} was started before; make a new one")
+            raise RuntimeError(f"this {type(self).__name__} was started before; create a new one")
         self._stopped = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()  # from here on the owner's threads reach it
         if self._asked_early:

@@ -40,10 +40,10 @@ class Role(IntEnum):
 
 
 class HandshakeFailed(Exception):
-    """The peer is refused.
+    """The peer is rejected.
 
     Attributes:
-        reason: one sentence for the log of this side and, where it gives nothing away, for the other.
+        reason: one sentence for the log of this side.
         answer: bytes to send before closing.
         authentication: whether the token was the matter.
     """
@@ -167,7 +167,7 @@ class PeerHandshake:
             return out
         expected = _mac(self._token, b"cluster", self._role, self._cluster_nonce, self._nonce)
         if not hmac.compare_digest(self._buffer[:_MAC_BYTES], expected):
-            raise HandshakeFailed("the cluster refused this token", authentication=True)
+            raise HandshakeFailed("the cluster rejected this token", authentication=True)
         self.rest = self._buffer[_MAC_BYTES:]
         self.done = True
         return out

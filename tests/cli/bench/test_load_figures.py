@@ -49,7 +49,9 @@ def test_every_ending_is_counted_once_and_only_completed_tasks_are_timed() -> No
     figures = phase_figures([sample(0.0, 0.5, ending) for ending in endings] + [sample(0.0, 0.1)])
     assert figures.offered == len(endings) + 1
     assert figures.completed == 2
-    assert [figures.rejected, figures.refused_here, figures.expired, figures.failed, figures.unanswered] == [1] * 5
+    assert [figures.rejected, figures.rejected_by_client, figures.expired, figures.failed, figures.unanswered] == [
+        1
+    ] * 5
     assert (figures.p50_ms, figures.p99_ms) == (500.0, 500.0)
     assert figures.reasons["REJECTED"] == 1
 
@@ -93,7 +95,7 @@ def test_recovery_lasts_until_the_last_late_task() -> None:
     assert recovered(after).over
 
 
-@pytest.mark.parametrize("ending", [Ending.REJECTED, Ending.REFUSED_HERE, Ending.EXPIRED, Ending.FAILED])
+@pytest.mark.parametrize("ending", [Ending.REJECTED, Ending.REJECTED_BY_CLIENT, Ending.EXPIRED, Ending.FAILED])
 def test_recovery_lasts_until_the_last_task_that_did_not_complete(ending: Ending) -> None:
     assert recovered([sample(100.25, 0.001, ending), *well(100.3, 103.0)]).after_s == pytest.approx(0.25)
 

@@ -132,7 +132,9 @@ def test_value_is_completed_and_cancelled_is_failed() -> None:
 
 
 def test_reject_that_is_there_at_once_is_the_clients_own() -> None:
-    assert ended(lambda future: future.set_exception(Rejected("full")), at_once=True).ending is Ending.REFUSED_HERE
+    assert (
+        ended(lambda future: future.set_exception(Rejected("full")), at_once=True).ending is Ending.REJECTED_BY_CLIENT
+    )
 
 
 # --- a factor ---------------------------------------------------------------------------------------------------------

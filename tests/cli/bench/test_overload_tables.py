@@ -18,7 +18,7 @@ def test_every_figure_has_its_row() -> None:
     assert texts["accepted, p99 when calm"] == "21.5 ms"
     assert texts["accepted, p99 in the spike"] == "360.5 ms"
     assert texts["rejected by the cluster"] == "123"
-    assert texts["refused by the client, which knew"] == "3,876"
+    assert texts["rejected by the client itself"] == "3,876"
     assert texts["expired"] == "45"
     assert texts["failed, unanswered"] == "6, 7"
     assert texts["a reject's answer, p99"] == "2.5 ms"
@@ -35,7 +35,9 @@ def test_recovery_that_did_not_end_says_so() -> None:
 
 
 def test_headline_says_what_capacity_is() -> None:
-    assert "8 workers, tasks of 20 ms: 400 tasks a second, of which 98.7%" in headline(MEASURED)
+    assert "8 workers, tasks of 20 ms: capacity 400 tasks a second, of which the warm-up reached 98.7%" in headline(
+        MEASURED
+    )
     spread = replace(MEASURED, plan=replace(MEASURED.plan, distribution=Distribution.PARETO))
     assert "20 ms (pareto)" in headline(spread)
 

@@ -59,13 +59,13 @@ def test_overload_counts_what_was_accepted_and_rejected(capsys: pytest.CaptureFi
     overload(ScriptedClient(bounded))
     text = capsys.readouterr().out
     assert "accepted and completed: 20" in text
-    assert f"QUEUE_FULL: {BURST_TASKS - 20}, to come back after 0.001 to 0.002 s" in text
-    assert "10 of 10 go through" in text
+    assert f"QUEUE_FULL: {BURST_TASKS - 20}, retry after 0.001 to 0.002 s" in text
+    assert "10 of 10 completed, still without a retry" in text
     assert f"{BURST_TASKS} of {BURST_TASKS} completed" in text
 
 
 def test_overload_that_rejects_nothing_is_a_failure() -> None:
-    with pytest.raises(CommandFailed, match="overloaded nothing"):
+    with pytest.raises(CommandFailed, match="caused no overload"):
         overload(ScriptedClient(lambda client, number, future: future.set_result(number)))
 
 
@@ -84,7 +84,7 @@ def test_task_that_ends_otherwise_is_a_failure() -> None:
     def odd(client: ScriptedClient, number: int, future: Future[Any]) -> None:
         future.set_exception(ValueError("odd"))
 
-    with pytest.raises(CommandFailed, match="task 0 ended otherwise than it should: odd"):
+    with pytest.raises(CommandFailed, match="task 0 ended in an unexpected way: odd"):
         overload(ScriptedClient(odd))
 
 

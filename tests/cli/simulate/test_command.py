@@ -204,12 +204,12 @@ def test_plot_without_matplotlib_is_one_sentence_before_anything_is_run(
         (["--rule", "random", "--compare"], "--compare"),
         (["--burst", "2"], "go together"),
         (["--burst-s", "2"], "go together"),
-        (["--burst", "1000", "--burst-s", "1000"], "the burst alone takes"),
-        (["--rule", "best"], "want one of round-robin"),
-        (["--node", "many"], "want [COUNTx]WORKERS"),
-        (["--service", "normal"], "want constant"),
-        (["--priorities", "HIGH"], "want PRIORITY=WEIGHT"),
-        (["--load", "0"], "want a number"),
+        (["--burst", "1000", "--burst-s", "1000"], "the burst alone has"),
+        (["--rule", "best"], "must be one of round-robin"),
+        (["--node", "many"], "a node has the form [COUNTx]WORKERS"),
+        (["--service", "normal"], "a distribution must be constant"),
+        (["--priorities", "HIGH"], "must be PRIORITY=WEIGHT"),
+        (["--load", "0"], "must be a number"),
     ],
 )
 def test_what_cannot_be_done_is_a_usage_error(argon: Run, options: list[str], said: str) -> None:
@@ -222,7 +222,7 @@ def test_what_cannot_be_done_is_a_usage_error(argon: Run, options: list[str], sa
 def test_trace_that_is_not_there_or_wrong_is_one_sentence(argon: Run, tmp_path: Path) -> None:
     assert "No such file" in argon("simulate", "--trace", str(tmp_path / "none.csv")).err
     (tmp_path / "day.csv").write_text("at_s,service_s\n1,x\n", "utf-8")
-    assert "line 2: service_s is a number" in argon("simulate", "--trace", str(tmp_path / "day.csv")).err
+    assert "line 2: service_s must be a number" in argon("simulate", "--trace", str(tmp_path / "day.csv")).err
 
 
 # --- with real processes ----------------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_task_whose_wait_has_left_too_little_time_expires_not_started() -> None:
     cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
     answer = cluster.answers(client)[1]
     assert (answer.status, answer.entered) == (Status.EXPIRED, Entered.NO)
-    assert detail(answer).reason == "what its wait in the queue has left of its time is too short for it"
+    assert detail(answer).reason == "its wait in the queue has left less time than it takes"
 
 
 def test_task_let_in_to_correct_what_is_believed_of_its_kind_is_run_though_it_must_wait() -> None:

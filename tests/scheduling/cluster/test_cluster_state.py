@@ -746,7 +746,7 @@ def test_client_gone_with_a_task_that_came_back_takes_it_along() -> None:
 def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
     cluster, client, _ = busy_cluster()
     cluster.say(client, message, submit(1))
-    assert cluster.closed(client) == [f"a client may not say {type(message).__name__}"]
+    assert cluster.closed(client) == [f"a client may not send {type(message).__name__}"]
     assert cluster.counters()["accepted"] == 1, "nothing behind it was read"
 
 
@@ -760,7 +760,7 @@ def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -
 def test_node_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
     cluster, client, node = busy_cluster()
     cluster.say(node, message)
-    assert cluster.closed(node) == [f"a node may not say {type(message).__name__} now"]
+    assert cluster.closed(node) == [f"a node may not send {type(message).__name__} now"]
     assert cluster.answers(client)[100].status == Status.LOST
 
 
@@ -769,7 +769,7 @@ def test_node_that_has_not_registered_may_say_nothing_else(message: Message) -> 
     cluster = ClusterDriver()
     newcomer = cluster.newcomer()
     cluster.say(newcomer, message)
-    assert cluster.closed(newcomer) == [f"a node may not say {type(message).__name__} now"]
+    assert cluster.closed(newcomer) == [f"a node may not send {type(message).__name__} now"]
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "a b", "a\n", "a/b", "é"])

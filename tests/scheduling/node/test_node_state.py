@@ -120,9 +120,11 @@ def test_payload_of_an_answered_task_is_let_go_though_its_deadline_is_far() -> N
 
 def test_assigned_task_goes_to_a_free_worker_under_the_nodes_own_number() -> None:
     node = ready_node()
-    node.assign(500, priority=1, timeout_s=2.0)
+    message = Assign(500, 3, 1, 2.0, 7, b"work")
+    node.say(message)
     (effect,) = node.all(AssignWorker)
     assert effect == AssignWorker(1, 1, 2.0, b"work", own_packet=True)
+    assert message == Assign(500, 3, 1, 2.0, 7, b"work"), "what came in is not written into"
 
 
 def test_answer_travels_under_the_clusters_number_and_attempt() -> None:
@@ -215,7 +217,7 @@ def test_task_id_in_use_ends_the_connection() -> None:
 def test_cluster_that_says_what_it_may_not_is_hung_up_on(message: Message) -> None:
     node = ready_node()
     node.say(message)
-    assert "a cluster may not say" in node.all(Close)[0].reason
+    assert "a cluster may not send" in node.all(Close)[0].reason
 
 
 def test_goodbye_of_the_cluster_closes() -> None:

@@ -1,11 +1,11 @@
-"""`argon bench`: how many tasks a second, and how long one takes.
+"""`argon bench`: how many tasks a second, how long one takes, and what happens under overload.
 
 In: what each task should be like, and a cluster or nothing. Out: a few numbers, as a table or as JSON. Without a
 cluster, one is started on this machine for the measurement, as real processes, and stopped whatever happens.
 
 The method is that of the project's reference relay: one client process keeps tasks outstanding by submitting them in
 parts of a thousand, and the median of three rounds counts. With `--overload` tasks are submitted when they are due,
-more than the workers can do, and what counts is what becomes of them.
+more than the workers can do, and how they end is counted.
 """
 
 from __future__ import annotations
@@ -59,41 +59,41 @@ Examples:
     "--cluster",
     metavar="HOST:PORT",
     type=address_option("--cluster"),
-    help="The cluster to measure. Without it one is started here; ARGON_CLUSTER is not asked, since a benchmark "
-    "on a cluster that others use should be meant.",
+    help="Address of the cluster to measure. Without it, one is started on this machine. ARGON_CLUSTER is ignored, so "
+    "that nobody loads a shared cluster by mistake.",
 )
 @click.option(
     "--tasks",
     metavar="N",
     type=whole_number("--tasks", 1),
-    help=f"How many tasks are in each round; without it {TASKS:,}.",
+    help=f"How many tasks are in each round; {TASKS:,} by default.",
 )
 @click.option(
     "--clients",
     metavar="N",
     type=whole_number("--clients", 1, 1000),
     default=1,
-    help="How many connections submit them, all from this process.",
+    help="How many connections submit the tasks, all from this process.",
 )
 @click.option(
     "--workers",
     metavar="N",
     type=whole_number("--workers", 1, MAX_WORKERS),
-    help="How many workers the cluster that is started here has; without it one for each CPU, or "
+    help="How many workers the cluster that is started here has. Without it: one for each CPU, or "
     f"{OVERLOAD_WORKERS} with --overload.",
 )
 @click.option(
     "--sleep-ms",
     metavar="MS",
     type=whole_number("--sleep-ms", 0, 60_000),
-    help="How long each task sleeps; without it not at all, or 20 ms on average with --overload.",
+    help="How long each task sleeps. Without it: not at all, or 20 ms on average with --overload.",
 )
 @click.option(
     "--size",
     metavar="BYTES",
     type=whole_number("--size", 0, MAX_PAYLOAD_BYTES),
     default=0,
-    help="How many bytes each task is given and returns.",
+    help="How many bytes each task receives and returns.",
 )
 @calm_option
 @spike_option
@@ -120,26 +120,30 @@ def command(
     plot: Path | None,
     json_output: bool,
 ) -> None:
-    """Measure tasks a second, or what too much work does.
+    """Measure throughput and latency, or behaviour under overload.
 
-    Without --overload: throughput, with many tasks outstanding, in three rounds of which the median counts; and the
-    round trip, with one task at a time.
+    Without --overload: the throughput with many tasks outstanding, as the median of three rounds, and the round trip
+    with one task at a time.
 
-    With --overload, tasks are submitted when they are due, whether or not earlier ones are answered: at half of what
-    the workers can do, then for a while at FACTOR times of it, then at half again until all is well. About 20 seconds
-    for each FACTOR.
+    With --overload: tasks are submitted at a fixed rate, whether or not earlier tasks are answered. The rate is half of
+    what the workers can do, then for a while FACTOR times of what they can do, then half again until the cluster has
+    recovered. This takes about 20 seconds for each FACTOR.
     """
     if cluster is not None and workers is not None:
-        raise click.BadParameter("the cluster has its own; leave out --workers or --cluster", param_hint="--workers")
+        raise click.BadParameter(
+            "the cluster has its own workers; leave out --workers or --cluster", param_hint="--workers"
+        )
     given = GivenOverload(factors, calm_s, spike_s, slo_ms, timeout_ms, distribution, plot)
     if not overload:
         given.refuse()
         rounds(cluster, tasks or TASKS, clients, workers, sleep_ms or 0, size, json_output)
         return
     if tasks is not None:
-        raise click.BadParameter("the rates and times say how many; leave it out with --overload", param_hint="--tasks")
+        raise click.BadParameter(
+            "with --overload the rates and times set the number of tasks; leave out --tasks", param_hint="--tasks"
+        )
     if sleep_ms == 0:
-        raise click.BadParameter("want tasks that take 1 ms or more with --overload, got 0", param_hint="--sleep-ms")
+        raise click.BadParameter("must be 1 or more with --overload, got 0", param_hint="--sleep-ms")
     from argon.cli.bench.overload import measure
     from argon.cli.bench.overload_tables import show as show_overload
     from argon.cli.child import ended_by_exceptions
@@ -178,7 +182,7 @@ def rounds(
     if measured.tally.error is not None:
         lacking = measured.failed + measured.rejected
         counted = f"{lacking} of {lacking + measured.completed} tasks did not complete"
-        print(f"argon: {counted}; the first: {sentence(measured.tally.error)}", file=sys.stderr)
+        print(f"argon: {counted}; the first error: {sentence(measured.tally.error)}", file=sys.stderr)
 
 
 @contextmanager
@@ -203,7 +207,7 @@ def show(measured: Measured) -> None:
     rows = [
         ("tasks a second", f"{measured.tasks_per_s:,}"),
         ("round trip, median", f"{measured.rt_p50_us:,} µs"),
-        ("round trip, 99 of 100 within", f"{measured.rt_p99_us:,} µs"),
+        ("round trip, p99", f"{measured.rt_p99_us:,} µs"),
         ("completed, failed, rejected", f"{measured.completed:,}, {measured.failed:,}, {measured.rejected:,}"),
         ("clients, workers", f"{measured.plan.clients}, {measured.workers}"),
     ]

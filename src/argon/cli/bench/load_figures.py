@@ -1,4 +1,4 @@
-"""What the samples of an open loop say: percentiles, goodput, and how long it took to recover.
+"""What the samples of an open loop show: percentiles, goodput, and how long it took to recover.
 
 In: samples. Out: numbers. Nothing here reads a clock, waits or prints.
 """
@@ -42,7 +42,7 @@ class PhaseFigures:
     offered: int
     completed: int
     rejected: int
-    refused_here: int
+    rejected_by_client: int
     expired: int
     failed: int
     unanswered: int
@@ -59,7 +59,7 @@ def phase_figures(samples: Sequence[Sample]) -> PhaseFigures:
         offered=len(samples),
         completed=counts[Ending.COMPLETED],
         rejected=counts[Ending.REJECTED],
-        refused_here=counts[Ending.REFUSED_HERE],
+        rejected_by_client=counts[Ending.REJECTED_BY_CLIENT],
         expired=counts[Ending.EXPIRED],
         failed=counts[Ending.FAILED],
         unanswered=counts[Ending.UNANSWERED],

@@ -22,7 +22,7 @@ class Ending(StrEnum):
 
     COMPLETED = "completed"
     REJECTED = "rejected"
-    REFUSED_HERE = "refused here"  # a reject as well, by the client itself, which knew
+    REJECTED_BY_CLIENT = "rejected by the client"  # without a question to the cluster
     EXPIRED = "expired"
     FAILED = "failed"
     UNANSWERED = "unanswered"
@@ -34,7 +34,7 @@ class Sample:
     Attributes:
         due_s, sent_s, answered_s: moments of the monotonic clock; 0.0 until they have come.
         task_s: how long it sleeps in its worker.
-        reason: of a reject; of an expired task, whether it ran; what kind of failure it was.
+        reason: of a reject; of an expired task, whether it ran; of a failed one, the name of the exception.
     """
 
     __slots__ = ("due_s", "task_s", "sent_s", "answered_s", "ending", "reason")
@@ -69,7 +69,7 @@ Submit = Callable[[Sample], None]
 
 
 def schedule(begin_s: float, per_s: float, for_s: float, task_times: Iterator[float]) -> list[Sample]:
-    """The tasks of a phase, evenly spaced: one at least, since a phase without any would tell nothing."""
+    """The tasks of a phase, evenly spaced: one at least, since a phase without any would show nothing."""
     return [Sample(begin_s + number / per_s, next(task_times)) for number in range(max(1, round(per_s * for_s)))]
 
 

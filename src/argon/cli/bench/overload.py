@@ -185,9 +185,9 @@ def submitter(clients: Sequence[AsyncClient], plan: OverloadPlan) -> Submit:
 
 
 def note_answer(future: asyncio.Future[Any], sample: Sample) -> None:
-    """Ends the sample when the future does. What has its answer already was not sent: its client refused it."""
+    """Ends the sample when the future does. What has its answer already was not sent: its client rejected it."""
     if future.done():
-        end_by(future, sample, Ending.REFUSED_HERE)
+        end_by(future, sample, Ending.REJECTED_BY_CLIENT)
     else:
         future.add_done_callback(lambda done: end_by(done, sample, Ending.REJECTED))
 

@@ -28,14 +28,14 @@ def parse_distribution(value: object) -> Distribution:
     try:
         return Distribution(str(value))
     except ValueError:
-        raise bad_value("--distribution", f"want one of {', '.join(Distribution)}", value) from None
+        raise bad_value("--distribution", f"must be one of {', '.join(Distribution)}", value) from None
 
 
 def picture_file(value: object) -> Path:
     """Reads the name of a picture that can be written."""
     file = Path(str(value))
     if file.suffix != ".png" or not file.parent.is_dir():
-        raise bad_value("--plot", "want a file that ends in .png, in a directory that is there", value)
+        raise bad_value("--plot", "must be a file that ends in .png, in a directory that exists", value)
     return file
 
 
@@ -44,42 +44,42 @@ factors_argument = click.argument(
     metavar="[FACTOR]...",
     nargs=-1,
     type=number("FACTOR", 0.1, MOST_FACTOR),
-    help="With --overload: the spikes, as multiples of what the workers can do; without it 2, 5 and 10.",
+    help="With --overload: the load of each spike, as a multiple of what the workers can do; 2, 5 and 10 by default.",
 )
 overload_option = click.option(
-    "--overload", is_flag=True, help="Offer more than the workers can do, and see what becomes of it."
+    "--overload", is_flag=True, help="Submit more tasks than the workers can do, and measure what happens."
 )
 calm_option = click.option(
     "--calm-s",
     metavar="S",
     type=number("--calm-s", 0.5, 3600.0),
-    help="With --overload: how long half of it is offered before the spike; without it 5 s.",
+    help="With --overload: seconds at half of what the workers can do, before the spike; 5 by default.",
 )
 spike_option = click.option(
     "--spike-s",
     metavar="S",
     type=number("--spike-s", 0.5, 3600.0),
-    help="With --overload: how long too much is offered; without it 10 s.",
+    help="With --overload: length of a spike in seconds; 10 by default.",
 )
 slo_option = click.option(
     "--slo-ms",
     metavar="MS",
     type=whole_number("--slo-ms", 1, 3_600_000),
-    help="With --overload: an answer that comes later is not counted as goodput; without it 500 ms.",
+    help="With --overload: an answer that takes longer does not count as goodput; 500 by default.",
 )
 timeout_ms_option = click.option(
     "--timeout-ms",
     metavar="MS",
     type=whole_number("--timeout-ms", 1, 3_600_000),
-    help="With --overload: the timeout of each task; without it none.",
+    help="With --overload: timeout of each task; none by default.",
 )
 distribution_option = click.option(
     "--distribution",
     metavar="NAME",
     type=parse_distribution,
     shell_complete=words(*Distribution),
-    help="With --overload: how the lengths of tasks are spread around --sleep-ms: constant, lognormal (sigma 1.5), "
-    "pareto (alpha 1.6) or bimodal (one in twenty a hundred times as long); without it constant.",
+    help="With --overload: distribution of the run times, whose mean is --sleep-ms: constant (the default), lognormal "
+    "(sigma 1.5), pareto (alpha 1.6) or bimodal (5 % of the tasks take 100 times as long as the others).",
 )
 plot_option = click.option(
     "--plot",
@@ -107,7 +107,7 @@ class GivenOverload:
         for field in fields(self):
             if getattr(self, field.name):
                 option = "FACTOR" if field.name == "factors" else f"--{field.name.replace('_', '-')}"
-                raise click.BadParameter("it means something with --overload only", param_hint=option)
+                raise click.BadParameter("it works only with --overload", param_hint=option)
 
     def plan(self, **more: int | None) -> OverloadPlan:
         """The plan, with the given options and some more."""

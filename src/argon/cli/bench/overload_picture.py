@@ -73,7 +73,7 @@ def caption(measured: Overloaded) -> str:
     plan = measured.plan
     return (
         f"{measured.workers} workers, {plan.distribution} tasks of {plan.sleep_ms} ms, {measured.capacity_per_s:,.0f} "
-        f"tasks a second; spikes of {plan.spike_s:g} s; efficiency before {measured.efficiency:.1%}"
+        f"tasks a second; spikes of {plan.spike_s:g} s; efficiency in the warm-up {measured.efficiency:.1%}"
     )
 
 
@@ -110,7 +110,7 @@ def draw_latency(axes: Any, factors: tuple[FactorFigures, ...], slo_ms: int) -> 
 
 
 def latencies_ms(factors: tuple[FactorFigures, ...], column: int) -> list[float | None]:
-    """One of the four kinds, of each factor."""
+    """One of the four answer times, of each factor."""
     return [
         (figures.calm.p99_ms, figures.spike.p50_ms, figures.spike.p99_ms, figures.reject_p99_ms)[column]
         for figures in factors
@@ -122,7 +122,7 @@ def draw_endings(axes: Any, factors: tuple[FactorFigures, ...]) -> None:
         "completed": (GOOD, [figures.spike.completed for figures in factors]),
         "expired": (EXPIRED, [figures.spike.expired for figures in factors]),
         "rejected": (REJECTED, [figures.spike.rejected for figures in factors]),
-        "refused by the client": (LINES, [figures.spike.refused_here for figures in factors]),
+        "rejected by the client": (LINES, [figures.spike.rejected_by_client for figures in factors]),
         "failed, unanswered": (LOST, [figures.spike.failed + figures.spike.unanswered for figures in factors]),
     }
     below = [0.0] * len(factors)
@@ -132,7 +132,7 @@ def draw_endings(axes: Any, factors: tuple[FactorFigures, ...]) -> None:
             axes.bar(range(len(factors)), shares, BAR_WIDTH, bottom=below, color=colour, label=label)
             below = [low + share for low, share in zip(below, shares, strict=True)]
     axes.set_ylim(0, 1.3)
-    axes.set_title("What became of the tasks of the spike", loc="left", fontsize=11, weight="bold")
+    axes.set_title("How the tasks of the spike ended", loc="left", fontsize=11, weight="bold")
     axes.legend(loc="upper right", ncols=2)
 
 

@@ -27,8 +27,8 @@ def headline(measured: Overloaded) -> str:
     plan = measured.plan
     length = f"{plan.sleep_ms} ms" if plan.distribution == "constant" else f"{plan.sleep_ms} ms ({plan.distribution})"
     return (
-        f"{measured.workers} workers, tasks of {length}: {measured.capacity_per_s:,.0f} tasks a second, of which "
-        f"{measured.efficiency:.1%} were reached before; spikes of {plan.spike_s:g} s"
+        f"{measured.workers} workers, tasks of {length}: capacity {measured.capacity_per_s:,.0f} tasks a second, "
+        f"of which the warm-up reached {measured.efficiency:.1%}; spikes of {plan.spike_s:g} s"
     )
 
 
@@ -36,7 +36,7 @@ def rows(figures: FactorFigures) -> list[tuple[str, str]]:
     """The figures of a factor, each with its name."""
     calm, spike = figures.calm, figures.spike
     return [
-        ("offered in the spike, a second", f"{figures.offered_per_s:,.0f}"),
+        ("offered in the spike, tasks a second", f"{figures.offered_per_s:,.0f}"),
         ("goodput, share of capacity", f"{figures.goodput:.3f}"),
         ("throughput, share of capacity", f"{figures.throughput:.3f}"),
         ("accepted, p50 when calm", milliseconds(calm.p50_ms)),
@@ -45,7 +45,7 @@ def rows(figures: FactorFigures) -> list[tuple[str, str]]:
         ("accepted, p99 in the spike", milliseconds(spike.p99_ms)),
         ("completed", f"{spike.completed:,}"),
         ("rejected by the cluster", f"{spike.rejected:,}"),
-        ("refused by the client, which knew", f"{spike.refused_here:,}"),
+        ("rejected by the client itself", f"{spike.rejected_by_client:,}"),
         ("expired", f"{spike.expired:,}"),
         ("failed, unanswered", f"{spike.failed:,}, {spike.unanswered:,}"),
         ("a reject's answer, p50", milliseconds(figures.reject_p50_ms)),
@@ -68,7 +68,8 @@ def legend(measured: Overloaded) -> list[str]:
     late = f"{WORSE_TIMES:g} × the calm p99, at least {WORSE_S * 1000:g} ms more than that"
     return [
         f"Goodput: answers within {measured.plan.slo_ms} ms of their submission, during the spike.",
-        f"Recovery: how long after the spike, at {CALM_FACTOR:g} of capacity, a task failed or took over {late}.",
-        f"It is over once {QUIET_S:g} s had no such task.",
-        "The lag is how late the driver submitted; where it is not small beside the other figures, they say little.",
+        f"Recovery: how long after the spike, at {CALM_FACTOR:g} of capacity, a task still failed or took over {late}.",
+        f"It has ended when there was no such task for {QUIET_S:g} s.",
+        "The driver's lag: how late tasks were submitted.",
+        "If it is not small beside the other figures, the benchmark's own process was the bottleneck.",
     ]

@@ -30,10 +30,11 @@ TIME_LIMIT_S = 52.0
 @click.command(epilog=EXAMPLE)
 @debug_option
 def command() -> None:
-    """Watch a cluster work on this machine.
+    """Run a demonstration on this machine.
 
-    In three acts: a real job, which is to parse and measure every file of the standard library of the Python that runs
-    this; an overload that is rejected, and recovers; and a node that is killed in the middle of a job.
+    It starts a cluster and two nodes, and stops them at the end. It has three acts: a real job, which parses and
+    measures every file of Python's standard library; an overload, after which the cluster recovers; and a node that is
+    killed in the middle of a job.
     """
     from argon.cli.child import ended_by_exceptions
     from argon.cli.demo.library import measure_library

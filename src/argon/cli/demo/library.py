@@ -91,7 +91,7 @@ def show_totals(measures: Sequence[FileMeasure], functions: Sequence[FunctionMea
     if functions:
         mean = sum(function.complexity for function in functions) / len(functions)
         rows.append(("mean complexity of a function", f"{mean:.2f}"))
-    show_table([*rows, ("seconds", f"{seconds:.1f}")], title="In all")
+    show_table([*rows, ("seconds", f"{seconds:.1f}")], title="Total")
 
 
 def show_ranking(title: str, functions: Sequence[FunctionMeasure]) -> None:

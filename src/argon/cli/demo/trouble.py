@@ -1,7 +1,7 @@
 """The demo's second and third act: more work than the queue holds, and a node that is killed in the middle of a job.
 
 In: a client, and what kills a node. Out: what happened to every task, counted and named. Raises
-`CommandFailed` if the cluster did not behave as the demo claims; tells nothing that did not happen.
+`CommandFailed` if the cluster did not behave as the demo claims; prints nothing that did not happen.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ class Outcomes:
         elif isinstance(error, TaskLost):
             self.lost.append((number, error))
         else:
-            raise CommandFailed(f"task {number} ended otherwise than it should: {sentence(error)}") from error
+            raise CommandFailed(f"task {number} ended in an unexpected way: {sentence(error)}") from error
 
 
 def submit_naps(face: Submitter, count: int, seconds: float) -> list[Future[int]]:
-    """Submits so many naps; one that is refused at once is a future like the others."""
+    """Submits so many naps; one that is rejected at once is a future like the others."""
     futures: list[Future[int]] = []
     for number in range(count):
         try:
             futures.append(face.submit(nap, seconds, number))
         except Rejected as rejected:
-            refused: Future[int] = Future()
-            refused.set_exception(rejected)
-            futures.append(refused)
+            future: Future[int] = Future()
+            future.set_exception(rejected)
+            futures.append(future)
     return futures
 
 
@@ -87,29 +87,29 @@ def outcomes_of(futures: Sequence[Future[int]]) -> Outcomes:
 
 def overload(client: Submitter) -> None:
     """A burst that the queue cannot hold, then calm, then the same burst from a patient client."""
-    say(f"\nAct 2: {BURST_TASKS} tasks at once, from a client that does not wait (retries=0).\n")
+    say(f"\nAct 2: {BURST_TASKS} tasks at once, from a client that does not try again (retries=0).\n")
     impatient = client.with_options(retries=0)
     burst = outcomes_of(submit_naps(impatient, BURST_TASKS, BURST_NAP_S))
     if not burst.rejected or not burst.completed:
-        raise CommandFailed(f"the burst overloaded nothing: {len(burst.completed)} of {BURST_TASKS} tasks ran")
+        raise CommandFailed(f"the burst caused no overload: {len(burst.completed)} of {BURST_TASKS} tasks ran")
     say(f"  accepted and completed: {len(burst.completed)}")
     for reason, advice in sorted(rejections(burst).items()):
         low, high = min(advice), max(advice)
-        say(f"  rejected, {reason}: {len(advice)}, to come back after {low:.3f} to {high:.3f} s")
+        say(f"  rejected, {reason}: {len(advice)}, retry after {low:.3f} to {high:.3f} s")
 
     time.sleep(min(MOST_RETRY_AFTER_S, max(error.retry_after for _, error in burst.rejected)))
     calm = Outcomes()
     for number in range(CALM_TASKS):
         calm.add(number, impatient.submit(nap, 0.0, number).exception(WAIT_S))
-    say(f"  a moment later: {len(calm.completed)} of {CALM_TASKS} go through, still without a retry")
+    say(f"  after that time: {len(calm.completed)} of {CALM_TASKS} completed, still without a retry")
     patient = outcomes_of(submit_naps(client, BURST_TASKS, BURST_NAP_S))
-    say(f"  the same burst from a client that waits: {len(patient.completed)} of {BURST_TASKS} completed")
+    say(f"  the same burst from a client that tries again: {len(patient.completed)} of {BURST_TASKS} completed")
     if calm.rejected or len(patient.completed) != BURST_TASKS:
         raise CommandFailed("the cluster did not recover from the burst")
 
 
 def rejections(outcomes: Outcomes) -> dict[str, list[float]]:
-    """For each reason, what `retry_after` the rejected were told."""
+    """For each reason, the `retry_after` of each task that was rejected for it."""
     found: dict[str, list[float]] = {}
     for _, error in outcomes.rejected:
         found.setdefault(str(error.reason), []).append(error.retry_after)
@@ -130,7 +130,7 @@ def kill_a_node(client: Submitter, kill: Callable[[], None]) -> None:
         raise CommandFailed("a node was killed while it had tasks, and no task was reported as lost")
     for number, error in outcomes.lost:
         say(f"  task {number}: lost with {error.node}, may have run: {error.may_have_run}")
-    say(f"  completed: {len(outcomes.completed)} of {JOB_TASKS}; each of the others is named above")
+    say(f"  completed: {len(outcomes.completed)} of {JOB_TASKS}; the lost tasks are named above")
     left = Counter(str(node["name"]) for node in client.status()["nodes"])
     say(f"  nodes in the cluster now: {', '.join(sorted(left))}")
 

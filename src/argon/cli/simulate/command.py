@@ -59,80 +59,88 @@ def rule_names(context: click.Context, option: click.Parameter, begun: str) -> l
     "--node",
     metavar="NODE",
     multiple=True,
-    help="A node: [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]]. 100x8@0.5 is a hundred nodes of eight workers at half "
-    "the speed; 8@1:0.1@30 is one that is ten times slower from second 30 on. May be repeated.",
+    help="A node, as [COUNTx]WORKERS[@SPEED[:LATER@SECONDS]]. 100x8@0.5: a hundred nodes of eight workers at half the "
+    "speed. 8@1:0.1@30: one node that is ten times slower from second 30 on. May be given several times.",
 )
 @click.option(
     "--nodes",
     metavar="N",
     type=whole_number("--nodes", 1, MAX_NODES),
-    help=f"How many equal nodes there are, {DEFAULT_NODES} by default.",
+    help=f"Number of equal nodes, {DEFAULT_NODES} by default.",
 )
 @click.option(
     "--workers",
     metavar="N",
     type=whole_number("--workers", 1, MAX_WORKERS),
-    help=f"How many workers each of them has, {DEFAULT_WORKERS} by default.",
+    help=f"Number of workers of each of them, {DEFAULT_WORKERS} by default.",
 )
 @click.option(
     "--measured",
     metavar="HOST:PORT",
     type=address_option("--measured"),
-    help="Take nodes, speeds, mean service time and queue limit from a running cluster.",
+    help="Take the nodes, their speeds, the mean service time and the queue limit from a running cluster.",
 )
 @click.option(
     "--tasks",
     metavar="N",
     type=whole_number("--tasks", 1, MAX_TASKS),
-    help=f"How many tasks come, {DEFAULT_TASKS:,} by default.",
+    help=f"Number of tasks, {DEFAULT_TASKS:,} by default.",
 )
-@click.option("--rate", metavar="PER_S", type=number("--rate", 1e-6, 1e9), help="How many tasks come in a second.")
+@click.option("--rate", metavar="PER_S", type=number("--rate", 1e-6, 1e9), help="Number of tasks a second.")
 @click.option(
     "--load",
     metavar="SHARE",
     type=number("--load", 0.001, 1000),
-    help=f"The same as a share of what the fleet can do; {DEFAULT_LOAD} by default.",
+    help=f"The rate as a share of what the fleet can do, {DEFAULT_LOAD} by default. 1 is all that it can do.",
 )
 @click.option(
     "--burst",
     metavar="FACTOR",
     type=number("--burst", 0.01, 1e6),
-    help="Calm, a burst of so many times the rate, and twice as much calm as before it.",
+    help="Add a burst at FACTOR times the rate. The calm after it is twice as long as the calm before it.",
 )
-@click.option("--burst-s", metavar="SECONDS", type=number("--burst-s", 1e-3, 1e6), help="How long the burst is.")
+@click.option("--burst-s", metavar="SECONDS", type=number("--burst-s", 1e-3, 1e6), help="Length of the burst.")
 @click.option(
     "--trace",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Tasks that really came: CSV with a heading, or JSON lines, of at_s, service_s, and if known client, "
-    "priority, kind.",
+    help="Read the tasks from a file: CSV with a heading, or JSON lines, with at_s and service_s, and if known client, "
+    "priority and kind (the name of the function).",
 )
 @click.option(
     "--service",
     metavar="SHAPE",
     shell_complete=words("constant", "exponential", "lognormal:1.5", "pareto:1.6", "bimodal:100:0.05"),
-    help="How service times are spread: constant, exponential (the default), lognormal:SIGMA, pareto:ALPHA, or "
+    help="Distribution of the service times: constant, exponential (the default), lognormal:SIGMA, pareto:ALPHA, or "
     "bimodal:LONG_MS:SHARE_OF_LONG.",
 )
 @click.option(
     "--service-ms",
     metavar="MS",
     type=number("--service-ms", 0.001, 1e7),
-    help=f"Their mean, at speed 1 ({DEFAULT_SERVICE_MS:g} by default); of a bimodal one, what the short ones take.",
+    help=f"Mean service time at speed 1, {DEFAULT_SERVICE_MS:g} by default. With bimodal: the service time of the "
+    "short tasks.",
 )
-@click.option("--clients", metavar="N", type=whole_number("--clients", 1, MAX_CLIENTS), help="How many clients.")
+@click.option(
+    "--clients",
+    metavar="N",
+    type=whole_number("--clients", 1, MAX_CLIENTS),
+    help="Number of clients, 1 by default.",
+)
 @click.option(
     "--greedy",
     metavar="TASKS",
     type=whole_number("--greedy", 1, MAX_TASKS),
-    help="One more client hands over so many tasks at once at the start.",
+    help="Add one client that submits this many tasks at once at the start.",
 )
-@click.option("--priorities", metavar="MIX", help="Weights of the priorities, such as HIGH=1,NORMAL=9.")
+@click.option(
+    "--priorities", metavar="MIX", help="Weights of the priorities, such as HIGH=1,NORMAL=9; all NORMAL by default."
+)
 @click.option(
     "--queue-limit",
     metavar="N",
     type=whole_number("--queue-limit", 1, 10_000_000),
-    help=f"As of `argon cluster`, {QUEUE_LIMIT} by default.",
+    help=f"As in `argon cluster`, {QUEUE_LIMIT} by default.",
 )
 @click.option(
     "--queue-target-ms",
@@ -140,43 +148,60 @@ def rule_names(context: click.Context, option: click.Parameter, begun: str) -> l
     type=parse_queue_target,
     default="auto",
     shell_complete=words("auto", "off"),
-    help="As of `argon cluster`, auto by default.",
+    help="As in `argon cluster`.",
 )
 @click.option(
     "--client-limit",
     metavar="N",
     type=whole_number("--client-limit", 1, 10_000_000),
-    help="As of `argon cluster`, none by default.",
+    help="As in `argon cluster`, none by default.",
 )
-@click.option("--timeout-ms", metavar="MS", type=number("--timeout-ms", 0.1, 1e9), help="The timeout of each task.")
-@retries_option
-@click.option("--seed", metavar="N", type=whole_number("--seed", 0), default=1, help="Another seed, another day.")
 @click.option(
-    "--latency-us", metavar="US", type=number("--latency-us", 0, 1e7), default=100.0, help="The network, one way."
+    "--timeout-ms",
+    metavar="MS",
+    type=number("--timeout-ms", 0.1, 1e9),
+    help="Timeout of each task, none by default.",
+)
+@retries_option
+@click.option(
+    "--seed",
+    metavar="N",
+    type=whole_number("--seed", 0),
+    default=1,
+    help="Seed of the random numbers; equal seeds give equal results.",
+)
+@click.option(
+    "--latency-us",
+    metavar="US",
+    type=number("--latency-us", 0, 1e7),
+    default=100.0,
+    help="Time that a message takes through the network, one way.",
 )
 @click.option(
     "--overhead-us",
     metavar="US",
     type=number("--overhead-us", 0, 1e7),
     default=70.0,
-    help="What each task costs its worker beyond its own run time.",
+    help="Time that a worker needs for each task in addition to its service time.",
 )
 @click.option(
     "--cluster-us",
     metavar="US",
     type=number("--cluster-us", 0, 1e6),
     default=2.0,
-    help="What each message costs the cluster process; a task is two.",
+    help="Time that the cluster process needs for each message; a task takes two messages.",
 )
 @click.option(
     "--rule",
     metavar="RULE",
     shell_complete=rule_names,
-    help="How nodes are chosen: argon (the default), random, round-robin, two-choices, least-loaded, "
+    help="The rule that chooses a node: argon (the default), random, round-robin, two-choices, least-loaded, "
     "original or oracle.",
 )
-@click.option("--compare", is_flag=True, help="Run the same day under every rule.")
-@click.option("--plot", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw it, too; needs matplotlib.")
+@click.option("--compare", is_flag=True, help="Run the same tasks under every rule.")
+@click.option(
+    "--plot", metavar="FILE.png", type=click.Path(path_type=Path), help="Also draw a picture (needs matplotlib)."
+)
 @json_option
 @debug_option
 def command(
@@ -209,11 +234,11 @@ def command(
     plot: Path | None,
     json_output: bool,
 ) -> None:
-    """Plan a fleet: run Argon's scheduling in virtual time.
+    """Predict how a fleet handles a load, in virtual time.
 
-    Tasks come at random moments, or as a trace says. The cluster, the nodes and the clients decide by the same code as
-    real ones; only the network and the workers are imagined. Nothing is waited for: an hour of a busy fleet takes as
-    long as its decisions do.
+    Tasks come at random moments, or at those of a trace. The cluster, the nodes and the clients run Argon's own
+    scheduling code; only the network and the workers are simulated. Nothing waits for real time: an hour of a busy
+    fleet takes as long as the scheduling decisions of that hour.
     """
     refuse_together(trace, "--trace", tasks=tasks, load=load, rate=rate, burst=burst, service=service)
     refuse_together(
@@ -269,7 +294,7 @@ def command(
 
 
 def refuse_together(given: object, option: str, **others: object) -> None:
-    """Options that would do nothing beside another are refused, since whoever gave them expects something."""
+    """Options that would do nothing beside another are rejected, since whoever gave them expects something."""
     for name, other in others.items():
         if given is not None and other is not None:
             raise click.BadParameter(

@@ -50,7 +50,7 @@ def chosen_rules(rule: str | None, compare: bool) -> Sequence[str]:
         return [ARGON]
     name = rule.replace("-", " ")
     if name not in RULES:
-        raise bad_value("--rule", f"want one of {', '.join(name.replace(' ', '-') for name in RULES)}", rule)
+        raise bad_value("--rule", f"must be one of {', '.join(name.replace(' ', '-') for name in RULES)}", rule)
     return [name]
 
 
@@ -60,7 +60,7 @@ def given_fleet(node: Sequence[str], nodes: int | None, workers: int | None) -> 
 
     fleet = [plan for text in node for plan in parse_nodes(text)]
     if len(fleet) > MAX_NODES:
-        raise bad_value("--node", f"want at most {MAX_NODES:,} nodes", len(fleet))
+        raise bad_value("--node", f"must be at most {MAX_NODES:,} nodes in all", len(fleet))
     return fleet or [NodePlan(workers or DEFAULT_WORKERS)] * (nodes or DEFAULT_NODES)
 
 
@@ -105,5 +105,5 @@ def parse_mix(text: str) -> list[tuple[Priority, float]]:
         except ValueError:
             found[priority] = 0.0
         if not 0 < found[priority] < 1e9:
-            raise bad_value("--priorities", "want PRIORITY=WEIGHT,..., such as HIGH=1,NORMAL=9", text)
+            raise bad_value("--priorities", "must be PRIORITY=WEIGHT,..., such as HIGH=1,NORMAL=9", text)
     return list(found.items())

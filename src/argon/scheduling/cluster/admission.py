@@ -1,7 +1,7 @@
-"""Whether a task may enter: reads off the rooms what is foreseen for it, and decides once.
+"""Whether a task may enter: reads off the other parts what is foreseen for it, and decides once.
 
 In: a Submit and its client. Out: the forecast of a task that may enter, or its rejection; how many tasks clients may
-have, and whom to offer credits. It must never keep a task, send anything, or change a room but for the list of clients
+have, and whom to offer credits. It must never keep a task, send anything, or change a part but for the list of clients
 to offer credits to.
 """
 

@@ -19,7 +19,7 @@ from argon.scheduling.effects import ClusterEffect, Send
 
 
 class AnswerState:
-    """Ends tasks and answers clients, for the rooms that it is given."""
+    """Ends tasks and answers clients, for the parts that it is given."""
 
     def __init__(self, queue: TaskQueue, clients: Clients, counters: TaskCounters, decision_log: DecisionLog) -> None:
         self._queue = queue

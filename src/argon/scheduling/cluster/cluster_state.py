@@ -1,6 +1,6 @@
 """The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
-In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the rooms, on one
+In: what peers say and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
 node, or gone. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
@@ -60,7 +60,7 @@ ATTEMPTS_MAX: Final = 3
 RETURNS_MAX: Final = 1000  # a task that comes back not started is assigned so often at most
 _REMAINING_MIN_S: Final = 1e-6  # since 0 means that there is no deadline
 _OVERDUE: Final = Diagnosis("its deadline passed in the queue")
-_TOO_LATE: Final = Diagnosis("what its wait in the queue has left of its time is too short for it")
+_TOO_LATE: Final = Diagnosis("its wait in the queue has left less time than it takes")
 
 
 class ClusterState:
@@ -197,7 +197,7 @@ class ClusterState:
             case Goodbye():
                 self._drop(client.peer, "goodbye", now, effects)
             case _:
-                self._drop(client.peer, f"a client may not say {type(m).__name__}", now, effects)
+                self._drop(client.peer, f"a client may not send {type(m).__name__}", now, effects)
         return self.clients.get(client.peer) is client
 
     def _submit(self, client: ClientSession, m: Submit, now: float, effects: Effects) -> None:
@@ -287,7 +287,7 @@ class ClusterState:
             case Goodbye():
                 self._drop(peer, "goodbye", now, effects)
             case _:
-                self._drop(peer, f"a node may not say {type(m).__name__} now", now, effects)
+                self._drop(peer, f"a node may not send {type(m).__name__} now", now, effects)
         return self._is_node(peer)
 
     def _register(self, peer: PeerId, m: Register, now: float, effects: Effects) -> None:
@@ -356,7 +356,7 @@ class ClusterState:
         if not (task.attempt < RETURNS_MAX if not_started else repeatable):
             return False
         self.counters.requeued += 1
-        self.decision_log.give_back(task, "it was given back, not started" if not_started else "it was lost there")
+        self.decision_log.give_back(task, "it had not started there" if not_started else "its node was lost")
         task.move(TaskState.QUEUED)
         task.queued_at = now
         task.predicted_s = self._admission.expected_s(task.kind)

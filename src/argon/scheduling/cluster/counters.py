@@ -1,7 +1,7 @@
 """How many tasks came, and how each ended. Only counts: nothing here decides.
 
 Every task that was accepted is in exactly one place: ended in one way, or still here. ``still_here`` says how many that
-must be, so that the counters can be held against the rooms.
+must be, so that the counters can be held against the parts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The record of one task in the cluster, and the table of its states.
 
-In: what its client has submitted. Out: a record that every room may hold; only the state machine moves it on. It must
+In: what its client has submitted. Out: a record that every part may hold; only the state machine moves it on. It must
 never decide.
 
 The outcome that arrives first wins, and an answer with an old attempt is counted and dropped.

@@ -59,7 +59,7 @@ class Attempt(Record):
 
 @mypyc_attr(acyclic=True)
 class TaskHistory(Record):
-    """What is kept of one task. Rooms write into it, and no room reads it.
+    """What is kept of one task. Parts of the state machine write into it, and none reads it.
 
     Attributes:
         client: the peer that submitted it, also when that is gone.

@@ -108,7 +108,7 @@ class NodeState:
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
                 case _:
-                    effects.append(Close(peer, f"a cluster may not say {type(message).__name__} to a node"))
+                    effects.append(Close(peer, f"a cluster may not send {type(message).__name__} to a node"))
         self._assign_waiting(now, effects)
         return effects
 
@@ -427,9 +427,10 @@ class NodeState:
         waiting = self._buffer.waiting()
         assert not any(task.state in (NodeTaskState.BUFFERED, NodeTaskState.ENDED) for task in assigned)
         orphans = sum(task.state == NodeTaskState.ORPHANED for task in assigned)
-        assert len(assigned) - orphans + len(waiting) == len(self._tasks), "a task is in no room, or in two"
+        assert len(assigned) - orphans + len(waiting) == len(self._tasks), "a task is in no place, or in two"
         assert len(waiting) == self._buffer.length, "the buffer's count is off"
         assert all(task.worker == slot.worker for slot in slots for task in slot.tasks.values())
+        assert all((slot.state == WorkerState.FREE) != bool(slot.tasks) for slot in slots if slot.serves())
         assert not (waiting and self._workers.has_free()), "a task waits while a worker is free"
 
 

@@ -115,8 +115,8 @@ def test_task_that_came_back_tells_each_attempt_and_why(cluster: ClusterDriver) 
     told = explained(cluster, client, 1)
     assert (told.state, told.attempt) == ("assigned", 3)
     assert [(attempt["node"], attempt["end"]) for attempt in told.attempts] == [
-        ("node-1", "it was given back, not started"),
-        ("node-1", "it was lost there"),
+        ("node-1", "it had not started there"),
+        ("node-1", "its node was lost"),
         (f"node-{second}", None),
     ]
 

@@ -1,4 +1,4 @@
-"""What must always be true of a cluster's rooms taken together. Checked after every step in tests, never in production.
+"""What must always be true of a cluster's parts taken together. Checked after every step in tests, never in production.
 
 In: the state. Out: nothing, or an AssertionError that says which invariant is broken. It must never change the state.
 """
@@ -10,7 +10,7 @@ from argon.scheduling.cluster.task import TaskState
 
 
 def check_cluster(state: ClusterState) -> None:
-    """Asserts that counters are right, limits hold, each task is in one room, and no worker is free while a
+    """Asserts that counters are right, limits hold, each task is in one place, and no worker is free while a
     task waits in the queue."""
     settings, queue, membership, clients = state.settings, state.queue, state.membership, state.clients
     accepted, rejected = state.counters.still_here(), state.counters.rejected()

@@ -56,7 +56,7 @@ class ClusterSnapshot(msgspec.Struct):
 
 
 def cluster_snapshot(state: ClusterState, now: float) -> ClusterSnapshot:
-    """Reads the numbers off the rooms."""
+    """Reads the numbers off the parts of the state machine."""
     queue, membership, decisions = state.queue, state.membership, state.decision_log.decisions
     return ClusterSnapshot(
         role="cluster",

@@ -1,7 +1,7 @@
-"""A whole little world from one seed: a cluster, nodes, clients, a network between them, work, and trouble.
+"""A whole scenario from one seed: a cluster, nodes, clients, a network between them, work, and faults.
 
-`run(seed)` lets it live through its plan, then heals everything, waits until it is quiet, and asks for one last round
-of work. The checkers look on all the while and raise AssertionError at once when a promise is broken.
+`run(seed)` runs its plan, then heals everything, waits until it is quiet, and asks for one last round of work. The
+checkers look on all the while and raise AssertionError at once when a promise is broken.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from argon.protocol.messages import Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings
 from tests.simulation.agenda import Agenda
-from tests.simulation.census import Census
 from tests.simulation.checkers import PROMISES, Checker
 from tests.simulation.client_actor import ClientActor
 from tests.simulation.cluster_actor import ClusterActor
+from tests.simulation.cluster_checker import ClusterChecker
 from tests.simulation.connection import Connection
+from tests.simulation.faults import Faults
 from tests.simulation.host_actor import HostActor
 from tests.simulation.hostile_actor import HostileActor
 from tests.simulation.node_actor import NodeActor
 from tests.simulation.plan import Plan, plan_of
-from tests.simulation.tasks import Errand, Ledger
-from tests.simulation.troubles import Troubles
+from tests.simulation.tasks import SimulatedTask, TaskTable
 
 _ADDRESS = re.compile("<memory at 0x[0-9a-f]+>")  # no two runs have the same
 HEAL_WITHIN_S = 300.0
@@ -38,21 +38,21 @@ class PromiseBroken(AssertionError):
     """A seed under which something happens that must not; says how to see it again."""
 
 
-class World:
+class Scenario:
     """One simulation. ``trace`` gets a line for each thing seen."""
 
     def __init__(self, plan: Plan, trace: Callable[[str], None] | None = None) -> None:
         self.plan = plan
         self.rng = Random(f"world {plan.seed}")
         self.agenda = Agenda()
-        self.ledger = Ledger()
+        self.task_table = TaskTable()
         self.connections: list[Connection] = []
         self.healed = False
         self.failed_starts = plan.failed_starts
         self._busy_moments: list[float] = []
         self._trace = trace
         self._looks: dict[str, list[Callable[..., None]]] = {}
-        self.checkers: Sequence[Checker] = [checker(self) for checker in [*PROMISES, Census]]
+        self.checkers: Sequence[Checker] = [checker(self) for checker in [*PROMISES, ClusterChecker]]
         settings = ClusterSettings(
             queue_limit=plan.queue_limit,
             queue_bytes=plan.queue_bytes,
@@ -74,13 +74,13 @@ class World:
         self.connections.append(connection)
         return connection
 
-    def entered(self, assign: Any, node: NodeActor) -> Errand:
+    def entered(self, assign: Any, node: NodeActor) -> SimulatedTask:
         """A worker enters the function of a task."""
-        errand = self.ledger.of(assign.payload)
-        errand.entered += 1
-        self.saw("entered", errand, node)
-        self._troubles.task_begins()
-        return errand
+        task = self.task_table.of(assign.payload)
+        task.entered += 1
+        self.saw("entered", task, node)
+        self._faults.task_begins()
+        return task
 
     def saw(self, event: str, *details: Any) -> None:
         """Tells every checker what has happened."""
@@ -92,31 +92,31 @@ class World:
         for look in looks:
             look(*details)
 
-    # ---- a life -------------------------------------------------------------------------------------------------
+    # ---- the run ------------------------------------------------------------------------------------------------
 
-    def live(self) -> None:
-        """Begins, works in trouble, heals, works again."""
+    def run(self) -> None:
+        """Begins, works under faults, heals, works again."""
         self.cluster.start()
         for actor in [*self.nodes, *self.clients, *self.hostile]:
             self.agenda.after(self.rng.uniform(0.0, 0.2), actor.start)
         self._plan_work()
-        self._troubles = Troubles(self, self._busy_moments)
+        self._faults = Faults(self, self._busy_moments)
         self.agenda.run(self.agenda.now + self.plan.seconds + 1.0)
         self._heal()
         limit = self.agenda.now + HEAL_WITHIN_S
         self.agenda.run(limit, done=self._is_all_answered)
-        assert not self._open(), f"still without an answer: {', '.join(errand.tag for errand in self._open())}"
+        assert not self._open(), f"still without an answer: {', '.join(task.tag for task in self._open())}"
         self.agenda.run(self.agenda.now + QUIET_S)
         self._last_round()
         self.agenda.run(self.agenda.now + 1.0)
         for checker in self.checkers:
             checker.end()
 
-    def _open(self) -> list[Errand]:
-        return [e for e in self.ledger.errands.values() if e.outcome is None and not e.abandoned]
+    def _open(self) -> list[SimulatedTask]:
+        return [e for e in self.task_table.tasks.values() if e.outcome is None and not e.abandoned]
 
     def _is_all_answered(self) -> bool:
-        return all(errand.outcome is not None or errand.abandoned for errand in self.ledger.errands.values())
+        return all(task.outcome is not None or task.abandoned for task in self.task_table.tasks.values())
 
     def _plan_work(self) -> None:
         for _ in range(0, self.plan.tasks, self.plan.burst):
@@ -144,7 +144,7 @@ class World:
         )
         kind = rng.randrange(3)
         fates = ["ok"] * 8 + ["raise"] + ["die"] * plan.has("worker deaths")
-        errand = client.submit(
+        task = client.submit(
             options,
             kind,
             run_s=1e6 if endless else plan.run_s * (kind + 1) * rng.uniform(0.5, 2.0),
@@ -153,7 +153,7 @@ class World:
             padding=rng.choice([70_000, 100_000]) if plan.has("large payloads") and rng.random() < 0.2 else 10,
         )
         if plan.has("cancels") and rng.random() < 0.3:
-            self.agenda.after(rng.uniform(0.0, 3 * plan.run_s), client.cancel, errand, rng.random() < 0.3)
+            self.agenda.after(rng.uniform(0.0, 3 * plan.run_s), client.cancel, task, rng.random() < 0.3)
 
     def client_comes(self) -> ClientActor:
         """Another client process begins."""
@@ -171,19 +171,19 @@ class World:
             actor.start()
 
     def _heal(self) -> None:
-        """No more trouble: what is down comes up, what ends for good has ended."""
+        """No more faults: what is down comes up, what ends for good has ended."""
         self.healed = True
-        self.saw("trouble", "none any more")
+        self.saw("fault", "none any more")
         for actor in [self.cluster, *self.nodes]:
             if actor.draining and actor.up:
                 limit = max(self.agenda.now, actor.paused_until) + 10.0
                 self.agenda.run(limit, done=lambda actor=actor: not actor.up)
                 assert not actor.up, f"{actor.name} drains for five seconds, and has not stopped after ten"
             self._start(actor)
-        for errand in self._open():
-            if errand.run_s > 1e3 and errand.options.timeout_s is None:
-                client = next(client for client in self.clients if client.name == errand.client)
-                client.cancel(errand, queued_only=False)
+        for task in self._open():
+            if task.run_s > 1e3 and task.options.timeout_s is None:
+                client = next(client for client in self.clients if client.name == task.client)
+                client.cancel(task, queued_only=False)
 
     def _last_round(self) -> None:
         """As many tasks as there are workers, from a new client: if no slot was lost, they all run at the same time.
@@ -203,31 +203,31 @@ class World:
             places = 0
         waiting = [client.submit(once, 98, 0.01, "ok", stubborn=False, padding=10) for _ in range(places)]
         self.agenda.run(begun + 60.0, done=self._is_all_answered)
-        took = max(errand.settled_at for errand in running) - begun
+        took = max(task.settled_at for task in running) - begun
         assert took < 8.0, f"the last round took {took:.1f} s, so tasks waited though workers should be free"
-        for errand in [*running, *waiting]:
-            fine = errand.outcome is not None and errand.outcome.status == Status.COMPLETED
-            assert fine, f"{errand.tag} of the last round ends as {errand.outcome}"
+        for task in [*running, *waiting]:
+            fine = task.outcome is not None and task.outcome.status == Status.COMPLETED
+            assert fine, f"{task.tag} of the last round ends as {task.outcome}"
 
 
-def run(seed: int, trace: Callable[[str], None] | None = None) -> World:
-    """Lives the life that a seed stands for; raises PromiseBroken from whatever went wrong."""
+def run(seed: int, trace: Callable[[str], None] | None = None) -> Scenario:
+    """Runs the scenario of a seed; raises PromiseBroken from whatever went wrong."""
     return carry_out(plan_of(seed), trace)
 
 
-def carry_out(plan: Plan, trace: Callable[[str], None] | None = None) -> World:
-    """Lives the life that a plan describes; raises PromiseBroken from whatever went wrong."""
-    world = World(plan, trace)
+def carry_out(plan: Plan, trace: Callable[[str], None] | None = None) -> Scenario:
+    """Runs the scenario of a plan; raises PromiseBroken from whatever went wrong."""
+    scenario = Scenario(plan, trace)
     try:
-        world.live()
+        scenario.run()
     except Exception as error:
-        moment = f"seed {plan.seed} at {world.agenda.now:.6f}"
+        moment = f"seed {plan.seed} at {scenario.agenda.now:.6f}"
         raise PromiseBroken(f"{error} ({moment}; replay: python -m tests.simulation {plan.seed})") from error
-    return world
+    return scenario
 
 
 def _readable(detail: object) -> str:
-    if isinstance(detail, Errand):
+    if isinstance(detail, SimulatedTask):
         return detail.tag
     if isinstance(detail, Connection):
         return f"{detail.host.name}#{detail.peer}"

@@ -37,7 +37,7 @@ def enter_again(path: str) -> str:
     raise FileExistsError(path)
 
 
-class Ledger:
+class EntryChecker:
     """What was submitted, what was entered, and whether the answers are honest about it."""
 
     def __init__(self, folder: Path) -> None:

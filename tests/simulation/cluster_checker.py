@@ -40,7 +40,7 @@ from tests.simulation.checkers import LATE_S, Checker
 if TYPE_CHECKING:
     from tests.simulation.cluster_actor import ClusterActor
     from tests.simulation.connection import Connection
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 
 @dataclass(eq=False)
@@ -72,11 +72,11 @@ class Registered:
     tasks: dict[int, Entry] = field(default_factory=dict)
 
 
-class Census(Checker):
+class ClusterChecker(Checker):
     """The cluster from outside: bounds, order, work-conservation, one room for each task, one answer to each."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
         self._begin_again()
 
     def _begin_again(self) -> None:
@@ -90,7 +90,7 @@ class Census(Checker):
 
     def now(self) -> float:
         """By the clock of the cluster."""
-        return self.world.cluster.now()
+        return self.scenario.cluster.now()
 
     def cluster_started(self, cluster: ClusterActor) -> None:
         self._begin_again()
@@ -172,7 +172,9 @@ class Census(Checker):
                         self._refused(submit, rejected.popleft(), size_bytes)
                         continue
                     assert isinstance(submit, Submit), "a task that is too large is not rejected"
-                    assert size_bytes <= self.world.cluster.settings.max_payload_bytes, "a task that is too large waits"
+                    assert size_bytes <= self.scenario.cluster.settings.max_payload_bytes, (
+                        "a task that is too large waits"
+                    )
                     if self._enter(peer, submit, size_bytes, whole=message is submit):
                         continue
                 case Cancel() | StatusRequest() | ExplainRequest() | Heartbeat():
@@ -184,7 +186,7 @@ class Census(Checker):
 
     def _refused(self, submit: Submit, reject: Reject, size_bytes: int) -> None:
         """Nobody is rejected for a reason that is not there."""
-        cluster = self.world.cluster
+        cluster = self.scenario.cluster
         held = [entry for entry in self.entries.values() if not entry.attempt]
         held_bytes = sum(entry.size_bytes for entry in held)
         match reject.reason:
@@ -224,32 +226,32 @@ class Census(Checker):
         assert entry is not None, f"task {outcome.id} of peer {peer} is answered, and it is not there"
         entry.gone = True
         assert outcome.credits >= 1
-        assert entry.on is None or self.world.cluster.draining, "a task is answered while a node has it"
+        assert entry.on is None or self.scenario.cluster.draining, "a task is answered while a node has it"
         if outcome.status == Status.COMPLETED:
-            assert self.world.ledger.of(entry.message.payload).tag.encode() in bytes(outcome.payload[:40])
+            assert self.scenario.task_table.of(entry.message.payload).tag.encode() in bytes(outcome.payload[:40])
 
     def _assigned(self, peer: int, assign: Assign) -> None:
-        errand = self.world.ledger.of(assign.payload)
+        task = self.scenario.task_table.of(assign.payload)
         entry = self.numbered.get(assign.id)
-        assert entry is not None, f"{errand.tag} is assigned by a number that was not given yet"
-        assert not entry.gone, f"{errand.tag} is assigned and is not in the cluster"
-        assert entry.on is None, f"{errand.tag} is assigned while a node has it"
+        assert entry is not None, f"{task.tag} is assigned by a number that was not given yet"
+        assert not entry.gone, f"{task.tag} is assigned and is not in the cluster"
+        assert entry.on is None, f"{task.tag} is assigned while a node has it"
         assert assign.payload == entry.message.payload
-        assert assign.attempt == entry.attempt + 1, f"{errand.tag}: attempts are not counted"
+        assert assign.attempt == entry.attempt + 1, f"{task.tag}: attempts are not counted"
         if not entry.attempt:
-            session = self.world.cluster.state.membership.get(peer)
-            task = None if session is None else session.tasks.get(assign.id)
-            self._in_turn(entry, errand.tag, 0.0 if task is None else task.charged_s)
+            session = self.scenario.cluster.state.membership.get(peer)
+            known = None if session is None else session.tasks.get(assign.id)
+            self._in_turn(entry, task.tag, 0.0 if known is None else known.charged_s)
         entry.attempt += 1
         assert assign.priority == entry.message.priority
-        assert errand.stray or assign.priority == errand.options.priority
+        assert task.stray or assign.priority == task.options.priority
         if entry.message.timeout_s:
             left_s = entry.came_at + entry.message.timeout_s - self.now()
-            assert 0.0 < assign.timeout_s <= max(left_s, 0.0) + 1e-3, f"{errand.tag} is assigned after its deadline"
+            assert 0.0 < assign.timeout_s <= max(left_s, 0.0) + 1e-3, f"{task.tag} is assigned after its deadline"
         else:
             assert assign.timeout_s == 0.0
         node = self.nodes[peer]
-        assert not node.draining, f"{errand.tag} is assigned to a node that drains"
+        assert not node.draining, f"{task.tag} is assigned to a node that drains"
         assert len(node.tasks) < max(1, node.workers) * PREFETCH_MAX_PER_WORKER
         entry.on = peer
         node.tasks[assign.id] = entry
@@ -260,7 +262,7 @@ class Census(Checker):
         What a task was predicted to take, ``work_s``, is taken from the cluster; it is 0 for one that found room at
         once.
         """
-        now, step_s = self.now(), self.world.cluster.settings.age_step_s
+        now, step_s = self.now(), self.scenario.cluster.settings.age_step_s
         waiting = [other for other in self.entries.values() if other.whole and other.on is None]
         assert not any(other.attempt for other in waiting), f"{tag} overtakes a task that was assigned before"
         level = entry.message.priority
@@ -286,7 +288,7 @@ class Census(Checker):
         self.due_s[level] = self.urgent_s + (AGED_SHARE - 1) * len(aged) * work_s
 
     def _count(self) -> None:
-        cluster, now = self.world.cluster, self.now()
+        cluster, now = self.scenario.cluster, self.now()
         waiting = [entry for entry in self.entries.values() if entry.on is None and entry.whole]
         fresh = [entry for entry in waiting if not entry.attempt]
         assert len(fresh) <= cluster.settings.queue_limit, "the queue is over its limit"
@@ -312,5 +314,5 @@ class Census(Checker):
     def end(self) -> None:
         assert not self.entries
         assert not any(node.tasks for node in self.nodes.values())
-        snapshot = cluster_snapshot(self.world.cluster.state, self.now())
+        snapshot = cluster_snapshot(self.scenario.cluster.state, self.now())
         assert snapshot.queue_length == snapshot.in_flight == 0

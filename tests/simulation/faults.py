@@ -1,6 +1,6 @@
-"""What goes wrong in a simulated world, and when: each trouble of a plan strikes a few times, at bad moments.
+"""What goes wrong in a scenario, and when: each fault of a plan strikes a few times, at bad moments.
 
-In: a world. Out: events on its agenda. Everything ends by itself, or when the world is healed.
+In: a scenario. Out: events on its agenda. Everything ends by itself, or when the scenario is healed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.simulation.plan import STRIKES
 
 if TYPE_CHECKING:
     from tests.simulation.node_actor import NodeActor
-    from tests.simulation.world import World
+    from tests.simulation.scenario import Scenario
 
 Strike: TypeAlias = Callable[[], None]
 CLOGS_S = [0.05, 0.5, 2.5, 6.0]
@@ -23,12 +23,12 @@ TRICKLES_BYTES = [400, 2000]  # a large payload takes longer than the silence th
 PAUSES_S = [0.1, 2.0, 3.2, 10.0]  # no harm, a heartbeat missed, longer than the silence that is death, far too long
 
 
-class Troubles:
-    """The strikes of one world. ``busy_moments`` are those at which work comes."""
+class Faults:
+    """The strikes of one scenario. ``busy_moments`` are those at which work comes."""
 
-    def __init__(self, world: World, busy_moments: list[float]) -> None:
-        self._world = world
-        self._rng = world.rng
+    def __init__(self, scenario: Scenario, busy_moments: list[float]) -> None:
+        self._scenario = scenario
+        self._rng = scenario.rng
         self._busy_moments = busy_moments
         self._begun = 0
         self._at_begin: dict[int, list[tuple[str, Strike]]] = {}
@@ -40,46 +40,46 @@ class Troubles:
             "one-way loss": self._lose_one_way,
             "slow link": self._slow_link,
             "slow client": self._slow_client,
-            "node kill": lambda: self._kill(self._rng.choice(world.nodes)),
-            "node drain": lambda: self._rng.choice(world.nodes).drain(world.plan.drain_s),
+            "node kill": lambda: self._kill(self._rng.choice(scenario.nodes)),
+            "node drain": lambda: self._rng.choice(scenario.nodes).drain(scenario.plan.drain_s),
             "client kill": self._kill_client,
-            "client end": lambda: self._rng.choice(world.clients).end(),
+            "client end": lambda: self._rng.choice(scenario.clients).end(),
             "cluster crash": self._crash_cluster,
             "cluster drain": self._drain_cluster,
             "pause": self._pause,
         }
-        for trouble in STRIKES:
-            if world.plan.has(trouble):
+        for fault in STRIKES:
+            if scenario.plan.has(fault):
                 for _ in range(self._rng.choice([1, 2, 4, 8])):
-                    self._plan(trouble, strikes[trouble])
+                    self._plan(fault, strikes[fault])
 
     def task_begins(self) -> None:
-        """A worker has entered a function: some troubles wait for that."""
+        """A worker has entered a function: some faults wait for that."""
         self._begun += 1
-        for trouble, strike in self._at_begin.pop(self._begun, []):
-            self._world.agenda.after(self._rng.uniform(0.0, self._world.plan.run_s), self._strike, trouble, strike)
+        for fault, strike in self._at_begin.pop(self._begun, []):
+            self._scenario.agenda.after(self._rng.uniform(0.0, self._scenario.plan.run_s), self._strike, fault, strike)
 
-    def _plan(self, trouble: str, strike: Strike) -> None:
+    def _plan(self, fault: str, strike: Strike) -> None:
         """At any moment, or one at which much is under way, or while a task runs."""
-        rng, world = self._rng, self._world
+        rng, scenario = self._rng, self._scenario
         when = rng.random()
         if when < 0.3:
-            world.agenda.after(rng.uniform(0.0, world.plan.seconds), self._strike, trouble, strike)
+            scenario.agenda.after(rng.uniform(0.0, scenario.plan.seconds), self._strike, fault, strike)
         elif when < 0.7:
             moment = rng.choice(self._busy_moments) + rng.choice([0.002, 0.005, 0.2]) * rng.random()
-            world.agenda.after(moment, self._strike, trouble, strike)
+            scenario.agenda.after(moment, self._strike, fault, strike)
         else:
-            self._at_begin.setdefault(1 + rng.randrange(world.plan.tasks), []).append((trouble, strike))
+            self._at_begin.setdefault(1 + rng.randrange(scenario.plan.tasks), []).append((fault, strike))
 
-    def _strike(self, trouble: str, strike: Strike) -> None:
-        if not self._world.healed:
-            self._world.saw("trouble", trouble)
+    def _strike(self, fault: str, strike: Strike) -> None:
+        if not self._scenario.healed:
+            self._scenario.saw("fault", fault)
             strike()
 
     # ---- the network --------------------------------------------------------------------------------------------
 
     def _one(self) -> Connection | None:
-        alive = [connection for connection in self._world.connections if connection.open]
+        alive = [connection for connection in self._scenario.connections if connection.open]
         return self._rng.choice(alive) if alive else None
 
     def _cut(self, silently: bool) -> None:
@@ -102,11 +102,11 @@ class Troubles:
             self._rng.choice(connection.streams()).clog(self._rng.choice(CLOGS_S))
             return
         victim = self._rng.choice([connection.host, connection.cluster])
-        clogged = [c for c in self._world.connections if c.open and victim in (c.host, c.cluster)]
+        clogged = [c for c in self._scenario.connections if c.open and victim in (c.host, c.cluster)]
         streams = [stream for c in clogged for stream in c.streams()]
         self._rng.shuffle(streams)
         for stream in streams:
-            self._world.agenda.after(self._rng.uniform(0.0, 1.0), stream.clog, self._rng.choice(CLOGS_S))
+            self._scenario.agenda.after(self._rng.uniform(0.0, 1.0), stream.clog, self._rng.choice(CLOGS_S))
 
     def _lose_one_way(self) -> None:
         """One direction swallows everything until somebody gives the connection up."""
@@ -120,44 +120,44 @@ class Troubles:
         if connection is not None:
             stream = self._rng.choice(connection.streams())
             stream.take(self._rng.choice(TRICKLES_BYTES))
-            self._world.agenda.after(self._rng.choice(SLOW_S), stream.take, None)
+            self._scenario.agenda.after(self._rng.choice(SLOW_S), stream.take, None)
 
     def _slow_client(self) -> None:
         """A client takes nothing for a while, or next to nothing."""
-        connection = self._rng.choice(self._world.clients).connection
+        connection = self._rng.choice(self._scenario.clients).connection
         if connection is not None:
             connection.to_host.take(self._rng.choice(SIPS_BYTES))
-            self._world.agenda.after(self._rng.choice(SLOW_S), connection.to_host.take, None)
+            self._scenario.agenda.after(self._rng.choice(SLOW_S), connection.to_host.take, None)
 
     # ---- processes ----------------------------------------------------------------------------------------------
 
     def _kill(self, node: NodeActor) -> None:
         if node.up:
             node.kill()
-            self._world.comes_back(node)
+            self._scenario.comes_back(node)
 
     def _kill_client(self) -> None:
         """Another client may come in its place."""
-        self._rng.choice(self._world.clients).kill()
+        self._rng.choice(self._scenario.clients).kill()
         if self._rng.random() < 0.5:
-            self._world.agenda.after(self._rng.uniform(0.0, 0.3), self._world.client_comes)
+            self._scenario.agenda.after(self._rng.uniform(0.0, 0.3), self._scenario.client_comes)
 
     def _crash_cluster(self) -> None:
-        self._world.cluster.crash()
-        self._world.comes_back(self._world.cluster)
+        self._scenario.cluster.crash()
+        self._scenario.comes_back(self._scenario.cluster)
 
     def _drain_cluster(self) -> None:
         """Now and then somebody loses patience, or all nodes are lost meanwhile."""
-        cluster = self._world.cluster
+        cluster = self._scenario.cluster
         cluster.drain(self._rng.choice([0.0, 0.5, 5.0]))
         worse = self._rng.random()
         if worse < 0.3:
-            self._world.agenda.after(0.1, cluster.drain, 0.0)
+            self._scenario.agenda.after(0.1, cluster.drain, 0.0)
         elif worse < 0.7:
-            moment = self._rng.uniform(0.0, self._world.plan.run_s)
-            for node in self._world.nodes:
-                self._world.agenda.after(moment, self._kill, node)
+            moment = self._rng.uniform(0.0, self._scenario.plan.run_s)
+            for node in self._scenario.nodes:
+                self._scenario.agenda.after(moment, self._kill, node)
 
     def _pause(self) -> None:
-        actor = self._rng.choice([self._world.cluster, *self._world.nodes, *self._world.clients])
+        actor = self._rng.choice([self._scenario.cluster, *self._scenario.nodes, *self._scenario.clients])
         actor.pause(self._rng.choice(PAUSES_S))
