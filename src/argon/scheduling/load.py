@@ -60,13 +60,13 @@ class Runs(Record):
         self.logs = logs
 
     def note(self, run_s: float) -> None:
-        """One more."""
+        """Adds a run to its end."""
         self.count += 1
         self.total_s += run_s
         self.logs += log(run_s + _LEAST_S)
 
     def note_killed(self, run_s: float) -> None:
-        """One more, which was ended after so long: that is what it cost, but it would have taken longer. Of tasks with
+        """Adds a run that was ended after so long: that is what it cost, but it would have taken longer. Of tasks with
         heavy tails that have run for a while, half take as long again (Pareto, α = 1)."""
         self.count += 1
         self.total_s += run_s

@@ -317,7 +317,7 @@ def test_oldest_is_the_longest_wait_of_all_priorities() -> None:
     assert queue.oldest(NOW + 2) == 2.0
 
 
-def test_leftovers_of_removed_tasks_are_swept() -> None:
+def test_tombstones_of_removed_tasks_are_swept() -> None:
     queue = queue_of(a_task(0, client=7), a_task(1, client=8, priority=4))
     for id_ in range(2, 5000):
         task = a_task(id_, client=id_ % 3, deadline=NOW + id_, waited_s=float(id_))
