@@ -37,7 +37,7 @@ COMPILED = [
     "cluster/cluster_shell.py",
     *(f"node/{name}.py" for name in ("node_shell", "pool", "worker_process")),
     "worker/worker.py",
-    *(f"client/{name}.py" for name in ("client_shell", "answers")),
+    *(f"client/{name}.py" for name in ("client_shell", "submissions", "usage_guards", "answers")),
 ]
 # Nothing in them is called for every task; and a class with keywords loses them when it is compiled.
 LEFT_ALONE = {"__init__.py", "diagnosis.py"}

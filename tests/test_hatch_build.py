@@ -156,7 +156,7 @@ COMPILED_SET = {
     "cluster": "cluster_shell",
     "node": "node_shell pool worker_process",
     "worker": "worker",
-    "client": "answers client_shell",
+    "client": "answers client_shell submissions usage_guards",
 }
 
 

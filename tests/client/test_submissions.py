@@ -16,6 +16,8 @@ from argon.protocol.messages import Entered, Status
 from argon.scheduling.task_options import TaskOptions
 from tests.support.slip import Slip
 
+pytestmark = pytest.mark.replaces_parts  # the shell
+
 DEFAULTS = TaskOptions()
 
 

@@ -44,7 +44,8 @@ class Submissions:
     def submit(self, kind: int, payload: Payload, options: TaskOptions, deadline: float, ticket: Ticket) -> None:
         """Hands over a packed task."""
         self._tasks.append((kind, payload, options, deadline, ticket))
-        self._wake_once()
+        if self._closed or not self._woken:
+            self._wake_once()
 
     def cancel(self, ticket: Ticket) -> None:
         """Asks for the end of a task."""
