@@ -38,14 +38,20 @@ class Ended:
         self.one.set()
 
 
-def occupy(threads: LocalThreads, folder: Path) -> list[Gate]:
+def occupy(threads: LocalThreads, folder: Path) -> list[tuple[Gate, Ended]]:
     """Holds every thread."""
-    gates = [Gate(folder, f"gate{n}") for n in range(THREADS_MAX)]
-    for gate in gates:
-        LocalRun(call(*gate.call), threads).start(Ended())
-    for gate in gates:
+    held = [(Gate(folder, f"gate{n}"), Ended()) for n in range(THREADS_MAX)]
+    for gate, ended in held:
+        LocalRun(call(*gate.call), threads).start(ended)
+    for gate, _ in held:
         gate.wait()
-    return gates
+    return held
+
+
+def release(held: list[tuple[Gate, Ended]]) -> None:
+    for gate, ended in held:
+        gate.open()
+        assert ended.one.wait(WITHIN_S)
 
 
 def test_value_and_exception_come_from_a_thread_of_the_client() -> None:
@@ -71,15 +77,14 @@ def test_threads_are_made_when_they_are_needed() -> None:
 def test_timeout_ends_it_while_it_waits_and_it_never_begins(tmp_path: Path) -> None:
     async def main() -> None:
         threads, ended = LocalThreads(), Ended()
-        gates = occupy(threads, tmp_path)
+        held = occupy(threads, tmp_path)
         run = LocalRun(call(tasks.note, str(tmp_path / "ran"), "ran", deadline=monotonic() + 0.05), threads)
         run.start(ended)
         await asyncio.to_thread(ended.one.wait, WITHIN_S)
         error = ended.all[0][1]
         assert isinstance(error, TaskExpired)
         assert error.may_have_run is MayHaveRun.NO
-        for gate in gates:
-            gate.open()
+        release(held)
         await asyncio.to_thread(threads.submit(call(abs, 1)).result, WITHIN_S)
         assert not (tmp_path / "ran").exists()
         threads.close()
@@ -112,6 +117,7 @@ def test_timeout_while_it_runs_is_reported_as_perhaps_run(tmp_path: Path) -> Non
         assert isinstance(error, TaskExpired)
         assert error.may_have_run is MayHaveRun.YES
         gate.open()
+        await soon(lambda: not run.is_running())
         threads.close()
 
     run_within(main())
@@ -133,7 +139,7 @@ def test_alarm_of_a_call_that_has_ended_keeps_nothing() -> None:
 def test_close_loses_what_waits_and_withdrawn_calls_are_not_begun(tmp_path: Path) -> None:
     async def main() -> None:
         threads, lost, withdrawn = LocalThreads(), Ended(), Ended()
-        gates = occupy(threads, tmp_path)
+        held = occupy(threads, tmp_path)
         path = str(tmp_path / "ran")
         LocalRun(call(tasks.note, path, "lost"), threads).start(lost)
         run = LocalRun(call(tasks.note, path, "withdrawn"), threads)
@@ -144,8 +150,7 @@ def test_close_loses_what_waits_and_withdrawn_calls_are_not_begun(tmp_path: Path
         error = lost.all[0][1]
         assert isinstance(error, TaskLost)
         assert error.may_have_run is MayHaveRun.NO
-        for gate in gates:
-            gate.open()
+        release(held)
         assert not (tmp_path / "ran").exists()
 
     run_within(main())
