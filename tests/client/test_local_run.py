@@ -70,7 +70,7 @@ def test_value_and_exception_come_from_a_thread_of_the_client() -> None:
 def test_threads_are_made_when_they_are_needed() -> None:
     threads = LocalThreads()
     threads.close()
-    assert threads.submit(call(abs, -1)).result(WITHIN_S) == 1
+    assert threads.submit(call(abs, -1).run).result(WITHIN_S) == 1
     threads.close()
 
 
@@ -85,7 +85,7 @@ def test_timeout_ends_it_while_it_waits_and_it_never_begins(tmp_path: Path) -> N
         assert isinstance(error, TaskExpired)
         assert error.may_have_run is MayHaveRun.NO
         release(held)
-        await asyncio.to_thread(threads.submit(call(abs, 1)).result, WITHIN_S)
+        await asyncio.to_thread(threads.submit(call(abs, 1).run).result, WITHIN_S)
         assert not (tmp_path / "ran").exists()
         threads.close()
 
@@ -167,3 +167,29 @@ def test_interpreter_that_starts_no_thread_any_more_is_an_error_of_the_task(monk
         assert "interpreter shutdown" in str(ended.all[0][1])
 
     run_within(main())
+
+
+def test_call_that_has_begun_runs_though_the_loop_has_not_heard_of_it_yet(tmp_path: Path) -> None:
+    gate, ended, seen = Gate(tmp_path), Ended(), []
+
+    class SlowToReturn(LocalThreads):
+        """Returns when the function has been entered, as for a loop's thread that is slow to go on."""
+
+        def submit(self, run: Callable[[], Any]) -> Any:
+            running = super().submit(run)
+            gate.wait()
+            seen.append(local.is_running())
+            return running
+
+    async def main() -> None:
+        assert not local.is_running()
+        local.start(ended)
+        gate.open()
+        await asyncio.to_thread(ended.one.wait, WITHIN_S)
+        await soon(lambda: not local.is_running())
+        threads.close()
+
+    threads = SlowToReturn()
+    local = LocalRun(call(*gate.call), threads)
+    run_within(main())
+    assert seen == [True]

@@ -229,7 +229,7 @@ def test_timeout_that_passes_while_it_runs_here_is_raised_and_the_function_goes_
     gate = Gate(tmp_path)
     future = client.with_options(timeout=0.3).submit(*gate.call)
     gate.wait()
-    eventually(future.running)
+    assert future.running()
     error = future.exception(WITHIN_S)
     assert isinstance(error, TaskExpired)
     assert error.may_have_run is MayHaveRun.YES

@@ -31,12 +31,12 @@ class LocalThreads:
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
-    def submit(self, call: KeptCall) -> Future[Any]:
-        """Runs a call as soon as a thread is free."""
+    def submit(self, run: Callable[[], Any]) -> Future[Any]:
+        """Runs a function as soon as a thread is free."""
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="argon-here")
-            return self._pool.submit(call.run)
+            return self._pool.submit(run)
 
     def close(self) -> None:
         """Cancels what waits; what runs goes on to its end."""
@@ -54,11 +54,12 @@ class LocalRun:
         threads: where it waits for a thread.
     """
 
-    __slots__ = ("_alarm", "_call", "_running", "_threads")
+    __slots__ = ("_alarm", "_begun", "_call", "_running", "_threads")
 
     def __init__(self, call: KeptCall, threads: LocalThreads) -> None:
         self._call = call
         self._threads = threads
+        self._begun = False
         self._running: Future[Any] | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -70,7 +71,7 @@ class LocalRun:
         """
         loop = asyncio.get_running_loop()
         try:
-            self._running = self._threads.submit(self._call)
+            self._running = self._threads.submit(self._run)
         except RuntimeError as error:  # the interpreter ends, and starts no thread any more
             finish(None, error)
             return
@@ -86,7 +87,11 @@ class LocalRun:
 
     def is_running(self) -> bool:
         """Whether it runs here now."""
-        return self._running is not None and self._running.running()
+        return self._begun and (self._running is None or self._running.running())
+
+    def _run(self) -> Any:
+        self._begun = True  # by the call's own thread, which may be quicker than the loop's
+        return self._call.run()
 
     def _expire(self, finish: Finish) -> None:
         finish(None, self._call.expired())
