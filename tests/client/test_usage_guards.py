@@ -13,7 +13,7 @@ from argon.errors import ConnectionFailed
 
 
 def in_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("argon.client.usage_guards.os.getpid", lambda: 17)
+    monkeypatch.setattr("argon.client.usage_guards.getpid", lambda: 17)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ must never wait.
 
 from __future__ import annotations
 
-import os
 import threading
+from os import getpid  # compiled, a name of the module is found sooner than one of `os`
 
 from argon.errors import ConnectionFailed
 
@@ -25,7 +25,7 @@ class UsageGuards:
     def __init__(self, thread: threading.Thread) -> None:
         self.closed = False
         self.thread = thread
-        self._pid = os.getpid()
+        self._pid = getpid()
 
     def on_own_thread(self) -> bool:
         """Whether the caller is on the thread that brings the answers."""
@@ -33,7 +33,7 @@ class UsageGuards:
 
     def in_own_process(self) -> bool:
         """Whether this is the process that has that thread, and not one that was forked from it."""
-        return self._pid == os.getpid()
+        return self._pid == getpid()
 
     def check_usable(self) -> None:
         """Raises where nothing can be handed over.
@@ -48,7 +48,7 @@ class UsageGuards:
 
     def check_process(self) -> None:
         """Raises RuntimeError in a forked process, which has no such thread."""
-        if self._pid != (here := os.getpid()):
+        if self._pid != (here := getpid()):
             raise RuntimeError(
                 f"this client was created in process {self._pid}, and this is process {here}; create one after the fork"
             )

@@ -13,8 +13,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from mypy_extensions import i64
+
 NONE: Final = -1  # no record yet, or none any more
 ANY: Final = -2  # every state of the table
+_STATES_MAX: Final = 7  # the moves between them are bits of one machine word
 
 
 class State(NamedTuple):
@@ -70,12 +73,13 @@ class Transitions:
         self.record = record
         self.states = states
         self.rows = rows
-        self._count = len(states)
-        self._allowed = [False] * len(states) ** 2  # a row for each state, one after the other
+        assert len(states) <= _STATES_MAX
+        self._count: i64 = len(states)
+        self._allowed: i64 = 0  # a bit for each move: compiled, one machine word costs half of what a list does
         for row in rows:
             for state in range(len(states)) if row.state == ANY else [row.state]:
                 if state != NONE and row.to != NONE:
-                    self._allowed[state * len(states) + row.to] = True
+                    self._allowed |= 1 << (state * self._count + row.to)
 
     def move(self, state: int, to: int, number: int) -> int:
         """Returns the new state of the record with this number.
@@ -83,6 +87,7 @@ class Transitions:
         Raises:
             InvalidTransition: no row leads from ``state`` to ``to``; the caller has decided wrongly.
         """
-        if not self._allowed[state * self._count + to]:
+        row: i64 = state
+        if not self._allowed >> (row * self._count + to) & 1:
             raise InvalidTransition(self.record, number, self.states[state].name, self.states[to].name)
         return to

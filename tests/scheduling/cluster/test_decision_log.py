@@ -136,7 +136,7 @@ def test_returns_of_a_task_are_bounded_and_the_last_are_kept() -> None:
     for number in range(RETURNS_KEPT + 3):
         decision_log.assign(returned, Route(node, Choice.FREE, number), None)
         decision_log.give_back(returned, "again")
-    assert returned.history.assigned is None
+    assert returned.history.attempt() is None
     assert returned.history.returned is not None
     assert [attempt.free_nodes for attempt in returned.history.returned] == [*range(3, RETURNS_KEPT + 3)]
 
@@ -145,8 +145,9 @@ def attempt_by(route: Route, known_s: float | None = None) -> Attempt:
     """What is noted of a task that goes by this route."""
     assigned = task(3)
     DecisionLog().assign(assigned, route, known_s)
-    assert assigned.history.assigned is not None
-    return assigned.history.assigned
+    attempt = assigned.history.attempt()
+    assert attempt is not None
+    return attempt
 
 
 def test_attempt_has_the_numbers_of_the_route() -> None:
@@ -179,8 +180,7 @@ def test_kind_without_a_time_of_this_node_is_counted(measured: bool, known_s: fl
     if measured:
         node.times.service.add(assigned.kind, runs_of(0.5), 0.0)
     decision_log.assign(assigned, Route(node, Choice.FREE, 1), known_s)
-    assert assigned.history.assigned is not None
-    assert (assigned.history.assigned.predicted_run_s, assigned.history.assigned.measured_there) == (known_s, measured)
+    assert (assigned.history.predicted_run_s, assigned.history.measured_there) == (known_s, measured)
     assert decision_log.decisions.numbers()["kind_unmeasured_there"] == (not measured)
 
 

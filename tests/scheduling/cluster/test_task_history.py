@@ -12,7 +12,7 @@ from argon.scheduling.cluster.task_history import Attempt, TaskHistory
 def test_history_of_a_new_task_has_no_forecast_no_attempt_and_no_end() -> None:
     history = TaskHistory(3, 100.0)
     assert (history.client, history.submitted_at) == (3, 100.0)
-    assert (history.forecast, history.assigned, history.returned) == (None, None, None)
+    assert (history.forecast, history.attempt(), history.returned) == (None, None, None)
     assert history.status < 0
 
 

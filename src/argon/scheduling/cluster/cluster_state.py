@@ -120,9 +120,12 @@ class ClusterState:
                     break  # it was closed
         elif self._is_node(peer):
             self._liveness.heard(peer, now)
+            node = self.membership.get(peer)
             for message in messages:
-                if not self._from_node(peer, message, now, effects):
+                if not self._from_node(peer, node, message, now, effects):
                     break  # it was closed
+                if node is None:
+                    node = self.membership.get(peer)  # it has registered
             self._learn(peer, now)
         return self._finish(now, effects)
 
@@ -180,11 +183,11 @@ class ClusterState:
     def _from_client(self, client: ClientSession, m: Message, now: float, effects: Effects) -> bool:
         """Returns whether it may say more."""
         match m:
-            case Submit() if m.id in client.tasks:
-                self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
-            case Submit():
+            case Submit() if m.id not in client.tasks:
                 self._submit(client, m, now, effects)
                 return True
+            case Submit():
+                self._drop(client.peer, f"task id {m.id} is already in use", now, effects)
             case Announced():
                 self._announce(client, m, now, effects)
             case Oversized():
@@ -269,9 +272,8 @@ class ClusterState:
     def _is_node(self, peer: PeerId) -> bool:
         return peer in self._newcomers or self.membership.get(peer) is not None
 
-    def _from_node(self, peer: PeerId, m: Message, now: float, effects: Effects) -> bool:
-        """Returns whether it may say more."""
-        node = self.membership.get(peer)
+    def _from_node(self, peer: PeerId, node: NodeSession | None, m: Message, now: float, effects: Effects) -> bool:
+        """Returns whether it may say more; it is no node as long as it has not registered."""
         match m:
             case Outcome() if node is not None:
                 self._outcome(node, m, now, effects)

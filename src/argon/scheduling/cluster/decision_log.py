@@ -18,7 +18,6 @@ from argon.protocol.messages import Status
 from argon.scheduling.cluster.forecast import Rejection
 from argon.scheduling.cluster.route import Route
 from argon.scheduling.cluster.task import Task
-from argon.scheduling.cluster.task_history import Attempt
 
 ORDINARY_KEPT: Final = 1024
 REMARKABLE_KEPT: Final = 4096
@@ -95,21 +94,20 @@ class DecisionLog:
         measured = node.times.service.of(task.kind) is not None
         self.decisions.assigned[route.why] += 1
         self.decisions.unmeasured += not measured
-        task.history.assigned = Attempt(
-            node=node.name,
-            choice=route.why,
-            free_nodes=route.free_nodes,
-            predicted_run_s=known_s,
-            measured_there=measured,
-            predicted_wait_s=0.0 if node.free() else node.work_s / max(1, node.workers),
-            next_node=None if runner_up is None else runner_up.name,
-            next_predicted_s=None if runner_up is None else route.runner_up_s,
-        )
+        history = task.history
+        history.node = node.name
+        history.choice = route.why
+        history.free_nodes = route.free_nodes
+        history.predicted_run_s = known_s
+        history.measured_there = measured
+        history.predicted_wait_s = 0.0 if node.free() else node.work_s / max(1, node.workers)
+        history.next_node = None if runner_up is None else runner_up.name
+        history.next_predicted_s = None if runner_up is None else route.runner_up_s
 
     def give_back(self, task: Task, end: str) -> None:
         """A task came back from its node and waits again."""
         history = task.history
-        attempt = history.assigned
+        attempt = history.attempt()
         assert attempt is not None
         attempt.end = end
         if history.returned is None:
@@ -117,7 +115,7 @@ class DecisionLog:
         elif len(history.returned) >= RETURNS_KEPT:
             del history.returned[0]
         history.returned.append(attempt)
-        history.assigned = None
+        history.node = None
 
     def end(self, task: Task, status: int, entered: int, run_s: float, now: float) -> None:
         """A task has ended; ``now`` is 0 where nobody was answered."""

@@ -72,7 +72,8 @@ class NodeSession:
 
     def free(self) -> int:
         """How many more tasks would find a worker at once."""
-        return 0 if self.trust == Trust.COOL_DOWN else max(0, self.capacity() - len(self.tasks))
+        free = self.capacity() - len(self.tasks)
+        return free if free > 0 and self.trust != Trust.COOL_DOWN else 0
 
     def has_prefetch_slot(self, seconds: float, wait_s: float = PREFETCH_WORK_S, longest_s: float = PREFETCH_S) -> bool:
         """Whether one more task of ``seconds`` may be sent although no worker is free.

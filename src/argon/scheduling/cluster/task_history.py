@@ -67,14 +67,16 @@ class TaskHistory(Record):
         forecast: what was foreseen for it, None if it did not have to wait.
         by_age: whether it left the queue though something more urgent waited.
         returned: the attempts that came back, None if there are none.
-        assigned: the attempt that is under way or brought the outcome.
+        node, choice, free_nodes, predicted_run_s, measured_there, predicted_wait_s, next_node, next_predicted_s: of the
+            attempt that is under way or brought the outcome, as in ``Attempt``; the node is None if there is none.
         status, entered, run_s: as in its outcome; the status is negative until it has ended.
         ended_at: when it was answered, 0 if nobody was there to be answered.
     """
 
     __slots__ = (
-        *("client", "submitted_at", "forecast", "by_age", "returned", "assigned"),
-        *("status", "entered", "run_s", "ended_at"),
+        *("client", "submitted_at", "forecast", "by_age", "returned"),
+        *("node", "choice", "free_nodes", "predicted_run_s", "measured_there", "predicted_wait_s"),
+        *("next_node", "next_predicted_s", "status", "entered", "run_s", "ended_at"),
     )
 
     def __init__(self, client: PeerId, submitted_at: float) -> None:
@@ -83,8 +85,31 @@ class TaskHistory(Record):
         self.forecast: Forecast | None = None
         self.by_age = False
         self.returned: list[Attempt] | None = None
-        self.assigned: Attempt | None = None
+        # The fields of an attempt are here, not in a record of its own: nearly every task has just one.
+        self.node: str | None = None
+        self.choice = 0
+        self.free_nodes = 0
+        self.predicted_run_s: float | None = None
+        self.measured_there = False
+        self.predicted_wait_s = 0.0
+        self.next_node: str | None = None
+        self.next_predicted_s: float | None = None
         self.status = -1
         self.entered = 0
         self.run_s = 0.0
         self.ended_at = 0.0
+
+    def attempt(self) -> Attempt | None:
+        """The attempt that is under way or brought the outcome, None if there is none."""
+        if self.node is None:
+            return None
+        return Attempt(
+            node=self.node,
+            choice=self.choice,
+            free_nodes=self.free_nodes,
+            predicted_run_s=self.predicted_run_s,
+            measured_there=self.measured_there,
+            predicted_wait_s=self.predicted_wait_s,
+            next_node=self.next_node,
+            next_predicted_s=self.next_predicted_s,
+        )

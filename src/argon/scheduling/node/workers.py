@@ -104,8 +104,9 @@ class Workers:
 
     def release(self, slot: WorkerSlot, local_task_id: LocalTaskId) -> NodeTask | None:
         """Takes a task off a worker that has answered or returned it; None if it is not there."""
-        task = slot.tasks.pop(local_task_id, None)
+        task = slot.tasks.get(local_task_id)  # not pop(): compiled, that is twice as dear as both of these
         if task is not None:
+            del slot.tasks[local_task_id]
             slot.work_s = slot.work_s - (task.predicted_s or _UNKNOWN_WORK_S) if slot.tasks else 0.0
             if self._has_prefetched and len(slot.tasks) < 2:
                 self._has_prefetched.pop(slot.worker, None)

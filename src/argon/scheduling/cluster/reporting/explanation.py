@@ -100,7 +100,8 @@ def _describe(task: Task, known: Explanation, now: float) -> None:
         known.waited_s = task.wait_s + (now - task.queued_at if task.state == TaskState.QUEUED else 0.0)
     known.forecast = None if history.forecast is None else history.forecast.fields()
     known.attempt = task.attempt
-    attempts = [*(history.returned or []), *([] if history.assigned is None else [history.assigned])]
+    last = history.attempt()
+    attempts = [*(history.returned or []), *([] if last is None else [last])]
     known.attempts = [_attempt(attempt) for attempt in attempts]
     if history.status >= 0:
         known.run_s = history.run_s
