@@ -33,9 +33,9 @@ COMPILED = [
     *(f"scheduling/{folder}/*.py" for folder in ("cluster", "node", "client")),
     *(f"net/{name}.py" for name in ("channel", "memory", "timer")),
     *(f"ipc/{name}.py" for name in ("inbox", "outbox")),
-    *(f"call/{name}.py" for name in ("payload", "envelope", "deadline", "invoke")),
+    *(f"call/{name}.py" for name in ("payload", "envelope", "time_left", "invoke")),
     "cluster/cluster_shell.py",
-    *(f"node/{name}.py" for name in ("node_shell", "pool", "worker_process")),
+    *(f"node/{name}.py" for name in ("node_shell", "pool", "worker_handle")),
     "worker/worker.py",
     *(f"client/{name}.py" for name in ("client_shell", "submissions", "usage_guards", "answers")),
 ]

@@ -145,16 +145,16 @@ COMPILED_SET = {
     "protocol": "codec fragments framing handshake ids messages",
     "scheduling": "ageing deadlines effects liveness load task_line task_options transitions",
     "scheduling/cluster": (
-        "admission answer_state clients cluster_state counters decision_log forecast membership node_session node_times"
-        " probation queue retry_pacing route router shutdown standing_queue task task_history"
+        "admission admission_rule answer_state clients cluster_state counters decision_log forecast membership"
+        " node_session node_times probation queue retry_pacing route router shutdown standing_queue task task_history"
     ),
     "scheduling/node": "capacity_report node_buffer node_state node_task outcomes respawns worker_slot workers",
-    "scheduling/client": "backlog client_state client_task credits local_answers reply_rate send_window",
+    "scheduling/client": "backlog client_state client_task credits local_answers local_retry_pacing send_window",
     "net": "channel memory timer",
     "ipc": "inbox outbox",
-    "call": "deadline envelope invoke payload",
+    "call": "envelope invoke payload time_left",
     "cluster": "cluster_shell",
-    "node": "node_shell pool worker_process",
+    "node": "node_shell pool worker_handle",
     "worker": "worker",
     "client": "answers client_shell submissions usage_guards",
 }

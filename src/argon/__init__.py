@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from argon.call.deadline import time_left as time_left
+    from argon.call.time_left import time_left as time_left
     from argon.client.async_client import AsyncClient as AsyncClient
     from argon.client.client import Client as Client
     from argon.client.executor import Executor as Executor
@@ -62,7 +62,7 @@ _HOMES = {
     "Node": "argon.node.node",
     "Priority": "argon.settings",
     "local": "argon.client.local",
-    "time_left": "argon.call.deadline",
+    "time_left": "argon.call.time_left",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]  # the names are the table's, nothing is listed twice

@@ -14,7 +14,7 @@ from argon.cli import run
 from argon.cli.bench.task_times import LONG_SHARE, LONG_TIMES
 from argon.cli.failures import CommandFailed
 from argon.cli.main import LazyCommand, app, main
-from argon.scheduling.cluster.forecast import TARGET_MIN_S
+from argon.scheduling.cluster.admission_rule import TARGET_MIN_S
 from argon.settings import DRAIN_TIMEOUT_S
 from tests.cli.conftest import Run
 from tests.cli.processes import environment

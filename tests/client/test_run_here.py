@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from argon.call.deadline import time_left
 from argon.call.payload import pack_call
+from argon.call.time_left import time_left
 from argon.client.async_client import AsyncClient
 from argon.client.client import Client
 from argon.client.local_run import THREADS_MAX

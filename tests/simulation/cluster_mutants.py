@@ -8,10 +8,10 @@ from typing import Any
 from argon.protocol.messages import Assign, Cancel, Capacity, Entered, Outcome, Register, Status, Submit
 from argon.scheduling.ageing import Ageing
 from argon.scheduling.cluster import admission, cluster_state
+from argon.scheduling.cluster.admission_rule import reject_reason
 from argon.scheduling.cluster.answer_state import AnswerState
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.cluster_state import ClusterState
-from argon.scheduling.cluster.forecast import reject_reason
 from argon.scheduling.cluster.node_session import NodeSession
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.route import Route

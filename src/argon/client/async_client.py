@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Self
 
-from argon.call.deadline import deadline_of
 from argon.call.payload import pack_call
+from argon.call.time_left import deadline_of
 from argon.client.answers import value_of
 from argon.client.client_connection import ClientConnection
 from argon.client.client_shell import ClientShell

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, Self
 
-from argon.call.deadline import deadline_of
 from argon.call.payload import pack_call
+from argon.call.time_left import deadline_of
 from argon.client.answers import value_of
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread

@@ -19,8 +19,8 @@ from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from argon.call.deadline import deadline_of
 from argon.call.payload import pack_call
+from argon.call.time_left import deadline_of
 from argon.client.local_cluster import LocalCluster
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture

@@ -17,9 +17,9 @@ from math import inf
 from time import monotonic
 from typing import Any
 
-from argon.call.deadline import deadline_here
 from argon.call.invoke import invoke
 from argon.call.payload import may_travel, pack_failure, unpack_call, unpack_failure
+from argon.call.time_left import deadline_here
 from argon.errors import MayHaveRun, RejectReason, TaskExpired
 from argon.protocol.messages import Answer, Payload, Reject
 from argon.settings import MAX_PAYLOAD_BYTES

@@ -19,9 +19,9 @@ from os import getpid, read
 from time import monotonic, perf_counter
 from typing import Final
 
-from argon.call.deadline import set_deadline
 from argon.call.invoke import invoke
 from argon.call.payload import pack_failure, pack_result, unpack_call
+from argon.call.time_left import set_deadline
 from argon.ipc.inbox import CLAIM, PACKET_BYTES, cut
 from argon.ipc.outbox import Outbox
 from argon.protocol.codec import HEADER_BYTES, decode_in_worker, encode, encode_from_worker
@@ -57,12 +57,15 @@ class Worker:
         self._outbox = outbox
         self._node = node
         self._max_payload_bytes = max_payload_bytes
-        self._pid = os.getpid()
+        self._pid = getpid()
         self._first_started = 0.0
         self._wait_for = Awaiter().wait_for
 
     def serve(self) -> None:
-        """Runs until the inbox ends. Raises OSError when a task has broken the channel."""
+        """Runs until the inbox ends. Raises OSError when a task has broken the channel.
+
+        It claims each task by reading its id; what the node has read first it has taken back (``ipc/inbox.py``).
+        """
         self._send(encode(Heartbeat())[0])
         packet = memoryview(bytearray(PACKET_BYTES))
         position = size = 0

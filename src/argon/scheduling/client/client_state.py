@@ -37,7 +37,7 @@ from argon.scheduling.client.backlog import Backlog
 from argon.scheduling.client.client_task import ClientTask, ClientTaskState, waits_for_answer
 from argon.scheduling.client.credits import Credits
 from argon.scheduling.client.local_answers import known_of_one_try, lost, rejected
-from argon.scheduling.client.reply_rate import ReplyRate, connection_retry_after_s
+from argon.scheduling.client.local_retry_pacing import LocalRetryPacing, connection_retry_after_s
 from argon.scheduling.client.send_window import BACKOFF_MIN_S, SendWindow, backoff_s
 from argon.scheduling.deadlines import Deadlines
 from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
@@ -67,7 +67,7 @@ class ClientState:
         self._blocked_by = RejectReason.QUEUE_FULL
         self._blocked_for_s = 0.0
         self._limited_retries = 0
-        self._reply_rate = ReplyRate()
+        self._local_retry_pacing = LocalRetryPacing()
         self._liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
@@ -114,8 +114,8 @@ class ClientState:
             effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.NO_NODES, after_s, why)))
         elif impatient and len(self._tasks) >= self._credits.allowed:
             why = f"this client has {len(self._tasks)} tasks without an answer, all that the cluster has room for"
-            after_s = self._reply_rate.retry_after_s(now, self._rng)
-            self._reply_rate.rejected(now)
+            after_s = self._local_retry_pacing.retry_after_s(now, self._rng)
+            self._local_retry_pacing.rejected(now)
             effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.QUEUE_FULL, after_s, why)))
         else:
             task = ClientTask(client_task_id, kind, payload, options, since=now, deadline=deadline)
@@ -178,7 +178,7 @@ class ClientState:
                 case _:
                     effects.append(Close(peer, f"a cluster may not send {type(message).__name__} to a client"))
         if answers:
-            self._reply_rate.answered(answers, self._credits.outstanding, now)
+            self._local_retry_pacing.answered(answers, self._credits.outstanding, now)
         self._send(now, effects)
         self._credits.end_event()
         return effects

@@ -1,4 +1,4 @@
-"""Whether a task may enter: forecasts its wait from the other parts, and decides once (``forecast.reject_reason``).
+"""Whether a task may enter: forecasts its wait from the other parts, and decides once (``admission_rule.py``).
 
 In: a Submit and its client. Out: the forecast of a task that may enter, or its rejection; how many tasks clients may
 have, and whom to offer credits. It must never keep a task, send anything, or change a part but for two things: the
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from argon.errors import RejectReason
 from argon.protocol.ids import PeerId
 from argon.protocol.messages import Oversized, Submit
+from argon.scheduling.cluster.admission_rule import BURST, queue_target_s, reject_reason
 from argon.scheduling.cluster.clients import Clients, ClientSession
-from argon.scheduling.cluster.forecast import BURST, Forecast, Rejection, queue_target_s, reject_reason
+from argon.scheduling.cluster.forecast import Forecast, Rejection
 from argon.scheduling.cluster.membership import Membership
 from argon.scheduling.cluster.queue import TaskQueue
 from argon.scheduling.cluster.retry_pacing import RetryPacing

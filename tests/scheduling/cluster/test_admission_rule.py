@@ -1,4 +1,4 @@
-"""The forecast: each limit rejects on its own, at its own number, for its own reason."""
+"""The rule of admission: each limit rejects on its own, at its own number, for its own reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from argon.errors import RejectReason
-from argon.scheduling.cluster.forecast import TARGET_MIN_S, TARGET_TASKS, queue_target_s, reject_reason
+from argon.scheduling.cluster.admission_rule import TARGET_MIN_S, TARGET_TASKS, queue_target_s, reject_reason
 from argon.settings import ClusterSettings
 from tests.support.records import forecast
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import argon
-from argon.call.deadline import current_deadline, deadline_of, set_deadline, time_left
+from argon.call.time_left import current_deadline, deadline_of, set_deadline, time_left
 from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
 from tests.support.in_process import TOKEN, Network, eventually, lines, network

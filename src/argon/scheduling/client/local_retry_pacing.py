@@ -27,7 +27,7 @@ def connection_retry_after_s(rng: Random) -> float:
     return _NO_CONNECTION_RETRY_S * rng.uniform(0.5, 1.5)
 
 
-class ReplyRate:
+class LocalRetryPacing:
     """The rate at which one client is answered, and how many callers it has rejected who may come back."""
 
     __slots__ = ("_gap", "_answered_at", "_rejected")

@@ -10,27 +10,27 @@ from collections.abc import Iterator
 import pytest
 
 from argon.ipc.inbox import PACKET_BYTES
-from argon.node.worker_process import PACKETS_AT_ONCE, WorkerProcess
+from argon.node.worker_handle import PACKETS_AT_ONCE, WorkerHandle
 from argon.protocol.codec import encode
 from argon.protocol.messages import Drain, Heartbeat, Message, Outcome, Status, Submit, payload_bytes
 from tests.support.processes import WITHIN_S, open_descriptors, wait_until_ended
 
 
 @pytest.fixture
-def process() -> Iterator[WorkerProcess]:
-    process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+def process() -> Iterator[WorkerHandle]:
+    process = WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     os.kill(process.pid, signal.SIGSTOP)  # it says nothing itself, unless it has already
     yield process
     process.signal(signal.SIGKILL)
     assert process.wait_and_close(WITHIN_S) == -signal.SIGKILL
 
 
-def say(process: WorkerProcess, *messages: Message, extra: bytes = b"") -> None:
+def say(process: WorkerHandle, *messages: Message, extra: bytes = b"") -> None:
     frames = [encode(message) for message in messages]
     speak(process, b"".join(header + bytes(payload) for header, payload in frames) + extra)  # type: ignore[arg-type]
 
 
-def speak(process: WorkerProcess, data: bytes) -> None:
+def speak(process: WorkerHandle, data: bytes) -> None:
     process._worker_end.send(data, socket.MSG_DONTWAIT)
 
 
@@ -38,7 +38,7 @@ def outcome(id_: int, payload: bytes = b"") -> Outcome:
     return Outcome(id_, Status.COMPLETED, payload=payload)
 
 
-def test_outcomes_are_read_and_a_heartbeat_means_ready(process: WorkerProcess) -> None:
+def test_outcomes_are_read_and_a_heartbeat_means_ready(process: WorkerHandle) -> None:
     say(process, Heartbeat(), outcome(1))
     say(process, outcome(2))
     answers = process.read() + process.read()
@@ -48,7 +48,7 @@ def test_outcomes_are_read_and_a_heartbeat_means_ready(process: WorkerProcess) -
     assert process.read() == []
 
 
-def test_outcome_cut_into_packets_is_whole_again(process: WorkerProcess) -> None:
+def test_outcome_cut_into_packets_is_whole_again(process: WorkerHandle) -> None:
     header, payload = encode(outcome(1, bytes(200_000)))
     assert isinstance(payload, bytes)
     speak(process, header + payload[:100_000])
@@ -67,33 +67,33 @@ def test_outcome_cut_into_packets_is_whole_again(process: WorkerProcess) -> None
         Outcome(1, Status.LOST),
     ],
 )
-def test_anything_but_outcomes_is_a_breach(process: WorkerProcess, message: Message) -> None:
+def test_anything_but_outcomes_is_a_breach(process: WorkerHandle, message: Message) -> None:
     say(process, outcome(5), message)
     assert [answer.id for answer in process.read()] == [5]
     assert process.reason == "wrote to Argon's channel"
 
 
-def test_garbage_is_a_breach(process: WorkerProcess) -> None:
+def test_garbage_is_a_breach(process: WorkerHandle) -> None:
     speak(process, b"garbage " * 100)
     assert process.read() == []
     assert process.reason == "wrote to Argon's channel"
 
 
-def test_outcome_over_the_limit_is_a_breach(process: WorkerProcess) -> None:
+def test_outcome_over_the_limit_is_a_breach(process: WorkerHandle) -> None:
     header, _ = encode(outcome(1, bytes((1 << 20) + 1)))
     speak(process, header)
     assert process.read() == []
     assert process.reason == "wrote to Argon's channel"
 
 
-def test_channel_shut_by_a_task_is_a_breach(process: WorkerProcess) -> None:
+def test_channel_shut_by_a_task_is_a_breach(process: WorkerHandle) -> None:
     process._worker_end.shutdown(socket.SHUT_WR)
     process.read()
     assert process.reason == "closed Argon's channel"
 
 
 def test_read_leaves_off_after_a_number_of_packets() -> None:
-    process = WorkerProcess(1, "node-1", [], 1 << 30, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+    process = WorkerHandle(1, "node-1", [], 1 << 30, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     try:
         os.kill(process.pid, signal.SIGSTOP)
         header, _ = encode(Outcome(1, Status.COMPLETED, payload=bytes(1 << 24)))
@@ -107,7 +107,7 @@ def test_read_leaves_off_after_a_number_of_packets() -> None:
         process.wait_and_close(WITHIN_S)
 
 
-def test_finished_is_what_was_sent_and_what_was_not_each_once(process: WorkerProcess) -> None:
+def test_finished_is_what_was_sent_and_what_was_not_each_once(process: WorkerHandle) -> None:
     say(process, outcome(1), outcome(2))
     for id_ in (2, 3):
         header, _ = encode(outcome(id_))
@@ -117,7 +117,7 @@ def test_finished_is_what_was_sent_and_what_was_not_each_once(process: WorkerPro
     assert [answer.id for answer in process.finished()] == [1, 2, 3]
 
 
-def test_finished_after_a_breach_is_what_is_in_the_outbox(process: WorkerProcess) -> None:
+def test_finished_after_a_breach_is_what_is_in_the_outbox(process: WorkerHandle) -> None:
     header, _ = encode(outcome(3))
     process._outbox.append(header)
     speak(process, b"garbage " * 100)
@@ -128,7 +128,7 @@ def test_finished_after_a_breach_is_what_is_in_the_outbox(process: WorkerProcess
     assert [answer.id for answer in process.finished()] == [3]
 
 
-def test_finished_after_a_task_has_closed_the_channel_is_all_that_was_sent_before(process: WorkerProcess) -> None:
+def test_finished_after_a_task_has_closed_the_channel_is_all_that_was_sent_before(process: WorkerHandle) -> None:
     say(process, outcome(1))
     say(process, outcome(2))
     process._worker_end.shutdown(socket.SHUT_RDWR)
@@ -137,7 +137,7 @@ def test_finished_after_a_task_has_closed_the_channel_is_all_that_was_sent_befor
     assert process.reason == "closed Argon's channel"
 
 
-def test_finished_reads_to_the_end_whatever_packets_the_outcomes_lie_in(process: WorkerProcess) -> None:
+def test_finished_reads_to_the_end_whatever_packets_the_outcomes_lie_in(process: WorkerHandle) -> None:
     header, payload = encode(outcome(1, bytes(100_000)))
     assert isinstance(payload, bytes)
     for data in (header, payload[:1], payload[1:]):
@@ -154,15 +154,15 @@ def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeyp
         raise OSError(24, "Too many open files")
 
     before = open_descriptors()
-    monkeypatch.setattr(f"argon.node.worker_process.{broken}", fail)
+    monkeypatch.setattr(f"argon.node.worker_handle.{broken}", fail)
     with pytest.raises(OSError, match="Too many"):
-        WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+        WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     assert open_descriptors() == before
 
 
 def test_buried_process_leaves_nothing_open() -> None:
     before = open_descriptors()
-    process = WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+    process = WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
     process.signal(signal.SIGKILL)
     process.wait_and_close(WITHIN_S)
     assert open_descriptors() == before
@@ -171,4 +171,4 @@ def test_buried_process_leaves_nothing_open() -> None:
 def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with pytest.raises(FileNotFoundError):
-        WorkerProcess(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+        WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))

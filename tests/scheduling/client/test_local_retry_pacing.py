@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from random import Random
 
-from argon.scheduling.client.reply_rate import ReplyRate
+from argon.scheduling.client.local_retry_pacing import LocalRetryPacing
 
 
-def steady(gap_s: float, answers: int = 50) -> ReplyRate:
+def steady(gap_s: float, answers: int = 50) -> LocalRetryPacing:
     """A rate that is known, with the last answer at 100.0."""
-    rate = ReplyRate()
+    rate = LocalRetryPacing()
     for number in range(answers):
         rate.answered(1, 4, 100.0 - gap_s * (answers - 1 - number))
     return rate
 
 
-def rejected(rate: ReplyRate, now: float, rng: Random) -> float:
+def rejected(rate: LocalRetryPacing, now: float, rng: Random) -> float:
     """A caller is rejected; returns when it shall come back."""
     after_s = rate.retry_after_s(now, rng)
     rate.rejected(now)
@@ -33,7 +33,7 @@ def test_next_answer_is_expected_as_far_away_as_they_have_been() -> None:
 
 
 def test_answers_that_come_together_are_as_many_places() -> None:
-    rate = ReplyRate()
+    rate = LocalRetryPacing()
     for number in range(50):
         rate.answered(10, 4, 100.0 + number)
     assert 0.05 <= rate.retry_after_s(149.0, Random(1)) <= 0.15
@@ -52,7 +52,7 @@ def test_nobody_shall_stay_away_for_long_however_many_come() -> None:
 
 
 def test_nobody_shall_return_at_once() -> None:
-    assert ReplyRate().retry_after_s(100.0, Random(1)) >= 0.01
+    assert LocalRetryPacing().retry_after_s(100.0, Random(1)) >= 0.01
 
 
 def test_answers_that_come_take_callers_off_the_count_and_the_last_takes_all() -> None:

@@ -30,7 +30,7 @@ PACKETS_AT_ONCE: Final = 16
 PACKETS_LEFT_MAX: Final = 1024  # more than the socket holds; a worker that goes on writing must not keep its node
 
 
-class WorkerProcess:
+class WorkerHandle:
     """A worker process, its channel and its page.
 
     Args:
