@@ -33,7 +33,7 @@ LEAST_SHARE = 0.01
 """Rooms with less are summed up as one line."""
 
 COMPILED = re.compile(r"(?:CPyDef|CPyPy)_([a-z_0-9]+?)___|([a-z_0-9]+?)___[A-Z]\w*_(?:dealloc|new|clear|traverse)$")
-INTERPRETED = "interpreted (faces, asyncio, the benchmark)"
+INTERPRETED = "interpreted (client API, asyncio, the benchmark)"
 KERNEL, EVENT_LOOP, OTHER, REST = "the kernel", "the event loop", "the interpreter itself", "all others"
 
 
