@@ -295,8 +295,8 @@ def attempts_are_not_counted(patch: Patch) -> None:
 
 
 def pressure_is_ignored(patch: Patch) -> None:
-    def from_node(original: Any, state: ClusterState, peer: int, m: Any, *rest: Any) -> Any:
-        return original(state, peer, Capacity(m.workers) if isinstance(m, Capacity) else m, *rest)
+    def from_node(original: Any, state: ClusterState, peer: int, node: Any, m: Any, *rest: Any) -> Any:
+        return original(state, peer, node, Capacity(m.workers) if isinstance(m, Capacity) else m, *rest)
 
     around(patch, ClusterState, "_from_node", from_node)
 
