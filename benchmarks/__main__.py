@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from argon.cli.child import ended_by_exceptions
+from argon.cli.child_process import ended_by_exceptions
 from argon.cli.failures import sentence
 from benchmarks import memory, rejects, report, rounds, scale, startup
 from benchmarks.peers import PEERS, available

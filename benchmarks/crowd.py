@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from argon.call.payload import pack_call
-from argon.cli.child import running
+from argon.cli.child_process import running
 from argon.net.channel import Channel
 from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer

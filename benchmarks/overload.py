@@ -23,7 +23,7 @@ from rich.table import Table
 
 from argon.cli.bench.overload import OverloadPlan
 from argon.cli.bench.overload_tables import rows
-from argon.cli.child import ended_by_exceptions
+from argon.cli.child_process import ended_by_exceptions
 from argon.cli.failures import sentence
 from benchmarks.overload_system import SYSTEMS, Answer, Order, Result, lacking
 from benchmarks.peers.child import Child

@@ -17,7 +17,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from argon.cli.child import ended_by_exceptions
+from argon.cli.child_process import ended_by_exceptions
 from benchmarks import scenario_clients, scenario_fleet
 from benchmarks.report import machine
 from benchmarks.scenario import Plan, Row, Scenario, cell_text

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from argon import AsyncClient
-from argon.cli.child import ended_by_exceptions, ready_address, running
+from argon.cli.child_process import ended_by_exceptions, ready_address, running
 from argon.net.security import make_token
 from argon.planning.engine import Circumstances, simulate
 from argon.planning.node_plan import NodePlan, capacity_per_s, parse_nodes

@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from argon import AsyncClient
-from argon.cli.child import ChildProcess, ended_by_exceptions, ready_address, running
+from argon.cli.child_process import ChildProcess, ended_by_exceptions, ready_address, running
 from argon.errors import ConnectionFailed, MayHaveRun, TaskLost
 from argon.net.security import make_token
 from argon.process.event_loop import run_on_own_loop

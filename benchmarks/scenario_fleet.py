@@ -18,7 +18,7 @@ from time import monotonic
 from argon import AsyncClient
 from argon.cli.bench.open_loop import Sample, Submit, answered, drive
 from argon.cli.bench.overload import LEAD_S
-from argon.cli.child import ready_address, running
+from argon.cli.child_process import ready_address, running
 from argon.net.security import make_token
 from argon.process.event_loop import run_on_own_loop
 from benchmarks.fleet_tasks import SLOWED_TIMES, fleet_nap

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from argon.cli.child import ChildProcess, ready_address, running
+from argon.cli.child_process import ChildProcess, ready_address, running
 from argon.net.security import make_token
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ from time import monotonic
 
 import msgspec
 
-from argon.cli.child import running
+from argon.cli.child_process import running
 from argon.net.security import find_token
 from argon.protocol.handshake import Role
 from benchmarks.frames import Answers, Shape, Submits

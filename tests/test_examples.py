@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from argon.cli.child import ready_address, running
+from argon.cli.child_process import ready_address, running
 from tests.support.build import IMPORTED_FROM
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from argon.cli.child import ready_address, running
+from argon.cli.child_process import ready_address, running
 from argon.cli.main import execute
 from tests.cli.fakes import FakeClient, FakeServer
 from tests.cli.processes import environment

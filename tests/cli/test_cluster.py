@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from argon.cli.child import ready_address, running
+from argon.cli.child_process import ready_address, running
 from argon.errors import ListenRefused
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeServer

@@ -148,7 +148,7 @@ def test_unknown_task_is_a_failure(
     monkeypatch.setattr(FakeClient, "explain", lambda self, task_id: unknown)
     ran = argon("explain", "9.9", *form)
     assert ran.status == 1
-    assert "does not know task 9.9: it was never submitted there, or it is no longer remembered" in ran.err
+    assert "does not know task 9.9: it was never submitted there, its own client rejected it, or it is no" in ran.err
     assert json.loads(ran.out or "{}") == (unknown if form else {})
 
 

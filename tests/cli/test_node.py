@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from argon.cli.child import ready_address, running
+from argon.cli.child_process import ready_address, running
 from argon.cli.node import ready_line
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeServer

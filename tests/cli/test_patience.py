@@ -42,7 +42,7 @@ def said(client: Asked, capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_waiting_without_a_node_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(Asked([]), capsys) == (
-        "argon: waiting, since the cluster has no node; start one with: argon node --manager localhost:8000\n"
+        "argon: waiting, since the cluster has no node; start one with: argon node --cluster localhost:8000\n"
     )
 
 

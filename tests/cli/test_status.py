@@ -41,7 +41,7 @@ def test_table_without_nodes_says_how_to_start_one(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeClient, "status", lambda self: {**STATUS, "nodes": []})
-    assert "argon node --manager" in argon("status").out
+    assert "argon node --cluster" in argon("status").out
 
 
 def test_name_of_a_node_is_never_markup(

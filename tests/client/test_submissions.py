@@ -91,7 +91,7 @@ def test_cancel_comes_after_its_task_though_both_come_while_the_loop_takes_other
 
     slips = [handover.submit()]
     handover.submissions._cancels = FilledJustNow()
-    handover.submissions.drain()
+    handover.submissions.hand_over()
     assert [given[-1] for given in handover.shell.given] == [*slips, 2]
 
 

@@ -81,7 +81,7 @@ class ClientActor(HostActor):
                     if isinstance(message, Submit):
                         self.scenario.saw("client_sent", self, message)
                     self.say(message)
-                case Settle(task=number, outcome=outcome):
+                case Settle(task=number, answer=outcome):
                     self.scenario.saw("settled", self, self.tasks[number], outcome)
                 case CancelTooLate(task=number):
                     self.scenario.saw("cancel_too_late", self, self.tasks[number])

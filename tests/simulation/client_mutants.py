@@ -49,7 +49,7 @@ def outstanding_is_counted_down_twice(patch: Patch) -> None:
 
 
 def rejected_task_is_forgotten(patch: Patch) -> None:
-    patch.setattr(ClientState, "_try_again", lambda self, task, m, now, effects: None)
+    patch.setattr(ClientState, "_retry_rejected", lambda self, task, m, now, effects: None)
 
 
 def retries_never_end(patch: Patch) -> None:
@@ -57,7 +57,7 @@ def retries_never_end(patch: Patch) -> None:
         task.rejections = -5
         original(state, task, *rest)
 
-    around(patch, ClientState, "_try_again", try_again)
+    around(patch, ClientState, "_retry_rejected", try_again)
 
 
 def remaining_time_is_sent_as_a_moment(patch: Patch) -> None:

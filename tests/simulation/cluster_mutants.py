@@ -157,7 +157,7 @@ def returned_task_needs_room_in_the_queue(patch: Patch) -> None:
     def try_again(original: Any, state: ClusterState, *rest: Any) -> bool:
         return state.queue.length < state.settings.queue_limit and original(state, *rest)
 
-    around(patch, ClusterState, "_try_again", try_again)
+    around(patch, ClusterState, "_requeue", try_again)
 
 
 def queue_keeps_the_bytes_of_what_is_cancelled(patch: Patch) -> None:

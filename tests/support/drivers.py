@@ -352,5 +352,5 @@ class ClientDriver:
         for effect in self.effects:
             if isinstance(effect, Settle):
                 assert effect.task not in found, f"task {effect.task} was settled twice"
-                found[effect.task] = effect.outcome
+                found[effect.task] = effect.answer
         return found

@@ -116,7 +116,7 @@ class Crowder(Host):
         elif isinstance(effect, Settle):
             now = self.storm.agenda.now
             came_at, priority = self.open.pop(effect.task)
-            self.storm.answered.append(AnsweredTask(came_at, now, effect.outcome.status, self.peer, priority))
+            self.storm.answered.append(AnsweredTask(came_at, now, effect.answer.status, self.peer, priority))
         else:
             raise AssertionError(effect)
 

@@ -175,7 +175,7 @@ class Stage:
                 self._wire.append((name, receiver, _packed(message)))
                 if not is_quiet(message):
                     self._say(f"  -> {receiver}: {described(message)}")
-            case Settle(outcome=answer):
+            case Settle(answer=answer):
                 self._say(f"  -> its caller: {described(answer)}")
             case Spawn(worker=worker):
                 self._starting.append((name, worker))

@@ -13,7 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
-from argon.call.failure import clip, traceback_of
+from argon.call.failure_text import clip, traceback_of
 from argon.errors import UnknownFunction
 
 CACHED_FUNCTIONS: Final = 4096

@@ -22,7 +22,7 @@ import msgspec
 
 from argon.call.callables import find, importable, name_of, whereabouts
 from argon.call.envelope import seal, seal_small, unseal
-from argon.call.failure import (
+from argon.call.failure_text import (
     TEXT_CHARS,
     Failure,
     RemoteTraceback,

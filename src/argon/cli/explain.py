@@ -54,8 +54,8 @@ def command(task_id: str, cluster: str, json_output: bool) -> None:
         print(json.dumps(known, indent=2), flush=True)
     if known["state"] == "unknown":
         raise CommandFailed(
-            f"the cluster at {cluster} does not know task {task_id}: it was never submitted there, or it is no longer "
-            "remembered"
+            f"the cluster at {cluster} does not know task {task_id}: it was never submitted there, its own client "
+            "rejected it, or it is no longer remembered"
         )
     if not json_output:
         for label, text in lines(known):

@@ -25,18 +25,18 @@ from argon.settings import MAX_WORKERS
 
 EXAMPLE = """\b
 Examples:
-  argon node --manager localhost:8000 --workers 4 --include ./tasks
+  argon node --cluster localhost:8000 --workers 4 --include ./tasks
   argon node --port 8001
 """
 
 
 @click.command(epilog=EXAMPLE)
 @click.option(
-    "--manager",
     "--cluster",
+    "--manager",
     "manager",
     metavar="HOST:PORT",
-    type=address_option("--manager or --cluster"),
+    type=address_option("--cluster or --manager"),
     help="Address of the cluster to serve.",
 )
 @click.option(
@@ -88,7 +88,7 @@ def command(
 ) -> None:
     """Start a node, which runs tasks.
 
-    It serves a cluster (--manager or --cluster), or listens for clients by itself (--port).
+    It serves a cluster (--cluster or --manager), or listens for clients by itself (--port).
 
     Stop it with Ctrl-C or SIGTERM. It then takes no new tasks, and waits up to 30 seconds for those that run. A second
     signal stops it at once.

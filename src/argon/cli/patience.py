@@ -84,5 +84,5 @@ def _note(client: AsksStatus) -> None:
     except (ArgonError, RuntimeError):
         return  # the connection has just been lost, or the client closed: whoever waits is told that
     if not has_nodes:
-        text = f"argon: waiting, since the cluster has no node; start one with: argon node --manager {client.address}"
+        text = f"argon: waiting, since the cluster has no node; start one with: argon node --cluster {client.address}"
         print(text, file=sys.stderr, flush=True)

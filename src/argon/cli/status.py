@@ -43,7 +43,7 @@ def show(address: str, numbers: dict[str, Any]) -> None:
         (str(node["name"]), str(node["workers"]), str(node["in_flight"]), f"{100 * node.get('pressure', 0.0):.0f}%")
         for node in numbers["nodes"]
     ]
-    none = ("none: start one with argon node --manager HOST:PORT", "", "", "")
+    none = ("none: start one with argon node --cluster HOST:PORT", "", "", "")
     show_table(nodes or [none], title="nodes", header=("node", "workers", "in flight", "CPU pressure"))
     counters = [(str(name), f"{count:,}") for name, count in numbers["counters"].items()]
     show_table(counters, title="tasks since the start", header=("tasks", "number"))

@@ -19,20 +19,20 @@ from argon.protocol.messages import Answer, Entered, FailureKind, Outcome, Rejec
 _MAY_HAVE_RUN: Final = tuple(MayHaveRun)  # by the number of Entered
 
 
-def value_of(outcome: Answer, session: int = 0) -> tuple[Any, BaseException | None]:
+def value_of(answer: Answer, session: int = 0) -> tuple[Any, BaseException | None]:
     """The task's value and None, or None and the exception to raise, which knows the task's id by this session."""
-    if isinstance(outcome, Reject):
-        error: BaseException = _rejected(outcome)
-    elif outcome.status == Status.COMPLETED:
+    if isinstance(answer, Reject):
+        error: BaseException = _rejected(answer)
+    elif answer.status == Status.COMPLETED:
         try:
-            return unpack_result(outcome.payload), None
+            return unpack_result(answer.payload), None
         except TaskError as unreadable:
-            unreadable.attempt, unreadable.queued_s, unreadable.run_s = outcome.attempt, outcome.queued_s, outcome.run_s
+            unreadable.attempt, unreadable.queued_s, unreadable.run_s = answer.attempt, answer.queued_s, answer.run_s
             error = unreadable
     else:
-        error = error_of(outcome)
+        error = error_of(answer)
     if isinstance(error, TaskError):
-        error.task_id = task_id(session, outcome.id)
+        error.task_id = task_id(session, answer.id)
     return None, error
 
 

@@ -147,7 +147,7 @@ class ClientShell:
         channel = self._channel
         for effect in effects:
             if type(effect) is Settle:
-                self._tickets.pop(effect.task).settle(effect.outcome, self.session)
+                self._tickets.pop(effect.task).settle(effect.answer, self.session)
                 if self._undecided:
                     self._decide(effect.task)
             elif type(effect) is Send:

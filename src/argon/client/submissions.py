@@ -66,7 +66,7 @@ class Submissions:
         elif not self._woken:
             self._woken = True
             try:
-                self._wake(self.drain)
+                self._wake(self.hand_over)
             except BaseException:  # Ctrl-C, and nobody may have been woken: whoever comes next must try
                 self._woken = False
                 raise
@@ -88,7 +88,7 @@ class Submissions:
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
-    def drain(self) -> None:
+    def hand_over(self) -> None:
         """Gives the shell all that was handed over."""
         self._woken = False
         if self._closed:
@@ -111,6 +111,6 @@ class Submissions:
 
     def close(self) -> None:
         """Gives the shell what there is; what comes later is settled by the thread that brings it."""
-        self.drain()
+        self.hand_over()
         self._closed = True  # a thread that hands something over now sees this, or is seen by the next line
         self._settle_rest()

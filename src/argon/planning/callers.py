@@ -75,7 +75,7 @@ class VirtualClient:
                 sent.append(effect.message)
             elif isinstance(effect, Settle):
                 task = self._tasks[effect.task - 1]  # a client numbers its tasks from 1
-                self._course.answer(task, effect.outcome.status, self._agenda.now)
+                self._course.answer(task, effect.answer.status, self._agenda.now)
             else:
                 raise AssertionError(f"a virtual client cannot do {effect}")
         if sent:

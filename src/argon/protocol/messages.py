@@ -30,7 +30,10 @@ def payload_bytes(payload: Payload) -> int:
 
 
 class Status:
-    """How a task ended. Plain numbers, not an enumeration: they are asked for with every task."""
+    """How a task ended. Plain numbers, not an enumeration: they are asked for with every task.
+
+    LOST from a node, with ``Entered.NO``, is a task that it returns without having started it.
+    """
 
     COMPLETED: Final = 0
     FAILED: Final = 1

@@ -117,13 +117,13 @@ class Retire(Record):
 
 @mypyc_attr(acyclic=True)
 class Settle(Record):
-    """Give this outcome to the caller who waits for that task (a client's own number)."""
+    """Give this answer to the caller who waits for that task (a client's own number)."""
 
-    __slots__ = ("task", "outcome")
+    __slots__ = ("task", "answer")
 
-    def __init__(self, task: ClientTaskId, outcome: Answer) -> None:
+    def __init__(self, task: ClientTaskId, answer: Answer) -> None:
         self.task = task
-        self.outcome = outcome
+        self.answer = answer
 
 
 class CancelTooLate(Record):

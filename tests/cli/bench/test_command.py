@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from argon.build import this_build
-from argon.cli import child
+from argon.cli import child_process
 from argon.cli.bench import overload, overload_picture, rounds
 from argon.cli.bench.overload import Overloaded, OverloadPlan
 from argon.cli.bench.rounds import Measured, Plan, Tally
@@ -61,7 +61,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         seen.overloaded.append((address, plan))
         return MEASURED
 
-    monkeypatch.setattr(child, "running", running)
+    monkeypatch.setattr(child_process, "running", running)
     monkeypatch.setattr(overload, "measure", measure_overload)
     monkeypatch.setattr(rounds, "measure", measure)
     return seen

@@ -284,7 +284,7 @@ def test_cluster_without_workers_is_told_how_to_get_some(
     connected: type[ConnectedClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ConnectedClient, "workers", 0)
-    with pytest.raises(ValueError, match="argon node --manager here:1"):
+    with pytest.raises(ValueError, match="argon node --cluster here:1"):
         asyncio.run(measured_by_clients("here:1", PLAN, lambda count: None))
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from argon.cli import child
+from argon.cli import child_process
 from argon.cli.demo import library, trouble
 from argon.cli.failures import CommandFailed
 from tests.cli.conftest import Run
@@ -44,7 +44,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
         finally:
             process.running = False
 
-    monkeypatch.setattr(child, "running", running)
+    monkeypatch.setattr(child_process, "running", running)
     return started
 
 

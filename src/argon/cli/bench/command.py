@@ -146,7 +146,7 @@ def command(
         raise click.BadParameter("must be 1 or more with --overload, got 0", param_hint="--sleep-ms")
     from argon.cli.bench.overload import measure
     from argon.cli.bench.overload_tables import show as show_overload
-    from argon.cli.child import ended_by_exceptions
+    from argon.cli.child_process import ended_by_exceptions
     from argon.cli.progress import progress_on_terminal
 
     plan = given.plan(sleep_ms=sleep_ms, clients=clients, size_bytes=size or None)
@@ -170,7 +170,7 @@ def rounds(
 ) -> None:
     """Throughput and round trips."""
     from argon.cli.bench.rounds import Plan, measure
-    from argon.cli.child import ended_by_exceptions
+    from argon.cli.child_process import ended_by_exceptions
 
     with ended_by_exceptions(), measured_cluster(cluster, workers) as address:
         measured = measure(address, Plan(tasks=tasks, clients=clients, sleep_ms=sleep_ms, size_bytes=size))
@@ -191,7 +191,7 @@ def measured_cluster(address: str | None, workers: int | None) -> Iterator[str]:
     if address is not None:
         yield address
         return
-    from argon.cli.child import ready_address, running
+    from argon.cli.child_process import ready_address, running
 
     with running(["cluster", "--port", "0"]) as cluster:
         own = ready_address(cluster.ready_line)

@@ -145,7 +145,7 @@ async def measured_by_clients(address: str, plan: OverloadPlan, advance: Callabl
         clients = [await stack.enter_async_context(AsyncClient(address)) for _ in range(plan.clients)]
         workers = sum(node["workers"] for node in (await clients[0].status())["nodes"])
         if not workers:
-            raise ValueError(f"the cluster at {address} has no workers; start a node: argon node --manager {address}")
+            raise ValueError(f"the cluster at {address} has no workers; start a node: argon node --cluster {address}")
         submit = submitter(clients, plan)
         efficiency = await warm_up(submit, workers, plan)
         factors = []

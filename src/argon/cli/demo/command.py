@@ -15,7 +15,7 @@ import click
 from argon.cli.arguments import debug_option
 
 if TYPE_CHECKING:
-    from argon.cli.child import ChildProcess
+    from argon.cli.child_process import ChildProcess
 
 EXAMPLE = "Example: argon demo"
 
@@ -36,7 +36,7 @@ def command() -> None:
     measures every file of Python's standard library; an overload, after which the cluster recovers; and a node that is
     killed in the middle of a job.
     """
-    from argon.cli.child import ended_by_exceptions
+    from argon.cli.child_process import ended_by_exceptions
     from argon.cli.demo.library import measure_library
     from argon.cli.demo.trouble import kill_a_node, overload
     from argon.cli.terminal import say
@@ -54,7 +54,7 @@ def command() -> None:
 @contextmanager
 def demo_cluster() -> Iterator[tuple[str, ChildProcess]]:
     """A cluster with two nodes: its address, and the node that will not see the end of the demo."""
-    from argon.cli.child import ready_address, running
+    from argon.cli.child_process import ready_address, running
 
     with running(["cluster", "--port", "0", "--queue-limit", str(QUEUE_LIMIT)]) as cluster:
         address = ready_address(cluster.ready_line)

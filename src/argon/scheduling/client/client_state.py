@@ -204,7 +204,7 @@ class ClientState:
                 self._settle(task, Outcome(client_task_id, Status.CANCELLED, entered), effects)
             elif self._drained:
                 unread = Reject(client_task_id, RejectReason.DRAINING, BACKOFF_MIN_S)
-                self._try_again(task, unread, now, effects)
+                self._retry_rejected(task, unread, now, effects)
             elif task.options.idempotent:
                 task.may_have_run = True
                 self._wait_again(task)
@@ -350,7 +350,7 @@ class ClientState:
         elif m.reason is RejectReason.TOO_LARGE:
             self._settle(task, m, effects)
         else:
-            self._try_again(task, m, now, effects)
+            self._retry_rejected(task, m, now, effects)
 
     def _take_answer(self, client_task_id: ClientTaskId, credits: int) -> ClientTask | None:
         """Takes note of an answer; returns its task, which is outstanding no more, if somebody waits for it."""
@@ -364,7 +364,7 @@ class ClientState:
             return None
         return task
 
-    def _try_again(self, task: ClientTask, m: Reject, now: float, effects: list[ClientEffect]) -> None:
+    def _retry_rejected(self, task: ClientTask, m: Reject, now: float, effects: list[ClientEffect]) -> None:
         """Blocks the backlog, and puts a rejected task back unless it has no retry or no time left."""
         task.rejections += 1
         retries = task.options.retries

@@ -58,7 +58,7 @@ class AdmissionControl:
             client: who has sent it.
             m: its header.
             size_bytes: of its payload.
-            free: whether a worker is free for it.
+            free: whether a node takes it at once.
             now: the time.
 
         Returns:
@@ -87,7 +87,7 @@ class AdmissionControl:
         return Rejection(client.peer, m.id, RejectReason.TOO_LARGE, 0.0, forecast)
 
     def forecast(self, client: ClientSession, m: Submit, size_bytes: int, free: bool) -> Forecast:
-        """What is foreseen for a task, but for how long it may wait; ``free`` is whether a worker is free for it."""
+        """What is foreseen for a task, but for how long it may wait; ``free`` is whether a node takes it at once."""
         queue, clients, membership = self._queue, self._clients, self._membership
         workers, in_flight = membership.workers, membership.in_flight
         run_s = self.expected_s(m.kind)

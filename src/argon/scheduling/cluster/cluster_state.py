@@ -1,7 +1,7 @@
 """The state machine of the cluster: every message comes through here, and every effect leaves from here.
 
 In: what peers send and when, and that they come and go. Out: effects, in order. A task is in one of the parts, on one
-node, or gone. It is decided here whether a task that its node did not finish is assigned again (``_try_again``); all
+node, or gone. It is decided here whether a task that its node did not finish is assigned again (``_requeue``); all
 else is asked of a part. It must never do I/O, read a clock, look into a payload, or write into a message that has come.
 """
 
@@ -320,7 +320,7 @@ class ClusterState:
         status = m.status
         self.membership.release(node, task, given_back=status == Status.LOST)
         self._probation.cool_down(node, now)
-        if status == Status.LOST and task.state == TaskState.ASSIGNED and self._try_again(task, m.entered, now):
+        if status == Status.LOST and task.state == TaskState.ASSIGNED and self._requeue(task, m.entered, now):
             return
         if status == Status.COMPLETED:
             node.note_run(task, m.run_s, self._fleet, now)
@@ -348,11 +348,11 @@ class ClusterState:
         self._probation.forget(node)
         self._router.remove(node)
         for task in list(node.tasks.values()):
-            if task.state == TaskState.CANCELLING or not self._try_again(task, Entered.UNKNOWN, now):
+            if task.state == TaskState.CANCELLING or not self._requeue(task, Entered.UNKNOWN, now):
                 self._answers.end_lost(task, Diagnosis(reason, node.name), now, effects)
         node.tasks.clear()
 
-    def _try_again(self, task: Task, entered: int, now: float) -> bool:
+    def _requeue(self, task: Task, entered: int, now: float) -> bool:
         """Puts a task that a node did not finish back into the queue, if it may be repeated; returns whether it may."""
         not_started = entered == Entered.NO
         task.losses += 0 if not_started else 1

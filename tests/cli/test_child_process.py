@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from argon.cli import child
-from argon.cli.child import ChildProcess, ended_by_exceptions, running
+from argon.cli import child_process
+from argon.cli.child_process import ChildProcess, ended_by_exceptions, running
 from argon.cli.failures import CommandFailed
 from tests.cli.processes import environment, wait_until
 
@@ -52,7 +52,7 @@ def test_child_is_gone_after_a_failure() -> None:
 
 
 def test_child_that_is_deaf_to_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child.ChildProcess.stop, "__defaults__", (0.05,))
+    monkeypatch.setattr(child_process.ChildProcess.stop, "__defaults__", (0.05,))
     with running([DEAF], PYTHON) as process:
         pass
     assert not exists(process.pid)
@@ -78,7 +78,7 @@ def test_child_that_does_not_become_ready_is_told_in_its_own_words(script: str, 
 
 
 def test_child_that_says_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child.ChildProcess.wait_ready, "__defaults__", (0.2,))
+    monkeypatch.setattr(child_process.ChildProcess.wait_ready, "__defaults__", (0.2,))
     with pytest.raises(CommandFailed, match="did not start"), running([SILENT], PYTHON):
         pass
 
@@ -90,7 +90,7 @@ def test_child_is_out_of_reach_of_ctrl_c() -> None:
 
 def test_child_ends_when_its_parent_is_killed() -> None:
     parent_script = (
-        f"import time; from argon.cli.child import running\nwith running([{FOREVER!r}], {PYTHON!r}) as child:\n"
+        f"import time; from argon.cli.child_process import running\nwith running([{FOREVER!r}], {PYTHON!r}) as child:\n"
         "    print(child.pid, flush=True)\n    time.sleep(600)"
     )
     with subprocess.Popen([*PYTHON, parent_script], stdout=subprocess.PIPE, text=True, env=environment()) as parent:
@@ -129,9 +129,9 @@ def test_time_limit_ends_what_takes_longer() -> None:
 
 
 def test_command_is_this_python_and_ignores_the_working_directory() -> None:
-    command: Sequence[str] = child.COMMAND
+    command: Sequence[str] = child_process.COMMAND
     assert command == (sys.executable, "-P", "-m", "argon")
 
 
 def test_examples_in_docstrings_hold() -> None:
-    assert doctest.testmod(child).failed == 0
+    assert doctest.testmod(child_process).failed == 0

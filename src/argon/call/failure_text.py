@@ -16,7 +16,7 @@ from argon.errors import MayHaveRun
 TEXT_CHARS = 64 << 10
 # Files whose frames tell the task's author nothing when they come first. What is compiled calls its folders as the
 # source tree does.
-_PACKAGE = __file__.removesuffix("call/failure.py")
+_PACKAGE = __file__.removesuffix("call/failure_text.py")
 _ABOVE_TASKS = (
     *(f"{root}{folder}/" for root in (_PACKAGE, "src/argon/") for folder in ("call", "client", "worker")),
     importlib.__file__,

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from argon.call.failure import RemoteTraceback, clip, describe, message_of, traceback_of, type_name
+from argon.call.failure_text import RemoteTraceback, clip, describe, message_of, traceback_of, type_name
 from argon.errors import MayHaveRun, UnknownFunction
 
 
