@@ -126,6 +126,7 @@ class ClusterDriver(Driver[ClusterState]):
         self.settings = ClusterSettings(**settings)  # type: ignore[arg-type]
         super().__init__(ClusterState(self.settings, Random(1)))
         self._peers = 0
+        self._answered: set[tuple[int, int, int]] = set()
 
     def check(self) -> None:
         check_cluster(self.state)
@@ -156,7 +157,20 @@ class ClusterDriver(Driver[ClusterState]):
 
     def say(self, peer: int, *messages: Message) -> list[object]:
         """A peer says these things in one read; returns the effects."""
+        self._answered |= {(peer, said.id, said.attempt) for said in messages if isinstance(said, Outcome)}
         return self.did(self.state.received(peer, list(messages), self.now))
+
+    def unanswered(self, node: int) -> list[Assign]:
+        """What a node was assigned and has not answered, oldest first."""
+        return [one for one in self.heard(node, Assign) if (node, one.id, one.attempt) not in self._answered]
+
+    def finish_oldest(self, node: int, run_s: float = 0.001) -> list[object]:
+        """A node completes the oldest task that it was assigned and has not answered."""
+        return self.say(node, completed(self.unanswered(node)[0], run_s))
+
+    def give_back_oldest(self, node: int) -> list[object]:
+        """A node gives back, not begun, the oldest task that it was assigned and has not answered."""
+        return self.say(node, given_back(self.unanswered(node)[0]))
 
     def lose(self, peer: int) -> list[object]:
         """A peer's connection ends."""
@@ -190,6 +204,20 @@ class ClusterDriver(Driver[ClusterState]):
     def counters(self) -> dict[str, int]:
         """The counters of the snapshot."""
         return self.state.counters.by_name()
+
+
+class BusyCluster(ClusterDriver):
+    """A cluster whose only worker has a task, and whom others may join.
+
+    Attributes:
+        first_client: the client that has submitted it, as its task 100.
+        first_node: the node of the worker.
+    """
+
+    def __init__(self, **settings: float) -> None:
+        super().__init__(**settings)
+        self.first_node, self.first_client = self.node(), self.client()
+        self.say(self.first_client, submit(100))
 
 
 class NodeDriver(Driver[NodeState]):

@@ -39,16 +39,7 @@ from argon.scheduling.cluster.cluster_state import ATTEMPTS_MAX, RETURNS_MAX
 from argon.scheduling.cluster.probation import COOL_DOWN_S
 from argon.scheduling.cluster.shutdown import CLIENTS_LEAVE_S
 from argon.scheduling.effects import Close, DiscardPayload, Send, Stop
-from tests.support.drivers import KIND, ClusterDriver, completed, detail, given_back, submit
-
-
-def busy_cluster(**settings: float) -> tuple[ClusterDriver, int, int]:
-    """A cluster whose only worker has task 100 of a client; returns it, the client and the node."""
-    cluster = ClusterDriver(**settings)
-    node, client = cluster.node(), cluster.client()
-    cluster.say(client, submit(100))
-    return cluster, client, node
-
+from tests.support.drivers import KIND, BusyCluster, ClusterDriver, completed, detail, given_back, submit
 
 # --- admission --------------------------------------------------------------------------------------------------------
 
@@ -68,16 +59,16 @@ def test_submit_when_a_worker_is_free_is_assigned_at_once_with_all_it_carries() 
 
 
 def test_submit_when_every_worker_is_busy_waits_its_turn() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1), submit(2))
-    assert len(cluster.heard(node, Assign)) == 1
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-    assert len(cluster.heard(node, Assign)) == 2
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1), submit(2))
+    assert len(cluster.heard(cluster.first_node, Assign)) == 1
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    assert len(cluster.heard(cluster.first_node, Assign)) == 2
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5])
 def test_submit_when_queue_is_full_is_rejected(limit: int) -> None:
-    cluster, _, _ = busy_cluster(queue_limit=limit)
+    cluster = BusyCluster(queue_limit=limit)
     others = [cluster.client() for _ in range(limit)]
     for other in others:
         cluster.say(other, submit(1))
@@ -102,9 +93,11 @@ def test_queue_limit_counts_only_what_waits() -> None:
 
 
 def test_submit_when_queue_bytes_are_used_up_is_rejected() -> None:
-    cluster, client, _ = busy_cluster(queue_bytes=100)
-    cluster.say(client, submit(1, payload=b"x" * 60), submit(2, payload=b"x" * 41), submit(3, payload=b"x" * 40))
-    answers = cluster.answers(client)
+    cluster = BusyCluster(queue_bytes=100)
+    cluster.say(
+        cluster.first_client, submit(1, payload=b"x" * 60), submit(2, payload=b"x" * 41), submit(3, payload=b"x" * 40)
+    )
+    answers = cluster.answers(cluster.first_client)
     assert [*answers] == [2]
     assert answers[2].reason == RejectReason.QUEUE_BYTES
 
@@ -117,11 +110,11 @@ def test_submit_when_no_node_is_there_is_rejected() -> None:
 
 
 def test_submit_that_would_miss_its_deadline_is_rejected() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-    cluster.say(client, submit(1), submit(2), submit(3))
-    cluster.say(client, submit(4, timeout_s=2.5), submit(5, timeout_s=4.0))
-    answers = cluster.answers(client)
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    cluster.say(cluster.first_client, submit(1), submit(2), submit(3))
+    cluster.say(cluster.first_client, submit(4, timeout_s=2.5), submit(5, timeout_s=4.0))
+    answers = cluster.answers(cluster.first_client)
     assert answers[4].reason == RejectReason.DEADLINE
     assert 5 not in answers
 
@@ -139,10 +132,10 @@ def test_submit_beyond_the_allowance_is_rejected_even_when_workers_are_free() ->
 
 
 def test_task_id_in_use_ends_the_connection() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(100), submit(101))
-    assert cluster.closed(client) == ["task id 100 is already in use"]
-    assert cluster.heard(node, Cancel) == [Cancel(1)]
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(100), submit(101))
+    assert cluster.closed(cluster.first_client) == ["task id 100 is already in use"]
+    assert cluster.heard(cluster.first_node, Cancel) == [Cancel(1)]
     assert cluster.counters()["accepted"] == 1
 
 
@@ -159,16 +152,16 @@ def test_task_id_used_by_another_client_is_another_task() -> None:
 
 
 def test_task_id_that_was_answered_may_be_used_again() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
-    cluster.say(client, submit(100))
-    assert len(cluster.heard(node, Assign)) == 2
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node)
+    cluster.say(cluster.first_client, submit(100))
+    assert len(cluster.heard(cluster.first_node, Assign)) == 2
 
 
 def test_retry_after_follows_the_predicted_wait_and_is_spread() -> None:
-    cluster, client, node = busy_cluster(queue_limit=10, queue_target_s=inf)
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=2.0))
-    cluster.say(client, *(submit(id_) for id_ in range(11)))
+    cluster = BusyCluster(queue_limit=10, queue_target_s=inf)
+    cluster.finish_oldest(cluster.first_node, run_s=2.0)
+    cluster.say(cluster.first_client, *(submit(id_) for id_ in range(11)))
     late = [cluster.client() for _ in range(50)]
     for peer in late:
         cluster.say(peer, submit(1))
@@ -181,36 +174,36 @@ def test_retry_after_follows_the_predicted_wait_and_is_spread() -> None:
 
 
 def test_large_payload_announced_is_admitted_by_its_header_and_books_its_place() -> None:
-    cluster, client, _ = busy_cluster(queue_limit=1, queue_bytes=1000)
+    cluster = BusyCluster(queue_limit=1, queue_bytes=1000)
     other = cluster.client()
-    assert cluster.say(client, Announced(submit(1, payload=b""), 900)) == []
+    assert cluster.say(cluster.first_client, Announced(submit(1, payload=b""), 900)) == []
     cluster.say(other, submit(1))
     assert cluster.answers(other)[1].reason == RejectReason.QUEUE_FULL
-    cluster.say(client, submit(1, payload=(b"x" * 400, b"x" * 500)))
-    assert 1 not in cluster.answers(client)
+    cluster.say(cluster.first_client, submit(1, payload=(b"x" * 400, b"x" * 500)))
+    assert 1 not in cluster.answers(cluster.first_client)
     assert cluster.snapshot().queue_bytes == 900
 
 
 def test_large_payload_rejected_is_discarded_before_it_comes() -> None:
-    cluster, client, _ = busy_cluster(queue_bytes=1000)
-    cluster.say(client, submit(1, payload=b"x"))
-    effects = cluster.say(client, Announced(submit(2, payload=b""), 1000))
-    assert DiscardPayload(client) in effects
-    assert cluster.answers(client)[2].reason == RejectReason.QUEUE_BYTES
+    cluster = BusyCluster(queue_bytes=1000)
+    cluster.say(cluster.first_client, submit(1, payload=b"x"))
+    effects = cluster.say(cluster.first_client, Announced(submit(2, payload=b""), 1000))
+    assert DiscardPayload(cluster.first_client) in effects
+    assert cluster.answers(cluster.first_client)[2].reason == RejectReason.QUEUE_BYTES
 
 
 def test_large_payload_admitted_is_never_rejected_later() -> None:
-    cluster, client, node = busy_cluster(queue_limit=1)
-    cluster.say(client, Announced(submit(1, payload=b""), 900))
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster = BusyCluster(queue_limit=1)
+    cluster.say(cluster.first_client, Announced(submit(1, payload=b""), 900))
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
     other = cluster.client()
     cluster.say(other, submit(1))
     cluster.drain()
-    cluster.say(client, submit(1, payload=b"x" * 900))
-    assert 1 not in cluster.answers(client)
-    cluster.say(node, completed(cluster.heard(node, Assign)[1], run_s=1.0))
-    cluster.say(node, completed(cluster.heard(node, Assign)[2], run_s=1.0))
-    assert cluster.answers(client)[1].status == Status.COMPLETED
+    cluster.say(cluster.first_client, submit(1, payload=b"x" * 900))
+    assert 1 not in cluster.answers(cluster.first_client)
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    assert cluster.answers(cluster.first_client)[1].status == Status.COMPLETED
 
 
 def test_large_payload_on_its_way_is_one_of_those_that_its_client_may_have() -> None:
@@ -224,9 +217,9 @@ def test_large_payload_on_its_way_is_one_of_those_that_its_client_may_have() -> 
 
 
 def test_client_gone_in_the_middle_of_a_large_payload_frees_its_place() -> None:
-    cluster, client, _ = busy_cluster(queue_limit=1)
-    cluster.say(client, Announced(submit(1, payload=b""), 900))
-    cluster.lose(client)
+    cluster = BusyCluster(queue_limit=1)
+    cluster.say(cluster.first_client, Announced(submit(1, payload=b""), 900))
+    cluster.lose(cluster.first_client)
     other = cluster.client()
     cluster.say(other, submit(1))
     assert not cluster.answers(other)
@@ -242,9 +235,9 @@ def test_payload_over_the_limit_is_rejected_as_too_large_and_not_to_be_tried_aga
 
 
 def test_payload_over_max_payload_bytes_announced_is_too_large() -> None:
-    cluster, client, _ = busy_cluster(max_payload_bytes=1000)
-    cluster.say(client, Announced(submit(1, payload=b""), 1001), Heartbeat())
-    assert cluster.answers(client)[1].reason == RejectReason.TOO_LARGE
+    cluster = BusyCluster(max_payload_bytes=1000)
+    cluster.say(cluster.first_client, Announced(submit(1, payload=b""), 1001), Heartbeat())
+    assert cluster.answers(cluster.first_client)[1].reason == RejectReason.TOO_LARGE
 
 
 # --- credits ----------------------------------------------------------------------------------------------------------
@@ -299,9 +292,8 @@ def test_client_with_a_million_items_that_heeds_its_credits_is_never_rejected() 
         while next_id - done < credits:
             cluster.say(client, submit(next_id))
             next_id += 1
-        assign = cluster.heard(node, Assign)[done]
         cluster.now += 0.1
-        cluster.say(node, completed(assign, run_s=0.1))
+        cluster.finish_oldest(node, run_s=0.1)
         done += 1
         credits = cluster.heard(client, Outcome)[-1].credits
     assert cluster.counters()["rejected"] == 0
@@ -347,11 +339,11 @@ def test_heartbeats_take_no_credits_away() -> None:
     ],
 )
 def test_outcome_of_the_node_reaches_the_client_as_it_is(status: int, failure_kind: int) -> None:
-    cluster, client, node = busy_cluster()
-    (assign,) = cluster.heard(node, Assign)
+    cluster = BusyCluster()
+    (assign,) = cluster.heard(cluster.first_node, Assign)
     cluster.now += 1.0
-    cluster.say(node, Outcome(assign.id, status, Entered.YES, 1, 0.75, 0.0, 0, failure_kind, b"payload"))
-    outcome = cluster.answers(client)[100]
+    cluster.say(cluster.first_node, Outcome(assign.id, status, Entered.YES, 1, 0.75, 0.0, 0, failure_kind, b"payload"))
+    outcome = cluster.answers(cluster.first_client)[100]
     assert (outcome.status, outcome.entered, outcome.attempt) == (status, Entered.YES, 1)
     assert (outcome.run_s, outcome.failure_kind, outcome.payload) == (0.75, failure_kind, b"payload")
     assert outcome.credits >= 1
@@ -359,14 +351,14 @@ def test_outcome_of_the_node_reaches_the_client_as_it_is(status: int, failure_ki
 
 
 def test_outcome_says_how_long_the_task_waited_in_the_queue() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1))
     cluster.now += 3.0
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=3.0))
+    cluster.finish_oldest(cluster.first_node, run_s=3.0)
     cluster.now += 1.0
-    cluster.say(node, completed(cluster.heard(node, Assign)[1], run_s=1.0))
-    assert cluster.answers(client)[100].queued_s == 0.0
-    assert cluster.answers(client)[1].queued_s == pytest.approx(3.0)
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    assert cluster.answers(cluster.first_client)[100].queued_s == 0.0
+    assert cluster.answers(cluster.first_client)[1].queued_s == pytest.approx(3.0)
 
 
 def test_wait_of_a_task_that_came_back_counts_no_time_on_a_node() -> None:
@@ -377,45 +369,45 @@ def test_wait_of_a_task_that_came_back_counts_no_time_on_a_node() -> None:
     cluster.lose(first)
     cluster.now += 2.0
     second = cluster.node()
-    cluster.say(second, completed(cluster.heard(second, Assign)[0]))
+    cluster.finish_oldest(second)
     assert cluster.answers(client)[1].queued_s == pytest.approx(2.0)
 
 
 def test_answer_with_an_old_attempt_is_counted_and_dropped() -> None:
-    cluster, client, node = busy_cluster()
-    (first,) = cluster.heard(node, Assign)
-    cluster.say(node, given_back(first))
-    second = cluster.heard(node, Assign)[1]
+    cluster = BusyCluster()
+    (first,) = cluster.heard(cluster.first_node, Assign)
+    cluster.say(cluster.first_node, given_back(first))
+    second = cluster.heard(cluster.first_node, Assign)[1]
     assert (second.id, second.attempt) == (first.id, 2)
-    cluster.say(node, completed(first, payload=b"old"))
-    assert not cluster.answers(client)
+    cluster.say(cluster.first_node, completed(first, payload=b"old"))
+    assert not cluster.answers(cluster.first_client)
     assert cluster.counters()["stale_answers"] == 1
-    cluster.say(node, completed(second, payload=b"new"))
-    assert cluster.answers(client)[100].payload == b"new"
+    cluster.say(cluster.first_node, completed(second, payload=b"new"))
+    assert cluster.answers(cluster.first_client)[100].payload == b"new"
 
 
 def test_answer_twice_is_counted_and_dropped() -> None:
-    cluster, client, node = busy_cluster()
-    (assign,) = cluster.heard(node, Assign)
-    cluster.say(node, completed(assign), completed(assign))
-    assert len(cluster.heard(client, Outcome)) == 1
+    cluster = BusyCluster()
+    (assign,) = cluster.heard(cluster.first_node, Assign)
+    cluster.say(cluster.first_node, completed(assign), completed(assign))
+    assert len(cluster.heard(cluster.first_client, Outcome)) == 1
     assert cluster.counters()["stale_answers"] == 1
 
 
 def test_answer_to_a_task_of_another_node_is_dropped() -> None:
-    cluster, client, node = busy_cluster()
+    cluster = BusyCluster()
     stranger = cluster.node(workers=0)
-    cluster.say(stranger, completed(cluster.heard(node, Assign)[0]))
-    assert not cluster.answers(client)
+    cluster.say(stranger, completed(cluster.heard(cluster.first_node, Assign)[0]))
+    assert not cluster.answers(cluster.first_client)
     assert cluster.counters()["stale_answers"] == 1
 
 
 def test_node_that_rejects_a_task_it_was_assigned_is_hung_up_on() -> None:
-    cluster, client, node = busy_cluster()
-    (assign,) = cluster.heard(node, Assign)
-    cluster.say(node, Reject(assign.id, RejectReason.QUEUE_FULL))
-    assert cluster.closed(node)
-    assert cluster.answers(client)[100].status == Status.LOST
+    cluster = BusyCluster()
+    (assign,) = cluster.heard(cluster.first_node, Assign)
+    cluster.say(cluster.first_node, Reject(assign.id, RejectReason.QUEUE_FULL))
+    assert cluster.closed(cluster.first_node)
+    assert cluster.answers(cluster.first_client)[100].status == Status.LOST
     assert cluster.counters()["rejected"] == 0
 
 
@@ -467,7 +459,7 @@ def test_returns_of_an_idempotent_task_that_was_not_begun_take_none_of_its_attem
     client, node = cluster.client(), cluster.node()
     cluster.say(client, submit(1, idempotent=True))
     for _ in range(ATTEMPTS_MAX):
-        cluster.say(node, given_back(cluster.heard(node, Assign)[-1]))
+        cluster.give_back_oldest(node)
     for _ in range(ATTEMPTS_MAX - 1):
         cluster.lose(node)
         assert not cluster.answers(client)
@@ -503,29 +495,30 @@ def test_task_given_back_again_and_again_is_lost_in_the_end() -> None:
     cluster = ClusterDriver()
     node, client = cluster.node(), cluster.client()
     cluster.say(client, submit(1))
-    for turn in range(RETURNS_MAX):
-        cluster.say(node, given_back(cluster.heard(node, Assign)[turn]))
+    for _ in range(RETURNS_MAX):
+        cluster.give_back_oldest(node)
     assert len(cluster.heard(node, Assign)) == RETURNS_MAX
     assert cluster.answers(client)[1].status == Status.LOST
 
 
 def test_task_given_back_goes_before_what_waits() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1, priority=0))
-    (assign,) = cluster.heard(node, Assign)
-    cluster.say(node, given_back(assign))
-    assert cluster.heard(node, Assign)[1].id == assign.id
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1, priority=0))
+    cluster.give_back_oldest(cluster.first_node)
+    first, second = cluster.heard(cluster.first_node, Assign)
+    assert second.id == first.id
 
 
 def test_task_given_back_out_of_order_is_in_one_room_only() -> None:
-    cluster, one, node = busy_cluster()
+    cluster = BusyCluster()
+    one = cluster.first_client
     two = cluster.client()
     cluster.say(one, submit(1), submit(2))
     cluster.say(two, submit(1), submit(2))
     for turn in range(1, 4):
-        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
-        cluster.say(node, given_back(cluster.heard(node, Assign)[-1]))
-        assert len(cluster.heard(node, Assign)) == 1 + 2 * turn
+        cluster.finish_oldest(cluster.first_node, run_s=1.0)
+        cluster.give_back_oldest(cluster.first_node)
+        assert len(cluster.heard(cluster.first_node, Assign)) == 1 + 2 * turn
 
 
 def test_may_have_run_of_a_task_that_came_back_from_a_lost_node_is_never_no() -> None:
@@ -557,12 +550,12 @@ def test_may_have_run_of_a_task_that_came_back_from_a_lost_node_is_never_no() ->
 
 
 def test_deadline_of_a_task_that_came_back_is_answered_once() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1, idempotent=True, timeout_s=5.0))  # waits, so that its deadline is noted
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-    cluster.lose(node)
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1, idempotent=True, timeout_s=5.0))  # waits, so that its deadline is noted
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    cluster.lose(cluster.first_node)
     cluster.wait(6.0)
-    assert cluster.answers(client)[1].status == Status.EXPIRED
+    assert cluster.answers(cluster.first_client)[1].status == Status.EXPIRED
     assert cluster.counters()["expired"] == 1
 
 
@@ -570,32 +563,32 @@ def test_deadline_of_a_task_that_came_back_is_answered_once() -> None:
 
 
 def test_deadline_passed_in_the_queue_expires_the_task_before_it_starts() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1, timeout_s=2.0))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1, timeout_s=2.0))
     cluster.wait(1.9)
-    assert 1 not in cluster.answers(client)
+    assert 1 not in cluster.answers(cluster.first_client)
     cluster.wait(0.2)
-    outcome = cluster.answers(client)[1]
+    outcome = cluster.answers(cluster.first_client)[1]
     assert (outcome.status, outcome.entered) == (Status.EXPIRED, Entered.NO)
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
-    assert len(cluster.heard(node, Assign)) == 1
+    cluster.finish_oldest(cluster.first_node)
+    assert len(cluster.heard(cluster.first_node, Assign)) == 1
 
 
 def test_deadline_that_passed_before_the_tick_is_seen_when_a_worker_frees() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1, timeout_s=2.0))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1, timeout_s=2.0))
     cluster.now += 3.0
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
-    assert len(cluster.heard(node, Assign)) == 1
-    assert cluster.answers(client)[1].status == Status.EXPIRED
+    cluster.finish_oldest(cluster.first_node)
+    assert len(cluster.heard(cluster.first_node, Assign)) == 1
+    assert cluster.answers(cluster.first_client)[1].status == Status.EXPIRED
 
 
 def test_timeout_travels_as_what_remains() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1, timeout_s=5.0))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1, timeout_s=5.0))
     cluster.now += 2.0
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=2.0))
-    assert cluster.heard(node, Assign)[1].timeout_s == pytest.approx(3.0)
+    cluster.finish_oldest(cluster.first_node, run_s=2.0)
+    assert cluster.heard(cluster.first_node, Assign)[1].timeout_s == pytest.approx(3.0)
 
 
 def test_timeout_too_short_for_the_clock_is_not_taken_for_none() -> None:
@@ -619,23 +612,23 @@ def test_running_task_past_its_deadline_is_left_to_its_node() -> None:
 
 
 def test_cancel_of_a_queued_task_answers_at_once_that_it_never_ran() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1), submit(2))
-    cluster.say(client, Cancel(1))
-    outcome = cluster.answers(client)[1]
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1), submit(2))
+    cluster.say(cluster.first_client, Cancel(1))
+    outcome = cluster.answers(cluster.first_client)[1]
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
-    assert cluster.heard(node, Assign)[1].id == 3
+    cluster.finish_oldest(cluster.first_node)
+    assert cluster.heard(cluster.first_node, Assign)[1].id == 3
 
 
 def test_cancel_of_a_running_task_asks_the_node_and_waits_for_its_word() -> None:
-    cluster, client, node = busy_cluster()
-    (assign,) = cluster.heard(node, Assign)
-    cluster.say(client, Cancel(100))
-    assert cluster.heard(node, Cancel) == [Cancel(assign.id)]
-    assert not cluster.answers(client)
-    cluster.say(node, Outcome(assign.id, Status.CANCELLED, Entered.YES, 1))
-    outcome = cluster.answers(client)[100]
+    cluster = BusyCluster()
+    (assign,) = cluster.heard(cluster.first_node, Assign)
+    cluster.say(cluster.first_client, Cancel(100))
+    assert cluster.heard(cluster.first_node, Cancel) == [Cancel(assign.id)]
+    assert not cluster.answers(cluster.first_client)
+    cluster.say(cluster.first_node, Outcome(assign.id, Status.CANCELLED, Entered.YES, 1))
+    outcome = cluster.answers(cluster.first_client)[100]
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.YES)
 
 
@@ -650,39 +643,39 @@ def test_cancel_of_a_running_task_asks_the_node_and_waits_for_its_word() -> None
     ],
 )
 def test_outcome_that_arrives_before_the_cancel_wins(status: int, number: int, end: int) -> None:
-    cluster, client, node = busy_cluster()
-    (assign,) = cluster.heard(node, Assign)
-    cluster.say(client, Cancel(100))
-    cluster.say(node, Outcome(assign.id, status, Entered.NO, 1, failure_kind=number))
-    assert cluster.answers(client)[100].status == end
+    cluster = BusyCluster()
+    (assign,) = cluster.heard(cluster.first_node, Assign)
+    cluster.say(cluster.first_client, Cancel(100))
+    cluster.say(cluster.first_node, Outcome(assign.id, status, Entered.NO, 1, failure_kind=number))
+    assert cluster.answers(cluster.first_client)[100].status == end
 
 
 def test_cancel_twice_asks_the_node_once() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, Cancel(100), Cancel(100))
-    assert len(cluster.heard(node, Cancel)) == 1
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, Cancel(100), Cancel(100))
+    assert len(cluster.heard(cluster.first_node, Cancel)) == 1
 
 
 def test_cancel_of_an_unknown_or_answered_task_is_ignored() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
-    assert cluster.say(client, Cancel(100), Cancel(5), Cancel(7, True)) == []
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node)
+    assert cluster.say(cluster.first_client, Cancel(100), Cancel(5), Cancel(7, True)) == []
 
 
 def test_cancel_queued_only_leaves_a_running_task_alone_and_says_so() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, Cancel(100, True))
-    assert cluster.heard(client, StillRunning) == [StillRunning(100)]
-    assert not cluster.heard(node, Cancel)
-    cluster.say(client, submit(1), Cancel(1, True))
-    assert cluster.answers(client)[1].status == Status.CANCELLED
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, Cancel(100, True))
+    assert cluster.heard(cluster.first_client, StillRunning) == [StillRunning(100)]
+    assert not cluster.heard(cluster.first_node, Cancel)
+    cluster.say(cluster.first_client, submit(1), Cancel(1, True))
+    assert cluster.answers(cluster.first_client)[1].status == Status.CANCELLED
 
 
 def test_cancelled_task_of_a_lost_node_is_cancelled() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, Cancel(100))
-    cluster.lose(node)
-    outcome = cluster.answers(client)[100]
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, Cancel(100))
+    cluster.lose(cluster.first_node)
+    outcome = cluster.answers(cluster.first_client)[100]
     assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.UNKNOWN)
 
 
@@ -690,36 +683,36 @@ def test_cancelled_task_of_a_lost_node_is_cancelled() -> None:
 
 
 def test_client_gone_takes_its_queued_tasks_along_and_cancels_its_running_ones() -> None:
-    cluster, client, node = busy_cluster()
+    cluster = BusyCluster()
     other = cluster.client()
-    cluster.say(client, submit(1), submit(2))
+    cluster.say(cluster.first_client, submit(1), submit(2))
     cluster.say(other, submit(1))
-    cluster.lose(client)
+    cluster.lose(cluster.first_client)
     assert cluster.snapshot().queue_length == 1
-    (assign,) = cluster.heard(node, Assign)
-    assert cluster.heard(node, Cancel) == [Cancel(assign.id)]
-    cluster.say(node, Outcome(assign.id, Status.CANCELLED, Entered.YES, 1))
+    (assign,) = cluster.heard(cluster.first_node, Assign)
+    assert cluster.heard(cluster.first_node, Cancel) == [Cancel(assign.id)]
+    cluster.say(cluster.first_node, Outcome(assign.id, Status.CANCELLED, Entered.YES, 1))
     assert cluster.counters()["cancelled"] == 3
-    assert len(cluster.heard(node, Assign)) == 2
-    assert not cluster.heard(client, Outcome)
+    assert len(cluster.heard(cluster.first_node, Assign)) == 2
+    assert not cluster.heard(cluster.first_client, Outcome)
 
 
 def test_payload_in_the_queue_is_let_go_with_its_client_though_its_deadline_is_far() -> None:
-    cluster, client, _ = busy_cluster()
+    cluster = BusyCluster()
     payload = memoryview(b"large")
     held = ref(payload)
-    cluster.say(client, submit(1, payload=(payload,), timeout_s=3600.0))
-    cluster.lose(client)
+    cluster.say(cluster.first_client, submit(1, payload=(payload,), timeout_s=3600.0))
+    cluster.lose(cluster.first_client)
     del payload
     assert held() is None
 
 
 def test_client_gone_while_its_task_is_being_cancelled_frees_the_slot_once() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, Cancel(100))
-    cluster.lose(client)
-    assert len(cluster.heard(node, Cancel)) == 1
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, Cancel(100))
+    cluster.lose(cluster.first_client)
+    assert len(cluster.heard(cluster.first_node, Cancel)) == 1
+    cluster.finish_oldest(cluster.first_node)
     assert cluster.snapshot().in_flight == 0
     assert cluster.counters()["completed"] == 1
 
@@ -744,9 +737,9 @@ def test_client_gone_with_a_task_that_came_back_takes_it_along() -> None:
     ],
 )
 def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
-    cluster, client, _ = busy_cluster()
-    cluster.say(client, message, submit(1))
-    assert cluster.closed(client) == [f"a client may not send {type(message).__name__}"]
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, message, submit(1))
+    assert cluster.closed(cluster.first_client) == [f"a client may not send {type(message).__name__}"]
     assert cluster.counters()["accepted"] == 1, "nothing behind it was read"
 
 
@@ -758,10 +751,10 @@ def test_client_that_says_what_only_others_may_is_hung_up_on(message: Message) -
     ],
 )
 def test_node_that_says_what_only_others_may_is_hung_up_on(message: Message) -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, message)
-    assert cluster.closed(node) == [f"a node may not send {type(message).__name__} now"]
-    assert cluster.answers(client)[100].status == Status.LOST
+    cluster = BusyCluster()
+    cluster.say(cluster.first_node, message)
+    assert cluster.closed(cluster.first_node) == [f"a node may not send {type(message).__name__} now"]
+    assert cluster.answers(cluster.first_client)[100].status == Status.LOST
 
 
 @pytest.mark.parametrize("message", [Capacity(1), Outcome(1, 0), Drain()])
@@ -813,29 +806,29 @@ def test_node_that_is_back_before_its_old_connection_is_known_to_be_lost_takes_i
 
 
 def test_peer_that_is_gone_can_say_nothing_any_more() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.lose(client)
-    cluster.lose(node)
-    assert cluster.say(client, submit(5)) == []
-    assert cluster.say(node, Register("ghost", 1)) == []
-    assert cluster.lose(client) == []
+    cluster = BusyCluster()
+    cluster.lose(cluster.first_client)
+    cluster.lose(cluster.first_node)
+    assert cluster.say(cluster.first_client, submit(5)) == []
+    assert cluster.say(cluster.first_node, Register("ghost", 1)) == []
+    assert cluster.lose(cluster.first_client) == []
     assert cluster.counters()["accepted"] == 1
 
 
 @pytest.mark.parametrize("role", ["client", "node"])
 def test_goodbye_is_like_a_loss_at_once(role: str) -> None:
-    cluster, client, node = busy_cluster()
-    peer = client if role == "client" else node
+    cluster = BusyCluster()
+    peer = cluster.first_client if role == "client" else cluster.first_node
     effects = cluster.say(peer, Goodbye("I must go"))
     assert effects[0] == Close(peer, "goodbye")
     assert cluster.snapshot().clients == (0 if role == "client" else 1)
 
 
 def test_status_is_answered_at_once_even_when_the_queue_is_full() -> None:
-    cluster, client, _ = busy_cluster(queue_limit=1)
-    cluster.say(client, submit(1), submit(2))
-    cluster.say(client, StatusRequest())
-    (reply,) = cluster.heard(client, StatusReply)
+    cluster = BusyCluster(queue_limit=1)
+    cluster.say(cluster.first_client, submit(1), submit(2))
+    cluster.say(cluster.first_client, StatusRequest())
+    (reply,) = cluster.heard(cluster.first_client, StatusReply)
     numbers = json.loads(reply.text)
     assert (numbers["queue_length"], numbers["queue_limit"]) == (1, 1)
     (node,) = numbers["nodes"]
@@ -852,10 +845,10 @@ def test_status_is_answered_at_once_even_when_the_queue_is_full() -> None:
 
 
 def test_every_decision_is_counted_by_its_reason() -> None:
-    cluster, client, node = busy_cluster(queue_limit=1)
-    cluster.say(client, submit(1), submit(2), submit(3, payload=bytes(100 << 20)))
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.001))
-    cluster.say(client, submit(4))
+    cluster = BusyCluster(queue_limit=1)
+    cluster.say(cluster.first_client, submit(1), submit(2), submit(3, payload=bytes(100 << 20)))
+    cluster.finish_oldest(cluster.first_node, run_s=0.001)
+    cluster.say(cluster.first_client, submit(4))
     snapshot = cluster.snapshot()
     assert snapshot.decisions == {
         "to_free_worker": 2,
@@ -878,7 +871,7 @@ def test_key_and_where_it_spilled_over_are_counted() -> None:
     client = cluster.client()
     cluster.say(client, submit(1, key=5), submit(2, key=5))
     node = next(peer for peer in (1, 2) if cluster.heard(peer, Assign)[0].id == 1)
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster.finish_oldest(node, run_s=1.0)
     cluster.say(client, submit(3, key=5))
     decisions = cluster.snapshot().decisions
     assert [decisions[name] for name in ("to_free_worker", "to_node_of_key", "key_spilled_over")] == [1, 1, 1]
@@ -888,10 +881,10 @@ def test_key_and_where_it_spilled_over_are_counted() -> None:
 
 
 def test_capacity_that_grows_takes_what_waits() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1), submit(2))
-    cluster.say(node, Capacity(3))
-    assert len(cluster.heard(node, Assign)) == 3
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1), submit(2))
+    cluster.say(cluster.first_node, Capacity(3))
+    assert len(cluster.heard(cluster.first_node, Assign)) == 3
 
 
 def test_node_that_says_its_machine_is_busy_gets_less() -> None:
@@ -899,7 +892,7 @@ def test_node_that_says_its_machine_is_busy_gets_less() -> None:
     busy, calm, client = cluster.node(), cluster.node(), cluster.client()
     for id_, node in ((1, busy), (2, calm)):  # both are known to be equally quick
         cluster.say(client, submit(id_))
-        cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+        cluster.finish_oldest(node, run_s=1.0)
     cluster.say(busy, Capacity(1, 0.9))
     cluster.say(client, submit(3))
     assert (len(cluster.heard(busy, Assign)), len(cluster.heard(calm, Assign))) == (1, 2)
@@ -920,9 +913,9 @@ def test_capacity_that_falls_below_what_runs_gets_nothing_more_until_there_is_ro
 
 def test_a_few_short_tasks_are_prefetched_and_no_long_ones() -> None:
     def prefetched(run_s: float) -> int:
-        cluster, client, node = busy_cluster()
-        cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=run_s))
-        cluster.say(client, *(submit(id_) for id_ in range(50)))
+        cluster = BusyCluster()
+        cluster.finish_oldest(cluster.first_node, run_s=run_s)
+        cluster.say(cluster.first_client, *(submit(id_) for id_ in range(50)))
         return cluster.snapshot().in_flight
 
     assert prefetched(0.000199) == 11, "one runs, and two milliseconds of work"
@@ -931,34 +924,34 @@ def test_a_few_short_tasks_are_prefetched_and_no_long_ones() -> None:
 
 
 def test_node_that_gave_a_task_back_prefetches_nothing_until_it_ends_one() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.01))
-    cluster.say(client, submit(1), submit(2))
-    first, prefetched = cluster.heard(node, Assign)[1:]
-    cluster.say(node, Outcome(prefetched.id, Status.LOST, Entered.NO, prefetched.attempt))
-    assert len(cluster.heard(node, Assign)) == 3, "it waits in the queue now"
-    cluster.say(client, submit(3))
-    assert len(cluster.heard(node, Assign)) == 3
-    cluster.say(node, completed(first, run_s=0.01))
-    assert [assign.id for assign in cluster.heard(node, Assign)[3:]] == [prefetched.id, prefetched.id + 1], (
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node, run_s=0.01)
+    cluster.say(cluster.first_client, submit(1), submit(2))
+    _, prefetched = cluster.unanswered(cluster.first_node)
+    cluster.say(cluster.first_node, given_back(prefetched))
+    assert len(cluster.heard(cluster.first_node, Assign)) == 3, "it waits in the queue now"
+    cluster.say(cluster.first_client, submit(3))
+    assert len(cluster.heard(cluster.first_node, Assign)) == 3
+    cluster.finish_oldest(cluster.first_node, run_s=0.01)
+    assert [assign.id for assign in cluster.unanswered(cluster.first_node)] == [prefetched.id, prefetched.id + 1], (
         "one runs, one is prefetched"
     )
 
 
 def test_task_that_one_node_gave_back_goes_to_another_that_is_free() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.01))
-    cluster.say(client, submit(1), submit(2))
-    prefetched = cluster.heard(node, Assign)[-1]
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node, run_s=0.01)
+    cluster.say(cluster.first_client, submit(1), submit(2))
+    _, prefetched = cluster.unanswered(cluster.first_node)
     other = cluster.node(workers=1)
-    cluster.say(node, Outcome(prefetched.id, Status.LOST, Entered.NO, prefetched.attempt))
+    cluster.say(cluster.first_node, given_back(prefetched))
     assert [(assign.id, assign.attempt) for assign in cluster.heard(other, Assign)] == [(prefetched.id, 2)]
 
 
 def test_kinds_never_measured_are_not_prefetched() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.0001))
-    cluster.say(client, *(submit(id_, kind=KIND + 1) for id_ in range(20)))
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node, run_s=0.0001)
+    cluster.say(cluster.first_client, *(submit(id_, kind=KIND + 1) for id_ in range(20)))
     assert cluster.snapshot().in_flight == 1
 
 
@@ -970,7 +963,7 @@ def test_node_that_drains_gets_nothing_more_and_is_told_that_it_was_heard() -> N
     assert cluster.heard(node, Drain) == [Drain()]
     cluster.say(client, submit(2))
     assert cluster.answers(client)[2].reason == RejectReason.NO_NODES
-    cluster.say(node, completed(cluster.heard(node, Assign)[0]))
+    cluster.finish_oldest(node)
     assert cluster.answers(client)[1].status == Status.COMPLETED
 
 
@@ -994,63 +987,65 @@ def test_equal_keys_go_to_one_node_while_it_has_room() -> None:
 
 
 def test_clients_share_the_workers_whatever_they_queue() -> None:
-    cluster, greedy, node = busy_cluster()
+    cluster = BusyCluster()
+    greedy = cluster.first_client
     modest = cluster.client()
     cluster.say(greedy, *(submit(id_) for id_ in range(40)))
     served: list[int] = []
     for id_ in range(20):
         cluster.say(modest, submit(id_))
-        assign = cluster.heard(node, Assign)[-1]
         cluster.now += 1.0
-        cluster.say(node, completed(assign, run_s=1.0))
+        cluster.finish_oldest(cluster.first_node, run_s=1.0)
         served.append(len(cluster.answers(modest)))
     assert served[-1] >= 9
 
 
 def test_client_of_a_kind_never_measured_gets_no_more_than_its_share() -> None:
-    cluster, known, node = busy_cluster(queue_target_s=inf)
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.1))
+    cluster = BusyCluster(queue_target_s=inf)
+    known = cluster.first_client
+    cluster.finish_oldest(cluster.first_node, run_s=0.1)
     unknown = cluster.client()
     cluster.say(known, *(submit(id_) for id_ in range(40)))
     cluster.say(unknown, *(submit(id_, kind=1000 + id_) for id_ in range(40)))  # each of a kind of its own
     for _ in range(20):
         cluster.now += 0.1
-        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=0.1))
+        cluster.finish_oldest(cluster.first_node, run_s=0.1)
     assert 8 <= len(cluster.answers(unknown)) <= 12
 
 
 @pytest.mark.parametrize("status", [Status.EXPIRED, Status.CANCELLED])
 def test_client_whose_tasks_are_ended_by_force_pays_for_the_time_they_took(status: int) -> None:
-    cluster, known, node = busy_cluster(queue_target_s=inf)
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=0.1))
+    cluster = BusyCluster(queue_target_s=inf)
+    known = cluster.first_client
+    cluster.finish_oldest(cluster.first_node, run_s=0.1)
     overrunning = cluster.client()
     cluster.say(known, *(submit(id_) for id_ in range(40)))
     cluster.say(overrunning, *(submit(id_, payload=b"overruns") for id_ in range(40)))
     for _ in range(22):
-        assign = cluster.heard(node, Assign)[-1]
+        (assign,) = cluster.unanswered(cluster.first_node)
         if assign.payload == b"overruns":
-            cluster.say(node, Outcome(assign.id, status, Entered.YES, assign.attempt, run_s=1.0))
+            cluster.say(cluster.first_node, Outcome(assign.id, status, Entered.YES, assign.attempt, run_s=1.0))
         else:
-            cluster.say(node, completed(assign, run_s=0.1))
+            cluster.finish_oldest(cluster.first_node, run_s=0.1)
     assert 1 <= len(cluster.answers(overrunning)) <= 3, "each takes as long as ten of the others"
 
 
 def test_priority_orders_what_waits() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, *(submit(id_, priority=priority) for id_, priority in enumerate([4, 2, 0, 3, 1])))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, *(submit(id_, priority=priority) for id_, priority in enumerate([4, 2, 0, 3, 1])))
     for _ in range(5):
-        cluster.say(node, completed(cluster.heard(node, Assign)[-1], run_s=1.0))
-    assert [assign.priority for assign in cluster.heard(node, Assign)] == [2, 0, 1, 2, 3, 4]
+        cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    assert [assign.priority for assign in cluster.heard(cluster.first_node, Assign)] == [2, 0, 1, 2, 3, 4]
 
 
 def test_age_step_decides_how_soon_a_low_priority_is_served() -> None:
     def first(age_step_s: float) -> int:
-        cluster, client, node = busy_cluster(age_step_s=age_step_s)
-        cluster.say(client, submit(1, priority=3))
+        cluster = BusyCluster(age_step_s=age_step_s)
+        cluster.say(cluster.first_client, submit(1, priority=3))
         cluster.now += 2.0
-        cluster.say(client, submit(2, priority=2))
-        cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-        return cluster.heard(node, Assign)[1].priority
+        cluster.say(cluster.first_client, submit(2, priority=2))
+        cluster.finish_oldest(cluster.first_node, run_s=1.0)
+        return cluster.heard(cluster.first_node, Assign)[1].priority
 
     assert first(age_step_s=1.0) == 3
     assert first(age_step_s=10.0) == 2
@@ -1068,13 +1063,13 @@ def test_heartbeats_go_to_every_peer_each_period() -> None:
 
 
 def test_peer_silent_for_too_long_is_dropped_and_its_tasks_are_lost() -> None:
-    cluster, client, node = busy_cluster(heartbeat_s=1.0, dead_after_s=3.0)
+    cluster = BusyCluster(heartbeat_s=1.0, dead_after_s=3.0)
     for _ in range(6):
         cluster.wait(1.0)
-        cluster.say(client, Heartbeat())
-    assert cluster.closed(node) == ["nothing was heard for 3 s"]
-    assert cluster.answers(client)[100].status == Status.LOST
-    assert not cluster.closed(client)
+        cluster.say(cluster.first_client, Heartbeat())
+    assert cluster.closed(cluster.first_node) == ["nothing was heard for 3 s"]
+    assert cluster.answers(cluster.first_client)[100].status == Status.LOST
+    assert not cluster.closed(cluster.first_client)
 
 
 def test_any_bytes_count_as_life() -> None:
@@ -1113,18 +1108,18 @@ def test_cluster_that_slept_itself_forgives_the_silence() -> None:
 
 
 def test_drain_rejects_what_is_new_and_finishes_what_is_here() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1))
     assert not [effect for effect in cluster.drain() if isinstance(effect, Stop)]
-    cluster.say(client, submit(2))
-    assert cluster.answers(client)[2].reason == RejectReason.DRAINING
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-    effects = cluster.say(node, completed(cluster.heard(node, Assign)[1], run_s=1.0))
-    assert cluster.answers(client)[1].status == Status.COMPLETED
-    assert effects[-1] == Send(client, Drain()), "all is answered, and it goes first"
-    assert cluster.say(client, submit(3)) != []
-    assert cluster.answers(client)[3].reason == RejectReason.DRAINING
-    assert cluster.lose(client) == [Close(node, "the cluster is shutting down"), Stop()]
+    cluster.say(cluster.first_client, submit(2))
+    assert cluster.answers(cluster.first_client)[2].reason == RejectReason.DRAINING
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    effects = cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    assert cluster.answers(cluster.first_client)[1].status == Status.COMPLETED
+    assert effects[-1] == Send(cluster.first_client, Drain()), "all is answered, and it goes first"
+    assert cluster.say(cluster.first_client, submit(3)) != []
+    assert cluster.answers(cluster.first_client)[3].reason == RejectReason.DRAINING
+    assert cluster.lose(cluster.first_client) == [Close(cluster.first_node, "the cluster is shutting down"), Stop()]
 
 
 def test_drain_of_an_idle_cluster_stops_at_once() -> None:
@@ -1154,59 +1149,59 @@ def test_client_that_comes_when_the_others_were_told_to_leave_is_told_so_too() -
 
 
 def test_large_task_that_has_not_come_whole_when_the_cluster_stops_is_rejected() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, Announced(submit(1), 1 << 20))
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
-    assert cluster.drain()[-1] == Send(client, Drain())
-    cluster.say(client, submit(1, payload=bytes(1 << 20)))
-    answer = cluster.answers(client)[1]
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, Announced(submit(1), 1 << 20))
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
+    assert cluster.drain()[-1] == Send(cluster.first_client, Drain())
+    cluster.say(cluster.first_client, submit(1, payload=bytes(1 << 20)))
+    answer = cluster.answers(cluster.first_client)[1]
     assert (answer.status, answer.entered, answer.reason) == (Status.REJECTED, Entered.NO, RejectReason.DRAINING)
 
 
 def test_drain_that_takes_too_long_answers_everybody_and_stops() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, submit(1), submit(2, idempotent=True))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, submit(1), submit(2, idempotent=True))
     cluster.drain(timeout_s=10.0)
     cluster.wait(9.9)
-    assert not cluster.answers(client)
+    assert not cluster.answers(cluster.first_client)
     effects = cluster.wait(0.2)
-    answers = cluster.answers(client)
+    answers = cluster.answers(cluster.first_client)
     assert {id_: (answer.status, answer.entered) for id_, answer in answers.items()} == {
         100: (Status.LOST, Entered.UNKNOWN),
         1: (Status.LOST, Entered.NO),
         2: (Status.LOST, Entered.NO),
     }
-    assert cluster.heard(node, Cancel) == [Cancel(1)]
-    assert effects[-1] == Send(client, Drain()), "everybody is answered before"
-    assert isinstance(cluster.lose(client)[-1], Stop)
+    assert cluster.heard(cluster.first_node, Cancel) == [Cancel(1)]
+    assert effects[-1] == Send(cluster.first_client, Drain()), "everybody is answered before"
+    assert isinstance(cluster.lose(cluster.first_client)[-1], Stop)
 
 
 def test_second_drain_with_no_time_is_now() -> None:
-    cluster, client, _ = busy_cluster()
+    cluster = BusyCluster()
     cluster.drain(timeout_s=30.0)
-    assert cluster.drain(timeout_s=0.0)[-1] == Send(client, Drain())
-    assert cluster.answers(client)[100].status == Status.LOST
+    assert cluster.drain(timeout_s=0.0)[-1] == Send(cluster.first_client, Drain())
+    assert cluster.answers(cluster.first_client)[100].status == Status.LOST
     assert isinstance(cluster.drain(timeout_s=0.0)[-1], Stop)
 
 
 def test_node_lost_during_a_drain_ends_it() -> None:
-    cluster, client, node = busy_cluster()
+    cluster = BusyCluster()
     cluster.drain()
-    assert cluster.lose(node)[-1] == Send(client, Drain())
-    assert cluster.answers(client)[100].status == Status.LOST
+    assert cluster.lose(cluster.first_node)[-1] == Send(cluster.first_client, Drain())
+    assert cluster.answers(cluster.first_client)[100].status == Status.LOST
 
 
 # --- all together -----------------------------------------------------------------------------------------------------
 
 
 def test_payload_that_was_announced_finds_ahead_of_it_what_waits_when_it_comes() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster = BusyCluster()
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
     other = cluster.client()
-    cluster.say(client, submit(1), Announced(submit(2, payload=b""), 900))
+    cluster.say(cluster.first_client, submit(1), Announced(submit(2, payload=b""), 900))
     cluster.say(other, *(submit(id_) for id_ in range(3)))
-    cluster.say(client, submit(2, payload=bytes(900)))
-    session = cluster.state.clients.get(client)
+    cluster.say(cluster.first_client, submit(2, payload=bytes(900)))
+    session = cluster.state.clients.get(cluster.first_client)
     assert session is not None
     forecast = session.tasks[2].history.forecast
     assert forecast is not None
@@ -1214,9 +1209,9 @@ def test_payload_that_was_announced_finds_ahead_of_it_what_waits_when_it_comes()
 
 
 def test_everything_said_can_be_encoded() -> None:
-    cluster, client, node = busy_cluster(queue_limit=2)
-    cluster.say(client, submit(1), submit(2), submit(3), Cancel(1), StatusRequest())
-    cluster.lose(node)
+    cluster = BusyCluster(queue_limit=2)
+    cluster.say(cluster.first_client, submit(1), submit(2), submit(3), Cancel(1), StatusRequest())
+    cluster.lose(cluster.first_node)
     cluster.wait(20.0)
     for effect in cluster.effects:
         if isinstance(effect, Send):
@@ -1224,10 +1219,10 @@ def test_everything_said_can_be_encoded() -> None:
 
 
 def test_accepted_is_the_sum_of_where_tasks_are() -> None:
-    cluster, client, node = busy_cluster()
-    cluster.say(client, *(submit(id_, timeout_s=5.0) for id_ in range(6)))
-    cluster.say(client, Cancel(3))
-    cluster.say(node, completed(cluster.heard(node, Assign)[0], run_s=1.0))
+    cluster = BusyCluster()
+    cluster.say(cluster.first_client, *(submit(id_, timeout_s=5.0) for id_ in range(6)))
+    cluster.say(cluster.first_client, Cancel(3))
+    cluster.finish_oldest(cluster.first_node, run_s=1.0)
     counters, snapshot = cluster.counters(), cluster.snapshot()
     assert counters["accepted"] == 7
     assert (counters["completed"], counters["cancelled"]) == (1, 1)
@@ -1283,15 +1278,15 @@ def put_on_probation(cluster: ClusterDriver, node: int) -> None:
 
 
 def test_message_that_has_come_is_never_written_into() -> None:
-    cluster, client, node = busy_cluster()
+    cluster = BusyCluster()
     came = [submit(50), Cancel(50), submit(51), submit(52, idempotent=True)]
     before = [message.fields() for message in came]
-    cluster.say(client, *came)
+    cluster.say(cluster.first_client, *came)
     assert [message.fields() for message in came] == before
-    assign = cluster.heard(node, Assign)[0]
-    cluster.say(client, Cancel(100))
+    (assign,) = cluster.unanswered(cluster.first_node)
+    cluster.say(cluster.first_client, Cancel(100))
     outcome = Outcome(assign.id, Status.LOST, Entered.NO, assign.attempt, run_s=0.5)
     before = [outcome.fields()]
-    cluster.say(node, outcome)
+    cluster.say(cluster.first_node, outcome)
     assert [outcome.fields()] == before
-    assert cluster.answers(client)[100].status == Status.CANCELLED
+    assert cluster.answers(cluster.first_client)[100].status == Status.CANCELLED
