@@ -13,14 +13,14 @@ import argon
 from argon.call.time_left import current_deadline, deadline_of, set_deadline, time_left
 from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, Network, eventually, lines, network
+from tests.support.in_process import TOKEN, ThreadNetwork, eventually, lines, network
 
 LONG_S = 60.0
 TIME_LEFT = "argon:time_left"
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
+def net() -> Iterator[ThreadNetwork]:
     """Two workers, so that a task can wait for another."""
     with network(workers=2) as net:
         yield net
@@ -66,7 +66,7 @@ def test_deadline_is_no_later_than_that_of_the_task_that_submits(
         set_deadline(inf)
 
 
-def test_task_is_told_what_remains_of_its_timeout_and_another_that_there_is_none(net: Network) -> None:
+def test_task_is_told_what_remains_of_its_timeout_and_another_that_there_is_none(net: ThreadNetwork) -> None:
     with net.client() as client:
         for _ in range(4):  # the worker of a timed task serves another after it
             left = client.with_options(timeout=LONG_S).run(TIME_LEFT)
@@ -74,27 +74,27 @@ def test_task_is_told_what_remains_of_its_timeout_and_another_that_there_is_none
             assert client.run(TIME_LEFT) is None
 
 
-def test_thread_of_a_task_is_told_the_same(net: Network) -> None:
+def test_thread_of_a_task_is_told_the_same(net: ThreadNetwork) -> None:
     with net.client() as client:
         assert 0.0 < client.with_options(timeout=LONG_S).run(tasks.in_thread, TIME_LEFT) < LONG_S
 
 
 @pytest.mark.parametrize("face", ["Client", "AsyncClient", "Executor"])
-def test_task_of_a_task_has_no_more_time_than_that_one(net: Network, face: str) -> None:
+def test_task_of_a_task_has_no_more_time_than_that_one(net: ThreadNetwork, face: str) -> None:
     with net.client() as client:
         hand_on = (tasks.hand_on, net.address, TOKEN, face, None, TIME_LEFT)
         assert 0.0 < client.with_options(timeout=LONG_S).run(*hand_on) < LONG_S
         assert client.run(*hand_on) is None
 
 
-def test_task_of_a_task_keeps_a_shorter_timeout_of_its_own(net: Network) -> None:
+def test_task_of_a_task_keeps_a_shorter_timeout_of_its_own(net: ThreadNetwork) -> None:
     with net.client() as client:
         timed = client.with_options(timeout=LONG_S)
         assert timed.run(tasks.hand_on, net.address, TOKEN, "Client", LONG_S / 2, TIME_LEFT) <= LONG_S / 2
         assert timed.run(tasks.hand_on, net.address, TOKEN, "Client", LONG_S * 2, TIME_LEFT) <= LONG_S
 
 
-def test_task_of_a_task_is_killed_at_the_deadline_of_that_one(tmp_path: Path, net: Network) -> None:
+def test_task_of_a_task_is_killed_at_the_deadline_of_that_one(tmp_path: Path, net: ThreadNetwork) -> None:
     """The outer task outlives its SIGTERM for as long as it takes to tell how the inner one ended."""
     path = tmp_path / "said"
     with net.client() as client:

@@ -22,7 +22,7 @@ from tests.chaos.load import Driver, Wish
 from tests.chaos.stage import NODES, WORKERS, Stage
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
-from tests.support.waiting import Gate
+from tests.support.waiting import SharedGate
 
 LEAST_TASKS_PER_S = 5.0
 CALM_TASKS = 50
@@ -146,7 +146,7 @@ def submit_in_order(stage: Stage, rng: random.Random) -> None:
 def fill_every_worker(stage: Stage) -> None:
     """As many tasks inside at the same time as there are workers."""
     with (
-        Gate(stage.folder / "gate") as gate,
+        SharedGate(stage.folder / "gate") as gate,
         stage.network.client(stage.cluster) as client,
     ):
         checker = EntryChecker(stage.folder / "checker")

@@ -21,7 +21,7 @@ from argon.settings import parse_address
 from tests.chaos.checker import CLUSTER
 from tests.chaos.history import FOLDER_VARIABLE, History, Record
 from tests.support.fault_proxy import FaultProxy
-from tests.support.network import Network, RunningCommand
+from tests.support.network import ProcessNetwork, RunningCommand
 from tests.support.waiting import wait_until
 
 NODES = 4
@@ -69,7 +69,7 @@ class Stage:
         self._begun = 0
         self._exits = ExitStack()
         self._closing = threading.Event()
-        self.network = Network(self._errors)
+        self.network = ProcessNetwork(self._errors)
         self.network.environment[FOLDER_VARIABLE] = str(self.folder)
         self.history = History(self.folder)
         self.nodes: dict[str, RunningCommand] = {}

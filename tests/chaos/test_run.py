@@ -9,7 +9,7 @@ import pytest
 from tests.chaos import run
 from tests.chaos.run import Plan, carry_out
 from tests.chaos.stage import Stage
-from tests.support.network import Network
+from tests.support.network import ProcessNetwork
 
 PLAN = Plan(seed=3, seconds=1.0, kinds=("reset",))
 
@@ -25,21 +25,21 @@ def interrupted(stage: Stage, *_: object) -> None:
 
 
 @pytest.fixture
-def networks(monkeypatch: pytest.MonkeyPatch) -> list[Network]:
+def networks(monkeypatch: pytest.MonkeyPatch) -> list[ProcessNetwork]:
     """Every network that a run makes."""
-    made: list[Network] = []
+    made: list[ProcessNetwork] = []
 
-    class Noted(Network):
+    class Noted(ProcessNetwork):
         def __init__(self, folder: Path) -> None:
             super().__init__(folder)
             made.append(self)
 
-    monkeypatch.setattr("tests.chaos.stage.Network", Noted)
+    monkeypatch.setattr("tests.chaos.stage.ProcessNetwork", Noted)
     return made
 
 
 def test_cluster_that_ends_by_itself_fails_the_run(
-    tmp_path: Path, networks: list[Network], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, networks: list[ProcessNetwork], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_live", gone_cluster)
     report = carry_out(PLAN, tmp_path, lambda line: None)
@@ -50,7 +50,7 @@ def test_cluster_that_ends_by_itself_fails_the_run(
 
 
 def test_interrupted_run_leaves_nothing_behind(
-    tmp_path: Path, networks: list[Network], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, networks: list[ProcessNetwork], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_live", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -32,8 +32,8 @@ from argon.settings import Priority
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
-    Gate,
-    Network,
+    TaskGate,
+    ThreadNetwork,
     cut,
     eventually,
     free_port,
@@ -50,14 +50,14 @@ Scenario = Callable[[AsyncClient], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
+def net() -> Iterator[ThreadNetwork]:
     """One worker, so that what waits and what runs is known."""
     with network() as net:
         yield net
 
 
 @pytest.fixture
-def play(net: Network) -> Iterator[Callable[[Scenario], None]]:
+def play(net: ThreadNetwork) -> Iterator[Callable[[Scenario], None]]:
     """Runs a scenario with a connected client, in the time that a test may take."""
 
     def run(scenario: Scenario) -> None:
@@ -72,7 +72,7 @@ def play(net: Network) -> Iterator[Callable[[Scenario], None]]:
         eventually(lambda: not any(watcher.status()[name] for name in ("in_flight", "queue_length")))
 
 
-async def begun(gate: Gate) -> None:
+async def begun(gate: TaskGate) -> None:
     """Waits until the gate's task runs, and lets the loop go on meanwhile."""
     await asyncio.to_thread(gate.wait)
 
@@ -102,7 +102,7 @@ def test_constructing_connects_nothing_and_checks_the_address() -> None:
             AsyncClient(address)
 
 
-def test_connecting_fails_in_one_sentence(net: Network) -> None:
+def test_connecting_fails_in_one_sentence(net: ThreadNetwork) -> None:
     async def main() -> None:
         with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
             await AsyncClient(f"127.0.0.1:{free_port()}", token=TOKEN).connect()
@@ -124,7 +124,7 @@ def test_connect_timeout_that_is_no_number_of_seconds_is_an_error(value: Any) ->
         AsyncClient("localhost:1", connect_timeout=value)
 
 
-def test_client_that_is_not_connected_raises_for_everything(net: Network) -> None:
+def test_client_that_is_not_connected_raises_for_everything(net: ThreadNetwork) -> None:
     async def main() -> None:
         client = AsyncClient(net.address, token=TOKEN)
         for _ in range(2):
@@ -150,7 +150,7 @@ def test_connecting_twice_is_one_connection(play: Callable[[Scenario], None]) ->
     play(scenario)
 
 
-def test_connecting_from_two_tasks_at_once_is_one_connection(net: Network) -> None:
+def test_connecting_from_two_tasks_at_once_is_one_connection(net: ThreadNetwork) -> None:
     async def main() -> None:
         client = AsyncClient(net.address, token=TOKEN)
         await asyncio.gather(client.connect(), client.connect())
@@ -179,7 +179,7 @@ def test_tasks_of_many_coroutines_all_come_back(play: Callable[[Scenario], None]
     play(scenario)
 
 
-def test_failures_are_raised_with_their_data(net: Network, play: Callable[[Scenario], None]) -> None:
+def test_failures_are_raised_with_their_data(net: ThreadNetwork, play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
         with pytest.raises(ZeroDivisionError, match="by hand"):
             await client.run(tasks.fail, ZeroDivisionError, "by hand")
@@ -197,7 +197,7 @@ def test_failures_are_raised_with_their_data(net: Network, play: Callable[[Scena
 
 def test_priority_is_the_order_in_which_one_worker_takes_them(tmp_path: Path, play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
-        gate, path = Gate(tmp_path), tmp_path / "order"
+        gate, path = TaskGate(tmp_path), tmp_path / "order"
         client.submit(*gate.call)
         await begun(gate)
         futures = [
@@ -212,11 +212,11 @@ def test_priority_is_the_order_in_which_one_worker_takes_them(tmp_path: Path, pl
     play(scenario)
 
 
-def test_timeout_retries_and_idempotent_do_what_they_say(tmp_path: Path, net: Network) -> None:
+def test_timeout_retries_and_idempotent_do_what_they_say(tmp_path: Path, net: ThreadNetwork) -> None:
     async def main() -> None:
         async with AsyncClient(net.address, token=TOKEN) as client:
             await client.run(tasks.pid)
-            gate = Gate(tmp_path)
+            gate = TaskGate(tmp_path)
             future = client.with_options(timeout=0.3).submit(*gate.call)
             await begun(gate)
             error = await failure(future)
@@ -254,7 +254,7 @@ def test_explain_tells_what_became_of_a_task_by_its_future_and_by_its_error(
     play(scenario)
 
 
-def test_explain_without_a_connection_says_so(net: Network) -> None:
+def test_explain_without_a_connection_says_so(net: ThreadNetwork) -> None:
     with pytest.raises(ConnectionFailed, match="not connected"):
         within(AsyncClient(net.address, token=TOKEN).explain("1.1"))
 
@@ -313,7 +313,7 @@ def test_map_raises_in_its_place_and_says_which_item_an_iterable_failed_to_give(
 
 def test_map_left_early_cancels_what_is_under_way(tmp_path: Path, play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
-        gates = [Gate(tmp_path, f"gate-{n}") for n in range(3)]
+        gates = [TaskGate(tmp_path, f"gate-{n}") for n in range(3)]
         gates[0].open()
         starts, goes = [gate.call[1] for gate in gates], [gate.call[2] for gate in gates]
         async for value in client.map(gates[0].call[0], starts, goes):
@@ -325,7 +325,7 @@ def test_map_left_early_cancels_what_is_under_way(tmp_path: Path, play: Callable
     play(scenario)
 
 
-def test_map_whose_client_is_closed_meanwhile_says_so(net: Network) -> None:
+def test_map_whose_client_is_closed_meanwhile_says_so(net: ThreadNetwork) -> None:
     async def main() -> None:
         client = AsyncClient(net.address, token=TOKEN)
         await client.connect()
@@ -341,9 +341,11 @@ def test_map_whose_client_is_closed_meanwhile_says_so(net: Network) -> None:
 # ---- cancelling --------------------------------------------------------------------------------------------------
 
 
-def test_cancel_of_a_running_task_kills_it(tmp_path: Path, net: Network, play: Callable[[Scenario], None]) -> None:
+def test_cancel_of_a_running_task_kills_it(
+    tmp_path: Path, net: ThreadNetwork, play: Callable[[Scenario], None]
+) -> None:
     async def scenario(client: AsyncClient) -> None:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = client.submit(*gate.call)
         await begun(gate)
         assert net.node._pool is not None
@@ -360,7 +362,7 @@ def test_cancel_of_a_running_task_kills_it(tmp_path: Path, net: Network, play: C
 
 def test_giving_up_waiting_ends_the_task(tmp_path: Path, play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
-        gate, path = Gate(tmp_path), tmp_path / "ran"
+        gate, path = TaskGate(tmp_path), tmp_path / "ran"
         held = client.submit(*gate.call)
         await begun(gate)
         with pytest.raises(TimeoutError):
@@ -376,7 +378,7 @@ def test_giving_up_waiting_ends_the_task(tmp_path: Path, play: Callable[[Scenari
 
 def test_shielded_wait_leaves_the_task_alone(tmp_path: Path, play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = client.submit(*gate.call)
         await begun(gate)
         with pytest.raises(TimeoutError):
@@ -399,9 +401,9 @@ def test_cancel_of_a_done_task_says_no(play: Callable[[Scenario], None]) -> None
 # ---- the end -----------------------------------------------------------------------------------------------------
 
 
-def test_close_answers_what_is_pending(tmp_path: Path, net: Network) -> None:
+def test_close_answers_what_is_pending(tmp_path: Path, net: ThreadNetwork) -> None:
     async def main() -> None:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         async with AsyncClient(net.address, token=TOKEN) as client:
             running = client.submit(*gate.call)
             await begun(gate)
@@ -414,7 +416,7 @@ def test_close_answers_what_is_pending(tmp_path: Path, net: Network) -> None:
 
 def test_loop_goes_on_while_a_task_runs(tmp_path: Path, play: Callable[[Scenario], None]) -> None:
     async def scenario(client: AsyncClient) -> None:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = client.submit(*gate.call)
         await begun(gate)
         for _ in range(100):

@@ -43,9 +43,9 @@ from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
     WITHIN_S,
-    Gate,
-    Network,
     Serving,
+    TaskGate,
+    ThreadNetwork,
     cut,
     eventually,
     free_port,
@@ -60,21 +60,21 @@ from tests.support.in_process import (
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
+def net() -> Iterator[ThreadNetwork]:
     """One worker, so that what waits and what runs is known."""
     with network() as net:
         yield net
 
 
 @pytest.fixture
-def client(net: Network) -> Iterator[Client]:
+def client(net: ThreadNetwork) -> Iterator[Client]:
     with net.client() as client:
         yield client
     with net.client() as watcher:  # nothing of this test is left when the next begins
         eventually(lambda: not any(watcher.status()[name] for name in ("in_flight", "queue_length")))
 
 
-def worker_pid(net: Network) -> int:
+def worker_pid(net: ThreadNetwork) -> int:
     assert net.node._pool is not None
     (pid,) = net.node._pool.pids().values()
     return pid
@@ -116,14 +116,14 @@ def test_nobody_there_is_told_with_what_to_do_and_no_thread_stays() -> None:
     assert "argon-client" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_token_must_be_the_clusters(net: Network) -> None:
+def test_token_must_be_the_clusters(net: ThreadNetwork) -> None:
     with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Client(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):
         Client(net.address, token="")
 
 
-def test_token_is_found_in_the_environment(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_is_found_in_the_environment(net: ThreadNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARGON_TOKEN", TOKEN)
     with Client(net.address) as client:
         assert client.run(tasks.identity, 1) == 1
@@ -187,7 +187,7 @@ def test_exception_of_the_task_is_raised_as_itself_with_its_traceback(client: Cl
     assert "in fail" in str(caught.value.__cause__)
 
 
-def test_unknown_function_names_what_is_close_and_never_ran(net: Network, client: Client) -> None:
+def test_unknown_function_names_what_is_close_and_never_ran(net: ThreadNetwork, client: Client) -> None:
     with pytest.raises(UnknownFunction, match="identity") as caught:
         client.run("tests.support.light_tasks:identitty")
     assert caught.value.node == net.node.name
@@ -200,7 +200,7 @@ def test_argument_that_cannot_travel_is_told_before_anything_is_sent(client: Cli
     assert caught.value.path.startswith("args[1]['db']")
 
 
-def test_exception_that_cannot_travel_is_told_with_its_data(net: Network, client: Client) -> None:
+def test_exception_that_cannot_travel_is_told_with_its_data(net: ThreadNetwork, client: Client) -> None:
     class Local(Exception):
         def __reduce__(self) -> Any:
             raise TypeError("not me")
@@ -218,7 +218,7 @@ def test_exception_that_cannot_travel_is_told_with_its_data(net: Network, client
     [((tasks.die, signal.SIGKILL), 9, 0), ((tasks.die, signal.SIGSEGV), 11, 0), ((tasks.leave, 3), 0, 3)],
 )
 def test_death_of_the_worker_is_told_with_its_data(
-    net: Network, client: Client, call: Any, died: int, code: int
+    net: ThreadNetwork, client: Client, call: Any, died: int, code: int
 ) -> None:
     error = failure(client.submit(*call))
     assert isinstance(error, WorkerDied)
@@ -228,7 +228,7 @@ def test_death_of_the_worker_is_told_with_its_data(
 
 
 def test_times_in_an_exception_are_those_of_the_task(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     client.submit(*gate.call)
     gate.wait()
     behind = client.submit(tasks.leave, 3)
@@ -244,7 +244,7 @@ def test_times_in_an_exception_are_those_of_the_task(tmp_path: Path, client: Cli
 
 
 def test_priority_is_the_order_in_which_one_worker_takes_them(tmp_path: Path, client: Client) -> None:
-    gate, path = Gate(tmp_path), tmp_path / "order"
+    gate, path = TaskGate(tmp_path), tmp_path / "order"
     client.submit(*gate.call)
     gate.wait()
     futures = [
@@ -258,9 +258,9 @@ def test_priority_is_the_order_in_which_one_worker_takes_them(tmp_path: Path, cl
     assert lines(path) == [f"{priority.name}-{n}" for priority in sorted(Priority) for n in range(2)]
 
 
-def test_timeout_kills_a_task_that_runs_on(tmp_path: Path, net: Network, client: Client) -> None:
+def test_timeout_kills_a_task_that_runs_on(tmp_path: Path, net: ThreadNetwork, client: Client) -> None:
     client.run(tasks.pid)
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     future = client.with_options(timeout=0.3).submit(*gate.call)
     gate.wait()
     pid = worker_pid(net)
@@ -273,7 +273,7 @@ def test_timeout_kills_a_task_that_runs_on(tmp_path: Path, net: Network, client:
 
 
 def test_timeout_ends_a_task_that_waits_and_it_never_runs(tmp_path: Path, client: Client) -> None:
-    gate, path = Gate(tmp_path), tmp_path / "ran"
+    gate, path = TaskGate(tmp_path), tmp_path / "ran"
     held = client.submit(*gate.call)
     gate.wait()
     error = failure(client.with_options(timeout=0.1).submit(tasks.note, str(path), "ran"))
@@ -287,7 +287,7 @@ def test_timeout_ends_a_task_that_waits_and_it_never_runs(tmp_path: Path, client
 
 def test_retries_zero_raises_the_rejection_at_once(tmp_path: Path) -> None:
     with network(queue_limit=1) as net, net.client() as client, net.client() as other:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         client.submit(*gate.call)
         gate.wait()
         client.submit(tasks.pid)
@@ -313,9 +313,11 @@ def test_rejected_task_that_cannot_be_tried_again_in_time_is_told_so(tmp_path: P
         assert error.reason is RejectReason.NO_NODES
 
 
-def test_idempotent_task_is_run_again_after_a_lost_connection_and_another_is_lost(tmp_path: Path, net: Network) -> None:
+def test_idempotent_task_is_run_again_after_a_lost_connection_and_another_is_lost(
+    tmp_path: Path, net: ThreadNetwork
+) -> None:
     with net.client() as client:
-        gate, path = Gate(tmp_path), tmp_path / "ran"
+        gate, path = TaskGate(tmp_path), tmp_path / "ran"
         first = client.submit(*gate.call)
         gate.wait()
         again = client.with_options(idempotent=True).submit(tasks.note, str(path), "ran")
@@ -332,7 +334,7 @@ def test_cluster_that_is_restarted_is_found_again(tmp_path: Path) -> None:
     first = make_cluster(host="127.0.0.1", port=port)
     thread = Serving(first)
     with serving(make_node(manager=first.address)), Client(first.address, token=TOKEN) as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         lost = client.submit(*gate.call)
         gate.wait()
         first.shutdown()
@@ -386,7 +388,7 @@ def test_map_takes_no_more_of_a_million_items_than_its_window(client: Client) ->
     assert 500 < next(taken) < 5_000  # the window follows the credits, hundreds here
 
 
-def test_map_does_not_reject_itself(net: Network, client: Client) -> None:
+def test_map_does_not_reject_itself(net: ThreadNetwork, client: Client) -> None:
     before = client.status()["counters"]["rejected"]
     assert sum(1 for _ in client.map(tasks.identity, range(2000))) == 2000
     assert client.status()["counters"]["rejected"] == before
@@ -402,7 +404,7 @@ def test_map_raises_a_tasks_exception_in_its_place(client: Client) -> None:
 def test_map_over_a_generator_that_raises_says_at_which_item_and_cancels_the_rest(
     tmp_path: Path, client: Client
 ) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
 
     def calls() -> Iterator[str]:
         yield gate.call[1]
@@ -416,7 +418,7 @@ def test_map_over_a_generator_that_raises_says_at_which_item_and_cancels_the_res
 
 
 def test_map_closed_early_cancels_what_is_under_way(tmp_path: Path, client: Client) -> None:
-    gates = [Gate(tmp_path, f"gate-{n}") for n in range(3)]
+    gates = [TaskGate(tmp_path, f"gate-{n}") for n in range(3)]
     gates[0].open()
     values = client.map(gates[0].call[0], [gate.call[1] for gate in gates], [gate.call[2] for gate in gates])
     assert next(values) == "held"
@@ -426,7 +428,7 @@ def test_map_closed_early_cancels_what_is_under_way(tmp_path: Path, client: Clie
 
 
 def test_map_timeout_covers_the_whole_and_cancels_the_rest(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     values = client.map(gate.call[0], [gate.call[1]], [gate.call[2]], timeout=0.1)
     with pytest.raises(TimeoutError):
         next(values)
@@ -441,8 +443,8 @@ def test_map_goes_through_the_options_of_its_view(client: Client) -> None:
 # ---- cancelling --------------------------------------------------------------------------------------------------
 
 
-def test_cancel_of_a_running_task_kills_it(tmp_path: Path, net: Network, client: Client) -> None:
-    gate = Gate(tmp_path)
+def test_cancel_of_a_running_task_kills_it(tmp_path: Path, net: ThreadNetwork, client: Client) -> None:
+    gate = TaskGate(tmp_path)
     future = client.submit(*gate.call)
     gate.wait()
     pid = worker_pid(net)
@@ -456,7 +458,7 @@ def test_cancel_of_a_running_task_kills_it(tmp_path: Path, net: Network, client:
 
 
 def test_cancel_of_a_queued_task_keeps_it_from_running(tmp_path: Path, client: Client) -> None:
-    gate, path = Gate(tmp_path), tmp_path / "ran"
+    gate, path = TaskGate(tmp_path), tmp_path / "ran"
     held = client.submit(*gate.call)
     gate.wait()
     future = client.submit(tasks.note, str(path), "ran")
@@ -469,7 +471,7 @@ def test_cancel_of_a_queued_task_keeps_it_from_running(tmp_path: Path, client: C
 
 
 def test_cancel_twice_and_from_many_threads_is_one_cancel(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     future = client.submit(*gate.call)
     gate.wait()
     answers: list[bool] = []
@@ -490,7 +492,7 @@ def test_cancel_of_a_done_task_says_no(client: Client) -> None:
 
 
 def test_cancelled_future_is_seen_by_those_who_wait_for_several(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     future = client.submit(*gate.call)
     gate.wait()
     waiter = threading.Thread(target=lambda: concurrent.futures.wait([future]))
@@ -501,7 +503,7 @@ def test_cancelled_future_is_seen_by_those_who_wait_for_several(tmp_path: Path, 
 
 
 def test_cancel_from_a_callback_works(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     cancelled: Future[bool] = Future()
     client.submit(tasks.pid).add_done_callback(lambda _: cancelled.set_result(held.cancel()))
     held = client.submit(*gate.call)
@@ -511,9 +513,9 @@ def test_cancel_from_a_callback_works(tmp_path: Path, client: Client) -> None:
 
 
 def test_ctrl_c_in_run_ends_the_task_that_nobody_waits_for_any_more(
-    tmp_path: Path, net: Network, client: Client
+    tmp_path: Path, net: ThreadNetwork, client: Client
 ) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     pid = worker_pid(net)
 
     def press() -> None:
@@ -529,7 +531,7 @@ def test_ctrl_c_in_run_ends_the_task_that_nobody_waits_for_any_more(
 def test_ctrl_c_at_the_beginning_of_run_ends_the_task_too(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     submit = client._thread.submit
 
     def interrupted(*args: Any) -> None:
@@ -547,7 +549,7 @@ def test_ctrl_c_at_the_beginning_of_run_ends_the_task_too(
 
 
 def test_result_that_takes_too_long_is_a_timeout_and_the_task_goes_on(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     future = client.submit(*gate.call)
     gate.wait()
     for wait in (future.result, future.exception):
@@ -559,7 +561,7 @@ def test_result_that_takes_too_long_is_a_timeout_and_the_task_goes_on(tmp_path: 
 
 @pytest.mark.parametrize("wait", ["result", "exception", "run", "map", "status"])
 def test_waiting_in_a_callback_is_an_error(tmp_path: Path, client: Client, wait: str) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     gate.open()
     acts: dict[str, Callable[[], Any]] = {
         "result": lambda: client.submit(*gate.call).result(),
@@ -594,9 +596,9 @@ def test_callback_that_raises_hurts_nobody(client: Client, kind: type[BaseExcept
 # ---- the end -----------------------------------------------------------------------------------------------------
 
 
-def test_close_answers_what_is_pending_and_ends_the_task_in_the_cluster(tmp_path: Path, net: Network) -> None:
+def test_close_answers_what_is_pending_and_ends_the_task_in_the_cluster(tmp_path: Path, net: ThreadNetwork) -> None:
     client = net.client()
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     running = client.submit(*gate.call)
     gate.wait()
     client.close()
@@ -609,7 +611,7 @@ def test_close_answers_what_is_pending_and_ends_the_task_in_the_cluster(tmp_path
         eventually(lambda: other.status()["in_flight"] == 0)
 
 
-def test_closed_client_raises_for_everything_with_one_sentence(net: Network) -> None:
+def test_closed_client_raises_for_everything_with_one_sentence(net: ThreadNetwork) -> None:
     client = net.client()
     client.close()
     uses: list[Callable[[], Any]] = [
@@ -624,14 +626,14 @@ def test_closed_client_raises_for_everything_with_one_sentence(net: Network) -> 
             use()
 
 
-def test_close_from_a_callback_does_not_wait_for_itself(net: Network) -> None:
+def test_close_from_a_callback_does_not_wait_for_itself(net: ThreadNetwork) -> None:
     client = net.client()
     in_callback(client, client.close)
     client._thread.guards.thread.join(WITHIN_S)
     assert not client._thread.guards.thread.is_alive()
 
 
-def test_task_handed_over_while_the_client_is_closed_is_answered(net: Network) -> None:
+def test_task_handed_over_while_the_client_is_closed_is_answered(net: ThreadNetwork) -> None:
     class ClosingFirst(deque[Any]):
         def append(self, item: Any) -> None:
             client.close()
@@ -644,7 +646,7 @@ def test_task_handed_over_while_the_client_is_closed_is_answered(net: Network) -
     assert error.may_have_run is MayHaveRun.NO
 
 
-def test_tasks_from_many_threads_are_answered_though_the_client_is_closed_among_them(net: Network) -> None:
+def test_tasks_from_many_threads_are_answered_though_the_client_is_closed_among_them(net: ThreadNetwork) -> None:
     client = net.client()
     futures: list[Future[Any]] = []
     begun = threading.Event()
@@ -667,7 +669,7 @@ def test_tasks_from_many_threads_are_answered_though_the_client_is_closed_among_
 
 
 def test_forked_process_gets_an_error_and_the_parent_is_unharmed(tmp_path: Path, client: Client) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     pending = client.submit(*gate.call)
     gate.wait()
     uses: list[Callable[[], Any]] = [
@@ -699,14 +701,14 @@ def test_forked_process_gets_an_error_and_the_parent_is_unharmed(tmp_path: Path,
     assert pending.result(WITHIN_S) == "held"
 
 
-def test_status_has_the_clusters_numbers(net: Network, client: Client) -> None:
+def test_status_has_the_clusters_numbers(net: ThreadNetwork, client: Client) -> None:
     numbers = client.status()
     assert [node["name"] for node in numbers["nodes"]] == [net.node.name]
     assert numbers["queue_limit"] == 128
 
 
-def test_explain_tells_what_became_of_a_task(net: Network, client: Client, tmp_path: Path) -> None:
-    gate = Gate(tmp_path)
+def test_explain_tells_what_became_of_a_task(net: ThreadNetwork, client: Client, tmp_path: Path) -> None:
+    gate = TaskGate(tmp_path)
     future = client.submit(*gate.call)
     gate.wait()
     known = client.explain(future.task_id)
@@ -745,7 +747,7 @@ def test_status_without_a_connection_says_so() -> None:
         client.close()
 
 
-def test_program_that_forgets_to_close_ends_by_itself(net: Network) -> None:
+def test_program_that_forgets_to_close_ends_by_itself(net: ThreadNetwork) -> None:
     program = (
         "import argon\n"
         f"client = argon.Client({net.address!r}, token={TOKEN!r})\n"

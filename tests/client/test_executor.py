@@ -23,8 +23,8 @@ from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
     WITHIN_S,
-    Gate,
-    Network,
+    TaskGate,
+    ThreadNetwork,
     eventually,
     free_port,
     make_cluster,
@@ -35,14 +35,14 @@ from tests.support.in_process import (
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
+def net() -> Iterator[ThreadNetwork]:
     """One worker, so that what waits and what runs is known."""
     with network() as net:
         yield net
 
 
 @pytest.fixture
-def pool(net: Network) -> Iterator[Executor]:
+def pool(net: ThreadNetwork) -> Iterator[Executor]:
     with Executor(net.address, token=TOKEN) as pool:
         yield pool
     with net.client() as watcher:
@@ -52,7 +52,7 @@ def pool(net: Network) -> Iterator[Executor]:
 # ---- where tasks run ---------------------------------------------------------------------------------------------
 
 
-def test_executor_is_the_standard_librarys_on_the_cluster_of_the_address(net: Network, pool: Executor) -> None:
+def test_executor_is_the_standard_librarys_on_the_cluster_of_the_address(net: ThreadNetwork, pool: Executor) -> None:
     assert isinstance(pool, concurrent.futures.Executor)
     assert net.node._pool is not None
     assert pool.submit(tasks.pid).result(WITHIN_S) in net.node._pool.pids().values()
@@ -70,7 +70,7 @@ def test_executor_without_an_address_owns_a_cluster_that_ends_with_it() -> None:
 
 def test_max_workers_is_how_many_tasks_run_at_a_time(tmp_path: Path) -> None:
     with Executor(max_workers=2) as pool:
-        gates = [Gate(tmp_path, f"gate-{n}") for n in range(2)]
+        gates = [TaskGate(tmp_path, f"gate-{n}") for n in range(2)]
         futures = [pool.submit(tasks.hold, *gate.call[1:]) for gate in gates]
         for gate in gates:
             gate.wait()
@@ -89,7 +89,7 @@ def test_max_workers_together_with_an_address_is_an_error() -> None:
         Executor("localhost:8000", 4)
 
 
-def test_connecting_fails_in_one_sentence(net: Network) -> None:
+def test_connecting_fails_in_one_sentence(net: ThreadNetwork) -> None:
     with pytest.raises(AddressInvalid):
         Executor("localhost")
     with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
@@ -118,7 +118,7 @@ def test_own_cluster_ends_when_the_executor_cannot_be_made(monkeypatch: pytest.M
 # ---- tasks -------------------------------------------------------------------------------------------------------
 
 
-def test_chunks_travel_as_one_task_each(net: Network, pool: Executor) -> None:
+def test_chunks_travel_as_one_task_each(net: ThreadNetwork, pool: Executor) -> None:
     with net.client() as client:
         before = client.status()["counters"]["completed"]
         assert list(pool.map(pow, range(10), range(10), chunksize=4)) == [n**n for n in range(10)]
@@ -126,7 +126,7 @@ def test_chunks_travel_as_one_task_each(net: Network, pool: Executor) -> None:
 
 
 def test_cancel_in_a_callback_does_not_wait_for_the_answer(tmp_path: Path, pool: Executor) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     answered: concurrent.futures.Future[bool] = concurrent.futures.Future()
     pool.submit(tasks.pid).add_done_callback(lambda _: answered.set_result(behind.cancel()))
     behind = pool.submit(tasks.hold, *gate.call[1:])
@@ -136,7 +136,7 @@ def test_cancel_in_a_callback_does_not_wait_for_the_answer(tmp_path: Path, pool:
 
 
 def test_cancel_of_a_running_task_fails_at_once(tmp_path: Path, pool: Executor) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     future = pool.submit(tasks.hold, *gate.call[1:])
     gate.wait()
     assert not future.cancel()
@@ -146,7 +146,7 @@ def test_cancel_of_a_running_task_fails_at_once(tmp_path: Path, pool: Executor) 
 
 
 def test_cancel_of_a_queued_task_is_one_that_the_cluster_confirms(tmp_path: Path, pool: Executor) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     held = pool.submit(tasks.hold, *gate.call[1:])
     gate.wait()
     future = pool.submit(tasks.note, str(tmp_path / "ran"), "ran")
@@ -172,7 +172,7 @@ def test_task_of_a_lost_cluster_is_lost() -> None:
 
 
 def test_shutdown_where_no_thread_can_begin_any_more_still_ends_it(
-    net: Network, monkeypatch: pytest.MonkeyPatch
+    net: ThreadNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
@@ -185,14 +185,14 @@ def test_shutdown_where_no_thread_can_begin_any_more_still_ends_it(
     assert not pool._thread.guards.thread.is_alive()
 
 
-def test_shutdown_in_a_callback_does_not_wait_for_itself(net: Network) -> None:
+def test_shutdown_in_a_callback_does_not_wait_for_itself(net: ThreadNetwork) -> None:
     pool = Executor(net.address, token=TOKEN)
     pool.submit(tasks.pid).add_done_callback(lambda _: pool.shutdown())
     assert pool._ended.wait(WITHIN_S)
     pool.shutdown()
 
 
-def test_shutdown_from_many_threads_returns_in_all(net: Network) -> None:
+def test_shutdown_from_many_threads_returns_in_all(net: ThreadNetwork) -> None:
     pool = Executor(net.address, token=TOKEN)
     pool.submit(tasks.identity, 1)
     threads = [threading.Thread(target=pool.shutdown) for _ in range(4)]
@@ -203,7 +203,7 @@ def test_shutdown_from_many_threads_returns_in_all(net: Network) -> None:
         assert not thread.is_alive()
 
 
-def test_ctrl_c_in_submit_leaves_nothing_to_wait_for(net: Network) -> None:
+def test_ctrl_c_in_submit_leaves_nothing_to_wait_for(net: ThreadNetwork) -> None:
     class Interrupting(set[Any]):
         def add(self, item: Any) -> None:
             super().add(item)
@@ -227,8 +227,8 @@ def test_cancel_of_a_task_that_nobody_takes_is_quick() -> None:
         assert all(future.cancelled() for future in waiting)
 
 
-def test_workers_that_are_ended_are_those_of_this_executors_tasks_only(net: Network, tmp_path: Path) -> None:
-    gate, pool, other = Gate(tmp_path), Executor(net.address, token=TOKEN), Executor(net.address, token=TOKEN)
+def test_workers_that_are_ended_are_those_of_this_executors_tasks_only(net: ThreadNetwork, tmp_path: Path) -> None:
+    gate, pool, other = TaskGate(tmp_path), Executor(net.address, token=TOKEN), Executor(net.address, token=TOKEN)
     pid = pool.submit(tasks.pid).result(WITHIN_S)
     held = pool.submit(*gate.call)
     gate.wait()
@@ -241,7 +241,7 @@ def test_workers_that_are_ended_are_those_of_this_executors_tasks_only(net: Netw
 
 
 def test_callback_that_ends_in_anything_leaves_no_cancel_unanswered(tmp_path: Path, pool: Executor) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     held = pool.submit(*gate.call)
     gate.wait()
     queued = pool.submit(lambda: None)  # of a kind that was never measured, so that no node has it yet
@@ -256,7 +256,9 @@ def test_callback_that_ends_in_anything_leaves_no_cancel_unanswered(tmp_path: Pa
     assert held.result(WITHIN_S) == "held"
 
 
-def test_task_that_could_not_be_handed_over_is_not_waited_for(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_that_could_not_be_handed_over_is_not_waited_for(
+    net: ThreadNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise ConnectionFailed("this client is closed")
 
@@ -272,7 +274,7 @@ def test_task_that_could_not_be_handed_over_is_not_waited_for(net: Network, monk
 
 
 def test_forked_process_leaves_the_executor_alone(tmp_path: Path, pool: Executor) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     pending = pool.submit(tasks.hold, *gate.call[1:])
     gate.wait()
     child = os.fork()
@@ -307,7 +309,7 @@ def test_program_that_forgets_its_executor_leaves_no_process() -> None:
 def test_cancel_from_many_threads_answers_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor_module, "_ANSWER_TIMEOUT_S", 3600.0)
     with Executor(max_workers=1) as pool:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = pool.submit(*gate.call)
         gate.wait()
         cancelled: list[bool] = []

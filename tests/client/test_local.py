@@ -16,7 +16,7 @@ from argon.errors import AuthenticationFailed
 from argon.net.security import make_token
 from tests.support import light_tasks as tasks
 from tests.support.family import family
-from tests.support.in_process import WITHIN_S, Gate, pid_ended
+from tests.support.in_process import WITHIN_S, TaskGate, pid_ended
 
 
 def test_local_is_one_line_and_leaves_no_process_behind() -> None:
@@ -34,7 +34,7 @@ def test_local_is_one_line_and_leaves_no_process_behind() -> None:
 def test_workers_is_how_many_tasks_run_at_a_time(tmp_path: Path) -> None:
     with argon.local(workers=3) as client:
         assert client.status()["workers"] == 3
-        gates = [Gate(tmp_path, f"gate-{n}") for n in range(3)]
+        gates = [TaskGate(tmp_path, f"gate-{n}") for n in range(3)]
         futures = [client.submit(*gate.call) for gate in gates]
         for gate in gates:
             gate.wait()

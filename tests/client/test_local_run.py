@@ -17,7 +17,7 @@ from argon.client.local_run import THREADS_MAX, LocalRun, LocalThreads
 from argon.client.run_here import KeptCall
 from argon.errors import MayHaveRun, TaskExpired, TaskLost
 from tests.support import light_tasks as tasks
-from tests.support.in_process import WITHIN_S, Gate, soon
+from tests.support.in_process import WITHIN_S, TaskGate, soon
 from tests.support.in_process import within as run_within
 
 
@@ -38,9 +38,9 @@ class Ended:
         self.one.set()
 
 
-def occupy(threads: LocalThreads, folder: Path) -> list[tuple[Gate, Ended]]:
+def occupy(threads: LocalThreads, folder: Path) -> list[tuple[TaskGate, Ended]]:
     """Holds every thread."""
-    held = [(Gate(folder, f"gate{n}"), Ended()) for n in range(THREADS_MAX)]
+    held = [(TaskGate(folder, f"gate{n}"), Ended()) for n in range(THREADS_MAX)]
     for gate, ended in held:
         LocalRun(call(*gate.call), threads).start(ended)
     for gate, _ in held:
@@ -48,7 +48,7 @@ def occupy(threads: LocalThreads, folder: Path) -> list[tuple[Gate, Ended]]:
     return held
 
 
-def release(held: list[tuple[Gate, Ended]]) -> None:
+def release(held: list[tuple[TaskGate, Ended]]) -> None:
     for gate, ended in held:
         gate.open()
         assert ended.one.wait(WITHIN_S)
@@ -107,7 +107,7 @@ def test_call_that_gets_a_thread_too_late_is_not_said_to_have_run() -> None:
 
 def test_timeout_while_it_runs_is_reported_as_perhaps_run(tmp_path: Path) -> None:
     async def main() -> None:
-        threads, ended, gate = LocalThreads(), Ended(), Gate(tmp_path)
+        threads, ended, gate = LocalThreads(), Ended(), TaskGate(tmp_path)
         run = LocalRun(call(*gate.call, deadline=monotonic() + 0.3), threads)
         run.start(ended)
         await asyncio.to_thread(gate.wait)
@@ -170,7 +170,7 @@ def test_interpreter_that_starts_no_thread_any_more_is_an_error_of_the_task(monk
 
 
 def test_call_that_has_begun_runs_though_the_loop_has_not_heard_of_it_yet(tmp_path: Path) -> None:
-    gate, ended, seen = Gate(tmp_path), Ended(), []
+    gate, ended, seen = TaskGate(tmp_path), Ended(), []
 
     class SlowToReturn(LocalThreads):
         """Returns when the function has been entered, as for a loop's thread that is slow to go on."""

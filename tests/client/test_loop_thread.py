@@ -22,20 +22,20 @@ from argon.net.security import find_token
 from argon.protocol.messages import Entered, Outcome, Status
 from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, Network, network
+from tests.support.in_process import TOKEN, WITHIN_S, ThreadNetwork, network
 from tests.support.slip import Slip
 
 DEFAULTS = TaskOptions()
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
+def net() -> Iterator[ThreadNetwork]:
     with network() as net:
         yield net
 
 
 @pytest.fixture
-def thread(net: Network) -> Iterator[LoopThread]:
+def thread(net: ThreadNetwork) -> Iterator[LoopThread]:
     thread = LoopThread(net.address, find_token(TOKEN), 10.0)
     yield thread
     thread.close()
@@ -65,7 +65,7 @@ def test_ticket_that_is_done_before_the_loop_takes_it_is_never_sent(thread: Loop
     assert slip.client_task_id == 0
 
 
-def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: Network) -> None:
+def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: ThreadNetwork) -> None:
     thread = LoopThread(net.address, find_token(TOKEN), 10.0)
     slip = Slip()
     thread._submissions._tasks.append((1, b"", DEFAULTS, 0.0, slip))  # as a submit that is overtaken by close
@@ -79,7 +79,7 @@ def test_closed_thread_answers_what_it_has_and_takes_nothing_more(net: Network) 
         hand_over(thread)
 
 
-def test_loop_that_cannot_be_made_raises_in_the_caller(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loop_that_cannot_be_made_raises_in_the_caller(net: ThreadNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: Any) -> None:
         raise OSError("no descriptors")
 
@@ -107,7 +107,7 @@ def test_ctrl_c_while_connecting_does_not_wait_for_the_connection() -> None:
         pressed[0].close()
 
 
-def test_call_that_is_overtaken_by_close_raises(net: Network) -> None:
+def test_call_that_is_overtaken_by_close_raises(net: ThreadNetwork) -> None:
     thread = LoopThread(net.address, find_token(TOKEN), 10.0)
     begun = threading.Event()
 

@@ -24,7 +24,17 @@ from argon.cluster.cluster import Cluster
 from argon.errors import MayHaveRun, Rejected, RejectReason, RemoteError, TaskExpired, TaskLost
 from argon.protocol.messages import STATUS_NAMES, Outcome, Reject
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, lines, make_cluster, make_node, network, serving
+from tests.support.in_process import (
+    TOKEN,
+    WITHIN_S,
+    TaskGate,
+    eventually,
+    lines,
+    make_cluster,
+    make_node,
+    network,
+    serving,
+)
 from tests.support.in_process import within as run_within
 
 HERE_THREAD = "argon-here"
@@ -226,7 +236,7 @@ def test_call_whose_timeout_has_passed_is_not_begun() -> None:
 def test_timeout_that_passes_while_it_runs_here_is_raised_and_the_function_goes_on(
     tmp_path: Path, client: Client
 ) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     future = client.with_options(timeout=0.3).submit(*gate.call)
     gate.wait()
     assert future.running()
@@ -239,16 +249,16 @@ def test_timeout_that_passes_while_it_runs_here_is_raised_and_the_function_goes_
 # ---- the line before the threads -------------------------------------------------------------------------------------
 
 
-def occupy(client: Client, folder: Path) -> list[tuple[Gate, Any]]:
+def occupy(client: Client, folder: Path) -> list[tuple[TaskGate, Any]]:
     """Holds every thread."""
-    gates = [Gate(folder, f"gate{n}") for n in range(THREADS_MAX)]
+    gates = [TaskGate(folder, f"gate{n}") for n in range(THREADS_MAX)]
     held = [(gate, client.submit(*gate.call)) for gate in gates]
     for gate in gates:
         gate.wait()
     return held
 
 
-def release(held: list[tuple[Gate, Any]]) -> None:
+def release(held: list[tuple[TaskGate, Any]]) -> None:
     for gate, future in held:
         gate.open()
         assert future.result(WITHIN_S) == "held"
@@ -295,7 +305,7 @@ def test_async_client_runs_here_in_a_thread_and_its_loop_goes_on(tmp_path: Path,
             assert (await client.run(thread_name)).startswith(HERE_THREAD)
             with pytest.raises(KeyError):
                 await client.run(tasks.fail, KeyError, "what")
-            gate = Gate(tmp_path)
+            gate = TaskGate(tmp_path)
             held = client.submit(*gate.call)
             await asyncio.to_thread(gate.wait)
             assert await client.run(tasks.pid) == os.getpid()
@@ -312,7 +322,7 @@ def test_async_client_expires_cancels_and_loses_what_waits_for_a_thread(tmp_path
     async def main() -> None:
         async with AsyncClient(full.address, token=TOKEN) as plain:
             client = plain.with_options(on_overload="run_here")
-            gates = [Gate(tmp_path, f"gate{n}") for n in range(THREADS_MAX)]
+            gates = [TaskGate(tmp_path, f"gate{n}") for n in range(THREADS_MAX)]
             held = [client.submit(*gate.call) for gate in gates]
             for gate in gates:
                 await asyncio.to_thread(gate.wait)

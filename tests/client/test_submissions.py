@@ -45,7 +45,13 @@ class Handover:
     def __init__(self) -> None:
         self.shell = NotedShell()
         self.wakes: list[Callable[[], None]] = []
-        self.submissions = Submissions(cast(ClientShell, self.shell), self.wakes.append)
+        self.interrupted = False
+        self.submissions = Submissions(cast(ClientShell, self.shell), self.wake)
+
+    def wake(self, drain: Callable[[], None]) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.wakes.append(drain)
 
     def submit(self) -> Slip:
         slip = Slip()
@@ -103,13 +109,10 @@ def test_queued_only_cancel_is_done_when_it_is_decided(handover: Handover) -> No
 
 
 def test_ctrl_c_while_the_loop_is_woken_leaves_it_to_the_next(handover: Handover) -> None:
-    def interrupted(_: Callable[[], None]) -> None:
-        raise KeyboardInterrupt
-
-    wake, handover.submissions._wake = handover.submissions._wake, interrupted
+    handover.interrupted = True
     with pytest.raises(KeyboardInterrupt):
         handover.submit()
-    handover.submissions._wake = wake
+    handover.interrupted = False
     handover.submit()
     handover.run_loop()
     assert len(handover.shell.given) == 2

@@ -45,9 +45,9 @@ from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
     WITHIN_S,
-    Gate,
-    Network,
     Serving,
+    TaskGate,
+    ThreadNetwork,
     eventually,
     free_port,
     lines,
@@ -61,10 +61,10 @@ from tests.support.raw_peers import RawPeer
 
 
 @contextlib.contextmanager
-def held(folder: Path, **options: Any) -> Iterator[tuple[Network, Client, Gate]]:
+def held(folder: Path, **options: Any) -> Iterator[tuple[ThreadNetwork, Client, TaskGate]]:
     """A network whose only worker is inside a task."""
     with network(**options) as net, net.client() as client:
-        gate = Gate(folder)
+        gate = TaskGate(folder)
         client.submit(*gate.call)
         gate.wait()
         yield net, client, gate
@@ -149,7 +149,7 @@ def test_queue_target_bounds_how_long_the_queue_may_stand(tmp_path: Path) -> Non
         with network(queue_target_ms=target) as net, net.client() as client:
             for _ in range(3):
                 client.run(time.sleep, 0.02)  # so that it is known what such a task takes
-            gate = Gate(folder)
+            gate = TaskGate(folder)
             client.submit(*gate.call)
             gate.wait()
             with contextlib.ExitStack() as stack:
@@ -215,7 +215,7 @@ def test_result_over_the_nodes_own_max_payload_is_refused_though_the_cluster_all
 def test_answer_over_max_payload_costs_nobody_else_anything(tmp_path: Path, call: tuple[Any, ...]) -> None:
     network_ = network(workers=2, max_payload=(1 << 20) + 1000)
     with network_ as net, net.client() as client, net.client() as other:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         running = other.submit(*gate.call)
         gate.wait()
         error = client.submit(*call).exception(WITHIN_S)
@@ -291,7 +291,7 @@ def test_peers_that_beat_are_kept_though_nothing_happens() -> None:
 @pytest.mark.parametrize("ending", ["shutdown", "drain"])
 def test_end_answers_everything_pending(tmp_path: Path, ending: str) -> None:
     with held(tmp_path, drain_timeout=0.05) as (net, client, _):
-        gate = Gate(tmp_path, "second")
+        gate = TaskGate(tmp_path, "second")
         queued = client.submit(*gate.call)
         eventually(lambda: client.status()["queue_length"] == 1)
         running = client.status()["in_flight"]
@@ -306,7 +306,7 @@ def test_end_answers_everything_pending(tmp_path: Path, ending: str) -> None:
 
 def test_end_answers_a_running_task_as_lost_with_its_node(tmp_path: Path) -> None:
     with network() as net, net.client() as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         running = client.submit(*gate.call)
         gate.wait()
         net.cluster.shutdown()

@@ -14,7 +14,7 @@ import pytest
 import argon
 from argon.client.local_cluster import LocalCluster
 from tests.contract import tasks
-from tests.support.waiting import Gate, wait_until
+from tests.support.waiting import SharedGate, wait_until
 
 WORKERS = 2
 AHEAD = 8  # more than any of them starts, or hands to its workers, before it must
@@ -61,12 +61,12 @@ def pool(new_pool: NewPool) -> Iterator[Executor]:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    with Gate(tmp_path / "gate") as gate:
+def gate(tmp_path: Path) -> Iterator[SharedGate]:
+    with SharedGate(tmp_path / "gate") as gate:
         yield gate
 
 
-def hold_all(pool: Executor, gate: Gate, folder: Path) -> list[Future[int]]:
+def hold_all(pool: Executor, gate: SharedGate, folder: Path) -> list[Future[int]]:
     """Keeps every worker of the pool busy until the gate is opened."""
     paths = [folder / f"started-{index}" for index in range(WORKERS)]
     held = [pool.submit(tasks.hold, str(path), gate.path) for path in paths]

@@ -32,7 +32,7 @@ import argon
 from tests.contract import tasks
 from tests.contract.conftest import AHEAD, KINDS_OF_3_14, PROCESS_KINDS, NewPool, hold_all
 from tests.support.build import IMPORTED_FROM
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,9 @@ def test_argument_that_cannot_travel_is_a_type_error_of_that_task_alone(pool: Ex
     assert pool.submit(tasks.double, 2).result(WITHIN_S) == 4
 
 
-def test_result_that_takes_too_long_is_a_timeout_and_comes_later(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_result_that_takes_too_long_is_a_timeout_and_comes_later(
+    pool: Executor, gate: SharedGate, tmp_path: Path
+) -> None:
     future = pool.submit(tasks.hold, str(tmp_path / "started"), gate.path)
     with pytest.raises(TimeoutError):
         future.result(0.01)
@@ -99,7 +101,7 @@ def test_result_that_takes_too_long_is_a_timeout_and_comes_later(pool: Executor,
     assert isinstance(future.result(WITHIN_S), int)
 
 
-def test_future_of_a_task_that_runs_is_running_and_not_done(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_future_of_a_task_that_runs_is_running_and_not_done(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     future, _ = hold_all(pool, gate, tmp_path)
     assert (future.done(), future.running(), future.cancelled()) == (False, True, False)
     gate.open()
@@ -110,7 +112,7 @@ def test_future_of_a_task_that_runs_is_running_and_not_done(pool: Executor, gate
 # ---- cancelling ----------------------------------------------------------------------------------------------------
 
 
-def test_cancel_of_a_queued_task_succeeds_and_it_never_runs(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_cancel_of_a_queued_task_succeeds_and_it_never_runs(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     held = hold_all(pool, gate, tmp_path)
     queued = [pool.submit(tasks.touch, str(tmp_path / f"ran-{index}")) for index in range(AHEAD)]
     last = queued.pop()
@@ -126,7 +128,7 @@ def test_cancel_of_a_queued_task_succeeds_and_it_never_runs(pool: Executor, gate
     assert [path.name for path in sorted(tmp_path.glob("ran-*"))] == [f"ran-{index}" for index in range(AHEAD - 1)]
 
 
-def test_cancel_of_a_running_task_fails_and_it_ends_as_usual(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_cancel_of_a_running_task_fails_and_it_ends_as_usual(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     future, _ = hold_all(pool, gate, tmp_path)
     asked_at = time.monotonic()
     assert future.cancel() is False
@@ -146,7 +148,7 @@ def test_cancel_of_a_done_task_fails(pool: Executor) -> None:
 # ---- callbacks -----------------------------------------------------------------------------------------------------
 
 
-def test_callback_gets_the_future_when_it_is_done(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_callback_gets_the_future_when_it_is_done(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     future, _ = hold_all(pool, gate, tmp_path)
     seen: list[tuple[str, Future[int], bool]] = []
     called = threading.Event()
@@ -166,7 +168,7 @@ def test_callback_added_when_it_is_done_is_called_at_once(pool: Executor) -> Non
     assert seen == [(future, threading.current_thread())]
 
 
-def test_callback_is_called_when_the_task_is_cancelled(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_callback_is_called_when_the_task_is_cancelled(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     hold_all(pool, gate, tmp_path)
     queued = [pool.submit(tasks.double, number) for number in range(AHEAD)]
     called = threading.Event()
@@ -175,7 +177,7 @@ def test_callback_is_called_when_the_task_is_cancelled(pool: Executor, gate: Gat
     assert called.is_set()
 
 
-def test_callback_that_raises_does_not_hurt_the_next(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_callback_that_raises_does_not_hurt_the_next(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     future, other = hold_all(pool, gate, tmp_path)
     called = threading.Event()
     future.add_done_callback(lambda done: 1 / 0)
@@ -199,7 +201,9 @@ def test_callback_may_submit_another_task(pool: Executor) -> None:
 # ---- several futures -----------------------------------------------------------------------------------------------
 
 
-def test_as_completed_gives_each_once_and_the_early_ones_first(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_as_completed_gives_each_once_and_the_early_ones_first(
+    pool: Executor, gate: SharedGate, tmp_path: Path
+) -> None:
     late = pool.submit(tasks.hold, str(tmp_path / "started"), gate.path)
     early = [pool.submit(tasks.double, number) for number in range(5)]
     order = as_completed([late, *early], WITHIN_S)
@@ -209,20 +213,20 @@ def test_as_completed_gives_each_once_and_the_early_ones_first(pool: Executor, g
     assert list(order) == [late]
 
 
-def test_as_completed_raises_when_the_time_is_up(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_as_completed_raises_when_the_time_is_up(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     held = hold_all(pool, gate, tmp_path)
     with pytest.raises(TimeoutError):
         list(as_completed(held, 0.01))
 
 
-def test_wait_for_the_first_returns_while_others_run(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_wait_for_the_first_returns_while_others_run(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     late = pool.submit(tasks.hold, str(tmp_path / "started"), gate.path)
     early = pool.submit(tasks.double, 1)
     done, left = wait([late, early], WITHIN_S, FIRST_COMPLETED)
     assert (done, left) == ({early}, {late})
 
 
-def test_wait_for_an_exception_returns_at_the_first(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_wait_for_an_exception_returns_at_the_first(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     late = pool.submit(tasks.hold, str(tmp_path / "started"), gate.path)
     good = pool.submit(tasks.double, 1)
     assert good.result(WITHIN_S) == 2
@@ -237,7 +241,7 @@ def test_wait_for_an_exception_returns_when_there_is_none(pool: Executor) -> Non
     assert (done, left) == (set(futures), set())
 
 
-def test_wait_returns_what_is_done_when_the_time_is_up(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_wait_returns_what_is_done_when_the_time_is_up(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     late = pool.submit(tasks.hold, str(tmp_path / "started"), gate.path)
     early = pool.submit(tasks.double, 1)
     early.result(WITHIN_S)
@@ -245,7 +249,7 @@ def test_wait_returns_what_is_done_when_the_time_is_up(pool: Executor, gate: Gat
     assert (done, left) == ({early}, {late})
 
 
-def test_wait_counts_a_cancelled_task_as_done(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_wait_counts_a_cancelled_task_as_done(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     hold_all(pool, gate, tmp_path)
     queued = [pool.submit(tasks.double, number) for number in range(AHEAD)]
     assert queued[-1].cancel()
@@ -271,7 +275,7 @@ def test_submit_after_shutdown_is_refused(new_pool: NewPool) -> None:
 
 
 def test_shutdown_without_waiting_returns_and_what_is_here_completes(
-    new_pool: NewPool, gate: Gate, tmp_path: Path
+    new_pool: NewPool, gate: SharedGate, tmp_path: Path
 ) -> None:
     pool = new_pool()
     held = hold_all(pool, gate, tmp_path)
@@ -285,7 +289,7 @@ def test_shutdown_without_waiting_returns_and_what_is_here_completes(
 
 
 def test_shutdown_that_cancels_ends_the_waiting_and_lets_the_running_finish(
-    new_pool: NewPool, gate: Gate, tmp_path: Path
+    new_pool: NewPool, gate: SharedGate, tmp_path: Path
 ) -> None:
     pool = new_pool()
     held = hold_all(pool, gate, tmp_path)
@@ -301,7 +305,7 @@ def test_shutdown_that_cancels_ends_the_waiting_and_lets_the_running_finish(
     assert [(tmp_path / f"ran-{index}").exists() for index in range(2 * AHEAD)] == ran
 
 
-def test_context_manager_waits_for_what_is_here(new_pool: NewPool, gate: Gate, tmp_path: Path) -> None:
+def test_context_manager_waits_for_what_is_here(new_pool: NewPool, gate: SharedGate, tmp_path: Path) -> None:
     with new_pool() as pool:
         held = hold_all(pool, gate, tmp_path)
         queued = [pool.submit(tasks.double, number) for number in range(AHEAD)]
@@ -380,7 +384,9 @@ def test_map_of_what_is_no_iterable_or_with_what_is_no_time_is_a_type_error(pool
         pool.map(tasks.double, [1], timeout="soon")  # type: ignore[arg-type]
 
 
-def test_map_with_no_time_left_raises_at_the_first_that_is_not_done(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_map_with_no_time_left_raises_at_the_first_that_is_not_done(
+    pool: Executor, gate: SharedGate, tmp_path: Path
+) -> None:
     for timeout in (0, -1):
         with pytest.raises(TimeoutError):
             list(pool.map(tasks.hold, [str(tmp_path / "started")], [gate.path], timeout=timeout))
@@ -405,7 +411,7 @@ def test_argument_that_none_of_them_knows_is_a_type_error(pool: Executor) -> Non
 @pytest.mark.parametrize("new_pool", [kind for kind in KINDS_OF_3_14 if kind != "thread"], indirect=True)
 @pytest.mark.parametrize("end", ["terminate_workers", "kill_workers"])
 def test_workers_that_are_ended_end_every_task_and_the_pool(
-    new_pool: NewPool, end: str, gate: Gate, tmp_path: Path
+    new_pool: NewPool, end: str, gate: SharedGate, tmp_path: Path
 ) -> None:
     pool = new_pool()
     held = hold_all(pool, gate, tmp_path)
@@ -433,7 +439,7 @@ def test_event_loop_runs_functions_in_it(pool: Executor) -> None:
     assert isinstance(error, tasks.Refusal)
 
 
-def test_event_loop_that_gives_up_waiting_goes_on(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_event_loop_that_gives_up_waiting_goes_on(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     held = hold_all(pool, gate, tmp_path)
 
     async def give_up() -> None:

@@ -12,15 +12,15 @@ import pytest
 
 from tests.contract import tasks
 from tests.contract.conftest import AHEAD, KINDS_OF_3_14, PROCESS_KINDS, NewPool
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 
 def test_map_gives_the_values_in_order(pool: Executor) -> None:
     assert list(pool.map(tasks.double, range(50))) == list(range(0, 100, 2))
 
 
-def test_map_keeps_the_order_when_a_later_one_ends_first(pool: Executor, gate: Gate, tmp_path: Path) -> None:
-    with Gate(tmp_path / "open") as open_gate:
+def test_map_keeps_the_order_when_a_later_one_ends_first(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
+    with SharedGate(tmp_path / "open") as open_gate:
         open_gate.open()
         values = pool.map(tasks.double_at_gate, [1, 2], [gate.path, open_gate.path])
         gate.open()
@@ -62,7 +62,7 @@ def test_map_raises_an_exception_in_its_place(pool: Executor) -> None:
         next(values)
 
 
-def test_map_raises_when_the_time_is_up(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_map_raises_when_the_time_is_up(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     starts = [str(tmp_path / f"started-{index}") for index in range(2)]
     with pytest.raises(TimeoutError):
         list(pool.map(tasks.hold, starts, [gate.path] * 2, timeout=0.05))
@@ -120,7 +120,7 @@ def test_map_with_a_buffer_takes_what_never_ends(pool: Executor) -> None:
 
 
 @pytest.mark.parametrize("new_pool", KINDS_OF_3_14, indirect=True)
-def test_map_with_a_buffer_raises_when_the_time_is_up(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_map_with_a_buffer_raises_when_the_time_is_up(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     starts = [str(tmp_path / f"started-{index}") for index in range(3)]
     with pytest.raises(TimeoutError):
         list(pool.map(tasks.hold, starts, [gate.path] * 3, timeout=0.05, buffersize=2))
@@ -129,9 +129,9 @@ def test_map_with_a_buffer_raises_when_the_time_is_up(pool: Executor, gate: Gate
 
 
 @pytest.mark.parametrize("new_pool", KINDS_OF_3_14, indirect=True)
-def test_map_closed_early_cancels_what_is_in_its_buffer(pool: Executor, gate: Gate, tmp_path: Path) -> None:
+def test_map_closed_early_cancels_what_is_in_its_buffer(pool: Executor, gate: SharedGate, tmp_path: Path) -> None:
     starts = [str(tmp_path / f"started-{index}") for index in range(2 * AHEAD)]
-    with Gate(tmp_path / "open") as open_gate:
+    with SharedGate(tmp_path / "open") as open_gate:
         open_gate.open()
         gates = [open_gate.path] + [gate.path] * (2 * AHEAD - 1)
         values = pool.map(tasks.hold, starts, gates, buffersize=2 * AHEAD)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.entry_checker import EntryChecker
-from tests.support.network import Network
-from tests.support.waiting import Gate
+from tests.support.network import ProcessNetwork
+from tests.support.waiting import SharedGate
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
+def network(tmp_path: Path) -> Iterator[ProcessNetwork]:
     """A network for one test, which may do with it what it likes."""
-    with Network(tmp_path) as network:
+    with ProcessNetwork(tmp_path) as network:
         yield network
 
 
@@ -25,6 +25,6 @@ def checker(tmp_path: Path) -> EntryChecker:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    with Gate(tmp_path / "gate") as gate:
+def gate(tmp_path: Path) -> Iterator[SharedGate]:
+    with SharedGate(tmp_path / "gate") as gate:
         yield gate

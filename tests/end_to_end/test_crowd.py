@@ -21,7 +21,7 @@ from argon.settings import parse_address
 from tests.end_to_end import tasks
 from tests.support import light_tasks
 from tests.support.entry_checker import EntryChecker
-from tests.support.network import Network, quiet
+from tests.support.network import ProcessNetwork, quiet
 from tests.support.raw_peers import RawPeer
 from tests.support.waiting import WITHIN_S, wait_until
 
@@ -58,7 +58,7 @@ class Impatient:
 
 
 @pytest.fixture
-def cluster(network: Network) -> Iterator[Impatient]:
+def cluster(network: ProcessNetwork) -> Iterator[Impatient]:
     command = [sys.executable, "-c", IMPATIENT]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=network.environment) as process:
         try:
@@ -69,7 +69,7 @@ def cluster(network: Network) -> Iterator[Impatient]:
 
 
 @pytest.fixture
-def client(network: Network, cluster: Impatient, checker: EntryChecker) -> Iterator[argon.Client]:
+def client(network: ProcessNetwork, cluster: Impatient, checker: EntryChecker) -> Iterator[argon.Client]:
     """A client that is served before, meanwhile and after, by a node that stays."""
     node = network.node(cluster.address, "one", "--workers", "2")
     client = network.client(cluster.address)
@@ -85,7 +85,7 @@ def client(network: Network, cluster: Impatient, checker: EntryChecker) -> Itera
     node.end()
 
 
-def token(network: Network) -> str:
+def token(network: ProcessNetwork) -> str:
     return network.token_file.read_text()
 
 
@@ -120,7 +120,7 @@ def test_strangers_that_prove_nothing_cost_little_and_are_cut_off(
 
 
 def test_silent_clients_and_nodes_are_taken_for_dead(
-    network: Network, cluster: Impatient, client: argon.Client, checker: EntryChecker
+    network: ProcessNetwork, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     with crowd_of_no_use(cluster, client, checker) as crowd:
         for role in (Role.CLIENT, Role.NODE):
@@ -130,7 +130,7 @@ def test_silent_clients_and_nodes_are_taken_for_dead(
 
 
 def test_frames_that_are_begun_and_not_ended_are_not_waited_for_in_vain(
-    network: Network, cluster: Impatient, client: argon.Client, checker: EntryChecker
+    network: ProcessNetwork, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     payload, kind = pack_call(light_tasks.identity, (bytes(MIB),), {})
     whole = Submit(1, 2, False, 0.0, kind, 0, payload)
@@ -142,7 +142,7 @@ def test_frames_that_are_begun_and_not_ended_are_not_waited_for_in_vain(
 
 
 def test_clients_that_ask_for_much_and_do_not_read_are_cut_off_when_too_much_waits_for_all(
-    network: Network, cluster: Impatient, client: argon.Client, checker: EntryChecker
+    network: ProcessNetwork, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     payload, kind = pack_call("builtins:bytes", (MIB,), {})
     descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()

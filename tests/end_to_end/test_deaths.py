@@ -20,24 +20,24 @@ from argon.errors import MayHaveRun, TaskLost, WorkerDied
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import free_port
-from tests.support.network import ALONE_WITHIN_S, Network, RunningCommand, balanced, quiet, stop
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.network import ALONE_WITHIN_S, ProcessNetwork, RunningCommand, balanced, quiet, stop
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessNetwork]:
     """A network whose cluster none of these tests kills."""
-    with Network(tmp_path_factory.mktemp("deaths")) as network:
+    with ProcessNetwork(tmp_path_factory.mktemp("deaths")) as network:
         yield network
 
 
 @pytest.fixture(scope="module")
-def cluster(lasting: Network) -> RunningCommand:
+def cluster(lasting: ProcessNetwork) -> RunningCommand:
     return lasting.cluster("--queue-target-ms", "off")
 
 
 @pytest.fixture
-def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
+def client(lasting: ProcessNetwork, cluster: RunningCommand) -> Iterator[argon.Client]:
     with lasting.client(cluster) as client:
         yield client
 
@@ -52,7 +52,7 @@ def is_lost_with(node: str, future: Future[Any]) -> bool:
 
 
 def test_worker_killed_fails_its_own_task_alone_and_its_place_is_filled(
-    lasting: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
+    lasting: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     node = lasting.node(cluster, "workers", "--workers", "2")
     victim, other = checker.submit_many(client.submit, 2, tasks.hold_telling_process_id, gate.path)
@@ -77,7 +77,7 @@ def test_worker_killed_fails_its_own_task_alone_and_its_place_is_filled(
 
 
 def test_node_killed_loses_what_it_had_and_idempotent_tasks_complete_elsewhere(
-    lasting: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
+    lasting: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     one = lasting.node(cluster, "one", "--workers", "4")
     again = client.with_options(idempotent=True)
@@ -105,7 +105,7 @@ def test_node_killed_loses_what_it_had_and_idempotent_tasks_complete_elsewhere(
 
 
 def test_node_stopped_for_long_is_lost_once_and_its_late_answers_are_dropped(
-    network: Network, checker: EntryChecker, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    network: ProcessNetwork, checker: EntryChecker, gate: SharedGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARGON_TOKEN_FILE", str(network.token_file))
     cluster = argon.Cluster(port=0, heartbeat=0.1, dead_after=0.4)
@@ -146,7 +146,7 @@ cluster.start(lambda: print(cluster.address, flush=True))
 
 
 def test_cluster_stopped_for_more_than_a_heartbeat_takes_nobody_for_dead(
-    network: Network, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, checker: EntryChecker, gate: SharedGate
 ) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", IMPATIENT], stdout=subprocess.PIPE, text=True, env=network.environment
@@ -177,7 +177,7 @@ def test_cluster_stopped_for_more_than_a_heartbeat_takes_nobody_for_dead(
 
 
 def test_cluster_killed_loses_what_was_sent_and_all_come_back_to_the_next_one(
-    network: Network, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, checker: EntryChecker, gate: SharedGate
 ) -> None:
     port = str(free_port())
     cluster = network.cluster(port=port)
@@ -214,7 +214,7 @@ def test_cluster_killed_loses_what_was_sent_and_all_come_back_to_the_next_one(
 
 
 def test_client_killed_takes_its_queued_tasks_along_and_its_running_ones_end(
-    lasting: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
+    lasting: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     node = lasting.node(cluster, "host", "--workers", "2")
     before = client.status()["counters"]

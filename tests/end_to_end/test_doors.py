@@ -15,27 +15,27 @@ from argon.net.security import make_token
 from argon.settings import parse_address
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
-from tests.support.network import Network, RunningCommand, quiet
+from tests.support.network import ProcessNetwork, RunningCommand, quiet
 from tests.support.waiting import WITHIN_S, wait_until
 
 TLS_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(193)
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with Network(tmp_path_factory.mktemp("doors")) as network:
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessNetwork]:
+    with ProcessNetwork(tmp_path_factory.mktemp("doors")) as network:
         yield network
 
 
 @pytest.fixture(scope="module")
-def cluster(network: Network) -> RunningCommand:
+def cluster(network: ProcessNetwork) -> RunningCommand:
     cluster = network.cluster()
     network.node(cluster, "one", "--workers", "1")
     return cluster
 
 
 @pytest.fixture
-def client(network: Network, cluster: RunningCommand, checker: EntryChecker) -> Iterator[argon.Client]:
+def client(network: ProcessNetwork, cluster: RunningCommand, checker: EntryChecker) -> Iterator[argon.Client]:
     """A client that is served before, during and after."""
     with network.client(cluster) as client:
         checker.submit_many(client.submit, 50, tasks.work, 0.001)
@@ -46,7 +46,7 @@ def client(network: Network, cluster: RunningCommand, checker: EntryChecker) -> 
         assert quiet(client.status(), 1)
 
 
-def test_token_file_is_made_for_its_owner_alone(network: Network, cluster: RunningCommand) -> None:
+def test_token_file_is_made_for_its_owner_alone(network: ProcessNetwork, cluster: RunningCommand) -> None:
     assert network.token_file.stat().st_mode & 0o777 == 0o600
 
 
@@ -56,7 +56,7 @@ def test_client_with_a_wrong_token_is_refused(cluster: RunningCommand, client: a
 
 
 def test_command_with_a_wrong_token_says_so_in_one_sentence(
-    network: Network, cluster: RunningCommand, client: argon.Client
+    network: ProcessNetwork, cluster: RunningCommand, client: argon.Client
 ) -> None:
     ran = network.run("run", "math:sqrt", "4", "--cluster", cluster.address, ARGON_TOKEN=make_token())
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -64,21 +64,23 @@ def test_command_with_a_wrong_token_says_so_in_one_sentence(
     assert "the token is not that of the cluster" in ran.stderr
 
 
-def test_node_with_a_wrong_token_is_refused(network: Network, cluster: RunningCommand, client: argon.Client) -> None:
+def test_node_with_a_wrong_token_is_refused(
+    network: ProcessNetwork, cluster: RunningCommand, client: argon.Client
+) -> None:
     ran = network.run("node", "--manager", cluster.address, "--workers", "1", ARGON_TOKEN=make_token())
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "the token is not that of the cluster" in ran.stderr
     assert [node["name"] for node in client.status()["nodes"]] == ["one"]
 
 
-def test_address_that_others_could_reach_is_refused(network: Network) -> None:
+def test_address_that_others_could_reach_is_refused(network: ProcessNetwork) -> None:
     ran = network.run("cluster", "--host", "0.0.0.0", "--port", "0")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.count("\n") == 1
     assert "not encrypted" in ran.stderr
 
 
-def test_port_that_is_taken_is_named(network: Network, cluster: RunningCommand) -> None:
+def test_port_that_is_taken_is_named(network: ProcessNetwork, cluster: RunningCommand) -> None:
     port = cluster.address.rpartition(":")[2]
     ran = network.run("cluster", "--port", port)
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -87,7 +89,7 @@ def test_port_that_is_taken_is_named(network: Network, cluster: RunningCommand) 
 
 
 def test_second_node_of_a_name_is_refused_and_the_first_goes_on(
-    network: Network, cluster: RunningCommand, client: argon.Client
+    network: ProcessNetwork, cluster: RunningCommand, client: argon.Client
 ) -> None:
     second = network.begin_node(cluster, "one", "--workers", "1")
     wait_until(lambda: "the name one is in use" in second.errors())
@@ -125,7 +127,7 @@ def test_many_silent_connections_disturb_nobody(
 
 
 def test_cluster_without_descriptors_turns_newcomers_away_quietly_and_serves_whom_it_has(
-    network: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
+    network: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
 ) -> None:
     before = cluster.errors()
     used = len(os.listdir(f"/proc/{cluster.pid}/fd"))

@@ -13,24 +13,24 @@ from argon.errors import MayHaveRun, Rejected, RejectReason, TaskLost
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
 from tests.support.load import Load
-from tests.support.network import Network, RunningCommand, quiet
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.network import ProcessNetwork, RunningCommand, quiet
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessNetwork]:
     """A network whose cluster none of these tests ends."""
-    with Network(tmp_path_factory.mktemp("drains")) as network:
+    with ProcessNetwork(tmp_path_factory.mktemp("drains")) as network:
         yield network
 
 
 @pytest.fixture(scope="module")
-def cluster(lasting: Network) -> RunningCommand:
+def cluster(lasting: ProcessNetwork) -> RunningCommand:
     return lasting.cluster()
 
 
 @pytest.fixture
-def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
+def client(lasting: ProcessNetwork, cluster: RunningCommand) -> Iterator[argon.Client]:
     with lasting.client(cluster) as client:
         yield client
 
@@ -39,7 +39,7 @@ def client(lasting: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
 
 
 def test_nodes_restarted_one_after_the_other_under_load_fail_nothing(
-    lasting: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
+    lasting: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
 ) -> None:
     before = client.status()["counters"]
     nodes = [lasting.begin_node(cluster, name, "--workers", "1") for name in ("one", "two")]
@@ -64,7 +64,7 @@ def test_nodes_restarted_one_after_the_other_under_load_fail_nothing(
 
 
 def test_node_that_drains_finishes_what_runs_and_takes_nothing_new(
-    lasting: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
+    lasting: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     one = lasting.node(cluster, "one", "--workers", "1")
     running = checker.submit(client.submit, tasks.hold, gate.path)
@@ -86,7 +86,7 @@ def test_node_that_drains_finishes_what_runs_and_takes_nothing_new(
 
 
 def test_second_signal_ends_a_node_at_once_and_says_what_was_lost(
-    lasting: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
+    lasting: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     node = lasting.node(cluster, "hasty", "--workers", "1")
     running = checker.submit(client.submit, tasks.hold, gate.path)
@@ -107,7 +107,7 @@ def test_second_signal_ends_a_node_at_once_and_says_what_was_lost(
 
 
 def test_cluster_that_drains_under_load_answers_everything_and_ends_well(
-    network: Network, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, checker: EntryChecker, gate: SharedGate
 ) -> None:
     cluster = network.cluster()
     node = network.node(cluster, "one", "--workers", "2")
@@ -135,7 +135,7 @@ def test_cluster_that_drains_under_load_answers_everything_and_ends_well(
 
 
 def test_second_signal_ends_a_cluster_at_once_with_everything_answered(
-    network: Network, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, checker: EntryChecker, gate: SharedGate
 ) -> None:
     cluster = network.cluster()
     node = network.node(cluster, "one", "--workers", "2")

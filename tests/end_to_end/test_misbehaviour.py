@@ -23,8 +23,8 @@ from argon.errors import (
 )
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
-from tests.support.network import Network, RunningCommand, quiet
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.network import ProcessNetwork, RunningCommand, quiet
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 WORKERS = 2
 OTHERS = 20
@@ -33,7 +33,7 @@ OTHERS = 20
 class Shared:
     """The network of this module."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: ProcessNetwork) -> None:
         cluster = network.cluster()
         self.node: RunningCommand = network.node(cluster, "one", "--workers", str(WORKERS))
         self.client = network.client(cluster)
@@ -41,7 +41,7 @@ class Shared:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    with Network(tmp_path_factory.mktemp("misbehaviour")) as network:
+    with ProcessNetwork(tmp_path_factory.mktemp("misbehaviour")) as network:
         yield Shared(network)
 
 
@@ -167,7 +167,7 @@ def test_payload_over_the_limit_is_rejected_at_once(client: argon.Client, checke
 
 
 def test_cancelled_task_that_runs_is_killed_with_its_child(
-    client: argon.Client, shared: Shared, checker: EntryChecker, gate: Gate
+    client: argon.Client, shared: Shared, checker: EntryChecker, gate: SharedGate
 ) -> None:
     future = checker.submit(client.submit, tasks.hold_with_child, gate.path)
     checker.wait_entered(future)
@@ -178,7 +178,9 @@ def test_cancelled_task_that_runs_is_killed_with_its_child(
     wait_until(lambda: not any("sleep" in command for command in shared.node.family().values()))
 
 
-def test_task_that_overruns_its_timeout_is_killed(client: argon.Client, checker: EntryChecker, gate: Gate) -> None:
+def test_task_that_overruns_its_timeout_is_killed(
+    client: argon.Client, checker: EntryChecker, gate: SharedGate
+) -> None:
     future = checker.submit(client.with_options(timeout=0.5).submit, tasks.hold, gate.path)
     with pytest.raises(TaskExpired, match="killed on node one") as raised:
         future.result(WITHIN_S)

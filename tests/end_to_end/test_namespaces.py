@@ -21,9 +21,9 @@ from argon.cluster.cluster import Cluster
 from argon.errors import MayHaveRun, TaskLost
 from tests.support import light_tasks as tasks
 from tests.support.fault_proxy import FaultProxy
-from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, make_cluster, make_node, pid_ended, serving
+from tests.support.in_process import TOKEN, WITHIN_S, TaskGate, eventually, make_cluster, make_node, pid_ended, serving
 from tests.support.namespace import Namespace, own_namespace
-from tests.support.network import Network, stop
+from tests.support.network import ProcessNetwork, stop
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_every_tenth_packet_lost_costs_nobody_anything(namespace: Namespace) -> 
 def test_node_that_one_way_is_silent_is_lost_on_both_sides_and_comes_back(
     tmp_path: Path, namespace: Namespace, ends: list[str]
 ) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     with (
         serving(make_cluster(heartbeat=0.2, dead_after=1.0)) as cluster,
         serving(make_node(manager=by_packets(cluster), workers=1)),
@@ -94,7 +94,7 @@ cluster.start(lambda: print(cluster.address, flush=True))
 
 
 def test_load_delay_loss_and_a_stopped_cluster_together_are_nobodys_death(
-    tmp_path: Path, namespace: Namespace, network: Network
+    tmp_path: Path, namespace: Namespace, network: ProcessNetwork
 ) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PATIENT], stdout=subprocess.PIPE, text=True, env=network.environment
@@ -110,7 +110,7 @@ def test_load_delay_loss_and_a_stopped_cluster_together_are_nobodys_death(
                     serving(make_node(manager=proxy.address, workers=2, token=token)),
                     Client(proxy.address, token=token) as client,
                 ):
-                    gates = [Gate(tmp_path, name) for name in ("one", "two")]
+                    gates = [TaskGate(tmp_path, name) for name in ("one", "two")]
                     futures = [client.submit(*gate.call) for gate in gates]
                     for gate in gates:
                         gate.wait()

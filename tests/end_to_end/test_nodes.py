@@ -9,13 +9,15 @@ from concurrent.futures import wait
 from argon.errors import Rejected, RejectReason
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
-from tests.support.network import Network, quiet
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.network import ProcessNetwork, quiet
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 MAX_REQUESTS = 5
 
 
-def test_workers_are_replaced_after_their_tasks_without_a_failure(network: Network, checker: EntryChecker) -> None:
+def test_workers_are_replaced_after_their_tasks_without_a_failure(
+    network: ProcessNetwork, checker: EntryChecker
+) -> None:
     cluster = network.cluster()
     node = network.node(cluster, "one", "--workers", "2", "--max-requests", str(MAX_REQUESTS))
     first = node.workers()
@@ -32,7 +34,7 @@ def test_workers_are_replaced_after_their_tasks_without_a_failure(network: Netwo
 
 
 def test_node_alone_serves_clients_with_a_bounded_queue_and_drains(
-    network: Network, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, checker: EntryChecker, gate: SharedGate
 ) -> None:
     node = network.begin("node", "--port", "0", "--workers", "2", "--name", "alone").wait_ready()
     client = network.client(node)
@@ -55,7 +57,9 @@ def test_node_alone_serves_clients_with_a_bounded_queue_and_drains(
     assert not node.family()
 
 
-def test_tasks_that_waited_long_for_a_node_run_as_soon_as_one_comes(network: Network, checker: EntryChecker) -> None:
+def test_tasks_that_waited_long_for_a_node_run_as_soon_as_one_comes(
+    network: ProcessNetwork, checker: EntryChecker
+) -> None:
     cluster = network.cluster()
     client = network.client(cluster)
     checker.submit_many(client.submit, 120, tasks.mark)

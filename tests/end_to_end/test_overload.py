@@ -11,8 +11,8 @@ import argon
 from argon.errors import Rejected, RejectReason
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
-from tests.support.network import Network, RunningCommand, quiet
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.network import ProcessNetwork, RunningCommand, quiet
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 WORKERS = 2
 QUEUE_LIMIT = 8
@@ -20,13 +20,13 @@ MAP_ITEMS = 20_000
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with Network(tmp_path_factory.mktemp("overload")) as network:
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessNetwork]:
+    with ProcessNetwork(tmp_path_factory.mktemp("overload")) as network:
         yield network
 
 
 @pytest.fixture(scope="module")
-def cluster(network: Network) -> RunningCommand:
+def cluster(network: ProcessNetwork) -> RunningCommand:
     """A cluster with a short queue, and a node."""
     cluster = network.cluster("--queue-limit", str(QUEUE_LIMIT))
     network.node(cluster, "one", "--workers", str(WORKERS))
@@ -34,14 +34,14 @@ def cluster(network: Network) -> RunningCommand:
 
 
 @pytest.fixture
-def client(network: Network, cluster: RunningCommand) -> Iterator[argon.Client]:
+def client(network: ProcessNetwork, cluster: RunningCommand) -> Iterator[argon.Client]:
     with network.client(cluster) as client:
         yield client
         wait_until(lambda: quiet(client.status(), WORKERS))
 
 
 def test_burst_beyond_the_queue_is_rejected_with_a_reason_and_the_rest_completes(
-    network: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     before = client.status()["counters"]
     clients = [network.client(cluster).with_options(retries=0) for _ in range(4)]
@@ -72,7 +72,7 @@ def test_burst_beyond_the_queue_is_rejected_with_a_reason_and_the_rest_completes
 
 
 def test_rejected_tasks_of_a_patient_client_all_complete_in_the_end(
-    network: Network, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
+    network: ProcessNetwork, cluster: RunningCommand, client: argon.Client, checker: EntryChecker
 ) -> None:
     others = [network.client(cluster) for _ in range(3)]
     for _ in range(20):
@@ -94,7 +94,7 @@ def test_map_of_many_items_through_a_short_queue_sees_no_rejection(client: argon
 
 @pytest.mark.parametrize("position", [0, 3, 40])
 def test_long_task_of_a_quick_kind_delays_nobody_while_a_worker_is_free(
-    client: argon.Client, checker: EntryChecker, gate: Gate, position: int
+    client: argon.Client, checker: EntryChecker, gate: SharedGate, position: int
 ) -> None:
     wait(checker.submit_many(client.submit, 200, tasks.maybe_hold, None), WITHIN_S)  # it is known as quick now
     burst = [checker.submit(client.submit, tasks.maybe_hold, gate.path if n == position else None) for n in range(80)]

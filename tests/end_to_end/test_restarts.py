@@ -15,7 +15,7 @@ from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import free_port
 from tests.support.load import Load
-from tests.support.network import ALONE_WITHIN_S, Network, quiet
+from tests.support.network import ALONE_WITHIN_S, ProcessNetwork, quiet
 from tests.support.waiting import wait_until
 
 WORK_S = 0.002
@@ -31,7 +31,7 @@ def ledgers(tmp_path: Path) -> Iterator[list[EntryChecker]]:
 
 
 def test_cluster_killed_and_restarted_under_load_ends_every_call_and_runs_nothing_twice(
-    network: Network, ledgers: list[EntryChecker]
+    network: ProcessNetwork, ledgers: list[EntryChecker]
 ) -> None:
     port = str(free_port())
     cluster = network.cluster(port=port)
@@ -69,7 +69,7 @@ def test_cluster_killed_and_restarted_under_load_ends_every_call_and_runs_nothin
 
 
 def test_node_killed_under_load_fails_its_own_tasks_alone_and_leaves_no_process(
-    network: Network, checker: EntryChecker
+    network: ProcessNetwork, checker: EntryChecker
 ) -> None:
     cluster = network.cluster()
     nodes = {name: network.begin_node(cluster, name, "--workers", "2") for name in ("one", "two", "three")}
@@ -96,7 +96,7 @@ def test_node_killed_under_load_fails_its_own_tasks_alone_and_leaves_no_process(
 @pytest.mark.parametrize("signals", [1, 2])
 @pytest.mark.parametrize("seed", range(3))
 def test_cluster_told_to_leave_at_any_moment_answers_every_caller(
-    network: Network, ledgers: list[EntryChecker], seed: int, signals: int
+    network: ProcessNetwork, ledgers: list[EntryChecker], seed: int, signals: int
 ) -> None:
     chance, port = random.Random(seed), str(free_port())
     cluster = network.cluster(port=port)

@@ -17,11 +17,11 @@ from tests.end_to_end import tasks
 from tests.support.control_group import control_group
 from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import make_cluster, serving
-from tests.support.network import Network, RunningCommand, quiet
+from tests.support.network import ProcessNetwork, RunningCommand, quiet
 from tests.support.waiting import WITHIN_S, wait_until
 
 
-def small_node(network: Network, address: str, prefix: Sequence[str]) -> RunningCommand:
+def small_node(network: ProcessNetwork, address: str, prefix: Sequence[str]) -> RunningCommand:
     return network.begin(
         "node", "--manager", address, "--workers", "1", "--name", "small", "--debug", prefix=prefix
     ).wait_ready()
@@ -32,7 +32,7 @@ def ends_well(command: RunningCommand) -> bool:
     return command.wait() == 0
 
 
-def test_worker_killed_for_want_of_memory_is_told_as_that(network: Network, checker: EntryChecker) -> None:
+def test_worker_killed_for_want_of_memory_is_told_as_that(network: ProcessNetwork, checker: EntryChecker) -> None:
     cluster = network.cluster()
     client = network.client(cluster)
     with control_group("memory", limit_in_bytes=400 << 20) as group:
@@ -50,7 +50,7 @@ def test_worker_killed_for_want_of_memory_is_told_as_that(network: Network, chec
 
 
 def test_fork_bomb_is_bounded_by_its_group_and_ends_with_its_task(
-    network: Network, checker: EntryChecker, monkeypatch: pytest.MonkeyPatch
+    network: ProcessNetwork, checker: EntryChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARGON_TOKEN_FILE", str(network.token_file))
     with (
@@ -92,7 +92,7 @@ def on_a_small_disk(folder: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("place", [on_a_full_device, on_a_small_disk])
 def test_disk_that_is_full_of_logs_stops_nobody(
-    network: Network, checker: EntryChecker, tmp_path: Path, place: Callable[[Path], Sequence[str]]
+    network: ProcessNetwork, checker: EntryChecker, tmp_path: Path, place: Callable[[Path], Sequence[str]]
 ) -> None:
     (disk := tmp_path / "disk").mkdir()
     prefix = place(disk)

@@ -15,14 +15,14 @@ from argon.errors import MayHaveRun, TaskExpired
 from tests.end_to_end import tasks
 from tests.support.entry_checker import EntryChecker
 from tests.support.in_process import make_cluster, make_node, serving
-from tests.support.network import Network, quiet, stop
-from tests.support.waiting import WITHIN_S, Gate, wait_until
+from tests.support.network import ProcessNetwork, quiet, stop
+from tests.support.waiting import WITHIN_S, SharedGate, wait_until
 
 WORKERS = 2
 
 
 @pytest.fixture
-def cluster(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(network: ProcessNetwork, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """An impatient cluster with a node that kills soon."""
     monkeypatch.setenv("ARGON_TOKEN_FILE", str(network.token_file))
     with (
@@ -33,12 +33,12 @@ def cluster(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clust
 
 
 @pytest.fixture
-def client(network: Network, cluster: Cluster) -> argon.Client:
+def client(network: ProcessNetwork, cluster: Cluster) -> argon.Client:
     return network.client(cluster.address)
 
 
 def test_worker_that_is_stopped_is_killed_when_its_task_overruns(
-    client: argon.Client, checker: EntryChecker, gate: Gate
+    client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     victim = checker.submit(client.with_options(timeout=1.0).submit, tasks.hold_telling_process_id, gate.path)
     checker.wait_entered(victim)
@@ -53,7 +53,7 @@ def test_worker_that_is_stopped_is_killed_when_its_task_overruns(
 
 
 def test_worker_that_is_stopped_delays_its_own_task_alone_and_answers_when_it_goes_on(
-    client: argon.Client, checker: EntryChecker, gate: Gate
+    client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     victim = checker.submit(client.submit, tasks.hold_telling_process_id, gate.path)
     checker.wait_entered(victim)
@@ -69,7 +69,7 @@ def test_worker_that_is_stopped_delays_its_own_task_alone_and_answers_when_it_go
 
 
 def test_client_that_is_stopped_for_long_loses_its_tasks_and_says_so_when_it_goes_on(
-    network: Network, cluster: Cluster, client: argon.Client, checker: EntryChecker, gate: Gate
+    network: ProcessNetwork, cluster: Cluster, client: argon.Client, checker: EntryChecker, gate: SharedGate
 ) -> None:
     paths = [checker.path() for _ in range(10)]
     mapping = network.begin("map", "tests.end_to_end.tasks:hold_line", "--cluster", cluster.address)

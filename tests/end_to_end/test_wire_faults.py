@@ -13,7 +13,7 @@ from argon.client.client import Client
 from argon.errors import MayHaveRun, TaskLost
 from tests.support import light_tasks as tasks
 from tests.support.fault_proxy import FaultProxy
-from tests.support.in_process import TOKEN, WITHIN_S, Gate, eventually, make_cluster, make_node, serving
+from tests.support.in_process import TOKEN, WITHIN_S, TaskGate, eventually, make_cluster, make_node, serving
 
 HEARTBEAT_S, DEAD_AFTER_S = 0.2, 1.0
 TYPE_AT = 4  # where a frame's header has its type
@@ -136,7 +136,7 @@ def test_corrupted_header_ends_the_connection_and_nothing_else(between: Between,
 
 
 def test_client_whose_connection_is_reset_is_told_and_comes_back(tmp_path: Path, between: Between) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     running = between.client.submit(*gate.call)
     gate.wait()
     between.wire.reset()
@@ -148,7 +148,7 @@ def test_client_whose_connection_is_reset_is_told_and_comes_back(tmp_path: Path,
 
 
 def test_client_that_half_closes_has_left(tmp_path: Path, between: Between) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     running = between.client.submit(*gate.call)
     gate.wait()
     between.wire.half_close()
@@ -160,7 +160,7 @@ def test_client_that_half_closes_has_left(tmp_path: Path, between: Between) -> N
 
 
 def test_node_in_a_black_hole_is_dead_and_its_task_is_told_so_in_time(tmp_path: Path, between: Between) -> None:
-    gate = Gate(tmp_path)
+    gate = TaskGate(tmp_path)
     running = between.direct.submit(*gate.call)
     gate.wait()
     between.node.up.swallows = between.node.down.swallows = True

@@ -12,6 +12,7 @@ import pytest
 
 from argon.errors import AddressInvalid, AuthenticationFailed, ConnectionFailed
 from argon.net import dialer as dialer_module
+from argon.net.channel import Channel
 from argon.net.dialer import Dialer
 from argon.net.security import make_token, parse_token
 from argon.protocol.handshake import ClusterHandshake, Role
@@ -35,7 +36,13 @@ OTHER_SECRET = parse_token(make_token(), "")
 class Dialling:
     """A dialer, and what it has reported."""
 
-    def __init__(self, address: str, token: bytes = SECRET, role: Role = Role.CLIENT) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: bytes = SECRET,
+        role: Role = Role.CLIENT,
+        on_up: Callable[[Channel, Welcome], object] | None = None,
+    ) -> None:
         self.ups: list[Welcome] = []
         self.messages: list[Message] = []
         self.downs: list[str] = []
@@ -44,7 +51,7 @@ class Dialling:
             address,
             role,
             token,
-            on_up=lambda _, welcome: self.ups.append(welcome),
+            on_up=on_up or (lambda _, welcome: self.ups.append(welcome)),
             on_messages=lambda _, messages: self.messages.extend(messages),
             on_down=lambda _, reason: self.downs.append(reason),
             on_failure=self.failures.append,
@@ -334,9 +341,8 @@ def test_cluster_that_is_away_is_tried_until_it_is_back_and_each_failure_is_told
 def test_keeping_that_is_ended_at_the_moment_of_the_welcome_ends() -> None:
     async def main() -> None:
         async with fake_cluster() as cluster:
-            dialling = Dialling(cluster.address)
+            dialling = Dialling(cluster.address, on_up=lambda *_: keeping.cancel())
             keeping = asyncio.create_task(dialling.dialer.keep())
-            dialling.dialer._on_up = lambda *_: keeping.cancel()
             await asyncio.wait([keeping])
             assert keeping.cancelled()
             await soon(lambda: dialling.downs == ["gave up"])

@@ -18,7 +18,7 @@ from argon.net.unix_socket import connect_beside, listen_beside
 from argon.protocol.handshake import Role
 from argon.settings import parse_address
 from tests.support.fake_cluster import SECRET
-from tests.support.in_process import Network, free_port, network, soon, within
+from tests.support.in_process import ThreadNetwork, free_port, network, soon, within
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere everybody goes by TCP")
 
@@ -134,13 +134,15 @@ def test_system_without_it_goes_by_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
+def net() -> Iterator[ThreadNetwork]:
     with network() as net:
         yield net
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_tasks_of_any_size_come_back_either_way(net: Network, monkeypatch: pytest.MonkeyPatch, beside: bool) -> None:
+def test_tasks_of_any_size_come_back_either_way(
+    net: ThreadNetwork, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
     if not beside:
         monkeypatch.setattr("argon.net.dialer.connect_beside", lambda *_: None)
     with net.client() as client:
@@ -148,7 +150,7 @@ def test_tasks_of_any_size_come_back_either_way(net: Network, monkeypatch: pytes
             assert client.run("tests.support.light_tasks:identity", b"x" * size_bytes) == b"x" * size_bytes
 
 
-def test_large_payloads_have_room_in_the_socket(net: Network) -> None:
+def test_large_payloads_have_room_in_the_socket(net: ThreadNetwork) -> None:
     most = int(Path("/proc/sys/net/core/wmem_max").read_text())
     with net.client() as client:
         channel = client._thread.shell._channel

@@ -36,8 +36,8 @@ from tests.support import light_tasks as tasks
 from tests.support.in_process import (
     TOKEN,
     WITHIN_S,
-    Gate,
     Serving,
+    TaskGate,
     cut,
     eventually,
     free_port,
@@ -73,7 +73,7 @@ def test_workers_is_how_many_tasks_run_at_a_time(tmp_path: Path) -> None:
     with network(workers=3) as net, net.client() as client:
         assert net.node.workers == 3
         assert client.status()["workers"] == 3
-        gates = [Gate(tmp_path, f"gate-{n}") for n in range(3)]
+        gates = [TaskGate(tmp_path, f"gate-{n}") for n in range(3)]
         futures = [client.submit(*gate.call) for gate in gates]
         for gate in gates:
             gate.wait()
@@ -125,7 +125,7 @@ def test_default_name_is_the_host_and_differs_between_nodes(monkeypatch: pytest.
 
 
 def test_kill_after_is_how_long_a_task_may_ignore_sigterm(tmp_path: Path) -> None:
-    gate = Gate(tmp_path, task="hold_against_sigterm")
+    gate = TaskGate(tmp_path, task="hold_against_sigterm")
     with network(node={"kill_after": 0.05}) as net, net.client() as client:
         future = client.submit(*gate.call)
         gate.wait()
@@ -136,7 +136,7 @@ def test_kill_after_is_how_long_a_task_may_ignore_sigterm(tmp_path: Path) -> Non
 
 
 def test_kill_after_leaves_a_task_its_time(tmp_path: Path) -> None:
-    gate = Gate(tmp_path, task="hold_against_sigterm")
+    gate = TaskGate(tmp_path, task="hold_against_sigterm")
     with network(node={"kill_after": 60.0}) as net, net.client() as client:
         future = client.submit(*gate.call)
         gate.wait()
@@ -169,7 +169,7 @@ def test_machine_is_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -
 
 def test_drain_timeout_is_how_long_running_tasks_may_take(tmp_path: Path) -> None:
     with network(node={"drain_timeout": 0.05}) as net, net.client() as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = client.submit(*gate.call)
         gate.wait()
         net.node.drain()
@@ -289,7 +289,7 @@ def test_end_of_trouble_is_said_as_loudly_as_the_trouble(caplog: pytest.LogCaptu
 
 def test_node_that_lost_its_cluster_comes_back_and_its_tasks_are_lost(tmp_path: Path) -> None:
     with network(workers=1) as net, net.client() as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = client.submit(*gate.call)
         gate.wait()
         node_link = next(link for link in net.cluster._shell.links.values() if link.role and link.role.name == "NODE")
@@ -305,7 +305,7 @@ def test_node_that_lost_its_cluster_comes_back_and_its_tasks_are_lost(tmp_path: 
 
 def test_idempotent_task_of_a_lost_node_runs_again(tmp_path: Path) -> None:
     with network(workers=1) as net, net.client() as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         future = client.with_options(idempotent=True).submit(*gate.call)
         gate.wait()
         net.node.shutdown()
@@ -347,7 +347,7 @@ def test_results_are_limited_by_the_max_payload_of_the_cluster_that_the_node_ser
 
 def test_drain_finishes_what_runs_and_hands_the_rest_to_others(tmp_path: Path) -> None:
     with network(workers=1) as net, net.client() as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         running = client.submit(*gate.call)
         gate.wait()
         queued = [client.submit(tasks.pid) for _ in range(5)]
@@ -382,7 +382,7 @@ def test_name_of_another_live_node_is_refused_and_that_one_stays(caplog: pytest.
 
 def test_two_nodes_of_one_cluster_both_work(tmp_path: Path) -> None:
     with network(workers=1) as net, serving(make_node(manager=net.address)) as other, net.client() as client:
-        gates = [Gate(tmp_path, "one"), Gate(tmp_path, "two")]
+        gates = [TaskGate(tmp_path, "one"), TaskGate(tmp_path, "two")]
         futures = [client.submit(*gate.call) for gate in gates]
         for gate in gates:
             gate.wait()
@@ -419,7 +419,7 @@ def test_end_of_a_worker_is_a_warning_only_where_the_node_did_not_want_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, wanted: bool, task: str
 ) -> None:
     caplog.set_level(logging.DEBUG, "argon")
-    gate = Gate(tmp_path, task=task)
+    gate = TaskGate(tmp_path, task=task)
     with network(node={"kill_after": 0.05}) as net, net.client() as client:
         future = client.submit(*gate.call)
         gate.wait()
@@ -458,7 +458,7 @@ def test_node_that_listens_by_itself_serves_clients() -> None:
 
 def test_node_that_listens_by_itself_has_the_same_bounded_queue(tmp_path: Path) -> None:
     with serving(alone(queue_limit=1)) as node, Client(node.address or "", token=TOKEN) as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         client.submit(*gate.call)
         gate.wait()
         queued = client.submit(tasks.identity, 1)
@@ -473,7 +473,7 @@ def test_node_that_listens_by_itself_has_the_same_bounded_queue(tmp_path: Path) 
 
 def test_node_that_listens_by_itself_kills_what_overruns(tmp_path: Path) -> None:
     with serving(alone()) as node, Client(node.address or "", token=TOKEN) as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         client.run(tasks.pid)  # the worker has the module then
         future = client.with_options(timeout=0.3).submit(*gate.call)
         gate.wait()
@@ -495,7 +495,7 @@ def test_node_that_listens_by_itself_has_max_payload_for_tasks_too() -> None:
 @pytest.mark.parametrize("ending", [Node.shutdown, Node.drain])
 def test_end_of_a_node_that_listens_by_itself_answers_everybody(tmp_path: Path, ending: Callable[[Node], None]) -> None:
     with serving(alone(drain_timeout=0.05)) as node, Client(node.address or "", token=TOKEN) as client:
-        gate, behind = Gate(tmp_path), Gate(tmp_path, "behind")
+        gate, behind = TaskGate(tmp_path), TaskGate(tmp_path, "behind")
         running = client.submit(*gate.call)
         gate.wait()
         queued = client.submit(*behind.call)
@@ -508,7 +508,7 @@ def test_end_of_a_node_that_listens_by_itself_answers_everybody(tmp_path: Path, 
 
 def test_drain_of_a_node_that_listens_by_itself_finishes_what_is_here(tmp_path: Path) -> None:
     with serving(alone(drain_timeout=60.0)) as node, Client(node.address or "", token=TOKEN) as client:
-        gate = Gate(tmp_path)
+        gate = TaskGate(tmp_path)
         running = client.submit(*gate.call)
         gate.wait()
         queued = client.submit(tasks.identity, 7)
@@ -595,7 +595,7 @@ def test_tasks_prefetched_behind_one_that_takes_unexpectedly_long_run_on_a_free_
         eventually(lambda: client.status()["workers"] == 2)
         for future in [client.submit(tasks.hold_or_pass) for _ in range(100)]:
             future.result(WITHIN_S)  # so both nodes are known to need next to nothing for it
-        gate = Gate(tmp_path, task="hold_or_pass")
+        gate = TaskGate(tmp_path, task="hold_or_pass")
         held = client.submit(*gate.call)
         quick = [client.submit(tasks.hold_or_pass) for _ in range(50)]
         assert [future.result(WITHIN_S) for future in quick] == ["passed"] * 50

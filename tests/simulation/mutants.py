@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.scheduling.client import test_client_state as client_core
-from tests.scheduling.cluster import test_cluster_state as core
+from tests.scheduling.cluster import test_cluster_capacity, test_cluster_outcomes
 from tests.simulation import client_mutants, cluster_mutants, node_mutants, wire_mutants
 from tests.simulation.mutation import Mutant
 from tests.simulation.scenario import PromiseBroken, run
@@ -96,9 +96,15 @@ IN_SOME_SCENARIO: dict[Mutant, int] = {
     wire_mutants.frame_over_the_limit_is_taken: 40,
 }
 IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
-    (cluster_mutants.attempts_are_not_compared, core.test_answer_with_an_old_attempt_is_counted_and_dropped),
-    (cluster_mutants.node_may_answer_a_task_of_another, core.test_answer_to_a_task_of_another_node_is_dropped),
-    (cluster_mutants.pressure_is_ignored, core.test_node_that_says_its_machine_is_busy_gets_less),
+    (
+        cluster_mutants.attempts_are_not_compared,
+        test_cluster_outcomes.test_answer_with_an_old_attempt_is_counted_and_dropped,
+    ),
+    (
+        cluster_mutants.node_may_answer_a_task_of_another,
+        test_cluster_outcomes.test_answer_to_a_task_of_another_node_is_dropped,
+    ),
+    (cluster_mutants.pressure_is_ignored, test_cluster_capacity.test_node_that_says_its_machine_is_busy_gets_less),
     (
         client_mutants.backlog_goes_on_after_a_rejection,
         client_core.test_rejection_blocks_the_backlog_and_only_its_first_task_is_sent_again,

@@ -5,9 +5,10 @@ A driver also keeps the clock: time passes only by `wait`, which calls `tick` at
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from random import Random
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from argon.errors import RejectReason
 from argon.protocol.codec import decode_diagnosis
@@ -74,25 +75,65 @@ def detail(outcome: Outcome) -> Diagnosis:
     return decode_diagnosis(outcome.payload)
 
 
-class ClusterDriver:
+class StateMachine(Protocol):
+    """What every state machine has."""
+
+    def tick(self, now: float) -> Sequence[object]: ...
+    def next_deadline(self) -> float | None: ...
+
+
+S = TypeVar("S", bound=StateMachine)
+
+
+class Driver(ABC, Generic[S]):
+    """A state machine, its clock, and every effect that it has returned."""
+
+    def __init__(self, state: S) -> None:
+        self.state = state
+        self.now = 1000.0
+        self.effects: list[object] = []
+
+    @abstractmethod
+    def check(self) -> None:
+        """Asserts the invariants of the state."""
+
+    def remembered(self, effect: object) -> object:
+        """The effect as it is remembered."""
+        return effect
+
+    def did(self, effects: Iterable[object]) -> list[object]:
+        """Remembers what a call has returned, and checks the state after it."""
+        new = [self.remembered(effect) for effect in effects]
+        self.effects += new
+        self.check()
+        return new
+
+    def wait(self, seconds: float) -> list[object]:
+        """Time passes; `tick` is called whenever the state asked for it."""
+        until, seen = self.now + seconds, len(self.effects)
+        while (moment := self.state.next_deadline()) is not None and moment <= until:
+            self.now = max(self.now, moment)
+            self.did(self.state.tick(self.now))
+        self.now = until
+        self.did(self.state.tick(self.now))
+        return self.effects[seen:]
+
+
+class ClusterDriver(Driver[ClusterState]):
     """A cluster, and everything it has said to each peer."""
 
     def __init__(self, **settings: float) -> None:
         self.settings = ClusterSettings(**settings)  # type: ignore[arg-type]
-        self.state = ClusterState(self.settings, Random(1))
-        self.now = 1000.0
-        self.effects: list[object] = []
+        super().__init__(ClusterState(self.settings, Random(1)))
         self._peers = 0
+        self._answered: set[tuple[int, int, int]] = set()
 
-    def did(self, effects: Iterable[object]) -> list[object]:
-        """Remembers what a call has returned, with reports as they are sent, and checks the state after it."""
-        new: list[object] = [
-            Send(effect.peer, reply(self.state, effect.asked, self.now)) if isinstance(effect, Report) else effect
-            for effect in effects
-        ]
-        self.effects += new
+    def check(self) -> None:
         check_cluster(self.state)
-        return new
+
+    def remembered(self, effect: object) -> object:
+        """A report is remembered as the message in which it is sent."""
+        return Send(effect.peer, reply(self.state, effect.asked, self.now)) if isinstance(effect, Report) else effect
 
     def client(self) -> int:
         """A client connects; returns its peer."""
@@ -116,7 +157,20 @@ class ClusterDriver:
 
     def say(self, peer: int, *messages: Message) -> list[object]:
         """A peer says these things in one read; returns the effects."""
+        self._answered |= {(peer, said.id, said.attempt) for said in messages if isinstance(said, Outcome)}
         return self.did(self.state.received(peer, list(messages), self.now))
+
+    def unanswered(self, node: int) -> list[Assign]:
+        """What a node was assigned and has not answered, oldest first."""
+        return [one for one in self.heard(node, Assign) if (node, one.id, one.attempt) not in self._answered]
+
+    def finish_oldest(self, node: int, run_s: float = 0.001) -> list[object]:
+        """A node completes the oldest task that it was assigned and has not answered."""
+        return self.say(node, completed(self.unanswered(node)[0], run_s))
+
+    def give_back_oldest(self, node: int) -> list[object]:
+        """A node gives back, not begun, the oldest task that it was assigned and has not answered."""
+        return self.say(node, given_back(self.unanswered(node)[0]))
 
     def lose(self, peer: int) -> list[object]:
         """A peer's connection ends."""
@@ -125,16 +179,6 @@ class ClusterDriver:
     def drain(self, timeout_s: float = 30.0) -> list[object]:
         """Somebody asks the cluster to drain."""
         return self.did(self.state.drain(self.now, timeout_s))
-
-    def wait(self, seconds: float) -> list[object]:
-        """Time passes; `tick` is called whenever the state asked for it."""
-        until, seen = self.now + seconds, len(self.effects)
-        while (moment := self.state.next_deadline()) is not None and moment <= until:
-            self.now = max(self.now, moment)
-            self.did(self.state.tick(self.now))
-        self.now = until
-        self.did(self.state.tick(self.now))
-        return self.effects[seen:]
 
     def heard(self, peer: int, kind: type[M]) -> list[M]:
         """Everything of one type that was said to a peer, oldest first."""
@@ -162,24 +206,32 @@ class ClusterDriver:
         return self.state.counters.by_name()
 
 
-class NodeDriver:
+class BusyCluster(ClusterDriver):
+    """A cluster whose only worker has a task, and whom others may join.
+
+    Attributes:
+        first_client: the client that has submitted it, as its task 100.
+        first_node: the node of the worker.
+    """
+
+    def __init__(self, **settings: float) -> None:
+        super().__init__(**settings)
+        self.first_node, self.first_client = self.node(), self.client()
+        self.say(self.first_client, submit(100))
+
+
+class NodeDriver(Driver[NodeState]):
     """A node, its workers' inboxes, and everything it has said to the cluster."""
 
     def __init__(self, workers: int = 1, connect: bool = True, **settings: object) -> None:
         self.settings = NodeSettings("here", 1, workers, **settings)  # type: ignore[arg-type]
-        self.state = NodeState(self.settings)
-        self.now = 1000.0
-        self.effects: list[object] = []
+        super().__init__(NodeState(self.settings))
         self.did(self.state.start())
         if connect:
             self.connect()
 
-    def did(self, effects: Iterable[object]) -> list[object]:
-        """Remembers what a call has returned, and checks the state after it."""
-        new = list(effects)
-        self.effects += new
+    def check(self) -> None:
         self.state.check()
-        return new
 
     def connect(self, peer: int = CLUSTER, heartbeat_s: float = 5.0, dead_after_s: float = 15.0) -> list[object]:
         """The cluster welcomes the node."""
@@ -241,16 +293,6 @@ class NodeDriver:
         """Somebody asks the node to drain."""
         return self.did(self.state.drain(self.now, timeout_s))
 
-    def wait(self, seconds: float) -> list[object]:
-        """Time passes; `tick` is called whenever the state asked for it."""
-        until, seen = self.now + seconds, len(self.effects)
-        while (moment := self.state.next_deadline()) is not None and moment <= until:
-            self.now = max(self.now, moment)
-            self.did(self.state.tick(self.now))
-        self.now = until
-        self.did(self.state.tick(self.now))
-        return self.effects[seen:]
-
     def all(self, kind: type[M]) -> list[M]:
         """Every effect of one type."""
         return [effect for effect in self.effects if isinstance(effect, kind)]
@@ -272,22 +314,16 @@ class NodeDriver:
         return found
 
 
-class ClientDriver:
+class ClientDriver(Driver[ClientState]):
     """A client, everything it has sent, and what its callers have been told."""
 
     def __init__(self, credits: int | None = 10, seed: int = 1, **welcome: float) -> None:
-        self.state = ClientState(Random(seed))
-        self.now = 1000.0
-        self.effects: list[object] = []
+        super().__init__(ClientState(Random(seed)))
         if credits is not None:
             self.connect(credits, **welcome)
 
-    def did(self, effects: Iterable[object]) -> list[object]:
-        """Remembers what a call has returned, and checks the state after it."""
-        new = list(effects)
-        self.effects += new
+    def check(self) -> None:
         self.state.check()
-        return new
 
     def connect(
         self, credits: int = 10, peer: int = CLUSTER, max_payload_bytes: int = 1 << 20, heartbeat_s: float = 5.0
@@ -327,16 +363,6 @@ class ClientDriver:
     def close(self) -> list[object]:
         """The client ends."""
         return self.did(self.state.close())
-
-    def wait(self, seconds: float) -> list[object]:
-        """Time passes; `tick` is called whenever the state asked for it."""
-        until, seen = self.now + seconds, len(self.effects)
-        while (moment := self.state.next_deadline()) is not None and moment <= until:
-            self.now = max(self.now, moment)
-            self.did(self.state.tick(self.now))
-        self.now = until
-        self.did(self.state.tick(self.now))
-        return self.effects[seen:]
 
     def sent(self, kind: type[M]) -> list[M]:
         """Everything of one type that was said to the cluster."""

@@ -123,8 +123,8 @@ def serving(server: S) -> Iterator[S]:
         thread.join()
 
 
-class Network:
-    """A cluster with one node."""
+class ThreadNetwork:
+    """A cluster with one node, each in a thread of this process. The other kind is `ProcessNetwork`."""
 
     def __init__(self, cluster: Cluster, node: Node) -> None:
         self.cluster = cluster
@@ -144,15 +144,18 @@ def make_node(**options: Any) -> Node:
 
 
 @contextmanager
-def network(*, workers: int = 1, node: dict[str, Any] | None = None, **options: Any) -> Iterator[Network]:
+def network(*, workers: int = 1, node: dict[str, Any] | None = None, **options: Any) -> Iterator[ThreadNetwork]:
     """A cluster with these options, and a node with that many workers, ready for tasks."""
     cluster = make_cluster(**options)
     with serving(cluster), serving(make_node(manager=cluster.address, workers=workers, **(node or {}))) as helper:
-        yield Network(cluster, helper)
+        yield ThreadNetwork(cluster, helper)
 
 
-class Gate:
-    """A task that says when it has begun and goes on when it is let: ``client.submit(*gate.call)``."""
+class TaskGate:
+    """The gate of one task, which says when it has begun and goes on when it is let: ``client.submit(*gate.call)``.
+
+    For a gate that many tasks pass, take `SharedGate`.
+    """
 
     def __init__(self, folder: Path, name: str = "gate", task: str = "hold") -> None:
         paths = [str(folder / f"{name}-{what}") for what in ("started", "go")]

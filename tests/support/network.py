@@ -110,9 +110,11 @@ class RunningCommand:
                 pass
 
 
-class Network:
-    """The processes of one network, with a token of their own. Leaving the ``with`` ends them, and asserts that nothing
-    is left of any."""
+class ProcessNetwork:
+    """Clusters and nodes that are `argon` processes, with a token of their own.
+
+    Leaving the ``with`` ends them, and asserts that nothing is left of any. The other kind is `ThreadNetwork`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

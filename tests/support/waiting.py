@@ -21,8 +21,11 @@ def wait_until(condition: Callable[[], object], within_s: float = WITHIN_S) -> N
         time.sleep(0.005)
 
 
-class Gate:
-    """A locked file, which tasks of any process pass with ``pass_gate`` once it is opened, and at once from then on."""
+class SharedGate:
+    """A gate for any number of tasks: they pass with ``pass_gate`` once it is opened, and at once from then on.
+
+    It is a locked file. It does not know who waits: for a task that says when it has begun, take `TaskGate`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)

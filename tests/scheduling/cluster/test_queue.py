@@ -138,8 +138,8 @@ def test_task_leaves_by_age_only_where_something_more_urgent_waits() -> None:
 
 
 def test_long_line_of_old_tasks_takes_an_eighth_of_the_work_from_what_is_urgent() -> None:
-    queue = queue_of(*(a_task(id_, client=2, priority=3, waited_s=1e5, predicted_s=4.0) for id_ in range(100)))
-    queue._ageing._step_s = 1.0
+    old = (a_task(id_, client=2, priority=3, waited_s=1e5, predicted_s=4.0) for id_ in range(100))
+    queue = queue_of(*old, age_step_s=1.0)
     for id_ in range(1000, 1560):
         queue.push(a_task(id_, priority=0, predicted_s=1.0))
     served = [take(queue) for _ in range(580)]
