@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def test_child_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(local_module.sys, "executable", str(silent))
     with pytest.raises(ConnectionFailed, match="did not start"):
         LocalCluster(1)
+
+
+def test_child_ends_though_its_start_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(self: LocalCluster) -> str:
+        started.append(self._process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalCluster, "_wait_for_address", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        LocalCluster(1)
+    assert started[0].returncode is not None
 
 
 def test_closing_what_has_died_is_no_error() -> None:

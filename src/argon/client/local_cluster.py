@@ -19,6 +19,7 @@ from time import monotonic
 
 from argon.errors import ConnectionFailed
 from argon.net.security import make_token
+from argon.process.standard_descriptors import open_standard_descriptors
 from argon.settings import MAX_WORKERS, check_count
 
 _START_TIMEOUT_S = 30.0
@@ -44,6 +45,7 @@ class LocalCluster:
         self.token = make_token()
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        open_standard_descriptors()  # its errors go to ours
         here = [os.getcwd() if path == "" else path for path in sys.path]
         config = json.dumps({"workers": workers, "include": [*map(os.fspath, include), *here]})
         self._process = subprocess.Popen(
@@ -53,7 +55,11 @@ class LocalCluster:
             start_new_session=True,
             env={**os.environ, "ARGON_TOKEN": self.token, "PYTHONPATH": os.pathsep.join(here)},
         )
-        self.address = self._wait_for_address()
+        try:
+            self.address = self._wait_for_address()
+        except BaseException:  # Ctrl-C too
+            self.close()
+            raise
 
     def close(self) -> None:
         """Ends the cluster and all its processes. From a forked child it does nothing."""

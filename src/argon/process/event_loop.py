@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from argon.process.standard_descriptors import open_standard_descriptors
+
 
 def run_on_own_loop(main: Any) -> Any:
     """Runs a coroutine on a new event loop: uvloop's where there is one, asyncio's elsewhere."""
+    open_standard_descriptors()
     try:
         import uvloop
     except ImportError:
