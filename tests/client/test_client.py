@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from argon.client.client import Client
+from argon.client.task_future import TaskFuture
 from argon.errors import (
     AddressInvalid,
     ArgumentNotSerializable,
@@ -425,6 +426,23 @@ def test_map_closed_early_cancels_what_is_under_way(tmp_path: Path, client: Clie
     gates[1].wait()
     values.close()  # type: ignore[attr-defined]
     eventually(lambda: client.status()["in_flight"] + client.status()["queue_length"] == 0)
+
+
+def test_map_that_is_interrupted_cancels_also_the_task_that_it_waits_for(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = TaskGate(tmp_path)
+    values = client.map(gate.call[0], [gate.call[1]], [gate.call[2]])
+
+    def interrupted(self: TaskFuture, timeout: float | None = None) -> None:
+        gate.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TaskFuture, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(values)
+    monkeypatch.undo()
+    eventually(lambda: client.status()["in_flight"] == 0)
 
 
 def test_map_timeout_covers_the_whole_and_cancels_the_rest(tmp_path: Path, client: Client) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections import deque
 from collections.abc import Iterator
 from time import monotonic
 
 import pytest
 
-from argon.client.map_items import arguments_of, result_by
+from argon.client.map_items import arguments_of, next_result
 from argon.errors import TaskExpired
 
 
@@ -32,21 +33,24 @@ def test_iterable_that_raises_is_told_at_which_item() -> None:
     assert caught.value.__notes__ == ["raised by what was given to map, for item 1"]
 
 
-def test_value_that_is_there_is_given_though_the_time_is_over() -> None:
-    future: concurrent.futures.Future[int] = concurrent.futures.Future()
-    future.set_result(1)
-    assert result_by(future, None) == result_by(future, monotonic() - 1) == 1
+def test_value_that_is_there_is_taken_though_the_time_is_over() -> None:
+    futures = deque(concurrent.futures.Future[int]() for _ in range(2))
+    for number, future in enumerate(futures):
+        future.set_result(number)
+    assert next_result(futures, None) == 0
+    assert next_result(futures, monotonic() - 1) == 1
+    assert not futures
 
 
-def test_value_that_is_not_there_in_time_is_a_timeout_and_cancelled() -> None:
-    future: concurrent.futures.Future[int] = concurrent.futures.Future()
+def test_task_that_has_no_value_yet_stays_for_who_cancels_the_rest() -> None:
+    futures = deque([concurrent.futures.Future[int]()])
     with pytest.raises(TimeoutError):
-        result_by(future, monotonic() - 1)
-    assert future.cancelled()
+        next_result(futures, monotonic() - 1)
+    assert len(futures) == 1
 
 
 def test_tasks_own_timeout_is_raised_as_it_is() -> None:
-    future: concurrent.futures.Future[int] = concurrent.futures.Future()
-    future.set_exception(TaskExpired("its deadline passed"))
+    futures = deque([concurrent.futures.Future[int]()])
+    futures[0].set_exception(TaskExpired("its deadline passed"))
     with pytest.raises(TaskExpired):
-        result_by(future, monotonic() + 1)
+        next_result(futures, monotonic() + 1)

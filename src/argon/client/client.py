@@ -20,7 +20,7 @@ from argon.call.time_left import deadline_of
 from argon.client.answers import value_of
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
-from argon.client.map_items import arguments_of, result_by
+from argon.client.map_items import arguments_of, next_result
 from argon.client.options import UNSET, Unset, changed_options
 from argon.client.run_here import KeptCall, is_overload
 from argon.client.task_future import TaskFuture
@@ -284,9 +284,9 @@ class Client:
                 waiting.append(self.submit(function, *arguments))
                 window = self._thread.shell.window(self._options)
                 while waiting and (len(waiting) >= window or waiting[0].done()):
-                    yield result_by(waiting.popleft(), end)
+                    yield next_result(waiting, end)
             while waiting:
-                yield result_by(waiting.popleft(), end)
+                yield next_result(waiting, end)
         finally:
             for future in waiting:
                 future.cancel()

@@ -7,12 +7,11 @@ is asked for.
 from __future__ import annotations
 
 import concurrent.futures
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count
 from time import monotonic
 from typing import Any
-
-from argon.errors import TaskExpired
 
 
 def arguments_of(iterables: tuple[Iterable[Any], ...]) -> Iterator[tuple[Any, ...]]:
@@ -29,13 +28,11 @@ def arguments_of(iterables: tuple[Iterable[Any], ...]) -> Iterator[tuple[Any, ..
         yield arguments
 
 
-def result_by(future: concurrent.futures.Future[Any], end: float | None) -> Any:
-    """The value of a task; ``TimeoutError`` when it is not there by ``end``, and then the task is cancelled."""
-    if end is None:
-        return future.result()
-    try:
-        return future.result(max(0.0, end - monotonic()))
-    except TimeoutError as error:
-        if not isinstance(error, TaskExpired):
-            future.cancel()
-        raise
+def next_result(waiting: deque[concurrent.futures.Future[Any]], end: float | None) -> Any:
+    """Takes out the first task when it has its value; ``TimeoutError`` when that is not there by ``end``.
+
+    Until then it stays with the others, so that whoever stops waiting, also by Ctrl-C, cancels it with them.
+    """
+    value = waiting[0].result(None if end is None else max(0.0, end - monotonic()))
+    waiting.popleft()
+    return value
