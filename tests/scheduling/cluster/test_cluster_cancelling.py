@@ -118,6 +118,19 @@ def test_client_gone_while_its_task_is_being_cancelled_frees_the_slot_once() -> 
     assert cluster.counters()["completed"] == 1
 
 
+@pytest.mark.parametrize(("lost", "entered"), [(True, Entered.UNKNOWN), (False, Entered.NO)])
+def test_queued_task_whose_client_is_gone_may_have_run_if_it_was_lost_before(lost: bool, entered: int) -> None:
+    cluster = ClusterDriver()
+    client, node = cluster.client(), cluster.node(workers=1 if lost else 0)
+    cluster.say(client, submit(1, idempotent=True))
+    if lost:
+        cluster.lose(node)
+    cluster.lose(client)
+    task = cluster.state.decision_log.task(client, 1)
+    assert task is not None
+    assert (task.history.status, task.history.entered) == (Status.CANCELLED, entered)
+
+
 def test_client_gone_with_a_task_that_came_back_takes_it_along() -> None:
     cluster = ClusterDriver()
     client, node = cluster.client(), cluster.node()

@@ -71,6 +71,17 @@ def test_nothing_is_prefetched_behind_a_task_of_unknown_length() -> None:
     assert not node.has_prefetch_slot(1e-9)
 
 
+def test_work_never_falls_below_nothing_though_sums_of_fractions_do() -> None:
+    assert 0.3 + 0.6 - 0.3 - 0.6 < 0
+    node = a_node(2)
+    tasks = [a_task(number) for number in (1, 2, 3)]
+    for each, predicted_s in zip(tasks, (0.3, 0.6, 0.0), strict=True):
+        node.assign(each, predicted_s)
+    node.release(tasks[0])
+    node.release(tasks[1])
+    assert node.work_s == 0.0
+
+
 def test_released_tasks_leave_no_work_behind() -> None:
     node = a_node(1)
     tasks = [a_task(id_) for id_ in range(10)]

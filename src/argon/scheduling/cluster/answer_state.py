@@ -69,6 +69,8 @@ class AnswerState:
         self._queue.remove(task)
         task.payload = b""
         task.history.status = Status.CANCELLED
+        if task.losses:
+            task.history.entered = Entered.UNKNOWN  # an attempt before may have run
         self._counters.end(Status.CANCELLED)
 
     def add_credits(self, budget: int) -> None:

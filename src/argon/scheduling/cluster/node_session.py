@@ -104,7 +104,7 @@ class NodeSession:
     def release(self, task: Task) -> None:
         """Takes a task off this node."""
         del self.tasks[task.id]
-        self.work_s = self.work_s - task.predicted_s if self.tasks else 0.0
+        self.work_s = max(0.0, self.work_s - task.predicted_s) if self.tasks else 0.0  # sums of fractions drift
 
     def note_run(self, task: Task, run_s: float, fleet: ServiceTimes, now: float) -> None:
         """Notes what a completed task took here and, if nothing else was under way, what the way took."""

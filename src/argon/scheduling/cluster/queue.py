@@ -57,7 +57,7 @@ class _Lane(TaskLine[Task]):
 
     def take_out(self, task: Task) -> None:
         self.remove(task)
-        self.work_s -= _cost_s(task)
+        self.work_s = max(0.0, self.work_s - _cost_s(task)) if len(self) else 0.0  # sums of fractions drift
 
 
 class _Level:

@@ -107,7 +107,8 @@ class Workers:
         task = slot.tasks.get(local_task_id)  # not pop(): compiled, that is twice as dear as both of these
         if task is not None:
             del slot.tasks[local_task_id]
-            slot.work_s = slot.work_s - (task.predicted_s or _UNKNOWN_WORK_S) if slot.tasks else 0.0
+            left_s = slot.work_s - (task.predicted_s or _UNKNOWN_WORK_S)
+            slot.work_s = max(0.0, left_s) if slot.tasks else 0.0  # sums of fractions drift
             if self._has_prefetched and len(slot.tasks) < 2:
                 self._has_prefetched.pop(slot.worker, None)
         return task
