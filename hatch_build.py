@@ -63,6 +63,8 @@ class CompileHook(BuildHookInterface[Any]):
         root, out = Path(self.root), Path(tempfile.mkdtemp(prefix="argon-"))
         atexit.register(shutil.rmtree, out, ignore_errors=True)
         wanted = os.environ.get("ARGON_COMPILE", "")
+        if wanted not in ("", "0", "1"):
+            raise ValueError(f"ARGON_COMPILE is {wanted!r}: give 1 to compile or fail, 0 not to compile, or nothing")
         try:
             if wanted == "0":
                 raise CannotCompile("it was built with ARGON_COMPILE=0, as the wheel for all machines is", AGAIN)

@@ -40,7 +40,7 @@ def test_source_tree_is_known_by_the_file_that_it_has_not(said: Path) -> None:
     assert "editable" in this_build().reason
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"reason": 1}'])
-def test_file_that_says_nothing_is_no_error(said: Path, text: str) -> None:
-    said.write_text(text)
+@pytest.mark.parametrize("text", [b"", b"{", b"{}", b'{"reason": 1}', b'{"reason": ""}', b'{"reason": "\xff"}'])
+def test_file_that_says_nothing_is_no_error_and_no_compiled_build(said: Path, text: bytes) -> None:
+    said.write_bytes(text)
     assert "build.json cannot be read" in this_build().reason

@@ -109,6 +109,14 @@ def test_wheel_that_must_be_compiled_and_cannot_be_is_no_wheel(
         run(build, tmp_path, monkeypatch, "1", "standard", fails=True)
 
 
+@pytest.mark.parametrize("wanted", ["yes", "true", "2", " 0"])
+def test_wish_that_is_neither_0_nor_1_is_no_wheel(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    with pytest.raises(ValueError, match=f"ARGON_COMPILE is '{wanted}'"):
+        run(build, tmp_path, monkeypatch, wanted, "standard")
+
+
 def test_machine_without_a_compiler_is_told_what_to_install(
     build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

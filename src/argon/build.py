@@ -42,9 +42,12 @@ def this_build() -> Build:
     if not record.__file__.endswith((".py", ".pyc")):
         return Build()
     try:
-        return msgspec.json.decode(_FILE.read_bytes(), type=Build)
+        said = msgspec.json.decode(_FILE.read_bytes(), type=Build)
+        if not said.reason:
+            raise ValueError("it gives no reason")
+        return said
     except FileNotFoundError:
         what = "it is imported from its sources, as an editable install is, and these are never compiled"
         return Build(what, "for the compiled build, install it without -e: pip install .", from_sources=True)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError) as error:  # also what is no JSON, or no text
         return Build(f"{_FILE} cannot be read ({error})", "install Argon again")
