@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -82,8 +83,8 @@ def parse_build(text: str) -> Build:
     """A build from NAME=PYTHON,ROOT."""
     name, is_there, where = text.partition("=")
     python, also_there, root = where.partition(",")
-    if not (name and is_there and python and also_there and Path(root, "benchmarks").is_dir()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PYTHON,ROOT with a folder ROOT/benchmarks")
+    if not (name and is_there and also_there and shutil.which(python) and Path(root, "benchmarks").is_dir()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PYTHON,ROOT with a Python and a folder ROOT/benchmarks")
     return Build(name, os.path.abspath(python) if os.sep in python else python, Path(root))
 
 
@@ -135,6 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--starts", type=int, default=8, help="how often all is started anew (8)")
     parser.add_argument("--turns", type=int, default=40, help="bursts of each build, client and figure in a start (40)")
     chosen = parser.parse_args(arguments)
+    if chosen.starts < 1 or chosen.turns < 1:
+        parser.error("--starts and --turns are 1 or more")
     if len({build.name for build in chosen.builds}) < max(2, len(chosen.builds)):
         parser.error("give two builds or more, each with a name of its own")
     found: dict[Row, list[float]] = {}

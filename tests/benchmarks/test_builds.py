@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentTypeError
 from io import StringIO
@@ -34,19 +35,25 @@ def test_row_has_the_median_over_the_starts_and_its_range() -> None:
 
 def test_build_is_a_name_a_python_and_a_folder_with_benchmarks() -> None:
     assert parse_build(f"new=python3,{ROOT}") == Build("new", "python3", ROOT)
-    assert parse_build(f"new=bin/python,{ROOT}").python == str(Path.cwd() / "bin" / "python")
+    here = os.path.relpath(sys.executable)
+    assert parse_build(f"new={here},{ROOT}").python == os.path.abspath(here), "its processes run in another folder"
 
 
-@pytest.mark.parametrize("text", ["", "new", f"=python3,{ROOT}", f"new=,{ROOT}", "new=python3", "new=python3,/proc"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "new", f"=python3,{ROOT}", f"new=,{ROOT}", "new=python3", "new=python3,/proc", f"new=python3.99,{ROOT}"],
+)
 def test_build_that_is_not_all_of_that_is_an_error(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="NAME=PYTHON,ROOT"):
         parse_build(text)
 
 
-@pytest.mark.parametrize("names", [["a"], ["a", "a"]])
-def test_fewer_than_two_builds_by_name_are_a_wrong_command_line(names: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("names", "options"), [("a", []), ("aa", []), ("ab", ["--starts", "0"]), ("ab", ["--turns", "0"])]
+)
+def test_fewer_than_two_names_or_no_start_or_turn_are_a_wrong_command_line(names: str, options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([f"{name}=python3,{ROOT}" for name in names])
+        main([*(f"{name}=python3,{ROOT}" for name in names), *options])
     assert ended.value.code == 2
 
 

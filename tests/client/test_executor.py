@@ -84,6 +84,11 @@ def test_more_workers_than_a_node_may_have_are_refused_in_the_words_of_the_stand
         Executor(max_workers=4097)
 
 
+def test_number_of_workers_in_the_place_of_the_address_is_told_its_name() -> None:
+    with pytest.raises(TypeError, match="give max_workers=4"):
+        Executor(4)  # type: ignore[arg-type]
+
+
 def test_max_workers_together_with_an_address_is_an_error() -> None:
     with pytest.raises(ValueError, match="give an address or max_workers, not both"):
         Executor("localhost:8000", 4)

@@ -78,6 +78,10 @@ class Job:
         return self.value + 1
 
 
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 # ---- the three ways --------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +104,12 @@ def test_run_here_runs_in_the_calling_thread_or_in_one_of_the_clients(client: Cl
     assert client.run(threading.get_ident) == threading.get_ident()
     assert client.submit(thread_name).result(WITHIN_S).startswith(HERE_THREAD)
     assert list(client.map(abs, range(-50, 0))) == list(range(50, 0, -1))
+
+
+def test_interrupt_that_a_task_raises_in_a_thread_of_the_client_is_the_tasks_own_failure(client: Client) -> None:
+    error = client.submit(raise_interrupt).exception(WITHIN_S)
+    assert isinstance(error, RemoteError)
+    assert "KeyboardInterrupt" in str(error)
 
 
 def test_run_here_where_there_is_room_runs_on_the_cluster() -> None:

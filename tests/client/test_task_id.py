@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from typing import Any
 
 import pytest
 
@@ -29,3 +30,9 @@ def test_task_that_was_never_sent_has_none(session: int, sequence: int) -> None:
 def test_text_of_another_form_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"SESSION\.SEQUENCE"):
         parse_task_id(text)
+
+
+@pytest.mark.parametrize("other", [None, 3.17, b"3.17", 3])
+def test_what_is_no_text_is_the_same_error(other: Any) -> None:
+    with pytest.raises(ValueError, match=r"SESSION\.SEQUENCE"):
+        parse_task_id(other)

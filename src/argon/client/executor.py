@@ -75,7 +75,7 @@ class Executor(concurrent.futures.Executor):
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
         ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
-        TypeError: ``max_workers`` is not an integer.
+        TypeError: ``max_workers`` is not an integer, or the address is one.
 
     Example:
         >>> with argon.Executor(max_workers=4) as pool:  # doctest: +SKIP
@@ -84,6 +84,10 @@ class Executor(concurrent.futures.Executor):
     """
 
     def __init__(self, address: str | None = None, max_workers: int | None = None, *, token: str | None = None) -> None:
+        if isinstance(address, int):
+            raise TypeError(
+                f"the address of a cluster comes first: for a cluster of its own give max_workers={address}"
+            )
         if address is not None and max_workers is not None:
             raise ValueError("max_workers is for an executor's own cluster: give an address or max_workers, not both")
         if max_workers is not None:

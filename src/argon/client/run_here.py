@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from math import inf
+from threading import current_thread, main_thread
 from time import monotonic
 from typing import Any
 
@@ -54,10 +55,9 @@ class KeptCall:
         try:
             with deadline_here(self._deadline):
                 return invoke(function, args, kwargs, _awaited)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
-            if may_travel(error):
+            interrupted = isinstance(error, KeyboardInterrupt) and current_thread() is main_thread()
+            if interrupted or may_travel(error):  # Ctrl-C comes only there; elsewhere the task has raised it
                 raise
             failure = pack_failure(error, "", MAX_PAYLOAD_BYTES)
             raise unpack_failure(failure, attempt=0, queued_s=0.0, run_s=0.0)  # noqa: B904 - it has its cause

@@ -18,16 +18,16 @@ def task_id(session: int, sequence: int) -> str:
     return f"{session}.{sequence}" if session and sequence else ""
 
 
-def parse_task_id(text: str) -> tuple[int, int]:
+def parse_task_id(text: object) -> tuple[int, int]:
     """The session and the sequence number.
 
     Raises:
-        ValueError: it has another form.
+        ValueError: it is no text, or has another form.
 
     >>> parse_task_id("3.17")
     (3, 17)
     """
-    parts = text.split(".")
+    parts = text.split(".") if isinstance(text, str) else []
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX for part in parts):
         raise ValueError(f"a task's id has the form SESSION.SEQUENCE, such as 3.17, not {text!r}")
     return int(parts[0]), int(parts[1])
