@@ -1,6 +1,6 @@
-"""Argon as a measured system: its three faces, each a Subject, on one running stack.
+"""Argon as a measured system: its three clients, each a Subject, on one running stack.
 
-In: a `Stack` that runs. Out: what a `Subject` measures. Each face is used as its documentation says, with its default
+In: a `Stack` that runs. Out: what a `Subject` measures. Each client is used as its documentation says, with its default
 options; nothing here reaches behind it.
 """
 
@@ -31,8 +31,8 @@ class WrongResult(Exception):
     """A system returned something else than what the task must return."""
 
 
-class Face(ABC):
-    """What the faces have in common. Subclasses say how to make many calls at once, and one after the other."""
+class ArgonSubject(ABC):
+    """What the clients have in common. Subclasses say how to make many calls at once, and one after the other."""
 
     name = ""
 
@@ -87,7 +87,7 @@ class Face(ABC):
             raise WrongResult(f"{self.name} returned a wrong result")
 
 
-class AsyncClientSubject(Face):
+class AsyncClientSubject(ArgonSubject):
     """`AsyncClient`, on the event loop that argon's roles run on, in a thread that lives as long as the connection."""
 
     name = "AsyncClient"
@@ -150,7 +150,7 @@ class AsyncClientSubject(Face):
             await self._ending.wait()
 
 
-class ClientSubject(Face):
+class ClientSubject(ArgonSubject):
     """`Client`: many tasks go through `map`, single ones through `run`."""
 
     name = "Client"
@@ -173,7 +173,7 @@ class ClientSubject(Face):
         return timed_calls(self._client.run, function, argument, count)
 
 
-class ExecutorSubject(Face):
+class ExecutorSubject(ArgonSubject):
     """`Executor`: many tasks are all submitted, and then all results are taken."""
 
     name = "Executor"

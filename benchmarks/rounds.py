@@ -60,7 +60,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Field:
-    """The systems that are always measured together: Argon's faces on one stack, the relay, and two peers.
+    """The systems that are always measured together: Argon's clients on one stack, the relay, and two peers.
 
     The peers start first, since one of them forks its workers: this process then has no threads and no connections.
     """
@@ -68,7 +68,7 @@ class Field:
     def __init__(self) -> None:
         self.stack = Stack()
         self.async_client = AsyncClientSubject(self.stack)
-        self.faces: list[Subject] = [self.async_client, ClientSubject(self.stack), ExecutorSubject(self.stack)]
+        self.clients: list[Subject] = [self.async_client, ClientSubject(self.stack), ExecutorSubject(self.stack)]
         self.relay: Subject = RelaySubject()
         self.peers: list[Subject] = [PEERS[name]() for name in ("ppe", "gearmand") if not available(name)]
         self._running = ExitStack()
@@ -79,15 +79,15 @@ class Field:
 
     @property
     def all(self) -> list[Subject]:
-        return [*self.faces, *self.others]
+        return [*self.clients, *self.others]
 
     def start(self) -> None:
         """Starts all, one after the other; whoever asks for it must call `close`, also when this raises."""
         for subject in [*self.peers, self.relay]:
             self._running.enter_context(closing(subject)).start()
         self._running.enter_context(self.stack)
-        for face in self.faces:
-            self._running.enter_context(closing(face)).start()
+        for client in self.clients:
+            self._running.enter_context(closing(client)).start()
 
     def close(self) -> None:
         """Ends every process that was started."""
@@ -156,8 +156,8 @@ def throughput(field: Field, plan: Plan) -> list[Figure]:
     samples = no_op_rates(field.all, plan)
     figures = [Figure("throughput", f"{name}, no-op", "tasks/s", tuple(rates)) for name, rates in samples.items()]
     figures += [
-        Figure("throughput", f"{face.name} / {other.name}", "ratio", ratios(samples, face, other))
-        for face in field.faces
+        Figure("throughput", f"{client.name} / {other.name}", "ratio", ratios(samples, client, other))
+        for client in field.clients
         for other in field.others
     ]
     return figures
@@ -170,11 +170,11 @@ def round_trip(field: Field, plan: Plan) -> list[Figure]:
     for name in p50:
         figures.append(Figure("round trip", f"{name}, p50", "us", tuple(p50[name])))
         figures.append(Figure("round trip", f"{name}, p99", "us", tuple(p99[name])))
-    for face in field.faces:
-        spread = quotients(p99[face.name], p50[face.name])
-        figures.append(Figure("round trip", f"{face.name}, p99 / its p50", "ratio", spread))
+    for client in field.clients:
+        spread = quotients(p99[client.name], p50[client.name])
+        figures.append(Figure("round trip", f"{client.name}, p99 / its p50", "ratio", spread))
         figures += [
-            Figure("round trip", f"{face.name} / {other.name}, p50", "ratio", ratios(p50, face, other))
+            Figure("round trip", f"{client.name} / {other.name}, p50", "ratio", ratios(p50, client, other))
             for other in field.others
         ]
     return figures
@@ -197,15 +197,15 @@ def payload(field: Field, plan: Plan) -> list[Figure]:
     for size, size_bytes in PAYLOADS.items():
         samples = echo_rates(field.all, size_bytes, plan)
         figures += [Figure("payload", f"{name}, {size} bytes", "MB/s", tuple(found)) for name, found in samples.items()]
-    face = field.async_client
+    client = field.async_client
     for size, size_bytes in PAYLOADS.items():
         array = numpy.frombuffer(numpy.random.default_rng(0).bytes(size_bytes), dtype=numpy.uint64)
-        count = echoes_for(face.echo_value(array, size_bytes, LEAST_ECHOES), size_bytes, plan)
+        count = echoes_for(client.echo_value(array, size_bytes, LEAST_ECHOES), size_bytes, plan)
         rates = []
         for _ in range(plan.rounds):
             settle()
-            rates.append(face.echo_value(array, size_bytes, count))
-        figures.append(Figure("payload", f"{face.name}, {size} numpy array", "MB/s", tuple(rates)))
+            rates.append(client.echo_value(array, size_bytes, count))
+        figures.append(Figure("payload", f"{client.name}, {size} numpy array", "MB/s", tuple(rates)))
     return [*figures, growth(field, plan)]
 
 
@@ -248,8 +248,8 @@ def cpu(field: Field, plan: Plan) -> list[Figure]:
 
 def beside(peer: Subject, field: Field, plan: Plan) -> list[Figure]:
     """One more peer, next to `AsyncClient`: throughput, round trip, a mebibyte there and back, tasks of 10 ms."""
-    face: Subject = field.async_client
-    both = [face, peer]
+    client: Subject = field.async_client
+    both = [client, peer]
     p50, p99 = trips_us(both, plan)
     measured: list[tuple[str, str, Samples]] = [
         ("no-op", "tasks/s", no_op_rates(both, plan)),
@@ -261,8 +261,8 @@ def beside(peer: Subject, field: Field, plan: Plan) -> list[Figure]:
     figures = []
     for what, unit, samples in measured:
         figures.append(Figure("peers", f"{peer.name}, {what}", unit, tuple(samples[peer.name])))
-        quotient = ratios(samples, face, peer)
-        figures.append(Figure("peers", f"{face.name} / {peer.name}, {what}", "ratio", quotient))
+        quotient = ratios(samples, client, peer)
+        figures.append(Figure("peers", f"{client.name} / {peer.name}, {what}", "ratio", quotient))
     return figures
 
 

@@ -34,7 +34,7 @@ WORKERS = 1000
 BLOCK_MAX = 500
 QUEUE_WORKERS = QUEUE_BLOCK = 100  # so few that hardly any of the tasks that shall wait are on their way instead
 QUEUE_LIMIT = 250_000
-SHORT_S, LONG_S = 2e-6, 1.0  # a node is sent work ahead of short tasks, and none of long ones
+SHORT_S, LONG_S = 2e-6, 1.0  # a node prefetches short tasks, and no long ones
 SINGLE_SHARE = 5  # tasks that travel alone take many times as long, so there are so many times fewer of them
 RATIO_BAR = 1.3
 _OTHER_DESCRIPTORS = 300

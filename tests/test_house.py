@@ -40,13 +40,13 @@ IMPURE = {
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "marshal", "shelve"}
 WALL_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "clock_gettime", "strftime"}
 MAGNETS = {"utils", "util", "helpers", "helper", "common", "base", "mixins", "misc", "managers"}
-# What the rooms share: tasks and what is foreseen and kept of them, nodes and what tasks take on them, ageing, moments,
+# What the parts share: tasks and what is foreseen and kept of them, nodes and what tasks take on them, ageing, moments,
 # lines of tasks, and tables of states.
 RECORDS = {
     *("task", "task_options", "task_history", "forecast", "route", "node_task", "worker_slot"),
     *("client_task", "node_session", "node_times", "load", "ageing", "deadlines", "task_line", "transitions"),
 }
-SEE_SEVERAL = ("_state.py", "/admission.py")  # of the rooms of a state machine
+SEE_SEVERAL = ("_state.py", "/admission.py")  # of the parts of a state machine
 LONGEST_FILE = 450
 MOST_POSITIONAL = 6
 
@@ -59,7 +59,7 @@ def place(path: str, node: ast.AST | int) -> str:
     return f"src/argon/{path}:{line}"
 
 
-def room(path: str) -> str:
+def top_folder(path: str) -> str:
     """The folder under `src/argon`, or the name of a top-level file: what FLOORS speaks of."""
     return PurePosixPath(path).parts[0].removesuffix(".py")
 
@@ -82,7 +82,7 @@ def reached_over(arrows: Mapping[str, Iterable[str]], start: str) -> set[str]:
 
 
 def is_pure(path: str) -> bool:
-    return path not in DOORS and FLOORS.get(room(path), len(ORDER)) <= TOP_OF_THE_CORE
+    return path not in DOORS and FLOORS.get(top_folder(path), len(ORDER)) <= TOP_OF_THE_CORE
 
 
 def module_of(path: str) -> str:
@@ -142,7 +142,7 @@ def floors(sources: Sources) -> list[str]:
     for path, source in sources.items():
         if path in DOORS:
             continue
-        here = room(path)
+        here = top_folder(path)
         if here not in FLOORS:
             found.append(f"{place(path, 1)}: {here} is on no floor; put it into a folder of the house")
             continue
@@ -169,7 +169,7 @@ def foreign_processes(sources: Sources) -> list[str]:
     found = []
     known = {module_of(path) for path in sources}
     for path, source in sources.items():
-        here = room(path)
+        here = top_folder(path)
         for node, target in imports(path, ast.parse(source), known):
             there = f"{target}.".split(".")[1]
             if {here, there} <= PROCESSES and here != there and (here, there) not in EMBEDDED:
@@ -184,7 +184,7 @@ def foreign_machines(sources: Sources) -> list[str]:
     found = []
     known = {module_of(path) for path in sources}
     for path, source in sources.items():
-        if room(path) != "scheduling":
+        if top_folder(path) != "scheduling":
             continue
         inside = PurePosixPath(path).parts[1]
         for node, target in imports(path, ast.parse(source), known):
@@ -233,17 +233,17 @@ def two_way_arrows(sources: Sources) -> list[str]:
     return found
 
 
-def blind_rooms(sources: Sources) -> list[str]:
+def blind_parts(sources: Sources) -> list[str]:
     found = []
     known = {module_of(path) for path in sources}
     for path, source in sources.items():
-        if room(path) != "scheduling" or path.endswith(SEE_SEVERAL) or "/reporting/" in path:
+        if top_folder(path) != "scheduling" or path.endswith(SEE_SEVERAL) or "/reporting/" in path:
             continue
         for node, target in imports(path, ast.parse(source), known):
             parts = target.split(".")
             if parts[:2] == ["argon", "scheduling"] and not (len(parts) > 2 and parts[-1] in RECORDS):
                 found.append(
-                    f"{place(path, node)}: imports {target}; rooms of scheduling see only the records"
+                    f"{place(path, node)}: imports {target}; parts of scheduling see only the records"
                     f" {', '.join(sorted(RECORDS))}, so let a *_state.py pass the value in"
                 )
     return found
@@ -398,7 +398,7 @@ def many_positional(sources: Sources) -> list[str]:
     return [
         f"{place(path, node)}: {node.name} takes {count} positional parameters; let those after the first be keywords"
         for path, source in sources.items()
-        if room(path) == "scheduling"
+        if top_folder(path) == "scheduling"
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (count := sum(a.arg not in {"self", "cls"} for a in [*node.args.posonlyargs, *node.args.args]))
@@ -441,8 +441,8 @@ def test_no_file_imports_itself_over_others() -> None:
     hold(circles(PACKAGE))
 
 
-def test_rooms_of_scheduling_are_blind_to_each_other() -> None:
-    hold(blind_rooms(PACKAGE))
+def test_parts_of_scheduling_are_blind_to_each_other() -> None:
+    hold(blind_parts(PACKAGE))
 
 
 def test_arrows_between_folders_fall_one_way() -> None:
@@ -537,13 +537,13 @@ BROKEN: list[tuple[Rule, Sources, str]] = [
         {"cli/a/x.py": "import argon.cli.b.y", "cli/b/y.py": "import argon.cli.z", "cli/z.py": "import argon.cli.a.x"},
         "cli/z.py:1: imports argon.cli.a.x, and cli/a imports cli",
     ),
-    (blind_rooms, {"scheduling/cluster/queue.py": "from argon.scheduling.effects import Send"}, "scheduling.effects"),
-    (blind_rooms, {"scheduling/node/a.py": "from . import b", "scheduling/node/b.py": ""}, "imports argon.scheduling"),
-    (blind_rooms, {"scheduling/node/workers.py": "from .node_buffer import NodeBuffer"}, "only the records"),
-    (blind_rooms, {"scheduling/cluster/task.py": "from argon.scheduling.cluster import queue"}, "scheduling.cluster"),
-    (blind_rooms, {"scheduling/cluster/queue.py": "from .cluster_state import ClusterState"}, "cluster_state"),
-    (blind_rooms, {"scheduling/cluster/queue.py": "from .reporting.snapshot import Snapshot"}, "reporting.snapshot"),
-    (blind_rooms, {"scheduling/cluster/__init__.py": "from .queue import Queue"}, "scheduling.cluster.queue"),
+    (blind_parts, {"scheduling/cluster/queue.py": "from argon.scheduling.effects import Send"}, "scheduling.effects"),
+    (blind_parts, {"scheduling/node/a.py": "from . import b", "scheduling/node/b.py": ""}, "imports argon.scheduling"),
+    (blind_parts, {"scheduling/node/workers.py": "from .node_buffer import NodeBuffer"}, "only the records"),
+    (blind_parts, {"scheduling/cluster/task.py": "from argon.scheduling.cluster import queue"}, "scheduling.cluster"),
+    (blind_parts, {"scheduling/cluster/queue.py": "from .cluster_state import ClusterState"}, "cluster_state"),
+    (blind_parts, {"scheduling/cluster/queue.py": "from .reporting.snapshot import Snapshot"}, "reporting.snapshot"),
+    (blind_parts, {"scheduling/cluster/__init__.py": "from .queue import Queue"}, "scheduling.cluster.queue"),
     *[(pure_imports, {"settings.py": f"import {name}"}, f"the core imports {name}") for name in sorted(IMPURE)],
     (pure_imports, {"errors.py": "import os.path"}, "os.path"),
     (pure_imports, {"protocol/codec.py": "def now():\n    from time import monotonic"}, "codec.py:2"),
@@ -602,18 +602,18 @@ SOUND: list[tuple[Rule, Sources]] = [
     (two_way_arrows, {"cli/main.py": "from .demo import run", "cli/demo/run.py": "import argon.cli.a", "cli/a.py": ""}),
     (two_way_arrows, {"net/a/x.py": "from .. import b", "net/b.py": "", "net/c/y.py": "import argon.net.a.x"}),
     (
-        blind_rooms,
+        blind_parts,
         {"scheduling/cluster/queue.py": "from argon.protocol.messages import Submit\nfrom .task import Task"},
     ),
-    (blind_rooms, {"scheduling/cluster/queue.py": "from . import task", "scheduling/cluster/task.py": ""}),
+    (blind_parts, {"scheduling/cluster/queue.py": "from . import task", "scheduling/cluster/task.py": ""}),
     (
-        blind_rooms,
+        blind_parts,
         {"scheduling/cluster/router.py": "from ..load import predict_s\nfrom .node_session import NodeSession"},
     ),
-    (blind_rooms, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
-    (blind_rooms, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
-    (blind_rooms, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),
-    (blind_rooms, {"scheduling/cluster/admission.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
+    (blind_parts, {"scheduling/node/workers.py": "from argon.scheduling.load import ServiceTimes"}),
+    (blind_parts, {"scheduling/cluster/reporting/invariants.py": "from argon.scheduling.cluster.queue import Q"}),
+    (blind_parts, {"scheduling/cluster/cluster_state.py": "from . import queue\nfrom .router import Router"}),
+    (blind_parts, {"scheduling/cluster/admission.py": "from argon.scheduling.cluster.queue import TaskQueue"}),
     (pure_imports, {"scheduling/router.py": "import typing\nif typing.TYPE_CHECKING:\n    from random import Random"}),
     (pure_imports, {"scheduling/load.py": "import heapq\nfrom .time import x"}),
     (pure_imports, {"net/channel.py": "import asyncio", "__init__.py": "import os"}),

@@ -1,4 +1,4 @@
-"""What goes into the rooms. In: how many small tasks. Out: messages about them, or the bytes of such messages."""
+"""What goes into the modules. In: how many small tasks. Out: messages about them, or the bytes of such messages."""
 
 from __future__ import annotations
 

@@ -79,10 +79,10 @@ def test_thread_of_a_task_is_told_the_same(net: ThreadNetwork) -> None:
         assert 0.0 < client.with_options(timeout=LONG_S).run(tasks.in_thread, TIME_LEFT) < LONG_S
 
 
-@pytest.mark.parametrize("face", ["Client", "AsyncClient", "Executor"])
-def test_task_of_a_task_has_no_more_time_than_that_one(net: ThreadNetwork, face: str) -> None:
+@pytest.mark.parametrize("api", ["Client", "AsyncClient", "Executor"])
+def test_task_of_a_task_has_no_more_time_than_that_one(net: ThreadNetwork, api: str) -> None:
     with net.client() as client:
-        hand_on = (tasks.hand_on, net.address, TOKEN, face, None, TIME_LEFT)
+        hand_on = (tasks.hand_on, net.address, TOKEN, api, None, TIME_LEFT)
         assert 0.0 < client.with_options(timeout=LONG_S).run(*hand_on) < LONG_S
         assert client.run(*hand_on) is None
 

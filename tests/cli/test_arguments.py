@@ -136,8 +136,8 @@ def test_address_from_the_environment_blames_the_variable(monkeypatch: pytest.Mo
 )
 def test_task_options_are_handed_to_the_client(given: dict[str, Any]) -> None:
     nothing: dict[str, Any] = {"timeout": None, "priority": None, "retries": None}
-    face = GivenOptions(**{**nothing, **given}).applied_to(FakeClient("x:1"))
-    assert face.options == {**nothing, "priority": Priority.NORMAL, **given}
+    view = GivenOptions(**{**nothing, **given}).applied_to(FakeClient("x:1"))
+    assert view.options == {**nothing, "priority": Priority.NORMAL, **given}
 
 
 def test_examples_in_docstrings_hold() -> None:

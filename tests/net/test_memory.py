@@ -1,4 +1,4 @@
-"""A connection inside one process has the face of a channel and never delivers while the sender speaks."""
+"""A connection inside one process looks like a channel and never delivers while the sender speaks."""
 
 from __future__ import annotations
 

@@ -546,7 +546,7 @@ def test_giving_up_before_it_is_ready_closes_its_own_cluster_too() -> None:
 @pytest.mark.replaces_parts
 def test_broken_invariant_of_its_own_cluster_ends_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> list[Any]:
-        raise AssertionError("a task is in two rooms")
+        raise AssertionError("a task is in two places")
 
     node = alone()
     thread = Serving(node)
@@ -562,7 +562,7 @@ def test_broken_invariant_of_its_own_cluster_ends_the_node(monkeypatch: pytest.M
 @pytest.mark.replaces_parts
 def test_broken_invariant_of_the_node_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> list[Any]:
-        raise AssertionError("a task is in two rooms")
+        raise AssertionError("a task is in two places")
 
     with serving(make_cluster()) as cluster, Client(cluster.address, token=TOKEN) as client:
         node = make_node(manager=cluster.address)

@@ -83,14 +83,14 @@ def in_thread(name: str) -> Any:
         return pool.submit(getattr(import_module(module), function)).result()
 
 
-def hand_on(address: str, token: str, face: str, timeout: float | None, *call: Any) -> Any:
-    """Submits a task from within this one, through one face or another, and waits for it."""
+def hand_on(address: str, token: str, api: str, timeout: float | None, *call: Any) -> Any:
+    """Submits a task from within this one, through one client API or another, and waits for it."""
     import argon
 
-    if face == "Executor":
+    if api == "Executor":
         with argon.Executor(address, token=token) as pool:
             return pool.submit(*call).result()
-    if face == "Client":
+    if api == "Client":
         with argon.Client(address, token=token) as client:
             return client.with_options(timeout=timeout).run(*call)
 

@@ -245,15 +245,15 @@ function_argument = click.argument(
 
 # --- options of tasks -------------------------------------------------------------------------------------------------
 
-Face = TypeVar("Face", bound="TakesOptions")
+View = TypeVar("View", bound="TakesOptions")
 
 
 class TakesOptions(Protocol):
     """A client, or what its `with_options` returns."""
 
     def with_options(
-        self: Face, *, priority: Priority = ..., timeout: float | None = ..., retries: int | None = ...
-    ) -> Face: ...
+        self: View, *, priority: Priority = ..., timeout: float | None = ..., retries: int | None = ...
+    ) -> View: ...
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ class GivenOptions:
     priority: Priority | None
     retries: int | None
 
-    def applied_to(self, client: Face) -> Face:
-        """The client's face with the options that were given."""
+    def applied_to(self, client: View) -> View:
+        """The view of the client with the options that were given."""
         priority = Priority.NORMAL if self.priority is None else self.priority
         return client.with_options(priority=priority, timeout=self.timeout, retries=self.retries)

@@ -67,10 +67,10 @@ def command(
     from argon.client.client import Client
 
     with Client(cluster) as client, progress_on_terminal(function) as advance:
-        face = GivenOptions(timeout, priority, retries).applied_to(client)
+        view = GivenOptions(timeout, priority, retries).applied_to(client)
 
         def submit(argument: object) -> Future[object]:
-            return face.submit(function, argument)
+            return view.submit(function, argument)
 
         printer = ResultPrinter(function, advance, verbosity.debug)
         with nobody_works_noted(client):

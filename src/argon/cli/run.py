@@ -73,10 +73,10 @@ def command(
     from argon.client.client import Client
 
     with Client(cluster) as client:
-        face = GivenOptions(timeout, priority, retries).applied_to(client)
+        view = GivenOptions(timeout, priority, retries).applied_to(client)
         try:
             with nobody_works_noted(client):
-                future = face.submit(function, *positional, **keywords)
+                future = view.submit(function, *positional, **keywords)
                 try:
                     result = awaited(future)
                 finally:

@@ -59,12 +59,12 @@ class Outcomes:
             raise CommandFailed(f"task {number} ended in an unexpected way: {sentence(error)}") from error
 
 
-def submit_naps(face: Submitter, count: int, seconds: float) -> list[Future[int]]:
+def submit_naps(view: Submitter, count: int, seconds: float) -> list[Future[int]]:
     """Submits so many naps; one that is rejected at once is a future like the others."""
     futures: list[Future[int]] = []
     for number in range(count):
         try:
-            futures.append(face.submit(nap, seconds, number))
+            futures.append(view.submit(nap, seconds, number))
         except Rejected as rejected:
             future: Future[int] = Future()
             future.set_exception(rejected)

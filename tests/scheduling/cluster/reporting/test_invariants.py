@@ -15,7 +15,7 @@ from argon.scheduling.cluster.task import Task, TaskState, admitted_task
 from argon.settings import ClusterSettings
 
 
-class Rooms:
+class Parts:
     """A sound little cluster: one task on its only worker, two in the queue, of one client."""
 
     def __init__(self) -> None:
@@ -44,81 +44,81 @@ class Rooms:
 
 
 def test_sound_rooms_are_found_sound() -> None:
-    Rooms().check()
+    Parts().check()
 
 
-def more_tasks(rooms: Rooms) -> None:
-    rooms.state.settings = ClusterSettings(queue_limit=1, queue_bytes=20)
+def more_tasks(parts: Parts) -> None:
+    parts.state.settings = ClusterSettings(queue_limit=1, queue_bytes=20)
 
 
-def more_bytes(rooms: Rooms) -> None:
-    rooms.state.settings = ClusterSettings(queue_limit=2, queue_bytes=19)
+def more_bytes(parts: Parts) -> None:
+    parts.state.settings = ClusterSettings(queue_limit=2, queue_bytes=19)
 
 
-def lost_count(rooms: Rooms) -> None:
-    rooms.queue.length -= 1
-    rooms.counters.accepted -= 1
+def lost_count(parts: Parts) -> None:
+    parts.queue.length -= 1
+    parts.counters.accepted -= 1
 
 
-def lost_bytes(rooms: Rooms) -> None:
-    rooms.queue.size_bytes = 30
-    rooms.state.settings = ClusterSettings(queue_limit=2, queue_bytes=100)
+def lost_bytes(parts: Parts) -> None:
+    parts.queue.size_bytes = 30
+    parts.state.settings = ClusterSettings(queue_limit=2, queue_bytes=100)
 
 
-def task_in_two_rooms(rooms: Rooms) -> None:
-    rooms.node.tasks[1] = rooms.tasks[1]
-    rooms.membership.in_flight += 1
-    rooms.counters.accepted += 1
+def task_in_two_parts(parts: Parts) -> None:
+    parts.node.tasks[1] = parts.tasks[1]
+    parts.membership.in_flight += 1
+    parts.counters.accepted += 1
 
 
-def task_on_the_wrong_node(rooms: Rooms) -> None:
-    rooms.running.node = 6
+def task_on_the_wrong_node(parts: Parts) -> None:
+    parts.running.node = 6
 
 
-def settled_task_on_a_node(rooms: Rooms) -> None:
-    rooms.running.state = TaskState.SETTLED
+def settled_task_on_a_node(parts: Parts) -> None:
+    parts.running.state = TaskState.SETTLED
 
 
-def idle_worker(rooms: Rooms) -> None:
-    rooms.membership.set_workers(rooms.node, 2)
+def idle_worker(parts: Parts) -> None:
+    parts.membership.set_workers(parts.node, 2)
 
 
-def lost_worker(rooms: Rooms) -> None:
-    rooms.node.workers = 0
+def lost_worker(parts: Parts) -> None:
+    parts.node.workers = 0
 
 
-def miscounted_assignment(rooms: Rooms) -> None:
-    rooms.membership.in_flight = 2
-    rooms.counters.accepted = 4
+def miscounted_assignment(parts: Parts) -> None:
+    parts.membership.in_flight = 2
+    parts.counters.accepted = 4
 
 
-def miscounted_answer(rooms: Rooms) -> None:
-    rooms.counters.end(Status.COMPLETED)
+def miscounted_answer(parts: Parts) -> None:
+    parts.counters.end(Status.COMPLETED)
 
 
-def miscounted_rejection(rooms: Rooms) -> None:
-    rooms.counters.end(Status.REJECTED)
+def miscounted_rejection(parts: Parts) -> None:
+    parts.counters.end(Status.REJECTED)
 
 
-def client_over_its_allowance(rooms: Rooms) -> None:
-    rooms.session.allowance = 2
+def client_over_its_allowance(parts: Parts) -> None:
+    parts.session.allowance = 2
 
 
-def settled_task_in_the_queue(rooms: Rooms) -> None:
-    task: Task = rooms.tasks[1]
+def settled_task_in_the_queue(parts: Parts) -> None:
+    task: Task = parts.tasks[1]
     task.state = TaskState.SETTLED
 
 
 @pytest.mark.parametrize(
     "breakage",
     [
-        *(more_tasks, more_bytes, lost_count, lost_bytes, task_in_two_rooms, task_on_the_wrong_node),
+        *(more_tasks, more_bytes, lost_count, lost_bytes, task_in_two_parts, task_on_the_wrong_node),
         *(settled_task_on_a_node, idle_worker, client_over_its_allowance, settled_task_in_the_queue),
         *(lost_worker, miscounted_assignment, miscounted_answer, miscounted_rejection),
     ],
 )
-def test_broken_invariant_is_seen(breakage: Callable[[Rooms], None]) -> None:
-    rooms = Rooms()
-    breakage(rooms)
+def test_broken_invariant_is_seen(breakage: Callable[[Parts], None]) -> None:
+    parts = Parts()
+    breakage(parts)
     with pytest.raises(AssertionError):
-        rooms.check()
+        parts.check()

@@ -1,4 +1,4 @@
-"""From a profiler's stacks to rooms."""
+"""From a profiler's stacks to modules."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.rooms import EVENT_LOOP, INTERPRETED, KERNEL, OTHER, REST, package_rooms, room_of, samples, shares
+from benchmarks.modules import EVENT_LOOP, INTERPRETED, KERNEL, OTHER, REST, module_of, package_modules, samples, shares
 
-ROOMS = {
+MODULES = {
     "framing": "protocol/framing",
     "cluster_state": "scheduling/cluster/cluster_state",
     "messages": "protocol/messages",
@@ -16,7 +16,7 @@ ROOMS = {
 
 
 @pytest.mark.parametrize(
-    ("stack", "room"),
+    ("stack", "module"),
     [
         (["CPyDef_framing___Framing___feed", "uv__read"], "protocol/framing"),
         (["_PyObject_Free", "tupledealloc", "CPyDef_framing___Framing___feed"], "protocol/framing"),
@@ -30,8 +30,8 @@ ROOMS = {
         (["CPyDef_unknown___f"], OTHER),
     ],
 )
-def test_sample_belongs_to_the_innermost_room(stack: list[str], room: str) -> None:
-    assert room_of(stack, ROOMS) == room
+def test_sample_belongs_to_the_innermost_room(stack: list[str], module: str) -> None:
+    assert module_of(stack, MODULES) == module
 
 
 def test_stacks_are_read_from_what_perf_prints() -> None:
@@ -46,6 +46,6 @@ def test_small_rooms_are_summed_up() -> None:
 
 
 def test_rooms_are_the_files_of_the_package() -> None:
-    rooms = package_rooms()
-    assert rooms["cluster_state"] == "scheduling/cluster/cluster_state"
-    assert rooms["framing"] == "protocol/framing"
+    modules = package_modules()
+    assert modules["cluster_state"] == "scheduling/cluster/cluster_state"
+    assert modules["framing"] == "protocol/framing"
