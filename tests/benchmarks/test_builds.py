@@ -34,14 +34,22 @@ def test_row_has_the_median_over_the_starts_and_its_range() -> None:
 
 
 def test_build_is_a_name_a_python_and_a_folder_with_benchmarks() -> None:
-    assert parse_build(f"new=python3,{ROOT}") == Build("new", "python3", ROOT)
+    assert parse_build(f"new={sys.executable},{ROOT}") == Build("new", sys.executable, ROOT)
     here = os.path.relpath(sys.executable)
     assert parse_build(f"new={here},{ROOT}").python == os.path.abspath(here), "its processes run in another folder"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "new", f"=python3,{ROOT}", f"new=,{ROOT}", "new=python3", "new=python3,/proc", f"new=python3.99,{ROOT}"],
+    [
+        "",
+        "new",
+        f"={sys.executable},{ROOT}",
+        f"new=,{ROOT}",
+        f"new={sys.executable}",
+        f"new={sys.executable},/proc",
+        f"new=python3.99,{ROOT}",
+    ],
 )
 def test_build_that_is_not_all_of_that_is_an_error(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="NAME=PYTHON,ROOT"):
@@ -53,7 +61,7 @@ def test_build_that_is_not_all_of_that_is_an_error(text: str) -> None:
 )
 def test_fewer_than_two_names_or_no_start_or_turn_are_a_wrong_command_line(names: str, options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([*(f"{name}=python3,{ROOT}" for name in names), *options])
+        main([*(f"{name}={sys.executable},{ROOT}" for name in names), *options])
     assert ended.value.code == 2
 
 
