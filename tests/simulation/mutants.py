@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tests.scheduling.client import test_client_state as client_core
+from tests.scheduling.client import test_client_order, test_client_rejections
 from tests.scheduling.cluster import test_cluster_capacity, test_cluster_outcomes
 from tests.simulation import client_mutants, cluster_mutants, node_mutants, wire_mutants
 from tests.simulation.mutation import Mutant
@@ -107,14 +107,20 @@ IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
     (cluster_mutants.pressure_is_ignored, test_cluster_capacity.test_node_that_says_its_machine_is_busy_gets_less),
     (
         client_mutants.backlog_goes_on_after_a_rejection,
-        client_core.test_rejection_blocks_the_backlog_and_only_its_first_task_is_sent_again,
+        test_client_rejections.test_rejection_blocks_the_backlog_and_only_its_first_task_is_sent_again,
     ),
-    (client_mutants.rejected_task_goes_to_the_end_of_the_backlog, client_core.test_blocked_backlog_keeps_its_order),
+    (
+        client_mutants.rejected_task_goes_to_the_end_of_the_backlog,
+        test_client_rejections.test_blocked_backlog_keeps_its_order,
+    ),
     (
         client_mutants.retry_probes_are_free,
-        client_core.test_retry_probes_that_no_answer_pays_for_slow_down_to_one_a_second,
+        test_client_rejections.test_retry_probes_that_no_answer_pays_for_slow_down_to_one_a_second,
     ),
-    (client_mutants.oldest_goes_first_however_late_it_is, client_core.test_newest_goes_first_where_the_oldest_is_late),
+    (
+        client_mutants.oldest_goes_first_however_late_it_is,
+        test_client_order.test_newest_goes_first_where_the_oldest_is_late,
+    ),
 ]
 
 

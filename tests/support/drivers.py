@@ -33,7 +33,7 @@ from argon.scheduling.cluster.cluster_state import ClusterState
 from argon.scheduling.cluster.reporting.invariants import check_cluster
 from argon.scheduling.cluster.reporting.report import reply
 from argon.scheduling.cluster.reporting.snapshot import ClusterSnapshot, cluster_snapshot
-from argon.scheduling.effects import AssignWorker, Close, Report, Send, Settle
+from argon.scheduling.effects import AssignWorker, Close, Report, Send, Settle, Spawn
 from argon.scheduling.load import Runs
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.worker_slot import Recalled, WorkerExit
@@ -312,6 +312,21 @@ class NodeDriver(Driver[NodeState]):
             assert outcome.id not in found, f"task {outcome.id} was answered twice"
             found[outcome.id] = outcome
         return found
+
+
+def ready_node(workers: int = 1, **settings: object) -> NodeDriver:
+    """A node whose workers are up."""
+    node = NodeDriver(workers, **settings)
+    node.ready(*(effect.worker for effect in node.all(Spawn)))
+    return node
+
+
+def quick_node(workers: int = 1, run_s: float = 0.00004) -> NodeDriver:
+    """A node that knows how long its tasks take, by default very short, so that workers prefetch some."""
+    node = ready_node(workers)
+    node.assign(1000)
+    node.answer(node.all(AssignWorker)[0].worker, 1, run_s=run_s)
+    return node
 
 
 class ClientDriver(Driver[ClientState]):
