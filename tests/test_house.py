@@ -132,6 +132,7 @@ def test_no_excuses_in_comments() -> None:
 
 def test_no_file_is_too_long() -> None:
     hold(lengths(PACKAGE))
+    hold(lengths({**texts_under(ROOT / "tests"), **texts_under(ROOT / "benchmarks")}))
 
 
 def test_no_function_of_the_scheduling_takes_many_positional_parameters() -> None:

@@ -1,20 +1,13 @@
-"""The client API with threads outside, on a real network: every option, every end of a task, every misuse."""
+"""The client API with threads outside, on a real network: how it connects, how a task ends, and what it tells."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
-import itertools
-import os
 import pickle
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable
+from concurrent.futures import Future
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -22,86 +15,32 @@ from typing import Any
 import pytest
 
 from argon.client.client import Client
-from argon.client.task_future import TaskFuture
 from argon.errors import (
     AddressInvalid,
     ArgumentNotSerializable,
     AuthenticationFailed,
     ConnectionFailed,
     MayHaveRun,
-    Rejected,
-    RejectReason,
     RemoteError,
-    TaskExpired,
-    TaskLost,
     TokenInvalid,
     UnknownFunction,
     WorkerDied,
 )
 from argon.net.security import make_token
-from argon.settings import Priority
 from tests.support import light_tasks as tasks
+from tests.support.futures import failure
 from tests.support.in_process import (
     TOKEN,
     WITHIN_S,
-    Serving,
     TaskGate,
     ThreadNetwork,
-    cut,
     eventually,
     free_port,
-    lines,
     make_cluster,
-    make_node,
-    network,
-    pid_ended,
     serving,
-    wait_until_free,
 )
 
-
-@pytest.fixture(scope="module")
-def net() -> Iterator[ThreadNetwork]:
-    """One worker, so that what waits and what runs is known."""
-    with network() as net:
-        yield net
-
-
-@pytest.fixture
-def client(net: ThreadNetwork) -> Iterator[Client]:
-    with net.client() as client:
-        yield client
-    with net.client() as watcher:  # nothing of this test is left when the next begins
-        eventually(lambda: not any(watcher.status()[name] for name in ("in_flight", "queue_length")))
-
-
-def worker_pid(net: ThreadNetwork) -> int:
-    assert net.node._pool is not None
-    (pid,) = net.node._pool.pids().values()
-    return pid
-
-
-def failure(future: Future[Any]) -> BaseException:
-    error = future.exception(WITHIN_S)
-    assert error is not None
-    return error
-
-
-def in_callback(client: Client, act: Callable[[], Any]) -> Any:
-    """What comes of doing this in a future's callback, on the thread that brings the answers."""
-    came: Future[Any] = Future()
-
-    def call(_: Future[Any]) -> None:
-        try:
-            came.set_result(act())
-        except Exception as error:  # noqa: BLE001 - the test sees it
-            came.set_exception(error)
-
-    client.submit(tasks.pid).add_done_callback(call)
-    return came.result(WITHIN_S)
-
-
-# ---- connecting --------------------------------------------------------------------------------------------------
+# ---- connecting ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("address", ["localhost", "http://localhost:8000", "::1:8000", "localhost:70000", ""])
@@ -143,7 +82,7 @@ def test_connect_timeout_that_is_no_number_of_seconds_is_an_error(value: Any) ->
         Client("localhost:1", token=TOKEN, connect_timeout=value)
 
 
-# ---- tasks -------------------------------------------------------------------------------------------------------
+# ---- tasks ---------------------------------------------------------------------------------------------------------
 
 
 def test_run_gives_the_value_and_takes_every_keyword_of_the_function(client: Client) -> None:
@@ -241,482 +180,7 @@ def test_times_in_an_exception_are_those_of_the_task(tmp_path: Path, client: Cli
     assert 0 < error.run_s < error.queued_s + 5
 
 
-# ---- options -----------------------------------------------------------------------------------------------------
-
-
-def test_priority_is_the_order_in_which_one_worker_takes_them(tmp_path: Path, client: Client) -> None:
-    gate, path = TaskGate(tmp_path), tmp_path / "order"
-    client.submit(*gate.call)
-    gate.wait()
-    futures = [
-        client.with_options(priority=priority).submit(tasks.note, str(path), f"{priority.name}-{n}")
-        for n in range(2)
-        for priority in sorted(Priority, reverse=True)
-    ]
-    eventually(lambda: client.status()["queue_length"] + client.status()["in_flight"] == 11)
-    gate.open()
-    concurrent.futures.wait(futures)
-    assert lines(path) == [f"{priority.name}-{n}" for priority in sorted(Priority) for n in range(2)]
-
-
-def test_timeout_kills_a_task_that_runs_on(tmp_path: Path, net: ThreadNetwork, client: Client) -> None:
-    client.run(tasks.pid)
-    gate = TaskGate(tmp_path)
-    future = client.with_options(timeout=0.3).submit(*gate.call)
-    gate.wait()
-    pid = worker_pid(net)
-    error = failure(future)
-    assert isinstance(error, TaskExpired)
-    assert isinstance(error, TimeoutError)
-    assert (error.node, error.attempt, error.may_have_run) == (net.node.name, 1, MayHaveRun.YES)
-    assert error.run_s > 0.1
-    eventually(lambda: pid_ended(pid))
-
-
-def test_timeout_ends_a_task_that_waits_and_it_never_runs(tmp_path: Path, client: Client) -> None:
-    gate, path = TaskGate(tmp_path), tmp_path / "ran"
-    held = client.submit(*gate.call)
-    gate.wait()
-    error = failure(client.with_options(timeout=0.1).submit(tasks.note, str(path), "ran"))
-    assert isinstance(error, TaskExpired | Rejected)
-    assert error.may_have_run is MayHaveRun.NO
-    gate.open()
-    held.result()
-    client.run(tasks.pid)
-    assert not path.exists()
-
-
-def test_retries_zero_raises_the_rejection_at_once(tmp_path: Path) -> None:
-    with network(queue_limit=1) as net, net.client() as client, net.client() as other:
-        gate = TaskGate(tmp_path)
-        client.submit(*gate.call)
-        gate.wait()
-        client.submit(tasks.pid)
-        eventually(lambda: client.status()["queue_length"] == 1)
-        before = client.status()["counters"]["rejected"]
-        error = failure(other.with_options(retries=0).submit(tasks.pid))
-        assert isinstance(error, Rejected)
-        assert error.reason is RejectReason.QUEUE_FULL
-        assert error.retry_after > 0
-        error = failure(other.with_options(retries=2).submit(tasks.pid))
-        assert isinstance(error, Rejected)
-        assert client.status()["counters"]["rejected"] == before + 4
-        forever = other.submit(tasks.pid)
-        eventually(lambda: client.status()["counters"]["rejected"] > before + 5)
-        gate.open()
-        assert forever.result(WITHIN_S)
-
-
-def test_rejected_task_that_cannot_be_tried_again_in_time_is_told_so(tmp_path: Path) -> None:
-    with serving(make_cluster()) as cluster, Client(cluster.address, token=TOKEN) as client:
-        error = failure(client.with_options(timeout=0.2).submit(tasks.pid))
-        assert isinstance(error, Rejected)
-        assert error.reason is RejectReason.NO_NODES
-
-
-def test_idempotent_task_is_run_again_after_a_lost_connection_and_another_is_lost(
-    tmp_path: Path, net: ThreadNetwork
-) -> None:
-    with net.client() as client:
-        gate, path = TaskGate(tmp_path), tmp_path / "ran"
-        first = client.submit(*gate.call)
-        gate.wait()
-        again = client.with_options(idempotent=True).submit(tasks.note, str(path), "ran")
-        eventually(lambda: again.running())
-        cut(net.cluster)
-        error = failure(first)
-        assert isinstance(error, TaskLost)
-        assert error.may_have_run is MayHaveRun.UNKNOWN
-        assert again.result(WITHIN_S) == "ran"
-
-
-def test_cluster_that_is_restarted_is_found_again(tmp_path: Path) -> None:
-    port = free_port()
-    first = make_cluster(host="127.0.0.1", port=port)
-    thread = Serving(first)
-    with serving(make_node(manager=first.address)), Client(first.address, token=TOKEN) as client:
-        gate = TaskGate(tmp_path)
-        lost = client.submit(*gate.call)
-        gate.wait()
-        first.shutdown()
-        thread.join()
-        assert isinstance(failure(lost), TaskLost)
-        wait_until_free(port)
-        submitted_between = client.submit(tasks.identity, 1)
-        with serving(make_cluster(host="127.0.0.1", port=port)):
-            assert submitted_between.result(WITHIN_S) == 1
-
-
-def test_equal_keys_go_to_one_node_while_it_has_room() -> None:
-    with network(workers=2) as net, serving(make_node(manager=net.address, workers=2)), net.client() as client:
-        eventually(lambda: client.status()["workers"] == 4)
-        assert net.node._pool is not None
-        ours = set(net.node._pool.pids().values())
-        for key in range(4):
-            pids = {client.with_options(key=key).run(tasks.pid) for _ in range(10)}
-            assert pids <= ours or not pids & ours
-
-
-def test_options_are_a_view_that_shares_the_connection_and_leaves_the_client_as_it_was(client: Client) -> None:
-    hasty = client.with_options(timeout=0.05)
-    assert isinstance(failure(hasty.submit("time:sleep", 60)), TaskExpired)
-    assert hasty.with_options(timeout=None).run(tasks.identity, 1) == 1
-    assert client.run(tasks.identity, 1) == 1
-    assert client.status()["clients"] == 1
-
-
-def test_option_out_of_range_is_an_error(client: Client) -> None:
-    with pytest.raises(ValueError, match="priority"):
-        client.with_options(priority=5)
-
-
-# ---- map ---------------------------------------------------------------------------------------------------------
-
-
-def test_map_gives_values_in_order_over_several_iterables(client: Client) -> None:
-    assert list(client.map(pow, range(300), itertools.repeat(2))) == [n * n for n in range(300)]
-    assert list(client.map(tasks.identity, [])) == []
-    assert list(client.map(tasks.take, [1, 2, 3], "ab")) == [((1, "a"), {}), ((2, "b"), {})]
-
-
-def test_map_takes_no_more_of_a_million_items_than_its_window(client: Client) -> None:
-    taken = itertools.count()
-    items = (next(taken) for _ in range(1_000_000))
-    with contextlib.closing(client.map(tasks.identity, items)) as values:
-        assert next(taken) == 0
-        for n, value in enumerate(itertools.islice(values, 500), start=1):
-            assert value == n
-    assert 500 < next(taken) < 5_000  # the window follows the credits, hundreds here
-
-
-def test_map_does_not_reject_itself(net: ThreadNetwork, client: Client) -> None:
-    before = client.status()["counters"]["rejected"]
-    assert sum(1 for _ in client.map(tasks.identity, range(2000))) == 2000
-    assert client.status()["counters"]["rejected"] == before
-
-
-def test_map_raises_a_tasks_exception_in_its_place(client: Client) -> None:
-    values = client.map(divmod, [6, 7, 8], [3, 0, 2])
-    assert next(values) == (2, 0)
-    with pytest.raises(ZeroDivisionError):
-        next(values)
-
-
-def test_map_over_a_generator_that_raises_says_at_which_item_and_cancels_the_rest(
-    tmp_path: Path, client: Client
-) -> None:
-    gate = TaskGate(tmp_path)
-
-    def calls() -> Iterator[str]:
-        yield gate.call[1]
-        raise LookupError("no more")
-
-    with pytest.raises(LookupError, match="no more") as caught:
-        list(client.map(gate.call[0], calls(), [gate.call[2]] * 5))
-    assert caught.value.__notes__ == ["raised by what was given to map, for item 1"]
-    eventually(lambda: client.status()["in_flight"] == 0)
-    assert client.run(tasks.identity, 1) == 1
-
-
-def test_map_closed_early_cancels_what_is_under_way(tmp_path: Path, client: Client) -> None:
-    gates = [TaskGate(tmp_path, f"gate-{n}") for n in range(3)]
-    gates[0].open()
-    values = client.map(gates[0].call[0], [gate.call[1] for gate in gates], [gate.call[2] for gate in gates])
-    assert next(values) == "held"
-    gates[1].wait()
-    values.close()  # type: ignore[attr-defined]
-    eventually(lambda: client.status()["in_flight"] + client.status()["queue_length"] == 0)
-
-
-def test_map_that_is_interrupted_cancels_also_the_task_that_it_waits_for(
-    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = TaskGate(tmp_path)
-    values = client.map(gate.call[0], [gate.call[1]], [gate.call[2]])
-
-    def interrupted(self: TaskFuture, timeout: float | None = None) -> None:
-        gate.wait()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(TaskFuture, "result", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        next(values)
-    monkeypatch.undo()
-    eventually(lambda: client.status()["in_flight"] == 0)
-
-
-def test_map_timeout_covers_the_whole_and_cancels_the_rest(tmp_path: Path, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    values = client.map(gate.call[0], [gate.call[1]], [gate.call[2]], timeout=0.1)
-    with pytest.raises(TimeoutError):
-        next(values)
-    eventually(lambda: client.status()["in_flight"] == 0)
-
-
-def test_map_goes_through_the_options_of_its_view(client: Client) -> None:
-    with pytest.raises(TaskExpired):
-        list(client.with_options(timeout=0.05).map("time:sleep", [60]))
-
-
-# ---- cancelling --------------------------------------------------------------------------------------------------
-
-
-def test_cancel_of_a_running_task_kills_it(tmp_path: Path, net: ThreadNetwork, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    future = client.submit(*gate.call)
-    gate.wait()
-    pid = worker_pid(net)
-    assert future.running()
-    assert future.cancel()
-    assert future.cancelled()
-    with pytest.raises(CancelledError):
-        future.result()
-    eventually(lambda: pid_ended(pid))
-    assert client.run(tasks.pid) != pid
-
-
-def test_cancel_of_a_queued_task_keeps_it_from_running(tmp_path: Path, client: Client) -> None:
-    gate, path = TaskGate(tmp_path), tmp_path / "ran"
-    held = client.submit(*gate.call)
-    gate.wait()
-    future = client.submit(tasks.note, str(path), "ran")
-    assert future.cancel()
-    eventually(lambda: client.status()["in_flight"] + client.status()["queue_length"] == 1)
-    gate.open()
-    assert held.result(WITHIN_S) == "held"
-    client.run(tasks.pid)
-    assert not path.exists()
-
-
-def test_cancel_twice_and_from_many_threads_is_one_cancel(tmp_path: Path, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    future = client.submit(*gate.call)
-    gate.wait()
-    answers: list[bool] = []
-    threads = [threading.Thread(target=lambda: answers.append(future.cancel())) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [True] * 8
-    assert future.cancel()
-
-
-def test_cancel_of_a_done_task_says_no(client: Client) -> None:
-    future = client.submit(tasks.identity, 1)
-    assert future.result() == 1
-    assert not future.cancel()
-    assert future.result() == 1
-
-
-def test_cancelled_future_is_seen_by_those_who_wait_for_several(tmp_path: Path, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    future = client.submit(*gate.call)
-    gate.wait()
-    waiter = threading.Thread(target=lambda: concurrent.futures.wait([future]))
-    waiter.start()
-    future.cancel()
-    waiter.join(WITHIN_S)
-    assert not waiter.is_alive()
-
-
-def test_cancel_from_a_callback_works(tmp_path: Path, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    cancelled: Future[bool] = Future()
-    client.submit(tasks.pid).add_done_callback(lambda _: cancelled.set_result(held.cancel()))
-    held = client.submit(*gate.call)
-    assert cancelled.result(WITHIN_S)
-    assert held.cancelled()
-    assert client.run(tasks.identity, 1) == 1
-
-
-def test_ctrl_c_in_run_ends_the_task_that_nobody_waits_for_any_more(
-    tmp_path: Path, net: ThreadNetwork, client: Client
-) -> None:
-    gate = TaskGate(tmp_path)
-    pid = worker_pid(net)
-
-    def press() -> None:
-        gate.wait()
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=press, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        client.run(*gate.call)
-    eventually(lambda: pid_ended(pid))
-
-
-def test_ctrl_c_at_the_beginning_of_run_ends_the_task_too(
-    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = TaskGate(tmp_path)
-    submit = client._thread.submit
-
-    def interrupted(*args: Any) -> None:
-        submit(*args)
-        gate.wait()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(client._thread, "submit", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        client.run(*gate.call)
-    eventually(lambda: not client.status()["in_flight"])
-
-
-# ---- waiting -----------------------------------------------------------------------------------------------------
-
-
-def test_result_that_takes_too_long_is_a_timeout_and_the_task_goes_on(tmp_path: Path, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    future = client.submit(*gate.call)
-    gate.wait()
-    for wait in (future.result, future.exception):
-        with pytest.raises(TimeoutError):
-            wait(0.01)
-    gate.open()
-    assert future.result(WITHIN_S) == "held"
-
-
-@pytest.mark.parametrize("wait", ["result", "exception", "run", "map", "status"])
-def test_waiting_in_a_callback_is_an_error(tmp_path: Path, client: Client, wait: str) -> None:
-    gate = TaskGate(tmp_path)
-    gate.open()
-    acts: dict[str, Callable[[], Any]] = {
-        "result": lambda: client.submit(*gate.call).result(),
-        "exception": lambda: client.submit(*gate.call).exception(),
-        "run": lambda: client.run(tasks.pid),
-        "map": lambda: list(client.map(tasks.identity, [1])),
-        "status": client.status,
-    }
-    with pytest.raises(RuntimeError, match="a callback must not wait"):
-        in_callback(client, acts[wait])
-
-
-def test_callback_may_submit_and_read_what_is_done(client: Client) -> None:
-    done = client.submit(tasks.identity, 1)
-    done.result()
-    assert in_callback(client, done.result) == 1
-    assert in_callback(client, lambda: client.submit(tasks.identity, 2)).result(WITHIN_S) == 2
-
-
-@pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt])
-def test_callback_that_raises_hurts_nobody(client: Client, kind: type[BaseException]) -> None:
-    def callback(_: Future[Any]) -> None:
-        raise kind("in a callback")
-
-    futures = [client.submit(tasks.identity, n) for n in range(3)]
-    for future in futures:
-        future.add_done_callback(callback)
-    assert [future.result(WITHIN_S) for future in futures] == [0, 1, 2]
-    assert client.run(tasks.identity, 3) == 3
-
-
-# ---- the end -----------------------------------------------------------------------------------------------------
-
-
-def test_close_answers_what_is_pending_and_ends_the_task_in_the_cluster(tmp_path: Path, net: ThreadNetwork) -> None:
-    client = net.client()
-    gate = TaskGate(tmp_path)
-    running = client.submit(*gate.call)
-    gate.wait()
-    client.close()
-    client.close()
-    error = failure(running)
-    assert isinstance(error, TaskLost)
-    assert error.may_have_run is MayHaveRun.UNKNOWN
-    assert "the client was closed" in str(error)
-    with net.client() as other:
-        eventually(lambda: other.status()["in_flight"] == 0)
-
-
-def test_closed_client_raises_for_everything_with_one_sentence(net: ThreadNetwork) -> None:
-    client = net.client()
-    client.close()
-    uses: list[Callable[[], Any]] = [
-        lambda: client.submit(tasks.pid),
-        lambda: client.run(tasks.pid),
-        lambda: list(client.map(tasks.identity, [1])),
-        lambda: client.with_options(timeout=1).run(tasks.pid),
-        client.status,
-    ]
-    for use in uses:
-        with pytest.raises(ConnectionFailed, match="this client is closed; create a new one"):
-            use()
-
-
-def test_close_from_a_callback_does_not_wait_for_itself(net: ThreadNetwork) -> None:
-    client = net.client()
-    in_callback(client, client.close)
-    client._thread.guards.thread.join(WITHIN_S)
-    assert not client._thread.guards.thread.is_alive()
-
-
-def test_task_handed_over_while_the_client_is_closed_is_answered(net: ThreadNetwork) -> None:
-    class ClosingFirst(deque[Any]):
-        def append(self, item: Any) -> None:
-            client.close()
-            super().append(item)
-
-    client = net.client()
-    client._thread._submissions._tasks = ClosingFirst()
-    error = failure(client.submit(tasks.pid))
-    assert isinstance(error, TaskLost)
-    assert error.may_have_run is MayHaveRun.NO
-
-
-def test_tasks_from_many_threads_are_answered_though_the_client_is_closed_among_them(net: ThreadNetwork) -> None:
-    client = net.client()
-    futures: list[Future[Any]] = []
-    begun = threading.Event()
-
-    def work() -> None:
-        with contextlib.suppress(ConnectionFailed):
-            while True:
-                futures.append(client.submit(tasks.identity, 1))
-                begun.set()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    begun.wait()
-    client.close()
-    for thread in threads:
-        thread.join()
-    _, unanswered = concurrent.futures.wait(futures, WITHIN_S)
-    assert not unanswered
-
-
-def test_forked_process_gets_an_error_and_the_parent_is_unharmed(tmp_path: Path, client: Client) -> None:
-    gate = TaskGate(tmp_path)
-    pending = client.submit(*gate.call)
-    gate.wait()
-    uses: list[Callable[[], Any]] = [
-        lambda: client.submit(tasks.pid),
-        lambda: client.run(tasks.pid),
-        client.status,
-        pending.result,
-        pending.exception,
-        pending.cancel,
-    ]
-    errors = tmp_path / "errors"
-    child = os.fork()
-    if child == 0:
-        try:
-            texts = []
-            for use in uses:
-                try:
-                    use()
-                except RuntimeError as error:
-                    texts.append(str(error))
-            client.close()
-            errors.write_text("\n".join(texts))
-        finally:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    text = f"this client was created in process {os.getpid()}, and this is process {child}; create one after the fork"
-    assert errors.read_text().splitlines() == [text] * len(uses)
-    gate.open()
-    assert pending.result(WITHIN_S) == "held"
+# ---- status and explanations ---------------------------------------------------------------------------------------
 
 
 def test_status_has_the_clusters_numbers(net: ThreadNetwork, client: Client) -> None:
@@ -763,15 +227,3 @@ def test_status_without_a_connection_says_so() -> None:
         with pytest.raises(ConnectionFailed, match="there is no connection"):
             client.status()
         client.close()
-
-
-def test_program_that_forgets_to_close_ends_by_itself(net: ThreadNetwork) -> None:
-    program = (
-        "import argon\n"
-        f"client = argon.Client({net.address!r}, token={TOKEN!r})\n"
-        "print(client.run(len, 'four'), flush=True)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=WITHIN_S, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "4\n", "")

@@ -1,4 +1,5 @@
-"""What a client cannot do is an error that says what to do instead. With real futures and a fork: test_client."""
+"""What a client cannot do is an error that says what to do instead. With real futures and a fork:
+test_client_waiting and test_client_closing."""
 
 from __future__ import annotations
 

@@ -16,9 +16,13 @@ from typing import Any, TypeVar
 
 from argon.client.client import Client
 from argon.cluster.cluster import Cluster
-from argon.net.security import make_token
+from argon.net.channel import Channel
+from argon.net.dialer import Dialer
+from argon.net.security import make_token, parse_token
 from argon.node.node import Node
 from argon.process.server import Server
+from argon.protocol.handshake import Role
+from argon.protocol.messages import Message, Welcome
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 20.0
@@ -201,3 +205,34 @@ def cut(server: Cluster) -> None:
 
     assert server._loop is not None
     server._loop.call_soon_threadsafe(abort)
+
+
+@contextmanager
+def held(folder: Path, **options: Any) -> Iterator[tuple[ThreadNetwork, Client, TaskGate]]:
+    """A network whose only worker is inside a task."""
+    with network(**options) as net, net.client() as client:
+        gate = TaskGate(folder)
+        client.submit(*gate.call)
+        gate.wait()
+        yield net, client, gate
+
+
+async def greeted(cluster: Cluster, downs: list[str]) -> tuple[Dialer, Welcome]:
+    """A raw client's connection, that says nothing by itself, and the welcome it was given."""
+    welcomes: list[Welcome] = []
+
+    def up(_: Channel, welcome: Welcome) -> None:
+        welcomes.append(welcome)
+
+    def said(_: Channel, messages: list[Message]) -> None: ...
+
+    dialer = Dialer(
+        cluster.address,
+        Role.CLIENT,
+        parse_token(TOKEN, ""),
+        on_up=up,
+        on_messages=said,
+        on_down=lambda _, reason: downs.append(reason),
+    )
+    await dialer.connect()
+    return dialer, welcomes[0]
