@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import wait
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -59,9 +60,11 @@ def test_connection_split_at_every_byte_is_the_same(between: Between) -> None:
 def test_messages_that_come_in_one_lump_are_the_same(between: Between) -> None:
     for proxy in (between.node, between.wire):
         proxy.up.gather_s = proxy.down.gather_s = 0.02
-    futures = [between.client.submit(tasks.identity, number) for number in range(300)]
-    assert [future.result(WITHIN_S) for future in futures] == list(range(300))
-    assert between.wire.up.fired > 0
+    end = monotonic() + WITHIN_S
+    while not between.wire.up.fired:  # on a machine that is slow just then, all may come in one read, or each alone
+        assert monotonic() < end
+        futures = [between.client.submit(tasks.identity, number) for number in range(300)]
+        assert [future.result(WITHIN_S) for future in futures] == list(range(300))
 
 
 def test_payload_that_travels_for_longer_than_a_peer_may_be_silent_kills_nobody(between: Between) -> None:
