@@ -18,6 +18,7 @@ from typing import Final
 from argon.protocol.messages import Payload
 
 ALIGNMENT: Final = 16
+DEFINITION_MARK: Final = b"="  # begins the name of what is no function's name but that of a definition
 
 _HEAD: Final = struct.Struct("<HHI")
 _HEAD_BYTES: Final = _HEAD.size

@@ -14,14 +14,17 @@ from __future__ import annotations
 import pickle
 import threading
 from binascii import crc32
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pickle import dumps, loads
-from typing import Any, Final
+from sys import modules as _modules
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from argon.call.callables import find, importable, name_of, whereabouts
-from argon.call.envelope import seal, seal_small, unseal
+from argon.call.envelope import DEFINITION_MARK, seal, seal_small, unseal
 from argon.call.failure_text import (
     TEXT_CHARS,
     Failure,
@@ -43,8 +46,12 @@ from argon.errors import (
 )
 from argon.protocol.messages import Payload, payload_bytes
 
+if TYPE_CHECKING:
+    from argon.call.script import Script
+
 OUT_OF_BAND_BYTES: Final = 64 << 10
 SCANNED_ITEMS: Final = 256
+MARKED_LEVELS: Final = 3
 REASON_CHARS: Final = 1000
 EXCEPTION_BYTES: Final = 1 << 20
 CACHED_NAMES: Final = 4096
@@ -52,6 +59,9 @@ CACHED_NAMES: Final = 4096
 _SIMPLE: Final = frozenset(
     {int, float, bool, str, type(None)}
 )  # neither buffers nor classes: pickled without further thought
+
+_HOLDERS: Final = frozenset({list, tuple, dict})
+_MAIN: Final = (b"__main__", b"__mp_main__")  # in every process something else has these names
 
 # By id, since a callable need not be hashable. An entry holds the function, so that its id is not used again; only
 # functions that their module keeps alive anyway are held.
@@ -61,13 +71,16 @@ _named: dict[int, tuple[object, bytes, int]] = {}
 # ---- calls ---------------------------------------------------------------------------------------------------------
 
 
-def pack_call(function: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Payload, int]:
+def pack_call(
+    function: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any], script: Script | None = None
+) -> tuple[Payload, int]:
     """Packs a call.
 
     Args:
         function: a callable, or the name ``module:function`` of one, which is then looked up by the worker only.
         args: positional arguments. Memory that can change (arrays, bytearrays) is copied, so the caller may change it.
         kwargs: keyword arguments.
+        script: what the workers know of this program, None (the default) for nothing.
 
     Returns:
         The payload, and the task's kind: a number that is equal for calls of the same function.
@@ -75,7 +88,10 @@ def pack_call(function: Callable[..., Any] | str, args: tuple[Any, ...], kwargs:
     Raises:
         ArgumentNotSerializable: something cannot be pickled. The message and ``path`` name it.
     """
-    _, name, kind = _named.get(id(function)) or _name(function)
+    known = (_named if script is None else script.named).get(id(function))
+    if known is None or _by_value():
+        known = _name(function, script)
+    _, name, kind = known
     try:
         if name and not kwargs:
             for value in args:
@@ -83,16 +99,40 @@ def pack_call(function: Callable[..., Any] | str, args: tuple[Any, ...], kwargs:
                     break
             else:
                 return seal_small(name, dumps((args, kwargs), 5)), kind
-        buffers: list[bytes | memoryview] = []
-        call = tuple(map(_set_apart, args)), {key: _set_apart(value) for key, value in kwargs.items()}
-        data = _dump(call if name else (function, *call), buffers, snapshot=True)
-        return seal(name, data, buffers), kind
+        return _pack(function, name, args, kwargs, script), kind
     except Exception as error:  # noqa: BLE001 - pickling runs code of the caller's classes, which may raise anything
         roots = {"args": args, "kwargs": kwargs} if name else {"args": args, "kwargs": kwargs, "function": function}
-        path, part, reason = culprit(roots, _try_dump, error)
+        path, part, reason = culprit(roots, partial(_try_dump, script), error)
         text = f"cannot send {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
         text += advice(part, reason)
         raise ArgumentNotSerializable(text, path=path) from reason
+
+
+def _pack(
+    function: Callable[..., Any] | str,
+    name: bytes,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    script: Script | None,
+) -> Payload:
+    """A call with arguments of any kind, or of a function that must be carried along."""
+    call = args, kwargs
+    alone = type(function) is FunctionType and function.__closure__ is None  # shares no object with the arguments
+    buffers: list[bytes | memoryview] = []
+    data = _dump_plainly(args, kwargs, buffers, _elsewhere(script), snapshot=True) if name or alone else None
+    if data is not None and name:
+        return seal(name, data, buffers)
+    from argon.call.definitions import Definition, definition_of  # takes long to import, and most never need it
+    from argon.call.pickler import Packing
+
+    if data is not None:
+        definition = definition_of(function, script)  # type: ignore[arg-type]  # a function, as ``alone`` says
+    else:
+        packing = Packing(script)
+        whole = call if name or alone else (function, args, kwargs)
+        data = packing.dump(whole, partial(_beside, buffers, True))
+        definition = Definition(function if name or alone else None, packing)
+    return seal(definition.name, definition.data + data, buffers)
 
 
 def unpack_call(payload: bytes | bytearray | memoryview) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
@@ -106,13 +146,23 @@ def unpack_call(payload: bytes | bytearray | memoryview) -> tuple[Callable[..., 
         name, data, buffers = unseal(payload)
     except ValueError as error:
         raise _unloadable(error) from None
-    function = find(name) if name else None
+    carried = name[:1] == DEFINITION_MARK
+    function: Any = None if carried else find(name)
     try:
+        if carried:
+            from argon.call.definitions import read_definition
+
+            function, start = read_definition(name, data)
+            data = memoryview(data)[start:]
+        call: tuple[Any, ...] = loads(data, buffers=buffers) if buffers else loads(data)
         if function is None:
-            function, args, kwargs = loads(data, buffers=buffers)
+            function, args, kwargs = call
         else:
-            call: tuple[Any, Any] = loads(data, buffers=buffers) if buffers else loads(data)
             args, kwargs = call
+            if isinstance(function, str):
+                function = find(function.encode("utf-8", "replace"))
+    except UnknownFunction:
+        raise
     except (ImportError, AttributeError) as error:
         text = f"cannot load the arguments: {clip(message_of(error), REASON_CHARS)} ({whereabouts()})"
         raise UnknownFunction(text) from None
@@ -121,7 +171,7 @@ def unpack_call(payload: bytes | bytearray | memoryview) -> tuple[Callable[..., 
     return function, args, kwargs
 
 
-def _name(function: Callable[..., Any] | str) -> tuple[object, bytes, int]:
+def _name(function: Callable[..., Any] | str, script: Script | None) -> tuple[object, bytes, int]:
     """How a function travels: itself, its name (empty when it is carried along), and its kind."""
     if isinstance(function, str):
         encoded = function.encode("utf-8", "replace")
@@ -130,12 +180,38 @@ def _name(function: Callable[..., Any] | str) -> tuple[object, bytes, int]:
         raise TypeError(f"a task is a callable, or the name 'module:function' of one, not {clip(repr(function), 100)}")
     name = name_of(function)
     encoded = name.encode("utf-8", "replace")
-    if not importable(function, name):
+    module = name.partition(":")[0]
+    there = importable(function, name) and not _is_by_value(module) and (script is None or script.imports(module))
+    if not there:
         return function, b"", crc32(encoded)
-    if len(_named) >= CACHED_NAMES:
-        _named.clear()
-    entry = _named[id(function)] = (function, encoded, crc32(encoded))
+    named = _named if script is None else script.named
+    if len(named) >= CACHED_NAMES:
+        named.clear()
+    entry = named[id(function)] = (function, encoded, crc32(encoded))
     return entry
+
+
+def _by_value() -> Collection[str]:
+    """The modules that the user has registered to travel by value."""
+    cloudpickle = _modules.get("cloudpickle.cloudpickle")
+    registered: set[str] | None = (
+        None if cloudpickle is None else getattr(cloudpickle, "_PICKLE_BY_VALUE_MODULES", None)
+    )
+    return registered or ()
+
+
+def _is_by_value(module: str) -> bool:
+    """Whether a module, or a package that it belongs to, is one of these."""
+    return any(module == name or module.startswith(f"{name}.") for name in _by_value())
+
+
+def _elsewhere(script: Script | None) -> list[bytes]:
+    """What a pickle must not contain: names of modules that the other end has not, or not as they are here."""
+    names = list(_MAIN)
+    names += [name.encode("utf-8", "replace") for name in _by_value()]
+    if script is not None:
+        names += script.unreachable()
+    return names
 
 
 def _unloadable(error: BaseException) -> RemoteError:
@@ -163,9 +239,14 @@ def pack_result(value: object, max_payload_bytes: int) -> Payload:
             payload: Payload = seal_small(b"", dumps(value, 5))
         else:
             buffers: list[bytes | memoryview] = []
-            payload = seal(b"", _dump(_set_apart(value), buffers, snapshot=False), buffers)
+            data = _dump_plainly((value,), None, buffers, _MAIN, snapshot=False)
+            if data is None:
+                from argon.call.pickler import Packing  # takes long to import, and most never need it
+
+                data = Packing(answer=True).dump(value, partial(_beside, buffers, False))
+            payload = seal(b"", data, buffers)
     except Exception as error:  # noqa: BLE001 - pickling runs code of the task's classes, which may raise anything
-        path, part, reason = culprit({"result": value}, _try_dump, error)
+        path, part, reason = culprit({"result": value}, _try_dump_answer, error)
         text = f"cannot return {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
         raise ResultNotSerializable(text, path=path) from None
     size = payload_bytes(payload)
@@ -251,14 +332,20 @@ def may_travel(error: object) -> bool:
 
 
 def _dump_exception(error: BaseException) -> bytes:
-    for dump in (dumps, _cloud_dump):
+    for dump in (dumps, _dump_as_answer):
         try:
-            data: bytes = dump(error, protocol=5)
+            data: bytes = dump(error)
             if len(data) <= EXCEPTION_BYTES and may_travel(loads(data)):
                 return data
         except BaseException:  # noqa: BLE001 - a class whose __init__ wants other arguments ends here, quite usually
             continue
     return b""
+
+
+def _dump_as_answer(value: object) -> bytes:
+    from argon.call.pickler import Packing
+
+    return Packing(answer=True).dump(value)
 
 
 def _load_exception(data: bytes) -> Exception | None:
@@ -284,52 +371,123 @@ class _Apart:
         return type(self.value), (pickle.PickleBuffer(self.value),)
 
 
-def _set_apart(value: object) -> object:
-    """Marks large bytes that are the value itself or one of its elements; deeper ones travel in the pickle."""
-    if type(value) is bytes or type(value) is bytearray:
-        return _Apart(value) if len(value) > OUT_OF_BAND_BYTES else value
-    if type(value) is list or type(value) is tuple:
-        if len(value) <= SCANNED_ITEMS and any(map(_is_large, value)):
-            return type(value)(_Apart(item) if _is_large(item) else item for item in value)
-    elif type(value) is dict and len(value) <= SCANNED_ITEMS and any(map(_is_large, value.values())):
-        return {key: _Apart(item) if _is_large(item) else item for key, item in value.items()}
-    return value
+class _Marks:
+    """Large bytes set apart, each once. What holds them is copied once too, so that one object stays one.
+
+    Attributes:
+        apart: what was set apart.
+        whole: whether all was seen: nothing else can refer to what was copied.
+    """
+
+    def __init__(self) -> None:
+        self.apart: list[_Apart] = []
+        self.whole = True
+        self._made: dict[int, Any] = {}
+
+    def mark(self, value: Any, depth: int) -> Any:
+        """The value, or a copy with its large bytes set apart, down to a few levels of lists and the like."""
+        kind = type(value)
+        if kind in _SIMPLE:
+            return value
+        made = self._made.get(id(value))
+        if made is None:
+            if kind is bytes or kind is bytearray:
+                if not _is_large(value):
+                    return value
+                made = _Apart(value)
+                self.apart.append(made)
+            elif kind not in _HOLDERS or not depth or len(value) > SCANNED_ITEMS:
+                self.whole = False
+                return value
+            elif kind is dict:
+                made = {key: self.mark(item, depth - 1) for key, item in value.items()}
+            else:
+                made = kind([self.mark(item, depth - 1) for item in value])
+            self._made[id(value)] = made
+        return made
 
 
 def _is_large(value: Any) -> bool:
     return (type(value) is bytes or type(value) is bytearray) and len(value) > OUT_OF_BAND_BYTES
 
 
-def _dump(value: object, buffers: list[bytes | memoryview], *, snapshot: bool) -> bytes:
-    """Pickles plainly if that is enough, else with cloudpickle. Appends the large blocks that travel beside the pickle.
+def _holds_large(value: Any) -> bool:
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return len(value) <= SCANNED_ITEMS and any(map(_is_large, value))
+    if kind is dict:
+        return len(value) <= SCANNED_ITEMS and any(map(_is_large, value.values()))
+    return _is_large(value)
 
-    With ``snapshot``, blocks that can still change are copied.
+
+def _marked(values: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[_Apart]]:
+    """Some values with their large bytes set apart."""
+    if not any(map(_holds_large, values)):
+        return values, []
+    marks = _Marks()
+    marked = tuple([marks.mark(value, MARKED_LEVELS) for value in values])
+    if not marks.whole:
+        marks = _Marks()  # only that for which nothing is copied: the values themselves
+        marked = tuple([marks.mark(value, 0) for value in values])
+    return marked, marks.apart
+
+
+def _dump_plainly(
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+    buffers: list[bytes | memoryview],
+    elsewhere: Sequence[bytes],
+    *,
+    snapshot: bool,
+) -> bytes | None:
+    """Pickles without cloudpickle; None if that fails, or if the pickle names what the other end has not.
+
+    Appends the large blocks that travel beside the pickle. With ``snapshot``, those that can still change are copied.
+    Without ``kwargs``, there is one argument, and it is pickled alone.
     """
 
-    def stays_inside(buffer: pickle.PickleBuffer) -> bool:
-        block = buffer.raw()
-        if block.nbytes <= OUT_OF_BAND_BYTES:
-            return True
-        buffers.append(bytes(block) if snapshot and not block.readonly else block)
-        return False
+    def beside(buffer: pickle.PickleBuffer) -> bool:
+        return _beside(buffers, snapshot, buffer)
 
-    data: bytes | None
+    whole = args[0] if kwargs is None else (args, kwargs)
+    data = b""
     try:
-        data = dumps(value, 5, buffer_callback=stays_inside)
+        marked, apart = _marked((*args, *kwargs.values()) if kwargs else args)
+        if apart:
+            count = len(args)
+            named = dict(zip(kwargs, marked[count:], strict=True)) if kwargs else {}
+            data = dumps(marked[0] if kwargs is None else (marked[:count], named), 5, buffer_callback=beside)
+        if not apart or any(mark.value in data for mark in apart):  # it is met again further down: one object, one copy
+            buffers.clear()
+            data = dumps(whole, 5, buffer_callback=beside)
     except Exception:  # noqa: BLE001 - for whatever reason plain pickle fails, cloudpickle may not
-        data = None
-    if data is None or b"__main__" in data:  # in every process something else has that name
+        data = b""
+    if not data or any(name in data for name in elsewhere):
         buffers.clear()
-        data = _cloud_dump(value, protocol=5, buffer_callback=stays_inside)
+        return None
     return data
 
 
-def _cloud_dump(value: object, **options: Any) -> bytes:
-    import cloudpickle  # takes long to import, and most programs never need it
+def _beside(buffers: list[bytes | memoryview], snapshot: bool, buffer: pickle.PickleBuffer) -> bool:
+    """Takes a large block, and has pickle keep a small one."""
+    block = buffer.raw()
+    if block.nbytes <= OUT_OF_BAND_BYTES:
+        return True
+    buffers.append(bytes(block) if snapshot and not block.readonly else block)
+    return False
 
-    data: bytes = cloudpickle.dumps(value, **options)
-    return data
+
+def _try_dump(script: Script | None, value: object) -> None:
+    """Raises what packing a call with this value raises."""
+    from argon.call.pickler import Packing
+
+    packing = Packing(script)
+    packing.dump(value)
+    packing.dump_definitions()
 
 
-def _try_dump(value: object) -> None:
-    _dump(value, [], snapshot=False)
+def _try_dump_answer(value: object) -> None:
+    """Raises what packing this result raises."""
+    from argon.call.pickler import Packing
+
+    Packing(answer=True).dump(value)

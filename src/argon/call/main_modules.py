@@ -1,0 +1,170 @@
+"""Main modules: what ``__main__`` means to the code of a caller, in the process where it runs.
+
+In: definitions that a caller has packed, or its script. Out: functions and classes that find by name, in a module of
+their own, what they found in the caller's ``__main__``; and that module as ``__main__`` while they run. What a task
+puts into a global variable stays there for the next task of the same caller. It must never change the ``__main__`` of
+the caller itself, nor mix what two callers call ``__main__``.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from argon.call.script_source import MAIN_NAMES, ScriptSource, own_session
+
+CALLERS_KEPT: Final = 64
+
+
+class MainModule:
+    """What ``__main__`` means to one caller.
+
+    Attributes:
+        session: the caller's.
+        module: stands for it.
+        imported: whether it was made by an import of the caller's script.
+        trackers: functions by the caller's numbers for them.
+    """
+
+    def __init__(self, session: bytes, module: ModuleType, *, imported: bool, own: bool = False) -> None:
+        self.session = session
+        self.module = module
+        self.imported = imported
+        self.trackers: WeakValueDictionary[object, Any] = WeakValueDictionary()
+        self._own = own
+        self._digests: dict[str, bytes] = {}
+        self._made: dict[str, Any] = {}
+
+    def enter(self) -> None:
+        """Makes it the ``__main__`` of this process."""
+        if not self._own and sys.modules.get("__main__") is not self.module:
+            sys.modules["__main__"] = self.module
+            sys.modules["__mp_main__"] = self.module
+
+    def is_made(self) -> None:
+        """The import has come to its end: what is there now its caller has as well."""
+        self._made = dict(self.module.__dict__)
+
+    def has(self, qualname: str) -> bool:
+        """Whether the import has made what has this name."""
+        name = qualname.partition(".")[0]
+        return name in self._made and self._made[name] is self.module.__dict__.get(name)
+
+    def find(self, qualname: str) -> Any:
+        """What has this name; raises AttributeError if nothing has."""
+        found: Any = self.module
+        for part in qualname.split("."):
+            found = getattr(found, part)
+        return found
+
+    def bind(self, names: dict[str, Any]) -> None:
+        """Binds functions, classes and modules that other functions use."""
+        if not self._own:
+            self.module.__dict__.update(names)
+
+    def is_current(self, digests: dict[str, bytes], bound: dict[str, Any]) -> bool:
+        """Whether the names mean this."""
+        known, names = self._digests, self.module.__dict__
+        for name, digest in digests.items():
+            if known.get(name) != digest:
+                return False
+        return all(names.get(name) is value for name, value in bound.items())
+
+    def assign(self, values: dict[str, tuple[bytes, bytes]], same: Callable[[Any, bytes], bool]) -> None:
+        """Gives global variables the caller's values: those that it has changed since, and no others, so that what
+        tasks have put there lasts.
+
+        Args:
+            values: by name, a digest and a pickle.
+            same: whether a value that the import has made has this pickle.
+        """
+        if self._own:
+            return
+        names = self.module.__dict__
+        for name, (digest, data) in values.items():
+            if self._digests.get(name) == digest:
+                continue
+            if not (self.imported and name in names and name not in self._digests and same(names[name], data)):
+                names[name] = pickle.loads(data)
+            self._digests[name] = digest
+
+
+_callers: OrderedDict[bytes, MainModule] = OrderedDict()
+_scripts: dict[bytes, ScriptSource] = {}
+_importing: list[str] = []
+
+
+def offer_script(script: ScriptSource) -> None:
+    """Lets a caller's main module be made by an import of its script, when a task needs it."""
+    _scripts[script.session] = script
+
+
+def importing() -> str:
+    """The file of the script that is being imported now, empty for none."""
+    return _importing[-1] if _importing else ""
+
+
+def main_module(session: bytes) -> MainModule:
+    """The main module of a caller, made when it is first asked for.
+
+    Raises:
+        ImportError: the caller's script cannot be imported here. It has what was raised as its cause.
+    """
+    main = _callers.get(session)
+    if main is None:
+        if session == own_session():
+            main = MainModule(session, sys.modules["__main__"], imported=False, own=True)
+        elif session in _scripts:
+            main = _imported(_scripts[session])
+        else:
+            main = MainModule(session, ModuleType("__main__"), imported=False)
+        _callers[session] = main
+        if len(_callers) > CALLERS_KEPT:
+            _callers.popitem(last=False)
+    else:
+        _callers.move_to_end(session)
+    return main
+
+
+def current_main() -> MainModule | None:
+    """The main module that is ``__main__`` now, None if that is this process's own program."""
+    module = sys.modules.get("__main__")
+    for main in _callers.values():
+        if main.module is module:
+            return main
+    return None
+
+
+def find_in_main(session: bytes, qualname: str) -> Any:
+    """What a caller's main module has under this name."""
+    return main_module(session).find(qualname)
+
+
+def _imported(script: ScriptSource) -> MainModule:
+    module = ModuleType("__mp_main__")
+    module.__file__ = script.file
+    module.__package__ = script.package
+    sys.argv[:] = script.argv
+    main = MainModule(script.session, module, imported=True)
+    before = {name: sys.modules.get(name) for name in MAIN_NAMES}
+    main.enter()
+    _importing.append(script.file)
+    try:
+        if script.package:
+            import_module(script.package)
+        exec(compile(script.source, script.file, "exec", dont_inherit=True), module.__dict__)
+    except BaseException as error:
+        for name, value in before.items():
+            if value is not None:
+                sys.modules[name] = value
+        raise ImportError(f"importing the caller's script {script.file} raised {type(error).__name__}") from error
+    finally:
+        _importing.pop()
+    main.is_made()
+    return main

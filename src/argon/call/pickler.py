@@ -1,0 +1,330 @@
+"""The pickler for what plain pickle cannot do: functions, classes and variables of a script, lambdas, and the like.
+
+In: objects, and the script of the caller if the workers can import it. Out: a pickle in which nothing refers to the
+``__main__`` of this process, and beside it the definitions and variables of the script that it needs. It must never
+send a part of what cannot be sent whole, and never change what it pickles.
+
+What a worker finds in the script that it has imported travels by name only. Other functions and classes of the script
+are definitions: they travel once a call, by value, and all else refers to them by name. ``reducers.py`` makes what
+cloudpickle would make a likeness of. At the other end all belong to one main module (``main_modules.py``).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from types import FunctionType, ModuleType
+from typing import Any, Final
+
+from cloudpickle import cloudpickle
+
+from argon.call import reducers
+from argon.call.main_modules import current_main, find_in_main
+from argon.call.script import Script
+from argon.call.script_source import MAIN_NAMES, own_session
+
+DIGEST_BYTES: Final = 16
+LARGE_BYTES: Final = 1 << 20
+
+_SIMPLE: Final = frozenset({int, float, bool, str, bytes, type(None)})
+_BELOW: Final = ("__wrapped__", "__func__", "func")  # where wrappers, methods and partials keep what they call
+_MODULE_FACTS: Final = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__builtins__"})
+
+
+class NotSendable(pickle.PicklingError):
+    """Something that would mean another thing, or nothing, where it arrives. It says what, and the way out."""
+
+
+class Packing:
+    """What belongs to one call, or to one answer, while it is packed.
+
+    Args:
+        script: what the workers know of this program; None where they know nothing of it.
+        answer: it is a task's answer, on its way to the caller.
+
+    Attributes:
+        definitions: what the other end must have in its main module, by name.
+        values: the variables that it must have there: by name, a digest and a pickle.
+        watched: the global names that were looked at, and what they meant.
+        lasting: whether the same would come out as long as these names mean the same.
+        path: what the other end must add to its path.
+    """
+
+    def __init__(self, script: Script | None = None, *, answer: bool = False) -> None:
+        self.answer = answer
+        self.definitions: dict[str, Any] = {}
+        self.values: dict[str, tuple[bytes, bytes]] = {}
+        self.watched: dict[str, object] = {}
+        self.lasting = True
+        self.path: list[str] = []
+        self._script = script
+        self._main = sys.modules["__main__"]
+        self._theirs = current_main() if answer else None  # the main module of the caller to whom the answer goes
+        self.session = own_session() if self._theirs is None else self._theirs.session
+        self._noted: set[int] = set()
+
+    # ---- pickles -----------------------------------------------------------------------------------------------
+
+    def dump(self, value: object, buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
+        """Pickles arguments, or an answer."""
+        with io.BytesIO() as file:
+            _Pickler(file, self, buffer_callback).dump(value)
+            return file.getvalue()
+
+    def dump_definitions(self) -> bytes:
+        """Pickles the definitions, and those that they need in turn: one dictionary after the other."""
+        with io.BytesIO() as file:
+            pickler = _Pickler(file, self, None, defining=True)
+            sent: set[str] = set()
+            while rest := {name: value for name, value in self.definitions.items() if name not in sent}:
+                sent.update(rest)
+                pickler.dump(rest)
+            return file.getvalue()
+
+    # ---- what the other end has --------------------------------------------------------------------------------
+
+    @property
+    def _by_import(self) -> bool:
+        if self.answer:
+            return self._theirs is not None and self._theirs.imported
+        return self._script is not None and self._script.source is not None
+
+    def is_of_main(self, value: Any) -> bool:
+        """Whether something was defined by the script."""
+        return getattr(value, "__module__", None) in MAIN_NAMES
+
+    def named(self, value: object, qualname: str) -> bool:
+        """Whether the script has this very object under this name."""
+        found: Any = self._main
+        for part in qualname.split("."):
+            found = getattr(found, part, None)
+        return found is value
+
+    def found(self, value: object, qualname: str) -> bool:
+        """Whether the other end has it in its main module without being told."""
+        if self.answer:
+            return self._theirs is not None and self.named(value, qualname) and self._theirs.has(qualname)
+        return self._by_import and self._script is not None and self._script.defines(value, qualname)
+
+    def reaches(self, module: str) -> bool:
+        """Whether the other end can import a module."""
+        if self.answer or self._script is None or self._script.imports(module):
+            return True
+        added = self._script.added_path()
+        if not self._script.imports(module, added):
+            return False
+        self.path = added
+        return True
+
+    # ---- what functions use ------------------------------------------------------------------------------------
+
+    def define(self, value: object, qualname: str) -> None:
+        """Notes that the other end must have something of the script, and all that it uses."""
+        if self.found(value, qualname):
+            for function in _functions_in(value):
+                self.note_uses(function)
+        else:
+            name = qualname.partition(".")[0]
+            self.definitions[name] = self._main.__dict__[name]
+
+    def note_uses(self, function: FunctionType) -> None:
+        """Notes what a function of the script finds in its global names."""
+        names = function.__globals__
+        if self.answer or id(function) in self._noted or names is not self._main.__dict__:
+            return
+        self._noted.add(id(function))
+        for name in cloudpickle._extract_code_globals(function.__code__):
+            if name not in names or (self._by_import and name in _MODULE_FACTS):
+                continue
+            value = self.watched[name] = names[name]
+            if not _is_definition(value):
+                self._note_variable(name, value)
+            elif self.is_of_main(value) and name == _own_name(value):
+                self.define(value, name)
+            elif not self._imports_bind(name):
+                self.definitions[name] = value
+
+    def _imports_bind(self, name: str) -> bool:
+        script = self._script
+        return self._by_import and script is not None and script.binds(name) and not script.changes(name)
+
+    def _note_variable(self, name: str, value: object) -> None:
+        if name in self.values:
+            return
+        script = self._script if self._by_import else None
+        simple = type(value) in _SIMPLE
+        self.lasting = self.lasting and simple
+        if script is not None and script.is_left(name, value):
+            return
+        self.values[name] = b"", b""  # its own pickle may contain functions that use it
+        try:
+            data = self.dump_variable(value)
+        except Exception as error:
+            if script is None or not script.binds(name):
+                raise NotSendable(f"variable {name!r} of the script, {type(value).__name__}: {error}") from error
+            data = b""
+        if not data or (len(data) > LARGE_BYTES and self._imports_bind(name)):
+            assert script is not None
+            script.leave(name, value)  # the import makes its own, as in every process that is spawned
+            del self.values[name]
+        else:
+            self.values[name] = blake2b(data, digest_size=DIGEST_BYTES).digest(), data
+
+    def dump_variable(self, value: object) -> bytes:
+        """Pickles the value of a variable."""
+        if type(value) in _SIMPLE:
+            return pickle.dumps(value, 5)
+        with io.BytesIO() as file:
+            _Pickler(file, self, None, variable=True).dump(value)
+            return file.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no type information
+    """One stream of a packing.
+
+    Args:
+        defining: functions and classes of the script are pickled by value here, and not by name.
+        variable: it is a variable of the script.
+    """
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        packing: Packing,
+        buffer_callback: Callable[[pickle.PickleBuffer], Any] | None,
+        *,
+        defining: bool = False,
+        variable: bool = False,
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._packing = packing
+        self._defining = defining
+        self._renewing = defining or variable  # locks and the like are made anew, as an import would
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind is FunctionType:
+            return self._reduce_function(obj)
+        if issubclass(kind, type):
+            return self._reduce_class(obj)
+        if kind is ModuleType or issubclass(kind, ModuleType):
+            return self._reduce_module(obj)
+        return self._reduce_object(obj)
+
+    def _by_name(self, obj: Any, qualname: str) -> Any:
+        """The reference to something of the script, None where it must travel by value."""
+        packing = self._packing
+        if "<" in qualname or not packing.named(obj, qualname):
+            return None
+        if packing.found(obj, qualname):
+            packing.define(obj, qualname)
+            return find_in_main, (packing.session, qualname)
+        if packing.answer:
+            return None
+        packing.define(obj, qualname)
+        return None if self._defining else (find_in_main, (packing.session, qualname))
+
+    def _reduce_function(self, obj: FunctionType) -> Any:
+        packing = self._packing
+        if packing.is_of_main(obj):
+            reference = self._by_name(obj, obj.__qualname__)
+            if reference is not None:
+                return reference
+            packing.note_uses(obj)
+            packing.lasting = packing.lasting and reducers.is_plain(obj)
+            return reducers.reduce_function(obj, packing.session)
+        return reducers.reduce_singledispatch(obj) or self._checked(obj, super().reducer_override(obj))
+
+    def _reduce_class(self, obj: type) -> Any:
+        packing = self._packing
+        if packing.is_of_main(obj):
+            reference = self._by_name(obj, obj.__qualname__) or (
+                reducers.reduce_received(obj) if packing.answer else None
+            )
+            if reference is not None:
+                return reference
+            packing.lasting = False
+            for function in _functions_in(obj):
+                packing.note_uses(function)
+        reduced = super().reducer_override(obj)
+        if reduced is NotImplemented or reduced[0] in (type, cloudpickle._builtin_type):
+            return self._checked(obj, reduced)
+        return reducers.reduce_class(obj, reduced)
+
+    def _checked(self, obj: Any, reduced: Any) -> Any:
+        """By reference where the other end can import it, else by value."""
+        if reduced is not NotImplemented or self._packing.reaches(obj.__module__):
+            return reduced
+        if isinstance(obj, type):
+            return reducers.reduce_class(obj, cloudpickle._dynamic_class_reduce(obj))
+        return self._dynamic_function_reduce(obj)
+
+    def _reduce_module(self, obj: ModuleType) -> Any:
+        if obj is sys.modules["__main__"]:
+            raise NotSendable("the module __main__ itself, which is another one there: send what is needed of it")
+        if self._packing.reaches(obj.__name__):
+            return NotImplemented
+        facts = {name: value for name, value in obj.__dict__.items() if name not in _MODULE_FACTS}
+        return cloudpickle.dynamic_subimport, (obj.__name__, facts)
+
+    def _reduce_object(self, obj: Any) -> Any:
+        packing = self._packing
+        of_main = packing.is_of_main(obj)
+        if of_main and isinstance(qualname := _own_name(obj), str):
+            reference = self._by_name(obj, qualname)
+            if reference is not None:
+                return reference
+        special = reducers.reduce_special(obj, packing.session, renewing=self._renewing)
+        if special is not None:
+            return special
+        if not of_main or type(obj) in self.dispatch_table:
+            return NotImplemented
+        reduced = obj.__reduce_ex__(5)
+        if isinstance(reduced, str):  # a name in this process's __main__
+            raise NotSendable(
+                f"{reduced!r} of the script is a {type(obj).__name__}, which travels by its name only; define it in a "
+                "module that the workers can import"
+            )
+        return reduced
+
+
+def _own_name(value: Any) -> object:
+    return getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+
+
+def _is_definition(value: Any) -> bool:
+    """Whether a global name is bound to something that has a name by itself: it is not a variable."""
+    if isinstance(value, FunctionType | type | ModuleType):
+        return True
+    return getattr(value, "__module__", None) in MAIN_NAMES and isinstance(_own_name(value), str)
+
+
+def _functions_in(value: Any) -> Iterator[FunctionType]:
+    """The functions whose code something runs: itself, those of a class, and those below a wrapper."""
+    seen: set[int] = set()
+    waiting: list[Any] = [value]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, FunctionType):
+            yield part
+            waiting += [content for cell in part.__closure__ or () if callable(content := _content(cell))]
+        elif isinstance(part, type):
+            if part.__module__ in MAIN_NAMES:
+                waiting += [*part.__dict__.values(), *part.__bases__]
+            continue
+        elif isinstance(part, property):
+            waiting += [part.fget, part.fset, part.fdel]
+        waiting += [below for name in _BELOW if (below := getattr(part, name, None)) is not None]
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None  # not assigned yet
