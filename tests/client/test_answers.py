@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argon.call.payload import pack_failure, pack_result
+from argon.call.failure import pack_failure
+from argon.call.payload import pack_result
 from argon.client.answers import error_of, value_of
 from argon.errors import (
     MayHaveRun,

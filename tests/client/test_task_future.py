@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from argon.call.payload import pack_failure, pack_result
+from argon.call.failure import pack_failure
+from argon.call.payload import pack_result
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.client.usage_guards import UsageGuards

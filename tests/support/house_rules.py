@@ -214,9 +214,9 @@ def wall_clocks(sources: Sources) -> list[str]:
 
 def picklers(sources: Sources) -> list[str]:
     return [
-        f"{place(path, node)}: imports {target}; only call/payload.py pickles, so call that"
+        f"{place(path, node)}: imports {target}; only call/ pickles, so call that"
         for path, source in sources.items()
-        if path != "call/payload.py"
+        if not path.startswith("call/")
         for node, target in imports(path, ast.parse(source), ())
         if target.split(".")[0] in PICKLERS
     ]

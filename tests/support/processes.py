@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from argon.call.payload import pack_call, unpack_failure, unpack_result
+from argon.call.failure import unpack_failure
+from argon.call.payload import pack_call, unpack_result
 from argon.ipc.inbox import Inbox, create_claims
 from argon.ipc.outbox import Outbox, create_page
 from argon.ipc.worker_config import WorkerConfig

@@ -1,7 +1,7 @@
 """What goes wrong in a task, as plain data and text.
 
 In: an exception of any class, also one whose ``__str__`` raises or returns a gigabyte. Out: a ``Failure`` of bounded
-size. It must never raise because of the exception it describes, and never pickle: ``payload.py`` does that.
+size. It must never raise because of the exception it describes, and never pickle: ``failure.py`` does that.
 """
 
 from __future__ import annotations

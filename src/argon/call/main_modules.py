@@ -13,6 +13,9 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib import import_module
+from importlib.abc import ExecutionLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import decode_source
 from types import ModuleType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -146,19 +149,35 @@ def find_in_main(session: bytes, qualname: str) -> Any:
     return main_module(session).find(qualname)
 
 
+class _Loader(ExecutionLoader):
+    """Runs the source of a script, as an import of its file would, wherever the file is by now."""
+
+    def __init__(self, script: ScriptSource) -> None:
+        self._script = script
+
+    def get_source(self, fullname: str) -> str:
+        return decode_source(self._script.source)
+
+    def get_filename(self, fullname: str) -> str:
+        return self._script.file
+
+
 def _imported(script: ScriptSource) -> MainModule:
+    loader = _Loader(script)
     module = ModuleType("__mp_main__")
     module.__file__ = script.file
-    module.__package__ = script.package
+    if script.name is not None:
+        module.__spec__ = ModuleSpec(script.name, loader, origin=script.file)
+        module.__package__ = script.name.rpartition(".")[0]
     sys.argv[:] = script.argv
     main = MainModule(script.session, module, imported=True)
     before = {name: sys.modules.get(name) for name in MAIN_NAMES}
     main.enter()
     _importing.append(script.file)
     try:
-        if script.package:
-            import_module(script.package)
-        exec(compile(script.source, script.file, "exec", dont_inherit=True), module.__dict__)
+        if module.__package__:
+            import_module(module.__package__)
+        loader.exec_module(module)
     except BaseException as error:
         for name, value in before.items():
             if value is not None:

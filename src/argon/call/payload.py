@@ -1,4 +1,4 @@
-"""Calls, results and exceptions to payloads and back. The only file that pickles.
+"""Calls and results to payloads and back. Only this file and ``failure.py``, for exceptions, pickle.
 
 In: Python objects of the caller or of the task. Out: payloads, opaque to everybody in between. It must run only in
 clients and workers, never in the cluster or a node's supervisor, and must never send a part of what cannot be sent
@@ -21,29 +21,11 @@ from sys import modules as _modules
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from argon.call.callables import find, importable, name_of, whereabouts
 from argon.call.envelope import DEFINITION_MARK, seal, seal_small, unseal
-from argon.call.failure_text import (
-    TEXT_CHARS,
-    Failure,
-    RemoteTraceback,
-    clip,
-    describe,
-    message_of,
-    traceback_of,
-    type_name,
-)
+from argon.call.failure_text import TEXT_CHARS, clip, message_of, traceback_of, type_name
 from argon.call.unpicklable import advice, culprit
-from argon.errors import (
-    ArgumentNotSerializable,
-    MayHaveRun,
-    RemoteError,
-    ResultNotSerializable,
-    TaskError,
-    UnknownFunction,
-)
+from argon.errors import ArgumentNotSerializable, MayHaveRun, RemoteError, ResultNotSerializable, UnknownFunction
 from argon.protocol.messages import Payload, payload_bytes
 
 if TYPE_CHECKING:
@@ -53,7 +35,6 @@ OUT_OF_BAND_BYTES: Final = 64 << 10
 SCANNED_ITEMS: Final = 256
 MARKED_LEVELS: Final = 3
 REASON_CHARS: Final = 1000
-EXCEPTION_BYTES: Final = 1 << 20
 CACHED_NAMES: Final = 4096
 
 _SIMPLE: Final = frozenset(
@@ -246,7 +227,7 @@ def pack_result(value: object, max_payload_bytes: int) -> Payload:
                 data = Packing(answer=True).dump(value, partial(_beside, buffers, False))
             payload = seal(b"", data, buffers)
     except Exception as error:  # noqa: BLE001 - pickling runs code of the task's classes, which may raise anything
-        path, part, reason = culprit({"result": value}, _try_dump_answer, error)
+        path, part, reason = culprit({"result": value}, dump_answer, error)
         text = f"cannot return {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
         raise ResultNotSerializable(text, path=path) from None
     size = payload_bytes(payload)
@@ -266,94 +247,6 @@ def unpack_result(payload: Payload) -> object:
         text = f"the result cannot be loaded here: {type_name(type(error))}: {clip(message_of(error), REASON_CHARS)}"
         raise ResultNotSerializable(text) from error
     return result
-
-
-# ---- failures ------------------------------------------------------------------------------------------------------
-
-
-def pack_failure(error: BaseException, node: str, max_payload_bytes: int, *, by_argon: bool = False) -> bytes:
-    """Packs an exception: always as text, and as itself too when it survives being pickled and loaded again.
-
-    Args:
-        error: what was raised.
-        node: name of the node.
-        max_payload_bytes: the payload takes no more than this, whatever the exception says.
-        by_argon: the worker raised it on its own account, not the task.
-    """
-    failure = describe(error, node=node, by_argon=by_argon, chars_max=min(TEXT_CHARS, max_payload_bytes // 32))
-    as_text = msgspec.msgpack.encode(failure)
-    failure.pickled = _dump_exception(error) if may_travel(error) else b""
-    complete = msgspec.msgpack.encode(failure)
-    return complete if len(complete) <= max_payload_bytes else as_text
-
-
-def unpack_failure(payload: Payload, *, attempt: int, queued_s: float, run_s: float) -> BaseException:
-    """Unpacks an exception, ready to be raised: the task's own, caused by its remote traceback, or a TaskError."""
-    try:
-        failure = msgspec.msgpack.decode(payload if isinstance(payload, bytes) else b"".join(payload), type=Failure)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as reason:
-        failure = Failure("unknown", f"the worker's answer cannot be read: {reason}", "", "", MayHaveRun.UNKNOWN)
-    error = _load_exception(failure.pickled)
-    if error is not None and not failure.by_argon and not isinstance(error, TaskError):
-        return _caused_by(error, failure.traceback_text)
-    if not failure.by_argon:
-        error = None  # a TaskError that the task raised would be taken for what became of the task itself
-    if not isinstance(error, TaskError):
-        error = RemoteError(
-            f"{failure.type_name}: {failure.message}",
-            may_have_run=failure.may_have_run,
-            type_name=failure.type_name,
-            remote_message=failure.message,
-            traceback_text=failure.traceback_text,
-        )
-    error.node, error.attempt, error.queued_s, error.run_s = failure.node, attempt, queued_s, run_s
-    return _caused_by(error, error.traceback_text) if isinstance(error, RemoteError) else error
-
-
-def _caused_by(error: Exception, traceback_text: str) -> Exception:
-    if traceback_text:
-        # Not by assignment: a class may forbid that, for all its attributes.
-        BaseException.__setattr__(error, "__cause__", RemoteTraceback(traceback_text))
-    return error
-
-
-def may_travel(error: object) -> bool:
-    """Whether the caller can be given this very exception.
-
-    One that would end or cancel the caller itself cannot. Nor can one that ends whatever loop is the next to see it,
-    quietly; asyncio's futures refuse it.
-    """
-    if not isinstance(error, Exception) or isinstance(error, StopIteration | StopAsyncIteration):
-        return False
-    return not any(
-        cls.__name__ == "CancelledError" and cls.__module__.startswith(("asyncio", "concurrent.futures"))
-        for cls in type(error).__mro__
-    )
-
-
-def _dump_exception(error: BaseException) -> bytes:
-    for dump in (dumps, _dump_as_answer):
-        try:
-            data: bytes = dump(error)
-            if len(data) <= EXCEPTION_BYTES and may_travel(loads(data)):
-                return data
-        except BaseException:  # noqa: BLE001 - a class whose __init__ wants other arguments ends here, quite usually
-            continue
-    return b""
-
-
-def _dump_as_answer(value: object) -> bytes:
-    from argon.call.pickler import Packing
-
-    return Packing(answer=True).dump(value)
-
-
-def _load_exception(data: bytes) -> Exception | None:
-    try:
-        error = loads(data) if data else None
-    except BaseException:  # noqa: BLE001 - what is amiss with one task's exception must not hurt the client
-        return None
-    return error if may_travel(error) else None
 
 
 # ---- pickle --------------------------------------------------------------------------------------------------------
@@ -486,8 +379,8 @@ def _try_dump(script: Script | None, value: object) -> None:
     packing.dump_definitions()
 
 
-def _try_dump_answer(value: object) -> None:
-    """Raises what packing this result raises."""
+def dump_answer(value: object) -> bytes:
+    """Pickles what belongs to an answer, as its caller can load it. Raises what pickling raises."""
     from argon.call.pickler import Packing
 
-    Packing(answer=True).dump(value)
+    return Packing(answer=True).dump(value)

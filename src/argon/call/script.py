@@ -63,8 +63,8 @@ class Script:
         others = [*self._codes, guarded, *_codes_in(guarded)]
         stores = (name for code in others for name in _bound_by(code, ("STORE_GLOBAL",)))
         self._changed = frozenset(stores).union(_bound_by(guarded, _BINDING))
-        package = self._main.__package__ if self._main.__spec__ is not None else None
-        self.source = ScriptSource(own_session(), text, file, package, list(sys.argv))
+        name = None if self._main.__spec__ is None else self._main.__spec__.name
+        self.source = ScriptSource(own_session(), text, file, name, list(sys.argv))
 
     def binds(self, name: str) -> bool:
         """Whether an import of the script binds this global name."""

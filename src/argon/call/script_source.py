@@ -32,12 +32,12 @@ class ScriptSource(msgspec.Struct, frozen=True):
         session: the caller's, by which its main module is known.
         source: its text.
         file: what ``__file__`` is.
-        package: its package, of a module that was started by ``python -m``; else None.
+        name: its own, if it was started by ``python -m``; else None.
         argv: the caller's ``sys.argv``.
     """
 
     session: bytes
     source: bytes
     file: str
-    package: str | None
+    name: str | None
     argv: list[str]

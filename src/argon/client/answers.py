@@ -9,7 +9,8 @@ from __future__ import annotations
 from concurrent.futures import CancelledError
 from typing import Any, Final
 
-from argon.call.payload import unpack_failure, unpack_result
+from argon.call.failure import unpack_failure
+from argon.call.payload import unpack_result
 from argon.client.task_id import task_id
 from argon.errors import MayHaveRun, Rejected, TaskError, TaskExpired, TaskLost, WorkerDied
 from argon.protocol.codec import ProtocolViolation, decode_diagnosis

@@ -18,8 +18,9 @@ from threading import current_thread, main_thread
 from time import monotonic
 from typing import Any
 
+from argon.call.failure import may_travel, pack_failure, unpack_failure
 from argon.call.invoke import invoke
-from argon.call.payload import may_travel, pack_failure, unpack_call, unpack_failure
+from argon.call.payload import unpack_call
 from argon.call.time_left import deadline_here
 from argon.errors import MayHaveRun, RejectReason, TaskExpired
 from argon.protocol.messages import Answer, Payload, Reject

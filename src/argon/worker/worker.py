@@ -19,8 +19,9 @@ from os import getpid, read
 from time import monotonic, perf_counter
 from typing import Final
 
+from argon.call.failure import pack_failure
 from argon.call.invoke import invoke
-from argon.call.payload import pack_failure, pack_result, unpack_call
+from argon.call.payload import pack_result, unpack_call
 from argon.call.time_left import set_deadline
 from argon.ipc.inbox import CLAIM, PACKET_BYTES, cut
 from argon.ipc.outbox import Outbox

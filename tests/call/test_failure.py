@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from argon.call.payload import pack_failure, unpack_failure
+from argon.call.failure import pack_failure, unpack_failure
 from argon.errors import MayHaveRun, RemoteError, TaskLost, UnknownFunction
 from argon.protocol.messages import Payload, payload_bytes
 from tests.support import tasks
