@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from argon.ipc.owner import NOBODY
+
 
 class WorkerConfig(msgspec.Struct):
     """What a worker process needs to know when it starts, as JSON on its command line."""
@@ -18,3 +20,4 @@ class WorkerConfig(msgspec.Struct):
     node: str
     include: list[str]
     max_payload_bytes: int
+    owner_fd: int = NOBODY

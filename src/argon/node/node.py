@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from argon.cluster.cluster import Cluster
 from argon.errors import AuthenticationFailed, ConnectionFailed
+from argon.ipc.owner import NOBODY
 from argon.net.channel import Channel
 from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer
@@ -113,6 +114,7 @@ class Node(Server):
             raise ValueError("include must be a list of directories, not one string")
         self.name = _checked_name(name)
         self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
+        self.owner_fd = NOBODY  # set by the process of a local cluster, before it starts
         self._manager = manager
         self._include = [os.path.abspath(directory) for directory in include]
         self._max_payload_bytes = check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31)
@@ -152,6 +154,7 @@ class Node(Server):
             node_name=self.name,
             include=self._include,
             max_payload_bytes=self._max_payload_bytes,
+            owner_fd=self.owner_fd,
             on_ready=self._shell.worker_ready,
             on_outcomes=self._shell.worker_answered,
             on_exit=self._shell.worker_ended,

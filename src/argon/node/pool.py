@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Final
 
 from argon.ipc.inbox import PACKET_BYTES
+from argon.ipc.owner import NOBODY
 from argon.node.oom import OomCounter
 from argon.node.reaper_handle import ReaperHandle
 from argon.node.worker_handle import WorkerHandle
@@ -38,6 +39,7 @@ class Pool:
         node_name: for failures.
         include: directories in which workers look for modules first.
         max_payload_bytes: most bytes of one result.
+        owner_fd: what says of the process that owns the node, see ``ipc/owner.py``; by default nobody does.
         on_ready, on_outcomes, on_exit: what is called when a worker is up, has finished tasks, has ended.
     """
 
@@ -47,6 +49,7 @@ class Pool:
         node_name: str,
         include: Sequence[str],
         max_payload_bytes: int,
+        owner_fd: int = NOBODY,
         on_ready: Callable[[WorkerId], None],
         on_outcomes: Callable[[WorkerId, list[Outcome]], None],
         on_exit: Callable[[WorkerExit], None],
@@ -56,6 +59,7 @@ class Pool:
         self._include = [os.path.abspath(folder) for folder in include]
         self._max_payload_bytes = max_payload_bytes
         self._max_result_bytes = max_payload_bytes
+        self._owner_fd = owner_fd
         self._on_ready = on_ready
         self._on_outcomes = on_outcomes
         self._on_exit = on_exit
@@ -73,7 +77,9 @@ class Pool:
         """Starts a worker process under this number."""
         try:
             mark = f"{self._reaper.mark}.{worker}"
-            handle = WorkerHandle(worker, self._node_name, self._include, self._max_payload_bytes, mark, self._block)
+            handle = WorkerHandle(
+                worker, self._node_name, self._include, self._max_payload_bytes, mark, self._block, self._owner_fd
+            )
         except OSError as error:
             reason = f"could not be started: {error}"
             exit_ = WorkerExit(worker, signal=0, exit_code=1, unstarted=[], outcomes=[], entered=0, reason=reason)

@@ -1,6 +1,7 @@
 """The process of a local cluster: a node that listens by itself, and ends with its owner.
 
-In: how many workers and where they look for modules, as an argument; the end of standard input. Out: one line with the
+In: how many workers and where they look for modules, as an argument; a descriptor with what its owner is like; the end
+of standard input. Out: one line with the
 address, when it is ready. It must never outlive the pipe that is its standard input.
 """
 
@@ -19,6 +20,8 @@ def main() -> None:
     """The child: serves until its standard input ends or says anything."""
     config: dict[str, Any] = json.loads(sys.argv[1])
     node = Node(port=0, workers=config["workers"], include=config["include"])
+    node.owner_fd = config["owner_fd"]
+    os.set_inheritable(node.owner_fd, False)
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 

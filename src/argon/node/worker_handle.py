@@ -19,6 +19,7 @@ import msgspec
 
 from argon.ipc.inbox import PACKET_BYTES, Inbox, create_claims
 from argon.ipc.outbox import Outbox, create_page
+from argon.ipc.owner import NOBODY
 from argon.ipc.worker_config import WorkerConfig
 from argon.node.reaper import VARIABLE
 from argon.protocol.codec import ProtocolViolation
@@ -54,7 +55,14 @@ class WorkerHandle:
     """
 
     def __init__(
-        self, worker: WorkerId, node: str, include: Sequence[str], max_payload_bytes: int, mark: str, block: memoryview
+        self,
+        worker: WorkerId,
+        node: str,
+        include: Sequence[str],
+        max_payload_bytes: int,
+        mark: str,
+        block: memoryview,
+        owner_fd: int = NOBODY,
     ) -> None:
         """Starts the process; raises OSError when the system does not let it."""
         self.worker = worker
@@ -81,11 +89,13 @@ class WorkerHandle:
             self.inbox = Inbox(self.node_end, self._worker_end, unclaimed, claims)
             on_failure.callback(self.inbox.close)
             worker_end_fd = self._worker_end.fileno()
-            config = WorkerConfig(worker_end_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes)
+            config = WorkerConfig(
+                worker_end_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes, owner_fd
+            )
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(worker_end_fd, waiting, page_fd),
+                pass_fds=[fd for fd in (worker_end_fd, waiting, page_fd, owner_fd) if fd != NOBODY],
                 start_new_session=True,
                 env=_environment(mark),
             )

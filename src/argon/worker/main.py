@@ -16,8 +16,11 @@ from typing import Final
 
 import msgspec
 
+from argon.call.main_modules import offer_script
+from argon.call.script_source import ScriptSource
 from argon.ipc.inbox import open_unclaimed
 from argon.ipc.outbox import Outbox, protect
+from argon.ipc.owner import NOBODY, read_owner
 from argon.ipc.worker_config import WorkerConfig
 from argon.process.malloc import keep_freed_memory
 from argon.worker.worker import Worker
@@ -30,6 +33,11 @@ def main() -> None:
     config = msgspec.json.decode(sys.argv[1], type=WorkerConfig)
     _settle_in(config)
     code = 1
+    if os.environ.get("ARGON_TMP"):
+        from argon.call.main_modules import offer_script
+        from argon.call.script_source import ScriptSource
+
+        offer_script(msgspec.msgpack.decode(bytes.fromhex(os.environ["ARGON_TMP"]), type=ScriptSource))
     try:
         inbox = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=config.inbox_fd)
         worker = Worker(
@@ -62,6 +70,11 @@ def _settle_in(config: WorkerConfig) -> None:
     for fd in (config.inbox_fd, config.claims_fd, config.outbox_fd):
         os.set_inheritable(fd, False)
     sys.path[:0] = config.include
+    if config.owner_fd != NOBODY:
+        owner = read_owner(config.owner_fd)
+        os.close(config.owner_fd)
+        if owner.script:
+            offer_script(msgspec.msgpack.decode(owner.script, type=ScriptSource))
     sys.argv[1:] = []
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
