@@ -10,6 +10,7 @@ whose global names mean something else by now than they did to its caller.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import struct
 import sys
@@ -26,8 +27,10 @@ from argon.call.script import Script
 
 DEFINITIONS_KEPT: Final = 512
 DEFINITION_BYTES_MAX: Final = 1 << 20
+KEPT_BYTES_MAX: Final = 64 << 20
 
 _LENGTH: Final = struct.Struct("<I")
+_VERSION: Final = sys.version_info[:2]  # another one has other bytecode
 
 
 class Definition:
@@ -41,7 +44,7 @@ class Definition:
     def __init__(self, function: Callable[..., Any] | str | None, packing: Packing) -> None:
         packed = packing.dump(function)
         definitions = packing.dump_definitions()
-        head = pickle.dumps((packing.session, packing.path, packing.values, len(definitions)), 5)
+        head = pickle.dumps((_VERSION, packing.session, packing.path, packing.values, len(definitions)), 5)
         rest = _LENGTH.pack(len(head)) + head + definitions + packed
         digest = blake2b(rest, digest_size=DIGEST_BYTES).digest()
         self.data = rest
@@ -58,6 +61,7 @@ class Definition:
 
 
 _carried: dict[tuple[int, Script | None], Definition] = {}
+os.register_at_fork(after_in_child=lambda: _carried.clear())  # its main module is another one to the workers
 
 
 def definition_of(function: Callable[..., Any], script: Script | None) -> Definition:
@@ -72,7 +76,7 @@ def definition_of(function: Callable[..., Any], script: Script | None) -> Defini
         return known
     made = Definition(function, Packing(script))
     if made.lasts and type(function) is FunctionType:
-        if len(_carried) >= DEFINITIONS_KEPT:
+        if len(_carried) >= DEFINITIONS_KEPT or sum(len(known.data) for known in _carried.values()) > KEPT_BYTES_MAX:
             _carried.clear()
         _carried[key] = made
     return made
@@ -105,26 +109,42 @@ def read_definition(name: bytes, data: bytes | memoryview) -> tuple[Callable[...
         ValueError: the lengths do not add up.
         Exception: what making it raised.
     """
-    (length,) = _LENGTH.unpack_from(name, len(DEFINITION_MARK) + DIGEST_BYTES)
+    length = _length_of(name)
     kept = _kept.get(name)
     if kept is not None:
         kept.main.enter()
         if kept.main.is_current(kept.digests, kept.bound):
+            _kept.move_to_end(name)
             return kept.function, length
     if length > len(data):
         raise ValueError(f"a definition of {length} bytes in a payload of {len(data)}")
     made = _make(memoryview(data)[:length])
     if length <= DEFINITION_BYTES_MAX:
-        _kept[name] = made
-        if len(_kept) > DEFINITIONS_KEPT:
-            _kept.popitem(last=False)
+        _keep(name, made)
     return made.function, length
+
+
+def _keep(name: bytes, made: _Kept) -> None:
+    _kept[name] = made
+    while len(_kept) > DEFINITIONS_KEPT or sum(_length_of(kept) for kept in _kept) > KEPT_BYTES_MAX:
+        _kept.popitem(last=False)
+
+
+def _length_of(name: bytes) -> int:
+    (length,) = _LENGTH.unpack_from(name, len(DEFINITION_MARK) + DIGEST_BYTES)
+    return int(length)
 
 
 def _make(data: memoryview) -> _Kept:
     (head_bytes,) = _LENGTH.unpack_from(data)
     start = _LENGTH.size + head_bytes
-    session, path, values, definition_bytes = pickle.loads(data[_LENGTH.size : start])
+    version, session, path, values, definition_bytes = pickle.loads(data[_LENGTH.size : start])
+    if version != _VERSION:
+        theirs, ours = (".".join(map(str, each)) for each in (version, _VERSION))
+        raise ImportError(
+            f"the function is code of Python {theirs}, and this worker is Python {ours}: use one version, or put the "
+            "function into a module that the workers can import"
+        )
     for entry in path:
         if entry not in sys.path:
             sys.path.append(entry)

@@ -8,10 +8,12 @@ the caller itself, nor mix what two callers call ``__main__``.
 
 from __future__ import annotations
 
+import builtins
 import pickle
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import ContextVar
 from importlib import import_module
 from importlib.abc import ExecutionLoader
 from importlib.machinery import ModuleSpec
@@ -20,9 +22,11 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+from argon.call.failure_text import clip, traceback_of
 from argon.call.script_source import MAIN_NAMES, ScriptSource, own_session
 
 CALLERS_KEPT: Final = 64
+TRACEBACK_CHARS: Final = 16 << 10
 
 
 class MainModule:
@@ -33,6 +37,7 @@ class MainModule:
         module: stands for it.
         imported: whether it was made by an import of the caller's script.
         trackers: functions by the caller's numbers for them.
+        context_variables: by name; nothing refers to one weakly.
     """
 
     def __init__(self, session: bytes, module: ModuleType, *, imported: bool, own: bool = False) -> None:
@@ -40,6 +45,7 @@ class MainModule:
         self.module = module
         self.imported = imported
         self.trackers: WeakValueDictionary[object, Any] = WeakValueDictionary()
+        self.context_variables: dict[str, ContextVar[Any]] = {}
         self._own = own
         self._digests: dict[str, bytes] = {}
         self._made: dict[str, Any] = {}
@@ -55,7 +61,7 @@ class MainModule:
         self._made = dict(self.module.__dict__)
 
     def has(self, qualname: str) -> bool:
-        """Whether the import has made what has this name."""
+        """Whether the caller has what has this name: it has sent it, or the import has made it."""
         name = qualname.partition(".")[0]
         return name in self._made and self._made[name] is self.module.__dict__.get(name)
 
@@ -70,6 +76,7 @@ class MainModule:
         """Binds functions, classes and modules that other functions use."""
         if not self._own:
             self.module.__dict__.update(names)
+            self._made.update(names)
 
     def is_current(self, digests: dict[str, bytes], bound: dict[str, Any]) -> bool:
         """Whether the names mean this."""
@@ -126,7 +133,7 @@ def main_module(session: bytes) -> MainModule:
         elif session in _scripts:
             main = _imported(_scripts[session])
         else:
-            main = MainModule(session, ModuleType("__main__"), imported=False)
+            main = MainModule(session, _empty_module("__main__"), imported=False)
         _callers[session] = main
         if len(_callers) > CALLERS_KEPT:
             _callers.popitem(last=False)
@@ -149,6 +156,12 @@ def find_in_main(session: bytes, qualname: str) -> Any:
     return main_module(session).find(qualname)
 
 
+def _empty_module(name: str) -> ModuleType:
+    module = ModuleType(name)
+    module.__dict__["__builtins__"] = builtins  # pickle, for one, imports through it
+    return module
+
+
 class _Loader(ExecutionLoader):
     """Runs the source of a script, as an import of its file would, wherever the file is by now."""
 
@@ -164,7 +177,7 @@ class _Loader(ExecutionLoader):
 
 def _imported(script: ScriptSource) -> MainModule:
     loader = _Loader(script)
-    module = ModuleType("__mp_main__")
+    module = _empty_module("__mp_main__")
     module.__file__ = script.file
     if script.name is not None:
         module.__spec__ = ModuleSpec(script.name, loader, origin=script.file)
@@ -182,7 +195,10 @@ def _imported(script: ScriptSource) -> MainModule:
         for name, value in before.items():
             if value is not None:
                 sys.modules[name] = value
-        raise ImportError(f"importing the caller's script {script.file} raised {type(error).__name__}") from error
+        raise ImportError(
+            f"importing the caller's script {script.file} raised {type(error).__name__}; with import_script=False what "
+            f"the script defines travels by value:\n{clip(traceback_of(error), TRACEBACK_CHARS)}"
+        ) from error
     finally:
         _importing.pop()
     main.is_made()

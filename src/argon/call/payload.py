@@ -83,9 +83,10 @@ def pack_call(
         return _pack(function, name, args, kwargs, script), kind
     except Exception as error:  # noqa: BLE001 - pickling runs code of the caller's classes, which may raise anything
         roots = {"args": args, "kwargs": kwargs} if name else {"args": args, "kwargs": kwargs, "function": function}
-        path, part, reason = culprit(roots, partial(_try_dump, script), error)
+        found = culprit(roots, partial(_try_dump, script), error)
+        path, part, reason = found
         text = f"cannot send {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
-        text += advice(part, reason)
+        text += advice(found, None if script is None else script.by_value_because)
         raise ArgumentNotSerializable(text, path=path) from reason
 
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import sys
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from io import TextIOWrapper
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
@@ -30,6 +32,7 @@ DIGEST_BYTES: Final = 16
 LARGE_BYTES: Final = 1 << 20
 
 _SIMPLE: Final = frozenset({int, float, bool, str, bytes, type(None)})
+_WORD: Final = re.compile(r"[^\W\d]\w*")
 _BELOW: Final = ("__wrapped__", "__func__", "func")  # where wrappers, methods and partials keep what they call
 _MODULE_FACTS: Final = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__builtins__"})
 
@@ -51,6 +54,7 @@ class Packing:
         watched: the global names that were looked at, and what they meant.
         lasting: whether the same would come out as long as these names mean the same.
         path: what the other end must add to its path.
+        names: the global names of the script.
     """
 
     def __init__(self, script: Script | None = None, *, answer: bool = False) -> None:
@@ -64,6 +68,7 @@ class Packing:
         self._main = sys.modules["__main__"]
         self._theirs = current_main() if answer else None  # the main module of the caller to whom the answer goes
         self.session = own_session() if self._theirs is None else self._theirs.session
+        self.names = self._main.__dict__
         self._noted: set[int] = set()
 
     # ---- pickles -----------------------------------------------------------------------------------------------
@@ -133,19 +138,32 @@ class Packing:
     def note_uses(self, function: FunctionType) -> None:
         """Notes what a function of the script finds in its global names."""
         names = function.__globals__
-        if self.answer or id(function) in self._noted or names is not self._main.__dict__:
+        if self.answer or id(function) in self._noted or names is not self.names:
             return
         self._noted.add(id(function))
         for name in cloudpickle._extract_code_globals(function.__code__):
-            if name not in names or (self._by_import and name in _MODULE_FACTS):
-                continue
-            value = self.watched[name] = names[name]
-            if not _is_definition(value):
-                self._note_variable(name, value)
-            elif self.is_of_main(value) and name == _own_name(value):
-                self.define(value, name)
-            elif not self._imports_bind(name):
-                self.definitions[name] = value
+            if name in names and not (self._by_import and name in _MODULE_FACTS):
+                self._note_name(name, names[name])
+        self.note_annotations(function)
+
+    def note_annotations(self, annotated: Any) -> None:
+        """Notes the classes and types that annotations have as text, for who asks what they mean."""
+        if self.answer or self._by_import:
+            return
+        for text in reducers.annotations_of(annotated).values():
+            for name in _WORD.findall(text) if isinstance(text, str) else ():
+                value = self.names.get(name)
+                if _is_definition(value) or type(value).__module__ in ("typing", "types"):
+                    self._note_name(name, value)
+
+    def _note_name(self, name: str, value: object) -> None:
+        self.watched[name] = value
+        if not _is_definition(value):
+            self._note_variable(name, value)
+        elif self.is_of_main(value) and name == _own_name(value):
+            self.define(value, name)
+        elif not self._imports_bind(name):
+            self.definitions[name] = value
 
     def _imports_bind(self, name: str) -> bool:
         script = self._script
@@ -164,7 +182,7 @@ class Packing:
             data = self.dump_variable(value)
         except Exception as error:
             if script is None or not script.binds(name):
-                raise NotSendable(f"variable {name!r} of the script, {type(value).__name__}: {error}") from error
+                raise NotSendable(f"variable {name!r} of the script, a {type(value).__name__}: {error}") from error
             data = b""
         if not data or (len(data) > LARGE_BYTES and self._imports_bind(name)):
             assert script is not None
@@ -235,8 +253,18 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
                 return reference
             packing.note_uses(obj)
             packing.lasting = packing.lasting and reducers.is_plain(obj)
-            return reducers.reduce_function(obj, packing.session)
+            return self._reduce_by_value(obj)
         return reducers.reduce_singledispatch(obj) or self._checked(obj, super().reducer_override(obj))
+
+    def _reduce_by_value(self, obj: FunctionType) -> Any:
+        names = obj.__globals__
+        if names is self._packing.names:
+            return reducers.reduce_function(obj, self._packing.session, None)
+        module: str = names.get("__name__", "")  # a wrapper, which has taken the name of what it wraps
+        is_its = module in sys.modules and sys.modules[module].__dict__ is names
+        if is_its and self._packing.reaches(module):
+            return reducers.reduce_function(obj, self._packing.session, module)
+        return self._dynamic_function_reduce(obj)
 
     def _reduce_class(self, obj: type) -> Any:
         packing = self._packing
@@ -247,6 +275,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
             if reference is not None:
                 return reference
             packing.lasting = False
+            packing.note_annotations(obj)
             for function in _functions_in(obj):
                 packing.note_uses(function)
         reduced = super().reducer_override(obj)
@@ -272,11 +301,13 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
 
     def _reduce_object(self, obj: Any) -> Any:
         packing = self._packing
-        of_main = packing.is_of_main(obj)
+        of_main = packing.is_of_main(obj) or type(obj) is reducers.ALIAS  # one that was made anew has another module
         if of_main and isinstance(qualname := _own_name(obj), str):
             reference = self._by_name(obj, qualname)
             if reference is not None:
                 return reference
+        if isinstance(obj, TextIOWrapper) and obj not in (sys.stdout, sys.stderr):
+            raise NotSendable(f"an open file stays in its process; send its name ({obj.name!r}), and open it there")
         special = reducers.reduce_special(obj, packing.session, renewing=self._renewing)
         if special is not None:
             return special

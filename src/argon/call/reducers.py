@@ -21,6 +21,7 @@ from types import CodeType, FunctionType, MemberDescriptorType, new_class
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+import msgspec
 from cloudpickle import cloudpickle
 
 from argon.call.main_modules import main_module
@@ -28,13 +29,15 @@ from argon.call.script_source import own_session
 
 _PLAIN: Final = frozenset({int, float, bool, str, bytes, type(None)})
 _LRU: Final = type(functools.lru_cache(maxsize=1)(len))
+_FIELD: Final = type(msgspec.field())
+_TYPE_VARIABLES: Final = frozenset({typing.ParamSpec, typing.TypeVarTuple})
+ALIAS: Final[Any] = getattr(typing, "TypeAliasType", None)  # since Python 3.12
 _RENEWED: Final = {
     type(threading.Lock()): threading.Lock,
     type(threading.RLock()): threading.RLock,
     threading.local: threading.local,
 }
 _SINGLEDISPATCH: Final = getattr(functools.singledispatch(len), "__code__")  # noqa: B009 - its type says nothing of it
-_NO_DEFAULT: Final = "no default"  # of a context variable; a value of its own could not be told from it by identity
 
 # Of a class: what its metaclass makes, or Python when asked for it.
 _MADE_ANEW: Final = frozenset({"__abstractmethods__", "_abc_impl", "__weakref__", "__dict__", "__annotations__"})
@@ -42,7 +45,6 @@ _MADE_ANEW: Final = frozenset({"__abstractmethods__", "_abc_impl", "__weakref__"
 _numbers: Final = itertools.count(1)
 _trackers: Final[WeakKeyDictionary[Any, tuple[bytes, tuple[object, ...]]]] = WeakKeyDictionary()
 _received: Final[WeakKeyDictionary[type, bytes]] = WeakKeyDictionary()  # with the version that each was given
-_context_vars: Final[dict[tuple[bytes, str], contextvars.ContextVar[Any]]] = {}
 
 
 # ---- functions -----------------------------------------------------------------------------------------------------
@@ -54,8 +56,13 @@ def is_plain(function: FunctionType) -> bool:
     return not function.__closure__ and not function.__dict__ and all(type(value) in _PLAIN for value in defaults)
 
 
-def reduce_function(function: FunctionType, session: bytes) -> tuple[Any, ...]:
-    """A function of a script; it will look for its global names in the main module of the session."""
+def reduce_function(function: FunctionType, session: bytes, module: str | None) -> tuple[Any, ...]:
+    """A function by value.
+
+    Args:
+        session: whose it is.
+        module: the module in which it looks for its global names; None for the main module of the session.
+    """
     closure = function.__closure__
     cells = None if closure is None else tuple(cloudpickle._make_empty_cell() for _ in closure)
     tracker = None
@@ -68,18 +75,24 @@ def reduce_function(function: FunctionType, session: bytes) -> tuple[Any, ...]:
         "__doc__": function.__doc__,
         "__defaults__": function.__defaults__,
         "__kwdefaults__": function.__kwdefaults__,
-        "__annotations__": _annotations(function),
+        "__annotations__": annotations_of(function),
     }
+    if hasattr(function, "__type_params__"):  # since Python 3.12
+        facts["__type_params__"] = function.__type_params__
     state = (dict(function.__dict__), facts, closure)
-    return _make_function, (session, tracker, function.__code__, cells), state, None, None, _fill_function
+    made = (session, tracker, function.__code__, cells, module)
+    return _make_function, made, state, None, None, _fill_function
 
 
-def _make_function(session: bytes, tracker: bytes | None, code: CodeType, cells: Any) -> FunctionType:
+def _make_function(
+    session: bytes, tracker: bytes | None, code: CodeType, cells: Any, module: str | None
+) -> FunctionType:
     main = main_module(session)
     known: FunctionType | None = None if tracker is None else main.trackers.get(tracker)
     if known is not None:
         return known
-    function = FunctionType(code, main.module.__dict__, None, None, cells)
+    names = main.module.__dict__ if module is None else import_module(module).__dict__
+    function = FunctionType(code, names, None, None, cells)
     if tracker is not None:
         main.trackers[tracker] = function
     return function
@@ -97,14 +110,14 @@ def _fill_function(function: FunctionType, state: tuple[dict[str, Any], dict[str
             continue  # not assigned yet
 
 
-def _annotations(annotated: Any) -> dict[str, Any]:
+def annotations_of(annotated: Any) -> dict[str, Any]:
     """As written; those that Python 3.14 cannot evaluate yet as text."""
     try:
         return dict(annotated.__annotations__)
     except NameError:
         annotationlib = import_module("annotationlib")  # what raises this has it
 
-        return dict(annotationlib.get_annotations(annotated, format=annotationlib.Format.STRING))
+        return dict(annotationlib.getannotations_of(annotated, format=annotationlib.Format.STRING))
 
 
 def _tracker(value: Any, *parts: object) -> bytes:
@@ -156,7 +169,7 @@ def reduce_class(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
     parts = [value for name, value in sorted(cls.__dict__.items()) if name not in _MADE_ANEW]
     version = _tracker(cls, *parts)
     if "__annotations__" in cls.__dict__ or sys.version_info >= (3, 14):
-        attributes["__annotations__"] = _annotations(cls)
+        attributes["__annotations__"] = annotations_of(cls)
     if issubclass(cls, Enum):
         bases, name, qualname, _, module, tracker_id, _ = arguments
         members = {key: _member_parts(member) for key, member in cls.__members__.items()}
@@ -166,6 +179,8 @@ def reduce_class(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
             attributes.pop(key, None)
         return _make_enum, made, (version, (attributes, rest), filled), None, None, _fill_enum
     meta, name, bases, namespace, tracker_id, _ = arguments
+    if typing.NamedTuple in bases:  # what that has made is a plain class
+        bases, namespace["__orig_bases__"] = cls.__bases__, bases
     namespace["__qualname__"] = cls.__qualname__
     if "__slots__" in cls.__dict__:
         namespace["__slots__"] = cls.__dict__["__slots__"]
@@ -205,8 +220,6 @@ def _struct_keywords(cls: Any, namespace: dict[str, Any]) -> dict[str, Any]:
     defaults = dict(zip(reversed(cls.__struct_fields__), reversed(cls.__struct_defaults__), strict=False))
     for name in [name for name in namespace if name.startswith("__struct") or name in ("__match_args__", "__slots__")]:
         del namespace[name]
-    import msgspec
-
     for name in own:
         default = defaults.get(name, msgspec.NODEFAULT)
         if isinstance(default, msgspec._core.Factory):
@@ -316,13 +329,22 @@ def reduce_special(value: Any, session: bytes, *, renewing: bool) -> tuple[Any, 
         return _make_lru_cache, (session, _tracker(value), parameters, value.__wrapped__)
     if kind is typing.NewType:
         return _make_new_type, (value.__name__, value.__supertype__, value.__module__)
+    if kind is memoryview:
+        block = bytes(value) if value.readonly else bytearray(value)
+        return _make_memoryview, (block, value.format, value.shape)
+    if kind in _TYPE_VARIABLES:
+        return _make_type_variable, (session, _tracker(value), kind, value.__name__, value.__module__)
+    if kind is ALIAS:
+        return _make_alias, (value.__name__, value.__value__, value.__type_params__)
+    if kind is _FIELD:
+        return _make_field, (value.default, value.default_factory, value.name)
     if kind is weakref.WeakKeyDictionary or kind is weakref.WeakValueDictionary:
         return kind, (dict(value),)
     if renewing:
         if kind in _RENEWED:
             return _RENEWED[kind], ()
         if kind is contextvars.ContextVar:
-            return _make_context_var, (session, value.name, contextvars.Context().run(value.get, _NO_DEFAULT))
+            return _make_context_var, (session, value.name, *_default_of(value))
     return None
 
 
@@ -334,12 +356,43 @@ def _make_lru_cache(session: bytes, tracker: bytes, parameters: dict[str, Any], 
     return known
 
 
+def _make_memoryview(block: bytes | bytearray, layout: str, shape: tuple[int, ...]) -> memoryview:
+    plain = memoryview(block)
+    return plain if layout == "B" and len(shape) == 1 else plain.cast("B").cast(layout, shape)  # type: ignore[call-overload]  # any
+
+
+def _make_type_variable(session: bytes, tracker: bytes, kind: Any, name: str, module: str) -> Any:
+    trackers = main_module(session).trackers
+    known = trackers.get(tracker)
+    if known is None:
+        known = trackers[tracker] = kind(name)
+        known.__module__ = module
+    return known
+
+
+def _make_alias(name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
+    return ALIAS(name, value, type_params=parameters)
+
+
+def _make_field(default: Any, default_factory: Any, name: str | None) -> Any:
+    if default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=default_factory, name=name)
+    return msgspec.field(default=default, name=name)
+
+
 def _make_new_type(name: str, supertype: Any, module: str) -> Any:
     made = typing.NewType(name, supertype)  # type: ignore[misc]  # the name of the one that is made again
     made.__module__ = module
     return made
 
 
-def _make_context_var(session: bytes, name: str, default: object) -> Any:
-    made = contextvars.ContextVar(name) if default == _NO_DEFAULT else contextvars.ContextVar(name, default=default)
-    return _context_vars.setdefault((session, name), made)
+def _default_of(variable: contextvars.ContextVar[Any]) -> tuple[Any, ...]:
+    try:
+        return (contextvars.Context().run(variable.get),)
+    except LookupError:
+        return ()
+
+
+def _make_context_var(session: bytes, name: str, *default: object) -> Any:
+    made = contextvars.ContextVar(name, default=default[0]) if default else contextvars.ContextVar(name)
+    return main_module(session).context_variables.setdefault(name, made)

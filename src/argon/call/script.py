@@ -22,22 +22,30 @@ from typing import Any, Final
 from argon.call.script_source import MAIN_NAMES, ScriptSource, own_session
 
 _BINDING: Final = ("STORE_NAME", "STORE_GLOBAL")
+_EDITED: Final = "its file has been edited since it was started"
+_UNGUARDED: Final = 'it starts its cluster outside of `if __name__ == "__main__":`'
 _SITE_FINDERS: Final = ("__editable__", "_distutils_hack", "six")
 
 
 class Script:
     """The program of this process, when its cluster was started.
 
+    Args:
+        path: the workers' ``sys.path``.
+        importing: whether they may import its script; True by default.
+
     Attributes:
         source: for its workers; None if they cannot import it.
         path: the ``sys.path`` that they have.
+        by_value_because: why they cannot import it; empty if they can.
         named: functions that they can import, by id; kept here by who packs calls.
     """
 
-    def __init__(self, path: list[str]) -> None:
+    def __init__(self, path: list[str], *, importing: bool = True) -> None:
         self.path = path
         self.source: ScriptSource | None = None
         self.named: dict[int, tuple[object, bytes, int]] = {}
+        self.by_value_because = "import_script is False"
         self._main = sys.modules["__main__"]
         self._codes: set[CodeType] = set()
         self._names: frozenset[str] = frozenset()
@@ -46,17 +54,26 @@ class Script:
         self._unreachable: list[bytes] = []
         self._left: dict[str, object] = {}
         self._modules: dict[str, tuple[ModuleType, bool]] = {}
+        if importing:
+            self._read()
+
+    def _read(self) -> None:
+        """Finds out whether the script can be imported, and what that would define."""
         text = _source_of(self._main)
         if text is None:
+            self.by_value_because = "it has no file"
             return
         file: str = self._main.__file__  # type: ignore[assignment]  # what has a source has a file
         try:
             tree = ast.parse(text, file)
-            if not _is_guarded(self._main, tree, compile(text, file, "exec", dont_inherit=True)):
-                return
+            self.by_value_because = _why_unguarded(self._main, tree, compile(text, file, "exec", dont_inherit=True))
             defined = compile(_imported_part(tree), file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError):  # it has been edited since
+        except (SyntaxError, ValueError):
+            self.by_value_because = _EDITED
             return
+        if self.by_value_because:
+            return
+        sys.modules.setdefault("__mp_main__", self._main)  # as multiprocessing has it: what workers pickle may say so
         self._codes = set(_codes_in(defined))
         self._names = frozenset(_bound_by(defined, _BINDING))
         guarded = compile(_guarded_part(tree), file, "exec", dont_inherit=True)
@@ -136,17 +153,18 @@ def _source_of(main: ModuleType) -> bytes | None:
         return None
 
 
-def _is_guarded(main: ModuleType, tree: ast.Module, code: CodeType) -> bool:
-    """Whether the script is at work now, below its guard, and is what its file says."""
+def _why_unguarded(main: ModuleType, tree: ast.Module, code: CodeType) -> str:
+    """Why an import is not safe; empty if the script is at work now, below its guard, and is what its file says."""
     here = [frame for frame in _frames() if frame.f_globals is main.__dict__ and frame.f_code.co_name == "<module>"]
     guarded = [
         (part.body[0].lineno, part.body[-1].end_lineno or 0)
         for part in tree.body
         if isinstance(part, ast.If) and _is_guard(part)
     ]
-    return bool(here) and all(
-        frame.f_code == code and any(first <= frame.f_lineno <= last for first, last in guarded) for frame in here
-    )
+    if any(frame.f_code != code for frame in here):
+        return _EDITED
+    below = [any(first <= frame.f_lineno <= last for first, last in guarded) for frame in here]
+    return "" if below and all(below) else _UNGUARDED
 
 
 def _frames() -> Iterator[FrameType]:

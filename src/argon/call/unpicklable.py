@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import NamedTuple
 
 DEPTH_MAX = 5
@@ -53,10 +53,21 @@ def culprit(roots: Mapping[str, object], dumps: Callable[[object], object], erro
     return part or found
 
 
-def advice(part: object, reason: Exception) -> str:
-    """What the caller can do about it, as the end of a sentence; empty where that is not known."""
+def advice(found: Culprit, by_value_because: str | None) -> str:
+    """What the caller can do about it, as the end of a sentence; empty where that is not known.
+
+    Args:
+        by_value_because: why the workers cannot import the caller's script, empty if they can; None if it is not
+            theirs to import.
+    """
+    path, part, reason = found
     if isinstance(part, FunctionType) and isinstance(reason, NameError):  # Python 3.14 evaluates annotations when asked
         return "; its annotations use that name: put them in quotes, or write 'from __future__ import annotations'"
+    if " variable " in path:
+        if by_value_because:
+            return f"; workers could make their own by importing the script, but cannot: {by_value_because}"
+        if by_value_because is None:
+            return "; make it in the function, or in a module that the workers can import"
     return ""
 
 
@@ -75,6 +86,8 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
     elif isinstance(value, FunctionType):
         yield from ((f" variable {name!r}", item) for name, item in _variables(value))
         yield ".__defaults__", value.__defaults__
+    if isinstance(value, ModuleType):
+        return  # nobody looks for what is amiss in all that a module has
     attributes = getattr(value, "__dict__", None)
     if isinstance(attributes, dict):
         yield from ((f".{name}", item) for name, item in attributes.items())

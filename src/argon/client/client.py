@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
@@ -28,6 +28,9 @@ from argon.net.security import find_token
 from argon.protocol.messages import Answer
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
+
+if TYPE_CHECKING:
+    from argon.call.script import Script
 
 
 class _Call:
@@ -83,6 +86,7 @@ class Client:
         parse_address(address)
         self.address = address
         self._options = TaskOptions()
+        self._script: Script | None = None  # only workers of an own cluster know anything of this program
         self._thread = LoopThread(address, find_token(token), check_seconds("connect_timeout", connect_timeout))
 
     def __enter__(self) -> Self:
@@ -171,7 +175,7 @@ class Client:
             >>> future.result(timeout=5)  # doctest: +SKIP
             1.4142135623730951
         """
-        payload, kind = pack_call(function, args, kwargs)
+        payload, kind = pack_call(function, args, kwargs, self._script)
         thread, options = self._thread, self._options
         future = TaskFuture(thread)
         deadline = deadline_of(options)
@@ -201,7 +205,7 @@ class Client:
         """
         thread, options = self._thread, self._options
         thread.guards.check_may_wait()
-        payload, kind = pack_call(function, args, kwargs)
+        payload, kind = pack_call(function, args, kwargs, self._script)
         deadline = deadline_of(options)
         call = _Call()
         try:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
@@ -27,6 +27,9 @@ from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import MAX_WORKERS, parse_address
+
+if TYPE_CHECKING:
+    from argon.call.script import Script
 
 T = TypeVar("T")
 _ANSWER_TIMEOUT_S = 10.0
@@ -71,6 +74,7 @@ class Executor(concurrent.futures.Executor):
             together with an address.
         token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
             user's token file.
+        import_script: as for ``argon.local``; without effect on the cluster at an address.
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
@@ -83,7 +87,14 @@ class Executor(concurrent.futures.Executor):
         [1.0, 2.0]
     """
 
-    def __init__(self, address: str | None = None, max_workers: int | None = None, *, token: str | None = None) -> None:
+    def __init__(
+        self,
+        address: str | None = None,
+        max_workers: int | None = None,
+        *,
+        token: str | None = None,
+        import_script: bool = True,
+    ) -> None:
         if isinstance(address, int):
             raise TypeError(
                 f"the address of a cluster comes first: for a cluster of its own give max_workers={address}"
@@ -93,8 +104,10 @@ class Executor(concurrent.futures.Executor):
         if max_workers is not None:
             max_workers = _checked(max_workers)
         self._local: LocalCluster | None = None
+        self._script: Script | None = None
         if address is None:
-            self._local = LocalCluster(max_workers)
+            self._local = LocalCluster(max_workers, import_script=import_script)
+            self._script = self._local.script
             address, token = self._local.address, self._local.token
         parse_address(address)
         try:
@@ -118,7 +131,7 @@ class Executor(concurrent.futures.Executor):
             ArgumentNotSerializable: the function or an argument cannot be pickled; nothing was sent.
         """
         self._refuse_after_shutdown()
-        payload, kind = pack_call(fn, args, kwargs)
+        payload, kind = pack_call(fn, args, kwargs, self._script)
         future = ExecutorFuture(self._thread, self._futures)
         try:
             with self._lock:

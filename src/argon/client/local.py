@@ -22,6 +22,7 @@ class LocalClient(Client):
         self.token = cluster.token
         try:
             super().__init__(cluster.address, token=cluster.token)
+            self._script = cluster.script
         except BaseException:
             cluster.close()
             raise
@@ -32,7 +33,7 @@ class LocalClient(Client):
         self._local.close()
 
 
-def local(workers: int | None = None, *, include: Sequence[str] = ()) -> LocalClient:
+def local(workers: int | None = None, *, include: Sequence[str] = (), import_script: bool = True) -> LocalClient:
     """Starts a cluster on this machine and returns a client of it. The cluster ends when the client is closed.
 
     The workers have the ``sys.path`` of this process.
@@ -40,6 +41,9 @@ def local(workers: int | None = None, *, include: Sequence[str] = ()) -> LocalCl
     Args:
         workers: number of worker processes, one for each CPU by default.
         include: directories in which the workers look for modules first.
+        import_script: whether a worker imports this program's script when a task needs it, as multiprocessing's spawn
+            does, if it is guarded by ``if __name__ == "__main__"``; True by default. Otherwise what the script defines
+            travels by value.
 
     Returns:
         A ``Client``; its ``address`` and ``token`` are for other clients.
@@ -53,4 +57,4 @@ def local(workers: int | None = None, *, include: Sequence[str] = ()) -> LocalCl
         ...     client.run(pow, 2, 10)
         1024
     """
-    return LocalClient(LocalCluster(workers, include))
+    return LocalClient(LocalCluster(workers, include, import_script=import_script))

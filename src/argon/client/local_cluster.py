@@ -17,7 +17,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
+import msgspec
+
+from argon.call.main_modules import importing
+from argon.call.script import Script
 from argon.errors import ConnectionFailed
+from argon.ipc.owner import Owner, share
 from argon.net.security import make_token
 from argon.process.standard_descriptors import open_standard_descriptors
 from argon.settings import MAX_WORKERS, check_count
@@ -32,29 +37,43 @@ class LocalCluster:
     Args:
         workers: worker processes; by default one for each CPU.
         include: directories in which workers look for modules first; this process's ``sys.path`` comes after them.
+        import_script: whether workers may import this program's script.
 
     Raises:
         ConnectionFailed: it did not start; its errors are on the standard error of this process.
+        RuntimeError: a worker imports this program's script, and may not start a cluster by that.
     """
 
-    def __init__(self, workers: int | None = None, include: Sequence[str] = ()) -> None:
+    def __init__(self, workers: int | None = None, include: Sequence[str] = (), *, import_script: bool = True) -> None:
         if workers is not None:
             check_count("workers", workers, 1, MAX_WORKERS)
         if isinstance(include, str):
             raise ValueError("include must be a list of directories, not one string")
+        if file := importing():
+            raise RuntimeError(
+                f'a worker imports {file}, and that starts a cluster: start it below `if __name__ == "__main__":`'
+            )
         self.token = make_token()
         self._pid = os.getpid()
         self._lock = threading.Lock()
         open_standard_descriptors()  # its errors go to ours
         here = [os.getcwd() if path == "" else path for path in sys.path]
-        config = json.dumps({"workers": workers, "include": [*map(os.fspath, include), *here]})
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "argon.node.standalone", config],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, "ARGON_TOKEN": self.token, "PYTHONPATH": os.pathsep.join(here)},
-        )
+        path = [*map(os.fspath, include), *here]
+        self.script = Script(path, importing=import_script)
+        script = b"" if self.script.source is None else msgspec.msgpack.encode(self.script.source)
+        owner_fd = share(Owner(script))
+        config = json.dumps({"workers": workers, "include": path, "owner_fd": owner_fd})
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "argon.node.standalone", config],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=(owner_fd,),
+                start_new_session=True,
+                env={**os.environ, "ARGON_TOKEN": self.token, "PYTHONPATH": os.pathsep.join(here)},
+            )
+        finally:
+            os.close(owner_fd)
         try:
             self.address = self._wait_for_address()
         except BaseException:  # Ctrl-C too
