@@ -169,6 +169,9 @@ def test_a_module_that_was_generated_is_not_imported(monkeypatch: pytest.MonkeyP
     script = Script(sys.path)
     assert not script.imports("generated_one")
     assert b"generated_one" in script.unreachable()
+    monkeypatch.delitem(sys.modules, "generated_one")
+    monkeypatch.setitem(sys.modules, "generated_two", types.ModuleType("generated_two"))
+    assert b"generated_two" in script.unreachable()  # there are as many modules as before
 
 
 def test_a_module_of_the_same_name_elsewhere_is_another(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -264,6 +264,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
         is_its = module in sys.modules and sys.modules[module].__dict__ is names
         if is_its and self._packing.reaches(module):
             return reducers.reduce_function(obj, self._packing.session, module)
+        self._packing.lasting = False
         return self._dynamic_function_reduce(obj)
 
     def _reduce_class(self, obj: type) -> Any:
@@ -279,13 +280,18 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
             for function in _functions_in(obj):
                 packing.note_uses(function)
         reduced = super().reducer_override(obj)
-        if reduced is NotImplemented or reduced[0] in (type, cloudpickle._builtin_type):
+        if reduced is NotImplemented:
             return self._checked(obj, reduced)
+        if reduced[0] in (type, cloudpickle._builtin_type):
+            return reduced
         return reducers.reduce_class(obj, reduced)
 
     def _checked(self, obj: Any, reduced: Any) -> Any:
         """By reference where the other end can import it, else by value."""
-        if reduced is not NotImplemented or self._packing.reaches(obj.__module__):
+        if reduced is NotImplemented and self._packing.reaches(obj.__module__):
+            return reduced
+        self._packing.lasting = False  # nobody watches what it uses
+        if reduced is not NotImplemented:
             return reduced
         if isinstance(obj, type):
             return reducers.reduce_class(obj, cloudpickle._dynamic_class_reduce(obj))

@@ -50,7 +50,7 @@ class Script:
         self._codes: set[CodeType] = set()
         self._names: frozenset[str] = frozenset()
         self._changed: frozenset[str] = frozenset()
-        self._modules_seen = 0
+        self._modules_seen = 0, ""  # how many, and the latest
         self._unreachable: list[bytes] = []
         self._left: dict[str, object] = {}
         self._modules: dict[str, tuple[ModuleType, bool]] = {}
@@ -125,8 +125,9 @@ class Script:
 
     def unreachable(self) -> list[bytes]:
         """The names of modules that are loaded here, and that the workers do not find."""
-        if len(sys.modules) != self._modules_seen:
-            self._modules_seen = len(sys.modules)
+        seen = len(sys.modules), next(reversed(sys.modules))
+        if seen != self._modules_seen:
+            self._modules_seen = seen
             tops = {name.partition(".")[0] for name in list(sys.modules)} - MAIN_NAMES
             missing = [name for name in tops if not self.imports(name)]
             self._unreachable = [name.encode("utf-8", "replace") for name in missing]
