@@ -67,7 +67,7 @@ def test_a_function_of_the_script_is_a_name_and_its_definition(main: Any) -> Non
     packing.dump_definitions()
     assert set(packing.definitions) == {"by_name", "rated"}
     assert set(packing.values) == {"RATE"}
-    assert packing.watched == {"rated": main.rated, "RATE": 3}
+    assert [(name, value) for _, name, value in packing.watched] == [("rated", main.rated), ("RATE", 3)]
 
 
 def test_nothing_is_left_that_refers_to_the_main_module_of_this_process(main: Any) -> None:

@@ -50,14 +50,16 @@ class Definition:
         self.data = rest
         self.name = DEFINITION_MARK + digest + _LENGTH.pack(len(rest))
         self.function = function
-        self._main = sys.modules["__main__"].__dict__
-        self._watched = tuple(packing.watched.items())
+        self._watched = packing.watched
+        self._sizes = packing.sizes
         self.lasts = packing.lasting and len(rest) <= DEFINITION_BYTES_MAX
 
     def is_current(self) -> bool:
-        """Whether all global names that it uses mean what they meant."""
-        names = self._main
-        return all(names.get(name) is value for name, value in self._watched)
+        """Whether all global names and attributes that it uses mean what they meant."""
+        for names, name, value in self._watched:
+            if names.get(name) is not value:
+                return False
+        return all(len(names) == size for names, size in self._sizes)
 
 
 _carried: dict[tuple[int, Script | None], Definition] = {}

@@ -87,22 +87,24 @@ class MainModule:
         return all(names.get(name) is value for name, value in bound.items())
 
     def assign(self, values: dict[str, tuple[bytes, bytes]], same: Callable[[Any, bytes], bool]) -> None:
-        """Gives global variables the caller's values: those that it has changed since, and no others, so that what
-        tasks have put there lasts.
+        """Gives variables, and attributes of functions and classes, the values that their caller has given them since,
+        and no others, so that what tasks have put there lasts.
 
         Args:
-            values: by name, a digest and a pickle.
+            values: by name, such as ``count`` or ``Plain.count``, a digest and a pickle.
             same: whether a value that the import has made has this pickle.
         """
         if self._own:
             return
-        names = self.module.__dict__
-        for name, (digest, data) in values.items():
-            if self._digests.get(name) == digest:
+        for path, (digest, data) in values.items():
+            if self._digests.get(path) == digest:
                 continue
-            if not (self.imported and name in names and name not in self._digests and same(names[name], data)):
-                names[name] = pickle.loads(data)
-            self._digests[name] = digest
+            above, _, name = path.rpartition(".")
+            owner = self.find(above) if above else self.module
+            first = self.imported and path not in self._digests
+            if not (first and name in owner.__dict__ and same(owner.__dict__[name], data)):
+                setattr(owner, name, pickle.loads(data))
+            self._digests[path] = digest
 
 
 _callers: OrderedDict[bytes, MainModule] = OrderedDict()

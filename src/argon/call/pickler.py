@@ -15,7 +15,8 @@ import io
 import pickle
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from enum import EnumType
 from hashlib import blake2b
 from io import TextIOWrapper
 from types import FunctionType, ModuleType
@@ -51,7 +52,8 @@ class Packing:
     Attributes:
         definitions: what the other end must have in its main module, by name.
         values: the variables that it must have there: by name, a digest and a pickle.
-        watched: the global names that were looked at, and what they meant.
+        watched: the global names and attributes that were looked at, and what they meant.
+        sizes: of what else may get a new attribute, how many it had.
         lasting: whether the same would come out as long as these names mean the same.
         path: what the other end must add to its path.
         names: the global names of the script.
@@ -61,7 +63,8 @@ class Packing:
         self.answer = answer
         self.definitions: dict[str, Any] = {}
         self.values: dict[str, tuple[bytes, bytes]] = {}
-        self.watched: dict[str, object] = {}
+        self.watched: list[tuple[Mapping[str, Any], str, object]] = []
+        self.sizes: list[tuple[Mapping[str, Any], int]] = []
         self.lasting = True
         self.path: list[str] = []
         self._script = script
@@ -129,11 +132,26 @@ class Packing:
     def define(self, value: object, qualname: str) -> None:
         """Notes that the other end must have something of the script, and all that it uses."""
         if self.found(value, qualname):
-            for function in _functions_in(value):
-                self.note_uses(function)
+            if id(value) not in self._noted:
+                self._note_attributes(value, qualname)
+                for function in _functions_in(value):
+                    self.note_uses(function)
         else:
             name = qualname.partition(".")[0]
             self.definitions[name] = self._main.__dict__[name]
+
+    def _note_attributes(self, value: Any, qualname: str) -> None:
+        """Notes what the program may have put into a class, or a function, since an import would have made it."""
+        attributes = getattr(value, "__dict__", {})
+        if self.answer or isinstance(value, EnumType):
+            return
+        if isinstance(value, type):
+            self._noted.add(id(value))
+        self.sizes.append((attributes, len(attributes)))
+        for name, attribute in list(attributes.items()):
+            if name[:2] != "__" and not hasattr(type(attribute), "__get__") and not isinstance(attribute, type):
+                self.watched.append((attributes, name, attribute))
+                self._note_variable(f"{qualname}.{name}", attribute)
 
     def note_uses(self, function: FunctionType) -> None:
         """Notes what a function of the script finds in its global names."""
@@ -141,6 +159,7 @@ class Packing:
         if self.answer or id(function) in self._noted or names is not self.names:
             return
         self._noted.add(id(function))
+        self.sizes.append((function.__dict__, len(function.__dict__)))
         for name in cloudpickle._extract_code_globals(function.__code__):
             if name in names and not (self._by_import and name in _MODULE_FACTS):
                 self._note_name(name, names[name])
@@ -157,7 +176,7 @@ class Packing:
                     self._note_name(name, value)
 
     def _note_name(self, name: str, value: object) -> None:
-        self.watched[name] = value
+        self.watched.append((self.names, name, value))
         if not _is_definition(value):
             self._note_variable(name, value)
         elif self.is_of_main(value) and name == _own_name(value):
@@ -173,6 +192,7 @@ class Packing:
         if name in self.values:
             return
         script = self._script if self._by_import else None
+        first = name.partition(".")[0]  # of an attribute, what it belongs to
         simple = type(value) in _SIMPLE
         self.lasting = self.lasting and simple
         if script is not None and script.is_left(name, value):
@@ -181,10 +201,10 @@ class Packing:
         try:
             data = self.dump_variable(value)
         except Exception as error:
-            if script is None or not script.binds(name):
+            if script is None or not script.binds(first) or script.binds_below(first):
                 raise NotSendable(f"variable {name!r} of the script, a {type(value).__name__}: {error}") from error
             data = b""
-        if not data or (len(data) > LARGE_BYTES and self._imports_bind(name)):
+        if not data or (len(data) > LARGE_BYTES and self._imports_bind(first)):
             assert script is not None
             script.leave(name, value)  # the import makes its own, as in every process that is spawned
             del self.values[name]

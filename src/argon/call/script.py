@@ -50,6 +50,7 @@ class Script:
         self._codes: set[CodeType] = set()
         self._names: frozenset[str] = frozenset()
         self._changed: frozenset[str] = frozenset()
+        self._below: frozenset[str] = frozenset()
         self._modules_seen = 0, ""  # how many, and the latest
         self._unreachable: list[bytes] = []
         self._left: dict[str, object] = {}
@@ -79,7 +80,8 @@ class Script:
         guarded = compile(_guarded_part(tree), file, "exec", dont_inherit=True)
         others = [*self._codes, guarded, *_codes_in(guarded)]
         stores = (name for code in others for name in _bound_by(code, ("STORE_GLOBAL",)))
-        self._changed = frozenset(stores).union(_bound_by(guarded, _BINDING))
+        self._below = frozenset(_bound_by(guarded, _BINDING))
+        self._changed = self._below.union(stores)
         name = None if self._main.__spec__ is None else self._main.__spec__.name
         self.source = ScriptSource(own_session(), text, file, name, list(sys.argv))
 
@@ -90,6 +92,10 @@ class Script:
     def changes(self, name: str) -> bool:
         """Whether a function of the script, or what is below its guard, may have bound it anew."""
         return name in self._changed
+
+    def binds_below(self, name: str) -> bool:
+        """Whether what is below its guard binds it, which no import runs."""
+        return name in self._below
 
     def defines(self, value: object, qualname: str) -> bool:
         """Whether an import of the script makes this function, class or other object under this name."""

@@ -261,6 +261,25 @@ def a_class_attribute_lasts(run: Run) -> None:
     assert [run(Plain.count), run(Plain.count)] == [1, 2]
 
 
+class Settings:
+    depth = 1
+    names: typing.ClassVar[list[str]] = []
+
+
+def settings() -> tuple[int, list[str], int]:
+    return Settings.depth, Settings.names, getattr(settings, "extra", 0)
+
+
+@kind
+def attributes_that_the_program_changes(run: Run) -> None:
+    assert run(settings) == (1, [], 0)
+    Settings.depth = 2
+    Settings.names.append("a")
+    settings.extra = 3  # type: ignore[attr-defined]
+    assert run(settings) == (2, ["a"], 3)
+    assert run(getattr, Settings, "depth") == 2
+
+
 @kind
 def the_class_itself(run: Run) -> None:
     assert run(same, Plain) is Plain

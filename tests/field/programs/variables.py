@@ -141,6 +141,20 @@ def values_of_the_standard_library(run: Run) -> None:
         returned(value, run(same, value))
 
 
+def stream() -> Any:
+    return STREAM
+
+
+STREAM: Any = None
+
+
+@kind
+def what_is_made_below_the_guard_and_cannot_be_pickled(run: Run) -> None:
+    with contextlib.suppress(argon.ArgumentNotSerializable):
+        run(stream)
+        raise AssertionError("the worker has another STREAM than the script")
+
+
 @kind
 def views_of_memory(run: Run) -> None:
     numbers = memoryview(bytearray(16)).cast("i", (2, 2))
@@ -188,4 +202,5 @@ def what_cannot_be_pickled(run: Run) -> None:
 
 
 if __name__ == "__main__":
+    STREAM = (number for number in [1])
     run_checks()
