@@ -16,8 +16,8 @@ from tests.support.two_ends import script, worker
 FIRST, SECOND = b"caller 1", b"caller 2"
 
 
-def offered(session: bytes, source: bytes, argv: tuple[str, ...] = ("s.py",)) -> None:
-    offer_script(ScriptSource(session, source, "/folder/s.py", None, list(argv)))
+def offered(session: bytes, source: bytes) -> None:
+    offer_script(ScriptSource(session, source, "/folder/s.py", None))
 
 
 def digests(**values: object) -> dict[str, tuple[bytes, bytes]]:
@@ -102,15 +102,14 @@ def test_names_are_current_while_they_mean_what_they_meant() -> None:
 
 
 def test_a_script_is_imported_once_when_it_is_first_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = b"import sys\nseen = [sys.argv, __name__, __file__, sys.modules[__name__].__name__]\ndef f(): return 1\n"
+    source = b"import sys\nseen = [__name__, __file__, sys.modules[__name__].__name__]\ndef f(): return 1\n"
     with worker(monkeypatch):
-        monkeypatch.setattr(sys, "argv", ["worker"])
-        offered(FIRST, source, ("s.py", "-v"))
+        offered(FIRST, source)
         assert FIRST not in main_modules._callers
         function = find_in_main(FIRST, "f")
         assert function() == 1
         assert find_in_main(FIRST, "f") is function
-        assert find_in_main(FIRST, "seen") == [["s.py", "-v"], "__mp_main__", "/folder/s.py", "__mp_main__"]
+        assert find_in_main(FIRST, "seen") == ["__mp_main__", "/folder/s.py", "__mp_main__"]
         assert main_module(FIRST).has("f")
         assert main_module(FIRST).imported
 
@@ -119,7 +118,7 @@ def test_a_module_that_was_started_by_its_name_keeps_its_package(monkeypatch: py
     with worker(monkeypatch):
         file = str(Path(main_modules.__file__))
         source = b"from .failure_text import clip\n"
-        offer_script(ScriptSource(FIRST, source, file, "argon.call.started", ["s.py"]))
+        offer_script(ScriptSource(FIRST, source, file, "argon.call.started"))
         assert find_in_main(FIRST, "clip")("abc", 2)
         assert main_module(FIRST).module.__spec__ is not None
         assert main_module(FIRST).module.__spec__.name == "argon.call.started"

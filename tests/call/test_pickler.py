@@ -48,7 +48,7 @@ class Imported(Script):
 
     def __init__(self, main: Any, changed: tuple[str, ...] = ()) -> None:
         super().__init__(list(sys.path), importing=False)
-        self.source = ScriptSource(own_session(), SOURCE.encode(), "/folder/s.py", None, [])
+        self.source = ScriptSource(own_session(), SOURCE.encode(), "/folder/s.py", None)
         self.by_value_because = ""
         self._names = frozenset(name for name in vars(main) if not name.startswith("__"))
         self._changed = frozenset(changed)
@@ -125,7 +125,7 @@ def test_a_variable_that_cannot_be_pickled_is_left_to_the_import(main: Any) -> N
 def test_an_answer_goes_back_by_the_names_that_its_caller_has(main: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     session = own_session()
     with worker(monkeypatch):
-        offer_script(ScriptSource(session, SOURCE.encode(), "/folder/s.py", None, []))
+        offer_script(ScriptSource(session, SOURCE.encode(), "/folder/s.py", None))
         theirs = main_module(session)
         theirs.enter()
         data = Packing(answer=True).dump([theirs.module.Plain(), theirs.module.rated])

@@ -29,5 +29,5 @@ def test_a_forked_process_has_a_session_of_its_own() -> None:
 
 
 def test_a_script_is_the_same_after_it_has_travelled() -> None:
-    script = ScriptSource(b"12345678", b"print()", "/folder/script.py", None, ["script.py", "-v"])
+    script = ScriptSource(b"12345678", b"print()", "/folder/script.py", None)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(script), type=ScriptSource) == script

@@ -9,6 +9,7 @@ import pytest
 
 from argon.cli.child_process import ready_address, running
 from argon.cli.node import ready_line
+from argon.settings import MAX_PAYLOAD_BYTES
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeServer
 from tests.cli.processes import marked
@@ -20,7 +21,14 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
     assert argon(*JOIN).status == 0
     node = fake_node.made[0]
     assert node.args == ("localhost:8000", None, None)
-    assert node.options == {"include": [], "name": None, "port": None, "report_load": True}
+    assert node.options == {
+        "include": [],
+        "name": None,
+        "port": None,
+        "report_load": True,
+        "max_payload": MAX_PAYLOAD_BYTES,
+        "threads_per_worker": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,8 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
         (["--cluster", "elsewhere:1"], 0, "elsewhere:1"),
         (["--name", "ada"], "name", "ada"),
         (["--no-report-load"], "report_load", False),
+        (["--max-payload", "2000"], "max_payload", 2000),
+        (["--threads-per-worker", "3"], "threads_per_worker", 3),
     ],
 )
 def test_option_reaches_the_node(
@@ -91,6 +101,8 @@ def test_neither_or_both_of_cluster_and_port_is_a_usage_error(
     [
         ["--workers", "0"],
         ["--max-requests", "0"],
+        ["--max-payload", "10"],
+        ["--threads-per-worker", "0"],
         ["--port", "-1"],
         ["--manager", "x"],
         ["--cluster", "x"],

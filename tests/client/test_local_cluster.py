@@ -37,7 +37,7 @@ def test_child_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, t
 def test_child_ends_though_its_start_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def interrupted(self: LocalCluster) -> str:
+    def interrupted(self: LocalCluster, answer_fd: int) -> str:
         started.append(self._process)
         raise KeyboardInterrupt
 

@@ -20,7 +20,6 @@ TABLES = ("functions", "classes", "enums_and_types", "variables")
 
 # Nobody can make these again from what they are made of; a script that is imported makes its own.
 ONLY_BY_IMPORT = {
-    "the_command_line": "AssertionError",
     "what_cannot_be_pickled": "ArgumentNotSerializable: cannot send function variable 'ENCODER'",
 }
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from argon.net.memory import MemoryChannel, join
+from argon.node.launch import Launch
 from argon.node.node_shell import NodeShell
 from argon.node.pool import Pool
 from argon.protocol.messages import Drain, Goodbye, Message, Outcome, Register, Welcome
@@ -56,9 +57,7 @@ async def started(ending: Ending, workers: int = 1) -> AsyncIterator[NodeShell]:
     """A shell with a pool of its own, whose workers are on their way."""
     shell = a_shell(ending, workers)
     pool = Pool(
-        node_name="here",
-        include=[str(ROOT)],
-        max_payload_bytes=MAX_PAYLOAD_BYTES,
+        launch=Launch("here", [str(ROOT)], MAX_PAYLOAD_BYTES),
         on_ready=shell.worker_ready,
         on_outcomes=shell.worker_answered,
         on_exit=shell.worker_ended,

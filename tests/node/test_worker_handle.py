@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from argon.ipc.inbox import PACKET_BYTES
+from argon.node.launch import Launch
 from argon.node.worker_handle import PACKETS_AT_ONCE, WorkerHandle
 from argon.protocol.codec import encode
 from argon.protocol.messages import Drain, Heartbeat, Message, Outcome, Status, Submit, payload_bytes
@@ -18,7 +19,7 @@ from tests.support.processes import WITHIN_S, open_descriptors, wait_until_ended
 
 @pytest.fixture
 def process() -> Iterator[WorkerHandle]:
-    process = WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+    process = WorkerHandle(1, Launch("node-1", [], 1 << 20), "mark.1", memoryview(bytearray(PACKET_BYTES)))
     os.kill(process.pid, signal.SIGSTOP)  # it says nothing itself, unless it has already
     yield process
     process.signal(signal.SIGKILL)
@@ -93,7 +94,7 @@ def test_channel_shut_by_a_task_is_a_breach(process: WorkerHandle) -> None:
 
 
 def test_read_leaves_off_after_a_number_of_packets() -> None:
-    process = WorkerHandle(1, "node-1", [], 1 << 30, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+    process = WorkerHandle(1, Launch("node-1", [], 1 << 30), "mark.1", memoryview(bytearray(PACKET_BYTES)))
     try:
         os.kill(process.pid, signal.SIGSTOP)
         header, _ = encode(Outcome(1, Status.COMPLETED, payload=bytes(1 << 24)))
@@ -148,7 +149,7 @@ def test_finished_reads_to_the_end_whatever_packets_the_outcomes_lie_in(process:
 
 
 @pytest.mark.replaces_parts
-@pytest.mark.parametrize("broken", ["create_page", "Outbox", "create_claims", "WorkerConfig", "subprocess.Popen"])
+@pytest.mark.parametrize("broken", ["create_page", "Outbox", "create_claims", "subprocess.Popen"])
 def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
@@ -156,13 +157,13 @@ def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeyp
     before = open_descriptors()
     monkeypatch.setattr(f"argon.node.worker_handle.{broken}", fail)
     with pytest.raises(OSError, match="Too many"):
-        WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+        WorkerHandle(1, Launch("node-1", [], 1 << 20), "mark.1", memoryview(bytearray(PACKET_BYTES)))
     assert open_descriptors() == before
 
 
 def test_buried_process_leaves_nothing_open() -> None:
     before = open_descriptors()
-    process = WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+    process = WorkerHandle(1, Launch("node-1", [], 1 << 20), "mark.1", memoryview(bytearray(PACKET_BYTES)))
     process.signal(signal.SIGKILL)
     process.wait_and_close(WITHIN_S)
     assert open_descriptors() == before
@@ -171,4 +172,4 @@ def test_buried_process_leaves_nothing_open() -> None:
 def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with pytest.raises(FileNotFoundError):
-        WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+        WorkerHandle(1, Launch("node-1", [], 1 << 20), "mark.1", memoryview(bytearray(PACKET_BYTES)))

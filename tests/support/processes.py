@@ -20,6 +20,7 @@ from argon.call.payload import pack_call, unpack_result
 from argon.ipc.inbox import Inbox, create_claims
 from argon.ipc.outbox import Outbox, create_page
 from argon.ipc.worker_config import WorkerConfig
+from argon.node.launch import Launch, worker_environment
 from argon.node.pool import Pool
 from argon.protocol.codec import encode_to_worker
 from argon.protocol.framing import Framing
@@ -138,9 +139,9 @@ class WatchedPool:
         self.exits: dict[int, WorkerExit] = {}
         self._news = asyncio.Event()
         self.pool = Pool(
-            node_name="node-1",
-            include=include,
-            max_payload_bytes=max_payload_bytes,
+            launch=Launch(
+                "node-1", include, max_payload_bytes, environment=worker_environment(os.environ, 1, owned=False)
+            ),
             on_ready=lambda worker: self._note(lambda: self.ready.append(worker)),
             on_outcomes=lambda _, outcomes: self._note(lambda: self.take(outcomes)),
             on_exit=lambda exit_: self._note(lambda: self.exits.update({exit_.worker: exit_})),

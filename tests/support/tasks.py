@@ -36,7 +36,7 @@ def state_of_process() -> dict[str, Any]:
         "token": os.environ.get("ARGON_TOKEN"),
         "stdin": sys.stdin.read(),
         "leader": os.getsid(0) == os.getpid(),
-        "sigint": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
+        "sigint": signal.getsignal(signal.SIGINT) == signal.default_int_handler,
     }
 
 

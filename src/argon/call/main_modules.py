@@ -184,7 +184,6 @@ def _imported(script: ScriptSource) -> MainModule:
     if script.name is not None:
         module.__spec__ = ModuleSpec(script.name, loader, origin=script.file)
         module.__package__ = script.name.rpartition(".")[0]
-    sys.argv[:] = script.argv
     main = MainModule(script.session, module, imported=True)
     before = {name: sys.modules.get(name) for name in MAIN_NAMES}
     main.enter()

@@ -83,7 +83,7 @@ class Script:
         self._below = frozenset(_bound_by(guarded, _BINDING))
         self._changed = self._below.union(stores)
         name = None if self._main.__spec__ is None else self._main.__spec__.name
-        self.source = ScriptSource(own_session(), text, file, name, list(sys.argv))
+        self.source = ScriptSource(own_session(), text, file, name)
 
     def binds(self, name: str) -> bool:
         """Whether an import of the script binds this global name."""

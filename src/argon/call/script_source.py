@@ -33,11 +33,9 @@ class ScriptSource(msgspec.Struct, frozen=True):
         source: its text.
         file: what ``__file__`` is.
         name: its own, if it was started by ``python -m``; else None.
-        argv: the caller's ``sys.argv``.
     """
 
     session: bytes
     source: bytes
     file: str
     name: str | None
-    argv: list[str]

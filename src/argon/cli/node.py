@@ -21,7 +21,7 @@ from argon.cli.arguments import (
 )
 from argon.cli.failures import Verbosity
 from argon.cli.logs import log_to_stderr
-from argon.settings import MAX_WORKERS
+from argon.settings import MAX_PAYLOAD_BYTES, MAX_THREADS, MAX_WORKERS, MIN_MAX_PAYLOAD_BYTES
 
 EXAMPLE = """\b
 Examples:
@@ -74,6 +74,20 @@ Examples:
     default=True,
     help="Report to the cluster how busy this machine is, so that it prefers less busy nodes.",
 )
+@click.option(
+    "--max-payload",
+    metavar="BYTES",
+    type=whole_number("--max-payload", MIN_MAX_PAYLOAD_BYTES, 1 << 31),
+    default=MAX_PAYLOAD_BYTES,
+    help="How many bytes a result may take; with --port, a task too. The cluster has a limit of its own.",
+)
+@click.option(
+    "--threads-per-worker",
+    metavar="N",
+    type=whole_number("--threads-per-worker", 1, MAX_THREADS),
+    help="How many threads BLAS, OpenMP and the like start in one worker, if the environment does not say it "
+    "(OMP_NUM_THREADS and others). Without it: the CPUs divided by the workers.",
+)
 @server_debug_option
 @click.pass_obj
 def command(
@@ -85,6 +99,8 @@ def command(
     port: int | None,
     name: str | None,
     report_load: bool,
+    max_payload: int,
+    threads_per_worker: int | None,
 ) -> None:
     """Start a node, which runs tasks.
 
@@ -105,7 +121,15 @@ def command(
     log_to_stderr(verbosity.debug)
     with refused_as_usage():
         node = Node(
-            manager, workers, max_requests, include=list(include), name=name, port=port, report_load=report_load
+            manager,
+            workers,
+            max_requests,
+            include=list(include),
+            name=name,
+            port=port,
+            max_payload=max_payload,
+            report_load=report_load,
+            threads_per_worker=threads_per_worker,
         )
     node.start(on_ready=lambda: print(ready_line(node.name, node.workers, manager, node.address), flush=True))
 

@@ -21,18 +21,34 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
-from argon.client.local_cluster import LocalCluster
+from argon.client.local_cluster import LocalCluster, NodeOptions
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import MAX_WORKERS, parse_address
+from argon.settings import (
+    DRAIN_TIMEOUT_S,
+    KILL_AFTER_S,
+    MAX_PAYLOAD_BYTES,
+    MAX_WORKERS,
+    QUEUE_LIMIT,
+    parse_address,
+)
 
 if TYPE_CHECKING:
     from argon.call.script import Script
 
 T = TypeVar("T")
 _ANSWER_TIMEOUT_S = 10.0
+_DEFAULTS = NodeOptions(
+    max_payload=MAX_PAYLOAD_BYTES,
+    max_requests=None,
+    threads_per_worker=None,
+    queue_limit=QUEUE_LIMIT,
+    kill_after=KILL_AFTER_S,
+    drain_timeout=DRAIN_TIMEOUT_S,
+    report_load=True,
+)
 
 
 class ExecutorFuture(TaskFuture):
@@ -74,7 +90,8 @@ class Executor(concurrent.futures.Executor):
             together with an address.
         token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
             user's token file.
-        import_script: as for ``argon.local``; without effect on the cluster at an address.
+        import_script, max_payload, max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout,
+            report_load: as for ``argon.local``, for the cluster that is started.
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
@@ -94,6 +111,13 @@ class Executor(concurrent.futures.Executor):
         *,
         token: str | None = None,
         import_script: bool = True,
+        max_payload: int = MAX_PAYLOAD_BYTES,
+        max_requests: int | None = None,
+        threads_per_worker: int | None = None,
+        queue_limit: int = QUEUE_LIMIT,
+        kill_after: float = KILL_AFTER_S,
+        drain_timeout: float = DRAIN_TIMEOUT_S,
+        report_load: bool = True,
     ) -> None:
         if isinstance(address, int):
             raise TypeError(
@@ -101,12 +125,24 @@ class Executor(concurrent.futures.Executor):
             )
         if address is not None and max_workers is not None:
             raise ValueError("max_workers is for an executor's own cluster: give an address or max_workers, not both")
+        options = NodeOptions(
+            max_payload=max_payload,
+            max_requests=max_requests,
+            threads_per_worker=threads_per_worker,
+            queue_limit=queue_limit,
+            kill_after=kill_after,
+            drain_timeout=drain_timeout,
+            report_load=report_load,
+        )
+        if address is not None and options != _DEFAULTS:
+            given = ", ".join(name for name, value in options.items() if value != _DEFAULTS.get(name))
+            raise ValueError(f"{given}: for an executor's own cluster; the cluster at an address has its own")
         if max_workers is not None:
             max_workers = _checked(max_workers)
         self._local: LocalCluster | None = None
         self._script: Script | None = None
         if address is None:
-            self._local = LocalCluster(max_workers, import_script=import_script)
+            self._local = LocalCluster(max_workers, import_script=import_script, options=options)
             self._script = self._local.script
             address, token = self._local.address, self._local.token
         parse_address(address)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from argon.client.client import Client
-from argon.client.local_cluster import LocalCluster
+from argon.client.local_cluster import LocalCluster, NodeOptions
+from argon.settings import DRAIN_TIMEOUT_S, KILL_AFTER_S, MAX_PAYLOAD_BYTES, QUEUE_LIMIT
 
 
 class LocalClient(Client):
@@ -33,10 +34,23 @@ class LocalClient(Client):
         self._local.close()
 
 
-def local(workers: int | None = None, *, include: Sequence[str] = (), import_script: bool = True) -> LocalClient:
+def local(
+    workers: int | None = None,
+    *,
+    include: Sequence[str] = (),
+    import_script: bool = True,
+    max_payload: int = MAX_PAYLOAD_BYTES,
+    max_requests: int | None = None,
+    threads_per_worker: int | None = None,
+    queue_limit: int = QUEUE_LIMIT,
+    kill_after: float = KILL_AFTER_S,
+    drain_timeout: float = DRAIN_TIMEOUT_S,
+    report_load: bool = True,
+) -> LocalClient:
     """Starts a cluster on this machine and returns a client of it. The cluster ends when the client is closed.
 
-    The workers have the ``sys.path`` of this process.
+    The workers are like child processes of this one: they have its ``sys.path``, its interpreter's options, its
+    environment, working folder and streams.
 
     Args:
         workers: number of worker processes, one for each CPU by default.
@@ -44,17 +58,31 @@ def local(workers: int | None = None, *, include: Sequence[str] = (), import_scr
         import_script: whether a worker imports this program's script when a task needs it, as multiprocessing's spawn
             does, if it is guarded by ``if __name__ == "__main__"``; True by default. Otherwise what the script defines
             travels by value.
+        max_payload: how many bytes the payload of one task or one result may have, 64 MiB by default.
+        max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout, report_load: as for ``argon.Node``.
 
     Returns:
         A ``Client``; its ``address`` and ``token`` are for other clients.
 
     Raises:
-        ValueError: ``workers`` is not a whole number from 1 to 4096, or ``include`` is one string.
+        ValueError: ``workers`` is not a whole number from 1 to 4096, ``include`` is one string, or an option is out of
+            its range.
         ConnectionFailed: the cluster did not start. Its errors are on the standard error of this process.
+        RuntimeError: it was called while a worker imports the script: start it below the script's guard. Or this
+            program is no Python interpreter, and cannot start one.
 
     Example:
         >>> with argon.local(workers=2) as client:  # doctest: +SKIP
         ...     client.run(pow, 2, 10)
         1024
     """
-    return LocalClient(LocalCluster(workers, include, import_script=import_script))
+    options = NodeOptions(
+        max_payload=max_payload,
+        max_requests=max_requests,
+        threads_per_worker=threads_per_worker,
+        queue_limit=queue_limit,
+        kill_after=kill_after,
+        drain_timeout=drain_timeout,
+        report_load=report_load,
+    )
+    return LocalClient(LocalCluster(workers, include, import_script=import_script, options=options))

@@ -1,13 +1,15 @@
 """A cluster on this machine, owned by this process: a node that listens by itself, in a child process.
 
-In: how many workers. Out: an address and a token. The child reads a pipe that its owner holds: when a byte comes, or
-the owner ends in whatever way and the pipe with it, the child ends with all its workers. A process that the owner has
-forked holds the pipe too, so while one lives on, only ``close()`` ends the child. It must never outlive them all.
+In: how many workers, and options of the node. Out: an address and a token. The child reads a pipe that its owner
+holds: when a byte comes, or the owner ends in whatever way and the pipe with it, the child ends with all its workers. A
+process that the owner has forked holds the pipe too, so while one lives on, only ``close()`` ends the child. It must
+never outlive them all.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import select
 import subprocess
@@ -16,6 +18,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
+from typing import Any, Final, TypedDict
 
 import msgspec
 
@@ -24,11 +27,24 @@ from argon.call.script import Script
 from argon.errors import ConnectionFailed
 from argon.ipc.owner import Owner, share
 from argon.net.security import make_token
+from argon.process.interpreter import command, interpreter_flags
 from argon.process.standard_descriptors import open_standard_descriptors
 from argon.settings import MAX_WORKERS, check_count
 
-_START_TIMEOUT_S = 30.0
-_STOP_TIMEOUT_S = 5.0
+_START_TIMEOUT_S: Final = 30.0
+_STOP_TIMEOUT_S: Final = 10.0
+
+
+class NodeOptions(TypedDict, total=False):
+    """What the node of a local cluster takes; ``argon.Node`` says what each means."""
+
+    max_payload: int
+    max_requests: int | None
+    queue_limit: int
+    kill_after: float
+    drain_timeout: float
+    report_load: bool
+    threads_per_worker: int | None
 
 
 class LocalCluster:
@@ -38,13 +54,23 @@ class LocalCluster:
         workers: worker processes; by default one for each CPU.
         include: directories in which workers look for modules first; this process's ``sys.path`` comes after them.
         import_script: whether workers may import this program's script.
+        options: of the node; by default its own defaults.
 
     Raises:
+        ValueError: a number is out of its range. The message has its name and what it may be.
         ConnectionFailed: it did not start; its errors are on the standard error of this process.
-        RuntimeError: a worker imports this program's script, and may not start a cluster by that.
+        RuntimeError: a worker imports this program's script, and may not start a cluster by that; or there is no Python
+            interpreter to start.
     """
 
-    def __init__(self, workers: int | None = None, include: Sequence[str] = (), *, import_script: bool = True) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        include: Sequence[str] = (),
+        *,
+        import_script: bool = True,
+        options: NodeOptions | None = None,
+    ) -> None:
         if workers is not None:
             check_count("workers", workers, 1, MAX_WORKERS)
         if isinstance(include, str):
@@ -57,28 +83,18 @@ class LocalCluster:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         open_standard_descriptors()  # its errors go to ours
-        here = [os.getcwd() if path == "" else path for path in sys.path]
-        path = [*map(os.fspath, include), *here]
-        self.script = Script(path, importing=import_script)
-        script = b"" if self.script.source is None else msgspec.msgpack.encode(self.script.source)
-        owner_fd = share(Owner(script))
-        config = json.dumps({"workers": workers, "include": path, "owner_fd": owner_fd})
+        folders = [os.path.abspath(folder) for folder in include]
+        path = _absolute(sys.path)
+        self.script = Script([*folders, *path], importing=import_script)
+        node = {**(options or {}), "workers": workers, "include": folders}
+        self._process, answer_fd = _start(self._owner(node, path))
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "argon.node.standalone", config],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=(owner_fd,),
-                start_new_session=True,
-                env={**os.environ, "ARGON_TOKEN": self.token, "PYTHONPATH": os.pathsep.join(here)},
-            )
-        finally:
-            os.close(owner_fd)
-        try:
-            self.address = self._wait_for_address()
+            self.address = self._wait_for_address(answer_fd)
         except BaseException:  # Ctrl-C too
             self.close()
             raise
+        finally:
+            os.close(answer_fd)
 
     def close(self) -> None:
         """Ends the cluster and all its processes. From a forked child it does nothing."""
@@ -87,7 +103,6 @@ class LocalCluster:
         with self._lock:
             process = self._process
             assert process.stdin is not None
-            assert process.stdout is not None
             if not process.stdin.closed:
                 with suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(b".")  # a forked process may hold the pipe open
@@ -96,19 +111,60 @@ class LocalCluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            process.stdout.close()
 
-    def _wait_for_address(self) -> str:
-        """The child prints one line to its standard output when it is ready, and then leaves that to nobody."""
-        output = self._process.stdout
-        assert output is not None
+    def _owner(self, node: dict[str, Any], path: list[str]) -> Owner:
+        source = self.script.source
+        script = b"" if source is None else msgspec.msgpack.encode(source)
+        authkey = bytes(multiprocessing.current_process().authkey)
+        return Owner(self.token, node, interpreter_flags(), path, [*map(str, sys.argv)], authkey, script)
+
+    def _wait_for_address(self, answer_fd: int) -> str:
+        """The child says one line when it is ready, or that it cannot be."""
         deadline = monotonic() + _START_TIMEOUT_S
-        ready, _, _ = select.select([output], [], [], max(0.0, deadline - monotonic()))
-        line = output.readline() if ready else b""
-        if not line:
-            self.close()
-            raise ConnectionFailed(
-                f"the local cluster did not start (exit code {self._process.returncode}); stderr has its errors"
+        line = b""
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([answer_fd], [], [], max(0.0, deadline - monotonic()))
+            said = os.read(answer_fd, 4096) if ready else b""
+            if not said:
+                self.close()
+                raise ConnectionFailed(
+                    f"the local cluster did not start (exit code {self._process.returncode}); stderr has its errors"
+                )
+            line += said
+        answer: dict[str, str] = json.loads(line)
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["address"]
+
+
+def _start(owner: Owner) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts the child; returns it and the descriptor on which it answers."""
+    flags = [flag for flag in owner.flags if not flag.startswith("-W")]  # a warning there is nobody's error
+    owner_fd = share(owner)
+    try:
+        answer_fd, childs_end = os.pipe()
+        try:
+            process = subprocess.Popen(
+                command("argon.node.standalone", [str(owner_fd), str(childs_end)], flags),
+                stdin=subprocess.PIPE,
+                pass_fds=(owner_fd, childs_end),
+                start_new_session=True,
             )
-        address: str = json.loads(line)["address"]
-        return address
+        except BaseException:
+            os.close(answer_fd)
+            raise
+        finally:
+            os.close(childs_end)
+    finally:
+        os.close(owner_fd)
+    return process, answer_fd
+
+
+def _absolute(path: Sequence[object]) -> list[str]:
+    """What Python looks through, as it is from any folder."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:  # it was removed
+        here = ""
+    entries = [entry for entry in path if isinstance(entry, str) and (entry or here)]
+    return [os.path.join(here, entry) if here else entry for entry in entries]

@@ -95,6 +95,10 @@ class Inbox:
         """Whether everything is sent."""
         return not self._waiting and not self._pieces and self._packet is None
 
+    def idle(self) -> bool:
+        """Whether the worker has nothing to do, and nothing is on its way to it."""
+        return self.empty() and not self._unanswered
+
     def send(self) -> bool:
         """Sends what it can; returns whether it must be called again when the socket has room.
 

@@ -8,7 +8,7 @@ start would see.
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,10 +19,22 @@ class Owner(msgspec.Struct, frozen=True):
     """What the process is like that owns a local cluster.
 
     Attributes:
+        token: the cluster's.
+        options: of the node, by name.
+        flags: the options of its interpreter.
+        path: its ``sys.path``.
+        argv: its ``sys.argv``.
+        authkey: the key of its multiprocessing, by which managers and listeners know their children.
         script: a ``call.script_source.ScriptSource`` as msgpack, which only workers read; empty if they must not
             import the owner's script.
     """
 
+    token: str
+    options: dict[str, Any]
+    flags: list[str]
+    path: list[str]
+    argv: list[str]
+    authkey: bytes
     script: bytes = b""
 
 

@@ -21,3 +21,4 @@ class WorkerConfig(msgspec.Struct):
     include: list[str]
     max_payload_bytes: int
     owner_fd: int = NOBODY
+    descriptors_max: int = 0

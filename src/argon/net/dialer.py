@@ -122,7 +122,8 @@ class Dialer:
         """Has the channel connected, or says why that cannot be."""
         try:
             transport = await self._transport(channel)
-            if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
+            own, other = (transport.get_extra_info(name) for name in ("sockname", "peername"))
+            if type(own) is type(other) and own == other:
                 self._give_up(channel, "it was connected to itself")  # as the system may do where nobody listens
                 raise OSError
         except TimeoutError:

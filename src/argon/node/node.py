@@ -16,6 +16,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from argon.cluster.cluster import Cluster
@@ -26,18 +27,22 @@ from argon.net.descriptors import raise_descriptor_limit
 from argon.net.dialer import Dialer
 from argon.net.memory import MemoryChannel
 from argon.net.security import find_token
+from argon.node.launch import Launch, worker_environment
 from argon.node.node_shell import NodeShell
 from argon.node.pool import Pool
 from argon.node.pressure import cpu_pressure
+from argon.process.interpreter import interpreter_flags
 from argon.process.server import Server
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Welcome
 from argon.settings import (
     DEFAULT_HOST,
     DRAIN_TIMEOUT_S,
+    EXIT_WITHIN_S,
     KILL_AFTER_S,
     MAX_NAME_CHARS,
     MAX_PAYLOAD_BYTES,
+    MAX_THREADS,
     MAX_WORKERS,
     MIN_MAX_PAYLOAD_BYTES,
     NODE_NAME_CHARS,
@@ -51,6 +56,7 @@ from argon.settings import (
 
 _DESCRIPTORS_PER_WORKER: Final = 8
 _PRESSURE_EVERY_S: Final = 1.0
+_EXIT_POLL_S: Final = 0.002
 log: Final = logging.getLogger("argon.node")
 
 
@@ -75,6 +81,8 @@ class Node(Server):
         max_payload: how many bytes the payload of one result may have, 64 MiB by default.
         report_load: whether the node reports to the cluster how busy its machine is, so that the cluster prefers less
             busy nodes; True by default.
+        threads_per_worker: how many threads libraries such as BLAS and OpenMP start in one worker, where the
+            environment does not say it (``OMP_NUM_THREADS`` and the like); by default the CPUs divided by the workers.
         token: the cluster's token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file.
 
     Raises:
@@ -103,6 +111,7 @@ class Node(Server):
         drain_timeout: float = DRAIN_TIMEOUT_S,
         max_payload: int = MAX_PAYLOAD_BYTES,
         report_load: bool = True,
+        threads_per_worker: int | None = None,
         token: str | None = None,
     ) -> None:
         super().__init__(drain_timeout)
@@ -114,7 +123,10 @@ class Node(Server):
             raise ValueError("include must be a list of directories, not one string")
         self.name = _checked_name(name)
         self.workers = check_count("workers", _cpus() if workers is None else workers, 1, MAX_WORKERS)
-        self.owner_fd = NOBODY  # set by the process of a local cluster, before it starts
+        self.owner_fd = NOBODY  # this and the next are set by the process of a local cluster, before it starts
+        self.worker_flags = interpreter_flags()
+        threads = max(1, _cpus() // self.workers) if threads_per_worker is None else threads_per_worker
+        self._threads_per_worker = check_count("threads_per_worker", threads, 1, MAX_THREADS)
         self._manager = manager
         self._include = [os.path.abspath(directory) for directory in include]
         self._max_payload_bytes = check_count("max_payload", max_payload, MIN_MAX_PAYLOAD_BYTES, 1 << 31)
@@ -149,12 +161,18 @@ class Node(Server):
     # ---- life ---------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        raise_descriptor_limit(_DESCRIPTORS_PER_WORKER * self.workers + 256)
+        descriptors_max = raise_descriptor_limit(_DESCRIPTORS_PER_WORKER * self.workers + 256)
+        launch = Launch(
+            self.name,
+            self._include,
+            self._max_payload_bytes,
+            self.worker_flags,
+            worker_environment(os.environ, self._threads_per_worker, owned=self.owner_fd != NOBODY),
+            self.owner_fd,
+            descriptors_max,
+        )
         self._pool = Pool(
-            node_name=self.name,
-            include=self._include,
-            max_payload_bytes=self._max_payload_bytes,
-            owner_fd=self.owner_fd,
+            launch=launch,
             on_ready=self._shell.worker_ready,
             on_outcomes=self._shell.worker_answered,
             on_exit=self._shell.worker_ended,
@@ -190,10 +208,16 @@ class Node(Server):
         if self._dialing is not None:
             self._dialing.cancel()
         self._shell.close("the node is leaving")
-        if self._pool is not None:
-            self._pool.close()
 
     async def _linger(self) -> None:
+        if self._pool is not None:
+            self._pool.leave()
+            try:
+                end = monotonic() + EXIT_WITHIN_S
+                while self._pool.running() and monotonic() < end:  # noqa: ASYNC110 - the loop has let go of them
+                    await asyncio.sleep(_EXIT_POLL_S)
+            finally:
+                self._pool.close()
         if self._cluster is not None and self._cluster.address:
             await self._cluster.__aexit__()
         if self._dialing is not None:

@@ -13,12 +13,12 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from argon.ipc.inbox import PACKET_BYTES
-from argon.ipc.owner import NOBODY
+from argon.node.launch import Launch
 from argon.node.oom import OomCounter
 from argon.node.reaper_handle import ReaperHandle
 from argon.node.worker_handle import WorkerHandle
@@ -36,30 +36,21 @@ class Pool:
     """Starts worker processes, talks to them, and waits for their end, on the event loop that runs when it is made.
 
     Args:
-        node_name: for failures.
-        include: directories in which workers look for modules first.
-        max_payload_bytes: most bytes of one result.
-        owner_fd: what says of the process that owns the node, see ``ipc/owner.py``; by default nobody does.
+        launch: how workers are started.
         on_ready, on_outcomes, on_exit: what is called when a worker is up, has finished tasks, has ended.
     """
 
     def __init__(
         self,
         *,
-        node_name: str,
-        include: Sequence[str],
-        max_payload_bytes: int,
-        owner_fd: int = NOBODY,
+        launch: Launch,
         on_ready: Callable[[WorkerId], None],
         on_outcomes: Callable[[WorkerId, list[Outcome]], None],
         on_exit: Callable[[WorkerExit], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._node_name = node_name
-        self._include = [os.path.abspath(folder) for folder in include]
-        self._max_payload_bytes = max_payload_bytes
-        self._max_result_bytes = max_payload_bytes
-        self._owner_fd = owner_fd
+        self._launch = launch
+        self._max_result_bytes = launch.max_payload_bytes
         self._on_ready = on_ready
         self._on_outcomes = on_outcomes
         self._on_exit = on_exit
@@ -77,9 +68,7 @@ class Pool:
         """Starts a worker process under this number."""
         try:
             mark = f"{self._reaper.mark}.{worker}"
-            handle = WorkerHandle(
-                worker, self._node_name, self._include, self._max_payload_bytes, mark, self._block, self._owner_fd
-            )
+            handle = WorkerHandle(worker, self._launch, mark, self._block)
         except OSError as error:
             reason = f"could not be started: {error}"
             exit_ = WorkerExit(worker, signal=0, exit_code=1, unstarted=[], outcomes=[], entered=0, reason=reason)
@@ -92,7 +81,7 @@ class Pool:
 
     def limit_results(self, max_payload_bytes: int) -> None:
         """Lets the results of tasks assigned from now on take no more than this, nor than the pool's own limit."""
-        self._max_result_bytes = min(max_payload_bytes, self._max_payload_bytes)
+        self._max_result_bytes = min(max_payload_bytes, self._launch.max_payload_bytes)
 
     def assign(self, task: AssignWorker) -> None:
         """Hands a task to its worker, at the latest when ``flush`` is called."""
@@ -135,6 +124,23 @@ class Pool:
     def pids(self) -> dict[WorkerId, int]:
         """The process id of each worker."""
         return {worker: handle.pid for worker, handle in self._handles.items()}
+
+    def leave(self) -> None:
+        """Lets workers without a task end in order, with their exit handlers, and ends the others at once.
+
+        Call ``close`` when none is ``running`` any more, or when that has taken long enough.
+        """
+        self._closed = True
+        for handle in self._handles.values():
+            self._forget(handle)
+            if handle.ready and handle.inbox.idle():
+                handle.inbox.end()
+            else:
+                handle.signal(signal.SIGKILL)
+
+    def running(self) -> bool:
+        """Whether a process runs."""
+        return any(handle.running() for handle in self._handles.values())
 
     def close(self) -> None:
         """Ends every process at once. Blocks for the moment that this takes; nothing is reported."""

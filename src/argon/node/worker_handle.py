@@ -10,18 +10,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
-
-import msgspec
 
 from argon.ipc.inbox import PACKET_BYTES, Inbox, create_claims
 from argon.ipc.outbox import Outbox, create_page
 from argon.ipc.owner import NOBODY
-from argon.ipc.worker_config import WorkerConfig
-from argon.node.reaper import VARIABLE
+from argon.node.launch import Launch
 from argon.protocol.codec import ProtocolViolation
 from argon.protocol.framing import Framing
 from argon.protocol.ids import LocalTaskId, WorkerId
@@ -36,9 +31,7 @@ class WorkerHandle:
 
     Args:
         worker: its number.
-        node: the node's name.
-        include: directories in which it looks for modules first.
-        max_payload_bytes: most bytes of a result.
+        launch: how it is started.
         mark: is found in the environment of all that it starts.
         block: ``PACKET_BYTES`` to receive into, which all processes of one thread share. A new one for each packet
             costs more than the rest of the read; one that two threads share would mix their answers.
@@ -54,16 +47,7 @@ class WorkerHandle:
         reason: what it did wrong, empty for nothing.
     """
 
-    def __init__(
-        self,
-        worker: WorkerId,
-        node: str,
-        include: Sequence[str],
-        max_payload_bytes: int,
-        mark: str,
-        block: memoryview,
-        owner_fd: int = NOBODY,
-    ) -> None:
+    def __init__(self, worker: WorkerId, launch: Launch, mark: str, block: memoryview) -> None:
         """Starts the process; raises OSError when the system does not let it."""
         self.worker = worker
         self.ready = False
@@ -71,9 +55,9 @@ class WorkerHandle:
         self.wanted = False
         self.reason = ""
         self._block = block
-        self._framing = Framing(max_payload_bytes)
+        self._framing = Framing(launch.max_payload_bytes)
         self._garbled = False
-        self._max_payload_bytes = max_payload_bytes
+        self._max_payload_bytes = launch.max_payload_bytes
         with ExitStack() as always, ExitStack() as on_failure:
             self.node_end, self._worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             on_failure.enter_context(self.node_end)
@@ -89,15 +73,12 @@ class WorkerHandle:
             self.inbox = Inbox(self.node_end, self._worker_end, unclaimed, claims)
             on_failure.callback(self.inbox.close)
             worker_end_fd = self._worker_end.fileno()
-            config = WorkerConfig(
-                worker_end_fd, waiting, page_fd, os.getpid(), node, list(include), max_payload_bytes, owner_fd
-            )
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "argon.worker.main", msgspec.json.encode(config).decode()],
+                launch.command(worker_end_fd, waiting, page_fd),
                 stdin=subprocess.DEVNULL,
-                pass_fds=[fd for fd in (worker_end_fd, waiting, page_fd, owner_fd) if fd != NOBODY],
+                pass_fds=[fd for fd in (worker_end_fd, waiting, page_fd, launch.owner_fd) if fd != NOBODY],
                 start_new_session=True,
-                env=_environment(mark),
+                env=launch.marked(mark),
             )
             on_failure.pop_all()
         self.pid = self._process.pid
@@ -180,9 +161,3 @@ class WorkerHandle:
             self.inbox.close()
             self._outbox.close()
         return code
-
-
-def _environment(mark: str) -> dict[str, str]:
-    """What a worker and all that it starts have around them: no token, and the mark by which they are found."""
-    inherited = {name: value for name, value in os.environ.items() if name != "ARGON_TOKEN"}
-    return {**inherited, VARIABLE: mark}
