@@ -18,6 +18,7 @@ import click
 
 from argon.cli.failures import INTERRUPTED, RUN_TIME, USAGE, Verbosity, sentence
 from argon.errors import ArgonError
+from argon.process.first_process import leave_first_process
 
 COMPLETION_VARIABLE = "_ARGON_COMPLETE"
 """Set by the scripts of `argon completion` when a shell asks what may come next."""
@@ -106,6 +107,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # whoever started us closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
+    leave_first_process()
     if asked := os.environ.get(COMPLETION_VARIABLE):
         from click.shell_completion import shell_complete
 
