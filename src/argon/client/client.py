@@ -7,7 +7,6 @@ raise where they would wait on that thread.
 
 from __future__ import annotations
 
-import concurrent.futures
 import copy
 import threading
 from collections import deque
@@ -21,6 +20,7 @@ from argon.client.answers import value_of
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
 from argon.client.map_items import arguments_of, next_result
+from argon.client.map_window import MapFuture, MapWindow
 from argon.client.options import UNSET, Unset, changed_options
 from argon.client.run_here import KeptCall, is_overload
 from argon.client.task_future import TaskFuture
@@ -175,13 +175,8 @@ class Client:
             >>> future.result(timeout=5)  # doctest: +SKIP
             1.4142135623730951
         """
-        payload, kind = pack_call(function, args, kwargs, self._script)
-        thread, options = self._thread, self._options
-        future = TaskFuture(thread)
-        deadline = deadline_of(options)
-        if options.run_here:
-            future.local_run = LocalRun(KeptCall(payload, deadline), thread.local_threads)
-        thread.submit(kind, payload, options, deadline, future)
+        future = TaskFuture(self._thread)
+        self._submit(future, function, args, kwargs)
         return future
 
     def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
@@ -230,8 +225,9 @@ class Client:
     ) -> Iterator[Any]:
         """Runs ``function`` for the items of the iterables, as ``map()`` does, and yields the values in order.
 
-        Nothing is submitted before the first value is asked for. Only as many tasks are submitted at a time as the
-        cluster's credits allow, so the iterables may be endless. The exception of a task is raised in its place and
+        Nothing is submitted before the first value is asked for. Only as many tasks are under way at a time as the
+        cluster's credits allow, so the iterables may be endless. While the next value is waited for, up to 64 MiB of
+        values after it are kept. The exception of a task is raised in its place and
         ends the iteration. When the iteration ends early, all tasks that are not done are cancelled, also those that
         run.
 
@@ -279,18 +275,45 @@ class Client:
         known: dict[str, Any] = self._thread.call(self._thread.connection.explain, task_id)
         return known
 
+    def _submit(
+        self,
+        future: TaskFuture,
+        function: Callable[..., Any] | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        payload, kind = pack_call(function, args, kwargs, self._script)
+        thread, options = self._thread, self._options
+        deadline = deadline_of(options)
+        if options.run_here:
+            future.local_run = LocalRun(KeptCall(payload, deadline), thread.local_threads)
+        thread.submit(kind, payload, options, deadline, future)
+
     def _map(
         self, function: Callable[..., Any] | str, iterables: tuple[Iterable[Any], ...], end: float | None
     ) -> Iterator[Any]:
-        waiting: deque[concurrent.futures.Future[Any]] = deque()
+        thread = self._thread
+        window = MapWindow(thread)
+        waiting: deque[MapFuture] = deque()
         try:
             for arguments in arguments_of(iterables):
-                waiting.append(self.submit(function, *arguments))
-                window = self._thread.shell.window(self._options)
-                while waiting and (len(waiting) >= window or waiting[0].done()):
-                    yield next_result(waiting, end)
+                future = MapFuture(thread, window)
+                self._submit(future, function, arguments, {})
+                window.begun += 1
+                waiting.append(future)
+                limit = thread.shell.window(self._options)
+                while waiting:
+                    if waiting[0].done():
+                        window.given(waiting[0].size_bytes)
+                        yield next_result(waiting, end)
+                    elif window.has_room(limit):
+                        break
+                    else:
+                        thread.guards.check_may_wait()
+                        if not window.wait(waiting[0], limit, end):
+                            yield next_result(waiting, end)  # raises TimeoutError
             while waiting:
                 yield next_result(waiting, end)
         finally:
-            for future in waiting:
-                future.cancel()
+            while waiting:  # what has failed is the first of them: its exception holds this frame
+                waiting.popleft().cancel()

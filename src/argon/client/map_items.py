@@ -6,7 +6,6 @@ is asked for.
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count
@@ -28,7 +27,7 @@ def arguments_of(iterables: tuple[Iterable[Any], ...]) -> Iterator[tuple[Any, ..
         yield arguments
 
 
-def next_result(waiting: deque[concurrent.futures.Future[Any]], end: float | None) -> Any:
+def next_result(waiting: deque[Any], end: float | None) -> Any:
     """Takes out the first task when it has its value; ``TimeoutError`` when that is not there by ``end``.
 
     Until then it stays with the others, so that whoever stops waiting, also by Ctrl-C, cancels it with them.
