@@ -90,8 +90,8 @@ class Executor(concurrent.futures.Executor):
             together with an address.
         token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
             user's token file.
-        import_script, max_payload, max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout,
-            report_load: as for ``argon.local``, for the cluster that is started.
+        import_script, max_payload: as for ``argon.local``, for the cluster that is started.
+        max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout, report_load: as for ``argon.Node``.
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
