@@ -109,8 +109,8 @@ def test_own_cluster_ends_when_the_executor_cannot_be_made(monkeypatch: pytest.M
     made: list[LocalCluster] = []
 
     class Noted(LocalCluster):
-        def __init__(self, workers: int | None) -> None:
-            super().__init__(workers)
+        def __init__(self, workers: int | None, **options: Any) -> None:
+            super().__init__(workers, **options)
             made.append(self)
             self.token = make_token()  # not the one that it has
 
