@@ -243,6 +243,9 @@ def test_explain_tells_what_became_of_a_task_by_its_future_and_by_its_error(
 ) -> None:
     async def scenario(client: AsyncClient) -> None:
         done, failed = client.submit(tasks.identity, 1), client.submit(tasks.leave, 3)
+        session = client._connection().shell.session
+        assert session > 1, "a session of 1 proves nothing"
+        assert done.task_id == f"{session}.{done.client_task_id}", "it is known before the answer"
         assert done.task_id != failed.task_id
         assert await done == 1
         assert (await client.explain(done.task_id))["state"] == "completed"

@@ -12,6 +12,7 @@ import pytest
 from argon.errors import TokenInvalid
 from argon.net import security
 from argon.net.security import find_token, make_token, parse_token, token_path
+from tests.support.processes import open_descriptors
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ def test_cluster_without_a_file_makes_one_for_the_owner_alone(path: Path) -> Non
     assert os.listdir(path.parent) == ["token"]
     assert find_token() == secret
     assert find_token(create=True) == secret
+
+
+def test_finding_a_token_leaves_no_descriptor_open(path: Path) -> None:
+    find_token(create=True)
+    before = open_descriptors()
+    find_token()
+    assert open_descriptors() == before
+    path.chmod(0o644)
+    refused()
+    assert open_descriptors() == before
 
 
 def test_client_or_node_without_a_file_makes_none(path: Path) -> None:

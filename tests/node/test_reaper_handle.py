@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from argon.node.reaper_handle import ReaperHandle
-from tests.support.processes import WITHIN_S, wait_until_ended
+from tests.support.processes import WITHIN_S, state_of, stop, wait_until_ended
 
 
 @pytest.fixture
@@ -52,5 +53,24 @@ def test_killed_warden_is_replaced_and_the_new_one_knows_the_groups(
     wait_until_ended(first)
     reaper.remove(0x7FFFFFF, 1)  # any word to the reaper
     assert reaper.pid != first
+    reaper.close()
+    assert group.wait(WITHIN_S) == -signal.SIGKILL
+
+
+def test_reaper_that_is_stopped_holds_nobody_up_and_is_replaced_by_one_that_knows_the_groups(
+    reaper: ReaperHandle, group: subprocess.Popen[bytes]
+) -> None:
+    first = reaper.pid
+    stop(first)
+    go_on = threading.Timer(WITHIN_S / 4, os.kill, (first, signal.SIGCONT))  # a test that waits for it ends, too
+    go_on.start()
+    for _ in range(20_000):  # more than its pipe holds
+        reaper.add(0x7FFFFFF)
+        reaper.remove(0x7FFFFFF, 1)
+    reaper.add(group.pid)
+    assert state_of(first) in "TX"
+    go_on.cancel()
+    assert reaper.pid != first
+    assert group.poll() is None
     reaper.close()
     assert group.wait(WITHIN_S) == -signal.SIGKILL

@@ -94,7 +94,7 @@ class Dialer:
         while True:
             if self._down is not None:
                 since = loop.time()
-                await self._down
+                await asyncio.wait([self._down])  # it outlives a cancel: wait_closed() waits for it, too
                 failures = 0 if loop.time() - since > _STABLE_S else failures + 1
                 await asyncio.sleep(_pause_s(failures))
             try:
