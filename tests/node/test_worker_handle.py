@@ -48,6 +48,20 @@ def test_outcomes_are_read_and_a_heartbeat_means_ready(process: WorkerHandle) ->
     assert process.read() == []
 
 
+def test_packet_that_is_not_full_is_the_last_of_a_read(process: WorkerHandle) -> None:
+    say(process, Heartbeat(), outcome(1))
+    say(process, outcome(2))
+    assert [answer.id for answer in process.read()] == [1]
+    assert [answer.id for answer in process.read()] == [2]
+
+
+def test_nothing_is_read_behind_a_breach(process: WorkerHandle) -> None:
+    speak(process, bytes(PACKET_BYTES))
+    say(process, outcome(1))
+    assert process.read() == []
+    assert process.read() == []
+
+
 def test_outcome_cut_into_packets_is_whole_again(process: WorkerHandle) -> None:
     header, payload = encode(outcome(1, bytes(200_000)))
     assert isinstance(payload, bytes)
