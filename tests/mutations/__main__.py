@@ -98,8 +98,8 @@ def main(arguments: Sequence[str]) -> int:
         for file in (ROOT / "src" / "argon").rglob("*.py")
     }
     listed = equivalent.entries(Path(equivalent.__file__).with_suffix(".txt").read_text("utf-8"))
-    for path, was, _ in equivalent.stale(listed, sources):
-        tell(f"equivalent.txt lists a line that {path} no longer has: {was}")
+    for entry in equivalent.stale(listed, sources):
+        tell(f"equivalent.txt lists a line that {entry.path} no longer has: {entry.was}")
     drawn = chosen(options, sources)
     tell(f"seed {options.seed}, {len(drawn)} mutations")
     folder = Path(tempfile.mkdtemp(prefix="am-"))  # short: the names of Unix sockets are
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
             number, mutation = numbered
             source = sources[mutation.path]
             what = f"{number}/{len(drawn)} {mutation.kind} {mutation.path}:{mutation.line}"
-            if why := listed.get(equivalent.key(mutation, source)):
+            if why := equivalent.why_equivalent(listed, mutation, source):
                 tell(f"{what}: equivalent: {why}")
                 return "equivalent"
             tree = free.get()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutations import equivalent
-from tests.mutations.equivalent import entries, key, stale
+from tests.mutations.equivalent import entries, stale, why_equivalent
 from tests.mutations.operators import mutations
 
 LIST = Path(equivalent.__file__).with_suffix(".txt")
@@ -17,9 +17,18 @@ ENTRY = "# Mutations.\n\nnet/a.py\n  was: a = b > 0\n  now: a = b >= 0\n  why: n
 def test_entry_is_found_by_its_file_its_line_and_the_change() -> None:
     source = "a = (\n    b\n    > 0\n)\n"
     mutation = next(one for one in mutations("net/a.py", "a = b > 0\n") if one.kind == "comparison")
-    assert entries(ENTRY)[key(mutation, "a = b > 0\n")] == "never 0"
+    assert why_equivalent(entries(ENTRY), mutation, "a = b > 0\n") == "never 0"
     other = next(one for one in mutations("net/a.py", source) if one.kind == "comparison")
-    assert key(other, source) not in entries(ENTRY)
+    assert why_equivalent(entries(ENTRY), other, source) == ""
+
+
+def test_entry_may_name_the_line_before() -> None:
+    source = "for a in b:\n    if a:\n\n        break\n    break\n"
+    listed = entries("net/a.py\n  after: if a:\n  was: break\n  now: continue\n  why: so\n")
+    found = [one for one in mutations("net/a.py", source) if one.kind == "jump"]
+    assert [why_equivalent(listed, one, source) for one in found] == ["so", ""]
+    assert stale(listed, {"net/a.py": source}) == []
+    assert stale(listed, {"net/a.py": source.replace("if a", "if b")}) == list(listed)
 
 
 def test_what_is_no_entry_is_named() -> None:

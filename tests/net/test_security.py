@@ -140,6 +140,18 @@ def test_two_clusters_that_start_together_agree(path: Path) -> None:
     assert os.listdir(path.parent) == ["token"]
 
 
+def test_token_of_another_cluster_that_was_faster_is_taken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, token = os.link, make_token()
+
+    def link_too_late(aside: Path, place: Path) -> None:
+        written(path, token)
+        link(aside, place)
+
+    monkeypatch.setattr(security.os, "link", link_too_late)
+    assert find_token(create=True) == parse_token(token, "")
+    assert os.listdir(path.parent) == ["token"]
+
+
 def test_file_is_made_exclusively_and_follows_no_link(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flags_seen = []
     real = os.open
