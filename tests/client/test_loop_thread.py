@@ -122,3 +122,12 @@ def test_call_that_is_overtaken_by_close_raises(net: ThreadNetwork) -> None:
         for call in (calling.result, lambda: thread.call(never)):
             with pytest.raises(ConnectionFailed, match="closed"):
                 call()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_call_that_comes_when_the_loop_has_just_ended_is_told_so_and_leaves_no_coroutine(thread: LoopThread) -> None:
+    thread.close()
+    thread.guards.closed = False  # as it was a moment ago
+    with pytest.raises(ConnectionFailed):
+        thread.call(thread.connection.status)
+    thread.guards.closed = True

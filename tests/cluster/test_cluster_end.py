@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from argon.client.client import Client
+from argon.cluster import cluster as cluster_module
 from argon.errors import MayHaveRun, Rejected, RejectReason, TaskLost
 from tests.support.in_process import (
     TOKEN,
@@ -22,6 +23,7 @@ from tests.support.in_process import (
     make_cluster,
     network,
     serving,
+    soon,
     within,
 )
 
@@ -103,5 +105,24 @@ def test_serving_in_an_asyncio_program_needs_no_thread() -> None:
         cluster.shutdown()
         await serving_
         await dialer.wait_closed()
+
+    within(main())
+
+
+@pytest.mark.replaces_parts
+def test_peer_that_does_not_leave_at_the_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_LINGER_S", 0.05)
+
+    async def main() -> None:
+        cluster = make_cluster()
+        monkeypatch.setattr(cluster._shell, "close", lambda _: None)  # nobody is told to leave
+        ready = asyncio.Event()
+        serving_ = asyncio.create_task(cluster.serve(ready.set))
+        await ready.wait()
+        downs: list[str] = []
+        await greeted(cluster, downs)
+        cluster.shutdown()
+        await serving_
+        await soon(lambda: downs)
 
     within(main())

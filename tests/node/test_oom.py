@@ -63,3 +63,11 @@ def test_count_that_is_no_number_has_not_risen(tmp_path: Path, monkeypatch: pyte
     counter = OomCounter()
     file.write_bytes(text)
     assert not counter.has_risen()
+
+
+def test_system_that_hides_the_groups_of_a_process_has_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(*_: object) -> str:
+        raise PermissionError("no /proc here")
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert not OomCounter().has_risen()

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from argon.node import reaper_handle
 from argon.node.reaper_handle import ReaperHandle
-from tests.support.processes import WITHIN_S, state_of, stop, wait_until_ended
+from tests.support.processes import WITHIN_S, has_ended, state_of, stop, wait_until_ended
 
 
 @pytest.fixture
@@ -74,3 +75,17 @@ def test_reaper_that_is_stopped_holds_nobody_up_and_is_replaced_by_one_that_know
     assert group.poll() is None
     reaper.close()
     assert group.wait(WITHIN_S) == -signal.SIGKILL
+
+
+def test_reaper_that_is_stopped_is_killed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaper_handle, "CLOSE_WITHIN_S", 0.05)
+    reaper = ReaperHandle()
+    stop(reaper.pid)
+    reaper.close()
+    assert has_ended(reaper.pid)
+
+
+def test_reaper_that_is_gone_already_is_closed_all_the_same(reaper: ReaperHandle) -> None:
+    os.kill(reaper.pid, signal.SIGKILL)
+    wait_until_ended(reaper.pid)
+    reaper.close()

@@ -186,3 +186,12 @@ def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with pytest.raises(FileNotFoundError):
         WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
+
+
+def test_channel_whose_other_end_was_closed_unread_is_a_breach(process: WorkerHandle) -> None:
+    process.signal(signal.SIGKILL)
+    wait_until_ended(process.pid)
+    process.node_end.send(b"never read")
+    process._worker_end.close()
+    assert process.read() == []
+    assert process.reason == "closed Argon's channel"

@@ -50,10 +50,7 @@ class ReaperHandle:
     def close(self) -> None:
         """Ends the reaper, and with it whatever is left of the groups."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it is gone already
+        self._process.stdin.close()
         try:
             self._process.wait(CLOSE_WITHIN_S)
         except subprocess.TimeoutExpired:
