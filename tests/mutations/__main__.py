@@ -4,8 +4,9 @@ python -m tests.mutations --count 100                     with a seed of its own
 python -m tests.mutations --seed 7 --count 100            these again
 python -m tests.mutations --only client/,net/ --seed 7    of these folders or files only
 python -m tests.mutations --at net/channel.py:120         all mutations of this line
+python -m tests.mutations --unrun                         those that no test can feel, as none runs the line; tries none
 
-Exit status: 0 if each is felt or listed as equivalent, 1 if one survives.
+Exit status: 0 if each is felt or listed as equivalent, 1 if one survives, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import difflib
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -25,7 +27,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutations import equivalent
-from tests.mutations.choice import draw, may_feel
+from tests.mutations.choice import draw, may_feel, unrun
 from tests.mutations.line_map import LineMap, line_map
 from tests.mutations.operators import KINDS, Mutation, mutations
 from tests.mutations.tree import Tree
@@ -34,6 +36,7 @@ from tests.mutations.trial import Verdict, verdict
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("client/", "node/", "worker/", "cluster/", "net/", "call/")
 AT_ONCE = 2
+INTERRUPTED = 130
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,6 +47,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(FOLDERS), help="folders or files (default: %(default)s)")
     parser.add_argument("--kinds", default=",".join(KINDS), help="what is changed (default: %(default)s)")
     parser.add_argument("--at", default="", metavar="PATH:LINE", help="all mutations of one line instead")
+    parser.add_argument("--unrun", action="store_true", help="list the mutations of lines that no test runs, and end")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs the tests")
     return parser.parse_args(arguments)
 
@@ -60,7 +64,7 @@ def chosen(options: argparse.Namespace, sources: dict[str, str]) -> list[Mutatio
         for mutation in mutations(path, source)
         if mutation.kind in options.kinds.split(",")
     ]
-    return draw(options.seed, options.count, found)
+    return found if options.unrun else draw(options.seed, options.count, found)
 
 
 def difference(mutation: Mutation, source: str) -> str:
@@ -101,11 +105,17 @@ def main(arguments: Sequence[str]) -> int:
     for entry in equivalent.stale(listed, sources):
         tell(f"equivalent.txt lists a line that {entry.path} no longer has: {entry.was}")
     drawn = chosen(options, sources)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     tell(f"seed {options.seed}, {len(drawn)} mutations")
     folder = Path(tempfile.mkdtemp(prefix="am-"))  # short: the names of Unix sockets are
     try:
         trees = [Tree(ROOT, folder / str(number), options.python) for number in range(AT_ONCE)]
         known = line_map(ROOT, trees, tell)
+        if options.unrun:
+            for mutation in unrun(drawn, known):
+                line = sources[mutation.path].splitlines()[mutation.line - 1].strip()
+                print(f"{mutation.path}:{mutation.line}: {mutation.kind}: {line}")
+            return 0
         free: SimpleQueue[Tree] = SimpleQueue()
         for tree in trees:
             free.put(tree)
@@ -130,6 +140,9 @@ def main(arguments: Sequence[str]) -> int:
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             verdicts = list(pool.map(tried, enumerate(drawn, 1)))
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return INTERRUPTED
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     tell(f"seed {options.seed}: {summary(verdicts)}")

@@ -54,6 +54,17 @@ def may_feel(mutation: Mutation, sources: Mapping[str, str], known: LineMap) -> 
     return in_order(tests, own, known.seconds)
 
 
+def unrun(found: Iterable[Mutation], known: LineMap) -> list[Mutation]:
+    """The mutations of lines in functions that no test runs, where it is traced."""
+    return [
+        mutation
+        for mutation in found
+        if mutation.function is not None
+        and mutation.kind != "default"
+        and not known.tests(mutation.path, mutation.line, mutation.last_line)
+    ]
+
+
 def own_tests(path: str, known: LineMap) -> set[str]:
     """The tests of ``test_NAME.py`` and ``test_NAME_SUBJECT.py`` in the folder that mirrors the source's."""
     file = PurePosixPath("tests") / path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.mutations.choice import draw, in_order, may_feel, own_tests
+from tests.mutations.choice import draw, in_order, may_feel, own_tests, unrun
 from tests.mutations.line_map import LineMap
 from tests.mutations.operators import Mutation, mutations
 
@@ -56,6 +56,11 @@ def test_tests_that_run_the_line_are_asked() -> None:
 
 def test_where_none_runs_the_line_those_that_run_the_function_and_the_own_ones_are_asked() -> None:
     assert feeling("deletion", 6, {FAR: [4, 5]}) == [OWN, SUBJECT, FAR]
+
+
+def test_mutations_of_lines_that_no_test_runs_are_those_in_functions() -> None:
+    found = unrun(mutations("net/a.py", SOURCE), known({FAR: [4, 5, 7]}))
+    assert [(mutation.kind, mutation.line) for mutation in found] == [("deletion", 6)]
 
 
 def test_constant_of_a_module_is_felt_where_a_line_with_its_name_runs_and_by_documents() -> None:

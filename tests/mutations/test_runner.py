@@ -33,6 +33,10 @@ def test_count_is_how_many_are_drawn() -> None:
     assert len(chosen(parsed(["--seed", "1", "--count", "2"]), SOURCES)) == 2
 
 
+def test_all_are_looked_at_for_lines_that_no_test_runs() -> None:
+    assert len(chosen(parsed(["--seed", "1", "--count", "1", "--unrun"]), SOURCES)) > 1
+
+
 def test_line_can_be_asked_for() -> None:
     found = chosen(parsed(["--at", "client/b.py:2"]), SOURCES)
     assert [(one.path, one.line) for one in found] == [("client/b.py", 2)]
