@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -166,6 +167,17 @@ def test_file_is_made_exclusively_and_follows_no_link(path: Path, monkeypatch: p
     assert creating
     assert all(flags & os.O_EXCL and flags & os.O_NOFOLLOW for flags in creating)
     assert all(flags & os.O_NOFOLLOW for flags in flags_seen)
+
+
+@pytest.mark.parametrize("chars", [15, 16, 17])
+def test_secret_of_sixteen_characters_is_the_shortest_token(chars: int) -> None:
+    secret = "s" * chars
+    token = f"argon1_{secret}_{crc32(secret.encode()):08x}"
+    if chars < 16:
+        with pytest.raises(TokenInvalid, match="does not hold an Argon token"):
+            parse_token(token, "it")
+    else:
+        assert parse_token(token, "it") == secret.encode()
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------------
