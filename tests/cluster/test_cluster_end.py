@@ -23,7 +23,6 @@ from tests.support.in_process import (
     make_cluster,
     network,
     serving,
-    soon,
     within,
 )
 
@@ -109,20 +108,29 @@ def test_serving_in_an_asyncio_program_needs_no_thread() -> None:
     within(main())
 
 
+class DeafLink:
+    """A peer that takes no leave."""
+
+    held_back = False
+
+    def __init__(self) -> None:
+        self.aborted: list[str] = []
+
+    def close(self, reason: str) -> None:
+        pass
+
+    def abort(self, reason: str) -> None:
+        self.aborted.append(reason)
+
+
 @pytest.mark.replaces_parts
 def test_peer_that_does_not_leave_at_the_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_module, "_LINGER_S", 0.05)
 
     async def main() -> None:
-        cluster = make_cluster()
-        monkeypatch.setattr(cluster._shell, "close", lambda _: None)  # nobody is told to leave
-        ready = asyncio.Event()
-        serving_ = asyncio.create_task(cluster.serve(ready.set))
-        await ready.wait()
-        downs: list[str] = []
-        await greeted(cluster, downs)
-        cluster.shutdown()
-        await serving_
-        await soon(lambda: downs)
+        link: Any = DeafLink()
+        async with make_cluster() as cluster:
+            cluster._shell.links[99] = link
+        assert link.aborted == ["the cluster is shutting down"]
 
     within(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -41,5 +42,6 @@ def test_worker_leaves_with_its_code_though_a_task_has_closed_its_output(spoil: 
     code = (
         f"import os, sys; from argon.worker.main import _leave; {spoil}; print('2', file=sys.stderr, end=''); _leave(3)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=WITHIN_S)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=WITHIN_S, env=buffered)
     assert (ended.returncode, ended.stderr) == (3, b"2")
