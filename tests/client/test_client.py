@@ -219,6 +219,20 @@ def test_error_of_a_task_says_under_which_id_it_is_explained(client: Client, cal
     assert client.explain(error.task_id)["state"] == "failed"
 
 
+def test_ctrl_c_before_a_task_is_handed_over_disturbs_nobody(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client._thread, "submit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.run(tasks.identity, 1)
+    assert client.run(tasks.identity, 2) == 2
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
 @pytest.mark.replaces_parts
 def test_id_in_an_error_is_of_the_connection_on_which_the_task_ended(
     client: Client, monkeypatch: pytest.MonkeyPatch

@@ -169,9 +169,10 @@ def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeyp
 
     before = open_descriptors()
     monkeypatch.setattr(f"argon.node.worker_handle.{broken}", fail)
-    with pytest.raises(OSError, match="Too many"):
+    with pytest.raises(OSError, match="Too many") as caught:
         WorkerHandle(1, "node-1", [], 1 << 20, "mark.1", memoryview(bytearray(PACKET_BYTES)))
-    assert open_descriptors() == before
+    assert open_descriptors() == before, "though the error holds what was half made"
+    assert caught.tb
 
 
 def test_buried_process_leaves_nothing_open() -> None:
