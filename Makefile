@@ -9,6 +9,8 @@ PYTHON ?= python3
 ARGS ?=
 SEEDS ?= 10000
 MINUTES ?= 3
+COUNT ?= 100
+ONLY ?= client/,node/,worker/,cluster/,net/,call/
 SEED ?=
 PYTHONS ?= $(shell .ci/pythons)
 
@@ -67,9 +69,10 @@ simulate: ## run SEEDS random scenarios (10000) on every core; name those that b
 simulate: $(READY)
 	@$(BIN)/python -m tests.simulation 0 $(SEEDS)
 
-mutants: ## print which scenario notices each deliberate fault
+mutants: ## print which scenario notices each deliberate fault, and which of COUNT (100) random changes of ONLY no test feels
 mutants: $(READY)
 	@$(BIN)/python -m tests.simulation.mutants
+	@$(BIN)/python -m tests.mutations --count $(COUNT) --only $(ONLY) $(SEED:%=--seed %)
 
 chaos: ## kill, stop and cut off real processes under load for MINUTES (3), and check every answer; SEED=... repeats
 chaos: $(READY)

@@ -59,6 +59,10 @@ def test_traceback_of_causes_in_a_circle_ends() -> None:
     assert "first" in traceback_of(raised(first))
 
 
+def test_text_that_is_as_long_as_it_may_be_is_whole() -> None:
+    assert clip("a" * 100, 100) == "a" * 100
+
+
 @pytest.mark.parametrize("chars_max", [0, 1, 10, 40, 100, 1000])
 def test_clipped_text_keeps_its_ends_and_the_limit(chars_max: int) -> None:
     text = clip("a" * 500 + "z" * 500, chars_max)

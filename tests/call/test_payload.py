@@ -83,9 +83,11 @@ class Unhashable:
 def test_names_remembered_are_bounded_and_hold_no_closures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload_module, "CACHED_NAMES", 2)
     monkeypatch.setattr(payload_module, "_named", {})
+    most = 0
     for function in (math.sin, math.cos, math.tan, lambda: 1, partial(math.exp, 1)):
         pack_call(function, (), {})
-        assert len(payload_module._named) <= 2
+        most = max(most, len(payload_module._named))
+    assert most == 2
     assert {entry[1] for entry in payload_module._named.values()} == {b"math:tan"}
 
 

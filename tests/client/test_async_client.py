@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from argon.client.async_client import AsyncClient
+from argon.client.async_client import AsyncClient, AsyncFuture
 from argon.errors import (
     AddressInvalid,
     ArgumentNotSerializable,
@@ -28,6 +28,7 @@ from argon.errors import (
     WorkerDied,
 )
 from argon.net.security import make_token
+from argon.protocol.messages import Outcome, Status
 from argon.settings import Priority
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
@@ -243,6 +244,9 @@ def test_explain_tells_what_became_of_a_task_by_its_future_and_by_its_error(
 ) -> None:
     async def scenario(client: AsyncClient) -> None:
         done, failed = client.submit(tasks.identity, 1), client.submit(tasks.leave, 3)
+        session = client._connection().shell.session
+        assert session > 1, "a session of 1 proves nothing"
+        assert done.task_id == f"{session}.{done.client_task_id}", "it is known before the answer"
         assert done.task_id != failed.task_id
         assert await done == 1
         assert (await client.explain(done.task_id))["state"] == "completed"
@@ -426,3 +430,13 @@ def test_loop_goes_on_while_a_task_runs(tmp_path: Path, play: Callable[[Scenario
         assert await future == "held"
 
     play(scenario)
+
+
+def test_task_that_the_cluster_says_was_cancelled_is_cancelled() -> None:
+    async def main() -> None:
+        future = AsyncFuture()
+        future.local_run = None
+        future.settle(Outcome(1, Status.CANCELLED), 2)
+        assert future.cancelled()
+
+    within(main())

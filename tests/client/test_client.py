@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from argon.client import client as client_module
 from argon.client.client import Client
 from argon.errors import (
     AddressInvalid,
@@ -216,6 +217,39 @@ def test_error_of_a_task_says_under_which_id_it_is_explained(client: Client, cal
         call(client, tasks.leave, 3)
     error = pickle.loads(pickle.dumps(caught.value))
     assert client.explain(error.task_id)["state"] == "failed"
+
+
+def test_ctrl_c_before_a_task_is_handed_over_disturbs_nobody(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client._thread, "submit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.run(tasks.identity, 1)
+    assert client.run(tasks.identity, 2) == 2
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+@pytest.mark.replaces_parts
+def test_id_in_an_error_is_of_the_connection_on_which_the_task_ended(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = client._thread.shell
+    wait = client_module._Call.wait
+    ended_in = shell.session
+
+    def wake_late(call: Any) -> Any:
+        answer = wait(call)
+        shell.session += 1  # as if the client had connected again before the waiting thread woke
+        return answer
+
+    monkeypatch.setattr(client_module._Call, "wait", wake_late)
+    with pytest.raises(WorkerDied) as caught:
+        client.run(tasks.leave, 3)
+    assert caught.value.task_id.startswith(f"{ended_in}.")
 
 
 def test_status_without_a_connection_says_so() -> None:

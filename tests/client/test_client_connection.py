@@ -305,6 +305,25 @@ def test_close_answers_everything_as_lost_and_says_goodbye() -> None:
     within(main())
 
 
+def test_close_waits_until_what_was_sent_has_left() -> None:
+    async def main() -> None:
+        async with connected(Welcome(1, 64, 2 << 20, 5.0, 15.0)) as (cluster, watched):
+            reading = cluster.open[0]._transport
+            assert reading is not None
+            reading.pause_reading()
+            for n in range(64):
+                watched.slips[str(n)] = slip = Slip()
+                watched.shell.submit(7, bytes(1 << 20), TaskOptions(), inf, slip)
+            closing = asyncio.create_task(watched.connection.close())
+            await soon(lambda: len(watched.answers) == 64)
+            await asyncio.wait([closing], timeout=0.05)
+            assert not closing.done()
+            reading.abort()
+            await closing
+
+    within(main())
+
+
 # ---- numbers -----------------------------------------------------------------------------------------------------
 
 
@@ -373,7 +392,7 @@ def test_numbers_that_were_on_their_way_when_the_connection_broke_raise() -> Non
     within(main())
 
 
-@pytest.mark.parametrize("answer", [b"garbage", b"[1]", b"\xff"])
+@pytest.mark.parametrize("answer", [b"garbage", b"[1]", b"\xff", b'{"name": "\xff"}'])
 def test_numbers_that_cannot_be_read_hurt_nobody_else(answer: bytes) -> None:
     async def main() -> None:
         async with connected() as (cluster, watched):

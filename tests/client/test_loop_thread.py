@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 
 from argon.call.payload import pack_call
+from argon.client.client_connection import ClientConnection
 from argon.client.loop_thread import LoopThread
 from argon.errors import ConnectionFailed
 from argon.net.security import find_token
 from argon.protocol.messages import Entered, Outcome, Status
 from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, ThreadNetwork, network
+from tests.support.in_process import TOKEN, WITHIN_S, ThreadNetwork, network, within
 from tests.support.slip import Slip
 
 DEFAULTS = TaskOptions()
@@ -122,3 +123,20 @@ def test_call_that_is_overtaken_by_close_raises(net: ThreadNetwork) -> None:
         for call in (calling.result, lambda: thread.call(never)):
             with pytest.raises(ConnectionFailed, match="closed"):
                 call()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_call_that_comes_when_the_loop_has_just_ended_is_told_so_and_leaves_no_coroutine(thread: LoopThread) -> None:
+    thread.close()
+    thread.guards.closed = False  # as it was a moment ago
+    with pytest.raises(ConnectionFailed):
+        thread.call(thread.connection.status)
+    thread.guards.closed = True
+
+
+def test_thread_that_is_closed_before_its_loop_is_made_does_not_wait_for_the_connection(thread: LoopThread) -> None:
+    thread.close()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        thread.connection = ClientConnection(f"127.0.0.1:{silent.getsockname()[1]}", find_token(TOKEN))
+        thread._ending = asyncio.Event()
+        within(thread._live(10 * WITHIN_S))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -82,6 +83,10 @@ def raise_interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def press_ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
 # ---- the three ways --------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +115,12 @@ def test_interrupt_that_a_task_raises_in_a_thread_of_the_client_is_the_tasks_own
     error = client.submit(raise_interrupt).exception(WITHIN_S)
     assert isinstance(error, RemoteError)
     assert "KeyboardInterrupt" in str(error)
+
+
+def test_ctrl_c_in_a_task_that_runs_in_the_calling_thread_is_the_callers(client: Client) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        client.run(press_ctrl_c)
+    assert client.run(tasks.pid) == os.getpid()
 
 
 def test_run_here_where_there_is_room_runs_on_the_cluster() -> None:

@@ -129,3 +129,15 @@ def test_close_gives_the_shell_what_there_is_and_settles_what_comes_later(handov
     assert handover.submissions.cancel_queued(before).done()
     handover.run_loop()
     assert len(handover.shell.given) == 1
+
+
+def test_task_that_another_thread_settles_at_the_same_moment_is_left_to_it(handover: Handover) -> None:
+    class TakenByAnother(deque[Any]):
+        def popleft(self) -> Any:
+            self.clear()
+            return super().popleft()
+
+    handover.submissions.close()
+    handover.submissions._tasks = TakenByAnother()
+    slip = handover.submit()
+    assert slip.answers == []

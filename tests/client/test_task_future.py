@@ -11,6 +11,7 @@ import pytest
 
 from argon.call.failure import pack_failure
 from argon.call.payload import pack_result
+from argon.client import task_future
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.client.usage_guards import UsageGuards
@@ -193,3 +194,14 @@ def test_those_who_wait_for_several_wake_at_every_kind_of_end() -> None:
         done, not_done = waiting.result(WITHIN_S)
         assert (done, not_done) == (set(futures), set())
         assert completed.result(WITHIN_S) == 6
+
+
+def test_answer_that_fails_to_be_read_in_an_unforeseen_way_is_raised_where_somebody_waits(
+    future: TaskFuture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("nobody has thought of that")
+
+    monkeypatch.setattr(task_future, "value_of", fail)
+    future.settle(value(1))
+    assert isinstance(future.exception(0.0), KeyError)

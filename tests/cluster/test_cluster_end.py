@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from argon.client.client import Client
+from argon.cluster import cluster as cluster_module
 from argon.errors import MayHaveRun, Rejected, RejectReason, TaskLost
 from tests.support.in_process import (
     TOKEN,
@@ -103,5 +104,33 @@ def test_serving_in_an_asyncio_program_needs_no_thread() -> None:
         cluster.shutdown()
         await serving_
         await dialer.wait_closed()
+
+    within(main())
+
+
+class DeafLink:
+    """A peer that takes no leave."""
+
+    held_back = False
+
+    def __init__(self) -> None:
+        self.aborted: list[str] = []
+
+    def close(self, reason: str) -> None:
+        pass
+
+    def abort(self, reason: str) -> None:
+        self.aborted.append(reason)
+
+
+@pytest.mark.replaces_parts
+def test_peer_that_does_not_leave_at_the_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_LINGER_S", 0.05)
+
+    async def main() -> None:
+        link: Any = DeafLink()
+        async with make_cluster() as cluster:
+            cluster._shell.links[99] = link
+        assert link.aborted == ["the cluster is shutting down"]
 
     within(main())

@@ -17,7 +17,7 @@ from argon.protocol.messages import Goodbye, Heartbeat, Message, Welcome
 from argon.scheduling.effects import Close, Send
 from argon.settings import ClusterSettings
 from tests.support.ending import Ending
-from tests.support.in_process import within
+from tests.support.in_process import soon, within
 
 Reads = list[list[Message]]
 
@@ -184,5 +184,21 @@ def test_what_the_cluster_calls_is_left_for_it_to_guard() -> None:
         with pytest.raises(AssertionError, match="two rooms"):
             shell.drain(0.0)
         assert ending.errors == []
+
+    within(main())
+
+
+def test_peer_that_is_held_back_is_not_taken_for_dead_while_it_can_say_nothing() -> None:
+    async def main() -> None:
+        ending = Ending()
+        shell = ClusterShell(ClusterSettings(heartbeat_s=0.02, dead_after_s=0.1), ending.stopped, ending.broken)
+        link, _, _ = a_peer(shell)
+        a_peer(shell)
+        link.held_back = True
+        await soon(lambda: set(shell.links) == {1})
+        await asyncio.sleep(0.1)  # as long again
+        assert set(shell.links) == {1}
+        link.held_back = False
+        await soon(lambda: shell.links == {})
 
     within(main())

@@ -292,6 +292,12 @@ def test_exit_handlers_and_buffers_of_a_worker_are_done_when_it_ends_in_order(
     assert notes == dict.fromkeys(("atexit", "buffer", "finalize", "thread"), "done")
 
 
+def test_a_worker_whose_task_has_closed_the_output_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    with argon.local(workers=1) as client:
+        client.run(os.close, 1)
+    assert capfd.readouterr().err == ""
+
+
 def hang_at_exit() -> int:
     import atexit
     import time

@@ -120,3 +120,12 @@ def test_task_that_was_entered_last_is_known_to_the_node() -> None:
     assert (node.entered(), node.salvage()) == (7, b"frame")
     worker.close()
     node.close()
+
+
+def test_page_that_this_kernel_cannot_protect_is_left_as_it_is() -> None:
+    fd = os.open(os.devnull, os.O_RDWR)
+    try:
+        protect(fd)
+        assert os.write(fd, b"still writable") == 14
+    finally:
+        os.close(fd)

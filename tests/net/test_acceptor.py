@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -111,6 +113,38 @@ def test_newcomer_without_a_descriptor_is_turned_away_with_one_line_and_the_next
     async def main() -> None:
         async with door(number, *FOR_ONE[1:]) as (_, address):
             assert await heard(address) == b""
+            assert await heard(address) == b"hello"
+
+    run(main())
+    assert [line[:27] for line in said] == ["new connections are closed:"]
+
+
+@contextlib.contextmanager
+def no_descriptors_left() -> Iterator[None]:
+    """This process can open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)  # the lowest that is free, which is the one that comes next
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_crowd_that_finds_no_descriptor_at_all_is_turned_away_whole_and_the_next_is_let_in(
+    run: Run, said: list[str]
+) -> None:
+    async def main() -> None:
+        async with door() as (acceptor, address):
+            crowd = [socket.create_connection(address) for _ in range(30)]
+            with no_descriptors_left():
+                await soon(lambda: acceptor._resuming is not None)
+                for newcomer in crowd:
+                    newcomer.setblocking(False)
+                    assert await asyncio.get_running_loop().sock_recv(newcomer, 100) == b""
+            for newcomer in crowd:
+                newcomer.close()
             assert await heard(address) == b"hello"
 
     run(main())

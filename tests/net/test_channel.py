@@ -12,9 +12,22 @@ from argon.net import channel as channel_module
 from argon.net.channel import Channel
 from argon.protocol.codec import HEADER
 from argon.protocol.framing import Framing
+from argon.protocol.handshake import ClusterHandshake
 from argon.protocol.messages import Announced, Cancel, Goodbye, Heartbeat, Message, Submit
-from argon.settings import MAX_CONTROL_BYTES
-from tests.support.channel_ends import MAX_PAYLOAD_BYTES, Listening, frame, listening, pair, shake, stranger, submit
+from argon.settings import MAX_CONTROL_BYTES, OUT_BUFFER_BYTES
+from tests.support.channel_ends import (
+    MAX_PAYLOAD_BYTES,
+    TOKEN,
+    End,
+    Listening,
+    frame,
+    listening,
+    pair,
+    shake,
+    stranger,
+    submit,
+)
+from tests.support.fake_transport import FakeTransport
 from tests.support.in_process import Run, soon
 
 
@@ -198,3 +211,29 @@ def test_abort_before_the_connection_is_made_ends_it_when_it_is(run: Run, monkey
         server.close()
 
     run(main())
+
+
+@pytest.mark.parametrize("state", ["in the handshake", "stalled", "closing", "closed by the peer"])
+def test_connection_that_is_gone_is_kept_by_no_timer(state: str) -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        if state == "stalled":
+            end.channel.pause_writing()
+            end.say(submit(1, bytes(OUT_BUFFER_BYTES + 1)))
+        elif state == "closing":
+            end.channel.close("enough")
+        elif state == "closed by the peer":
+            end.channel.eof_received()
+        assert len(ringing()) == 1 + (state == "stalled"), "the test is about nothing"
+        end.channel.connection_lost(None)
+        assert ringing() == []
+
+    asyncio.run(main())
+
+
+def ringing() -> list[asyncio.TimerHandle]:
+    """The timers of the loop that have not been cancelled."""
+    timers: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return [timer for timer in timers if not timer.cancelled()]

@@ -88,3 +88,18 @@ def test_what_is_small_passes_what_is_large_and_goodbye_comes_last() -> None:
         end.channel.connection_lost(None)
 
     asyncio.run(main())
+
+
+def test_nothing_is_written_behind_goodbye() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        await shaken(end)
+        end.channel.close("enough")
+        transport.written.clear()
+        end.say(Heartbeat(), submit(1, bytes(3 << 20)))
+        assert transport.written == []
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())

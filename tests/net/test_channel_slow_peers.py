@@ -128,6 +128,51 @@ def test_buffer_that_fills_before_anything_has_left_is_no_stall(monkeypatch: pyt
     within(main())
 
 
+def test_peer_that_leaves_less_than_the_buffers_limit_unread_is_not_held_back() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)), hold_back=True)
+        end.channel.connection_made(FakeTransport())
+        end.channel.pause_writing()
+        end.say(submit(1, bytes(channel_module.OUT_BUFFER_BYTES // 2)))
+        assert not end.channel.held_back
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
+def test_transport_that_asks_for_more_after_the_end_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    tighten(monkeypatch)
+
+    class Reading(FakeTransport):
+        reading = True
+
+        def pause_reading(self) -> None:
+            self.reading = False
+
+        def resume_reading(self) -> None:
+            self.reading = True
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)), hold_back=True)
+        transport = Reading()
+        end.channel.connection_made(transport)
+        end.channel.pause_writing()
+        end.say(submit(1, bytes(100_000)))
+        assert not transport.reading
+        transport.close()
+        written = len(transport.written)
+        end.channel.resume_writing()
+        assert (transport.reading, len(transport.written)) == (False, written)
+        end.channel.connection_lost(None)
+        end.channel.resume_writing()
+        assert len(transport.written) == written
+
+    asyncio.run(main())
+
+
 # ---- when it closes ------------------------------------------------------------------------------------------------
 
 

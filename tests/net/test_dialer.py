@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -171,6 +172,20 @@ def test_connection_to_itself_is_nobody_there(monkeypatch: pytest.MonkeyPatch) -
             connect = loop.create_connection
             monkeypatch.setattr(loop, "create_connection", lambda factory, *_: connect(factory, sock=sock))
             assert "(nobody listens there)" in str(await failure(address))
+
+    within(main())
+
+
+def test_connection_that_the_system_gives_up_for_lack_of_an_answer_was_not_accepted_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        async def give_up(*_: object) -> None:
+            raise OSError(errno.ETIMEDOUT, "the system's own words")
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", give_up)
+        said = str(await failure(f"127.0.0.1:{free_port()}"))
+        assert "did not accept the connection in time" in said
 
     within(main())
 

@@ -130,6 +130,19 @@ def test_given_port_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("dual_stack")
+def test_port_zero_that_is_refused_again_and_again_is_told_as_it_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def bind_in_vain(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+        tries.append(port)
+        raise ListenRefused("taken")
+
+    monkeypatch.setattr(listener, "_bound_socket", bind_in_vain)
+    assert refusal("localhost", 0) == "taken"
+    assert tries == [0] * 5
+
+
+@pytest.mark.usefixtures("dual_stack")
 @pytest.mark.parametrize("missing", [97, 99])
 def test_machine_with_none_of_the_addresses_is_told(monkeypatch: pytest.MonkeyPatch, missing: int) -> None:
     def none(*_: object) -> socket.socket:

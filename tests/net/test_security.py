@@ -6,12 +6,14 @@ import os
 import stat
 import threading
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from argon.errors import TokenInvalid
 from argon.net import security
 from argon.net.security import find_token, make_token, parse_token, token_path
+from tests.support.processes import open_descriptors
 
 
 @pytest.fixture
@@ -51,6 +53,16 @@ def test_cluster_without_a_file_makes_one_for_the_owner_alone(path: Path) -> Non
     assert os.listdir(path.parent) == ["token"]
     assert find_token() == secret
     assert find_token(create=True) == secret
+
+
+def test_finding_a_token_leaves_no_descriptor_open(path: Path) -> None:
+    find_token(create=True)
+    before = open_descriptors()
+    find_token()
+    assert open_descriptors() == before
+    path.chmod(0o644)
+    refused()
+    assert open_descriptors() == before
 
 
 def test_client_or_node_without_a_file_makes_none(path: Path) -> None:
@@ -129,6 +141,18 @@ def test_two_clusters_that_start_together_agree(path: Path) -> None:
     assert os.listdir(path.parent) == ["token"]
 
 
+def test_token_of_another_cluster_that_was_faster_is_taken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, token = os.link, make_token()
+
+    def link_too_late(aside: Path, place: Path) -> None:
+        written(path, token)
+        link(aside, place)
+
+    monkeypatch.setattr(security.os, "link", link_too_late)
+    assert find_token(create=True) == parse_token(token, "")
+    assert os.listdir(path.parent) == ["token"]
+
+
 def test_file_is_made_exclusively_and_follows_no_link(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flags_seen = []
     real = os.open
@@ -143,6 +167,17 @@ def test_file_is_made_exclusively_and_follows_no_link(path: Path, monkeypatch: p
     assert creating
     assert all(flags & os.O_EXCL and flags & os.O_NOFOLLOW for flags in creating)
     assert all(flags & os.O_NOFOLLOW for flags in flags_seen)
+
+
+@pytest.mark.parametrize("chars", [15, 16, 17])
+def test_secret_of_sixteen_characters_is_the_shortest_token(chars: int) -> None:
+    secret = "s" * chars
+    token = f"argon1_{secret}_{crc32(secret.encode()):08x}"
+    if chars < 16:
+        with pytest.raises(TokenInvalid, match="does not hold an Argon token"):
+            parse_token(token, "it")
+    else:
+        assert parse_token(token, "it") == secret.encode()
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from argon.errors import (
     UnknownFunction,
 )
 from argon.net.security import make_token
+from argon.node import node as node_module
 from argon.node.node import Node
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
@@ -48,6 +49,16 @@ def test_workers_is_how_many_tasks_run_at_a_time(tmp_path: Path) -> None:
         for gate in gates:
             gate.open()
         assert [future.result() for future in futures] == ["held"] * 3
+
+
+def test_descriptors_are_asked_for_by_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(node_module, "raise_descriptor_limit", lambda wanted: asked.append(wanted) or 0)  # type: ignore[func-returns-value]
+    with serving(make_cluster()) as cluster:
+        for workers in (1, 3):
+            with serving(make_node(manager=cluster.address, workers=workers)):
+                pass
+    assert asked == [256 + 8, 256 + 3 * 8]
 
 
 def test_workers_default_to_the_cpus_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,3 +54,20 @@ def test_count_that_cannot_be_read_has_not_risen(tmp_path: Path, monkeypatch: py
     counter = OomCounter()
     file.unlink()
     assert not counter.has_risen()
+
+
+@pytest.mark.parametrize("text", [b"oom_kill many\n", b"oom_kill -1\n", b"oom_kill\n", b"\xff", b""])
+def test_count_that_is_no_number_has_not_risen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    file = file_in(tmp_path, "memory.events", 0)
+    monkeypatch.setattr(oom, "_counting_file", lambda: file)
+    counter = OomCounter()
+    file.write_bytes(text)
+    assert not counter.has_risen()
+
+
+def test_system_that_hides_the_groups_of_a_process_has_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(*_: object) -> str:
+        raise PermissionError("no /proc here")
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert not OomCounter().has_risen()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from argon.node.worker_handle import WorkerHandle
 from tests.support import tasks
 from tests.support.pool_scenarios import Busy, play
 from tests.support.processes import (
@@ -163,3 +164,25 @@ def test_children_of_a_task_die_with_a_killed_node(tmp_path: Path) -> None:
             node.kill()
     wait_until_ended(child)
     assert node.wait(WITHIN_S) == -signal.SIGKILL
+
+
+@pytest.mark.replaces_parts
+def test_close_goes_on_where_the_kernel_does_not_let_go_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+    wait_and_close = WorkerHandle.wait_and_close
+
+    def held_by_the_kernel(handle: WorkerHandle, timeout_s: float | None = None) -> int:
+        waited.append(handle.worker)
+        code = wait_and_close(handle, timeout_s)
+        if handle.worker == 1:
+            raise subprocess.TimeoutExpired("worker", 0.0)
+        return code
+
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1, 2)
+        monkeypatch.setattr(WorkerHandle, "wait_and_close", held_by_the_kernel)
+        watched.pool.close()
+        assert waited == [1, 2]
+        wait_until_ended(watched.pool._reaper.pid)
+
+    play(scenario)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,8 +192,28 @@ def test_worker_that_cannot_be_started_is_reported(monkeypatch: pytest.MonkeyPat
     play(scenario)
 
 
-def test_death_without_pidfd_is_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "pidfd_open")
+def test_worker_that_can_be_told_nothing_any_more_is_ended_and_told_as_that() -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1)
+        stop(watched.pool.pids()[1])  # it cannot end by itself
+        watched.pool._handles[1].node_end.shutdown(socket.SHUT_WR)
+        watched.assign(1, task(1, tasks.identity, 1))
+        exit_ = await watched.exit(1)
+        assert (exit_.signal, exit_.reason) == (signal.SIGKILL, "closed Argon's channel")
+        assert exit_.unstarted == [1]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("why", ["an old Python", errno.ENOSYS, errno.EPERM])
+def test_death_without_pidfd_is_found_by_polling(monkeypatch: pytest.MonkeyPatch, why: str | int) -> None:
+    def refuse(pid: int) -> int:
+        raise OSError(why, "a sandbox has no such call")
+
+    if isinstance(why, str):
+        monkeypatch.delattr(os, "pidfd_open")
+    else:
+        monkeypatch.setattr(os, "pidfd_open", refuse)
 
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)

@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from argon.protocol.messages import Assign
+from argon.scheduling.node.worker_slot import Recalled
 from tests.support import tasks
 from tests.support.pool_scenarios import Busy, play
 from tests.support.processes import WatchedPool, fifo, read, stop, task, value_of, write
@@ -158,5 +159,12 @@ def test_retired_worker_does_what_was_assigned_to_it_and_leaves(tmp_path: Path) 
         assert value_of(watched.outcomes[2]) == bytes(1_000_000)
         assert value_of(watched.outcomes[3]) == 3
         assert watched.pool.pids() == {}
+
+    play(scenario)
+
+
+def test_recall_from_a_worker_that_is_gone_brings_nothing() -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        assert watched.pool.recall(1) == Recalled(1, [], [], 0)
 
     play(scenario)

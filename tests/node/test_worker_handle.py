@@ -49,6 +49,20 @@ def test_outcomes_are_read_and_a_heartbeat_means_ready(process: WorkerHandle) ->
     assert process.read() == []
 
 
+def test_packet_that_is_not_full_is_the_last_of_a_read(process: WorkerHandle) -> None:
+    say(process, Heartbeat(), outcome(1))
+    say(process, outcome(2))
+    assert [answer.id for answer in process.read()] == [1]
+    assert [answer.id for answer in process.read()] == [2]
+
+
+def test_nothing_is_read_behind_a_breach(process: WorkerHandle) -> None:
+    speak(process, bytes(PACKET_BYTES))
+    say(process, outcome(1))
+    assert process.read() == []
+    assert process.read() == []
+
+
 def test_outcome_cut_into_packets_is_whole_again(process: WorkerHandle) -> None:
     header, payload = encode(outcome(1, bytes(200_000)))
     assert isinstance(payload, bytes)
@@ -156,9 +170,10 @@ def test_process_that_cannot_be_started_leaves_nothing_open(broken: str, monkeyp
 
     before = open_descriptors()
     monkeypatch.setattr(f"argon.node.worker_handle.{broken}", fail)
-    with pytest.raises(OSError, match="Too many"):
+    with pytest.raises(OSError, match="Too many") as caught:
         WorkerHandle(1, Launch("node-1", [], 1 << 20), "mark.1", memoryview(bytearray(PACKET_BYTES)))
-    assert open_descriptors() == before
+    assert open_descriptors() == before, "though the error holds what was half made"
+    assert caught.tb
 
 
 def test_buried_process_leaves_nothing_open() -> None:
@@ -173,3 +188,12 @@ def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     with pytest.raises(FileNotFoundError):
         WorkerHandle(1, Launch("node-1", [], 1 << 20), "mark.1", memoryview(bytearray(PACKET_BYTES)))
+
+
+def test_channel_whose_other_end_was_closed_unread_is_a_breach(process: WorkerHandle) -> None:
+    process.signal(signal.SIGKILL)
+    wait_until_ended(process.pid)
+    process.node_end.send(b"never read")
+    process._worker_end.close()
+    assert process.read() == []
+    assert process.reason == "closed Argon's channel"

@@ -12,7 +12,7 @@ from argon.planning.course import Course
 from argon.planning.engine import Circumstances, Simulation, SimulationStalled, simulate
 from argon.planning.node_plan import NodePlan
 from argon.planning.result import Summary, summarise
-from argon.planning.rules import ARGON, RULES, RoundRobin
+from argon.planning.rules import ARGON, RULES, Oracle, RoundRobin
 from argon.planning.service import Constant, Exponential
 from argon.planning.workload import Arrival, Mix, Workload, random_workload, traced_workload
 from argon.protocol.messages import STATUS_NAMES, Status
@@ -37,6 +37,19 @@ def test_task_alone_takes_four_ways_two_readings_its_run_and_the_overhead() -> N
     assert course.began_s[0] == pytest.approx(0.021)
     assert course.ended_s[0] == pytest.approx(0.021 + 1.1 + 0.021)
     assert course.status[0] == Status.COMPLETED
+
+
+def test_oracle_is_asked_about_each_task_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[int] = set()
+    choose = Oracle.choose
+
+    def noted(self: Oracle, kind: int, key: int, fleet: ServiceTimes) -> NodeSession | None:
+        asked.add(key)
+        return choose(self, kind, key, fleet)
+
+    monkeypatch.setattr(Oracle, "choose", noted)
+    simulate("oracle", FLEET, tasks_at(0.0, 0.0, 0.0), BARE)
+    assert asked == {1, 2, 3}
 
 
 def test_tasks_beyond_the_workers_wait_their_turn() -> None:

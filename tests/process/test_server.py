@@ -277,3 +277,12 @@ def test_signals_mean_what_they_meant_before_once_it_has_stopped() -> None:
     role.on_open = role.shutdown
     role.start()
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_stop_asked_at_the_moment_in_which_the_loop_closes_does_nothing() -> None:
+    role = Plain()
+    role._loop = asyncio.new_event_loop()
+    role._loop.close()
+    role.drain()
+    role.shutdown()
+    assert role.calls == []

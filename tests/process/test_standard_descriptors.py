@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from argon.process.standard_descriptors import open_standard_descriptors
 from tests.support.in_process import WITHIN_S
 
 LOOP = "from argon.process.event_loop import run_on_own_loop\nasync def main(): pass\nrun_on_own_loop(main())"
@@ -33,3 +34,13 @@ def test_descriptors_that_are_closed_are_the_null_device_then_and_go_to_children
     )
     ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, timeout=WITHIN_S)
     assert ran.stdout == os.devnull + "\n"
+
+
+def test_number_that_another_thread_takes_meanwhile_is_left_to_it_and_nothing_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", lambda _: os.stat("/nowhere/at/all"))  # each is closed, and taken before the open
+        open_standard_descriptors()
+    assert set(os.listdir("/proc/self/fd")) == before

@@ -83,7 +83,7 @@ class LoneWorker:
     def put(self, assign: Assign, max_result_bytes: int = 0) -> None:
         """Adds a task, which leaves with the next ``say``."""
         header = encode_to_worker(assign.id, assign.timeout_s, payload_bytes(assign.payload), max_result_bytes)
-        self.inbox.put(assign.id, header, assign.payload)
+        self.inbox.put(assign.id, header, assign.payload, False)
 
     def hear(self) -> Any:
         while not self._messages:

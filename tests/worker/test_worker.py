@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from argon.errors import MayHaveRun, RemoteError, ResultNotSerializable, TaskError, UnknownFunction
+from argon.protocol.codec import encode_to_worker
 from argon.protocol.framing import Framing
 from argon.protocol.messages import Assign, Entered, Heartbeat, Outcome, payload_bytes
 from tests.support import tasks
@@ -349,6 +352,21 @@ def test_task_that_closes_every_descriptor_ends_the_worker_after_it(own: LoneWor
     assert isinstance(outcome, Outcome)
     assert value_of(outcome) == "closed"
     assert own.inbox.take_back() == [2]
+
+
+@pytest.mark.parametrize(("size", "where"), [(10, "before a task that was claimed"), (300_000, "middle of a task")])
+def test_channel_that_ends_before_a_task_is_there_whole_ends_the_worker_with_the_reason(
+    own: LoneWorker, size: int, where: str
+) -> None:
+    frame = encode_to_worker(1, 0.0, size, 0)
+    if size > 10:
+        own.node_end.send(frame)
+    os.write(own.inbox._claims, array("Q", [1]).tobytes())
+    own.node_end.shutdown(socket.SHUT_WR)
+    own.worker_end.close()
+    _, errors = own.process.communicate(timeout=WITHIN_S)
+    assert own.process.returncode == 1
+    assert where in errors.decode()
 
 
 def test_inbox_that_ends_ends_the_worker_quietly_after_its_tasks(own: LoneWorker) -> None:

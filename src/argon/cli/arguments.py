@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import click
 
-from argon.cli.failures import Verbosity
 from argon.errors import AddressInvalid
 from argon.settings import DEFAULT_ADDRESS, MAX_TIMEOUT_S, Priority, parse_address
 
@@ -161,7 +160,7 @@ def address_option(option: str, *, environment: str = "") -> Callable[[object], 
 
 def note_debug(context: click.Context, option: click.Parameter, value: bool) -> None:
     """Notes for `main.execute`, which runs the command, that the user wants to see tracebacks."""
-    if value and isinstance(context.obj, Verbosity):
+    if value:
         context.obj.debug = True
 
 

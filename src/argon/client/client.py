@@ -36,18 +36,20 @@ if TYPE_CHECKING:
 class _Call:
     """A call that waits for its answer in its own thread: all that ``run`` needs of a future."""
 
-    __slots__ = ("_answer", "_waiting", "client_task_id")
+    __slots__ = ("_answer", "_waiting", "client_task_id", "session")
 
     def __init__(self) -> None:
         self._waiting = threading.Lock()
         self._waiting.acquire()
         self._answer: Answer | None = None
         self.client_task_id = 0
+        self.session = 0
 
     def done(self) -> bool:
         return self._answer is not None
 
     def settle(self, answer: Answer, session: int = 0) -> None:
+        self.session = session
         self._answer = answer
         self._waiting.release()
 
@@ -211,7 +213,7 @@ class Client:
             raise
         if options.run_here and is_overload(answer):
             return KeptCall(payload, deadline).run()
-        value, error = value_of(answer, thread.shell.session)
+        value, error = value_of(answer, call.session)
         if error is not None:
             raise error
         return value

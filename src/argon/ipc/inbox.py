@@ -80,7 +80,7 @@ class Inbox:
         self._pieces: deque[bytes | memoryview] = deque()
         self._alone: LocalTaskId | None = None
 
-    def put(self, local_task_id: LocalTaskId, header: bytes, payload: Payload, own_packet: bool = False) -> None:
+    def put(self, local_task_id: LocalTaskId, header: bytes, payload: Payload, own_packet: bool) -> None:
         """Adds a task, which ``send`` sends.
 
         Args:

@@ -22,6 +22,7 @@ from argon.protocol.messages import Message, Welcome
 from argon.settings import HELLO_TIMEOUT_S, RECONNECT_MAX_S, RECONNECT_MIN_S, parse_address
 
 _STABLE_S: Final = 60.0
+_CLOSE_WITHIN_S: Final = 2.0
 _PAUSE_GROWTH: Final = 1.25  # so that a pause is seldom longer than half the time for which the cluster has been away
 
 
@@ -94,7 +95,7 @@ class Dialer:
         while True:
             if self._down is not None:
                 since = loop.time()
-                await self._down
+                await asyncio.wait([self._down])  # it outlives a cancel: wait_closed() waits for it, too
                 failures = 0 if loop.time() - since > _STABLE_S else failures + 1
                 await asyncio.sleep(_pause_s(failures))
             try:
@@ -110,7 +111,7 @@ class Dialer:
         if self._channel is not None:
             self._channel.close(reason)
 
-    async def wait_closed(self, timeout_s: float = 2.0) -> None:
+    async def wait_closed(self, timeout_s: float = _CLOSE_WITHIN_S) -> None:
         """Waits until the connection has ended, and ends it harder when it has not by then."""
         if self._down is None:
             return

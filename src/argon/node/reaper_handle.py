@@ -50,10 +50,7 @@ class ReaperHandle:
     def close(self) -> None:
         """Ends the reaper, and with it whatever is left of the groups."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it is gone already
+        self._process.stdin.close()
         try:
             self._process.wait(CLOSE_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -61,7 +58,8 @@ class ReaperHandle:
             self._process.wait()
 
     def _write_line(self, line: str) -> None:
-        if not _wrote(self._process, line):  # somebody has killed it: another takes over the groups
+        if not _wrote(self._process, line):  # killed, or stopped for long: another takes over the groups
+            self._process.kill()  # at the end of its input it would end them
             self.close()
             self._process = self._start()
             _wrote(self._process, "".join(f"+{group}\n" for group in self._groups))
@@ -77,7 +75,6 @@ class ReaperHandle:
 def _wrote(process: subprocess.Popen[bytes], line: str) -> bool:
     assert process.stdin is not None
     try:
-        process.stdin.write(line.encode("ascii"))
+        return process.stdin.write(line.encode("ascii")) == len(line)  # None if its pipe is full
     except BrokenPipeError:
         return False
-    return True

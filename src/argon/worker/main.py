@@ -58,6 +58,7 @@ def main() -> None:
         sys.excepthook(*sys.exc_info())
         _leave()
     inbox.close()
+    _flush()
     # From here on the process ends as every Python process does, with its exit handlers; they may take this long.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(EXIT_WITHIN_S)
@@ -99,12 +100,17 @@ def _resemble(owner: Owner, include: list[str]) -> None:
 
 def _leave() -> None:
     """Ends at once, without exit handlers and threads that tasks have left behind."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            continue  # a task has closed it
+    _flush()
     os._exit(1)
+
+
+def _flush() -> None:
+    """Writes out what tasks have printed; what cannot be written, Python must not try again at its end."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except (AttributeError, OSError, ValueError):
+            setattr(sys, name, None)  # a task has closed it
 
 
 if __name__ == "__main__":
