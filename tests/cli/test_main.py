@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -113,6 +114,16 @@ def test_usage_error_names_the_help_of_the_command_that_was_called(
     ran = argon(*arguments)
     assert ran.status == 2
     assert f"{named}')" in ran.err
+
+
+def test_first_process_that_cannot_fork_says_so_in_one_sentence(argon: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("argon.cli.main.leave_first_process", full)
+    ran = argon("status")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "argon: [Errno 11] Resource temporarily unavailable\n"
 
 
 @pytest.mark.parametrize("error", [CommandFailed("it broke"), ValueError("it broke"), OSError("it broke")])

@@ -107,7 +107,6 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # whoever started us closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
-    leave_first_process()
     if asked := os.environ.get(COMPLETION_VARIABLE):
         from click.shell_completion import shell_complete
 
@@ -119,6 +118,7 @@ def execute(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit status."""
     verbosity = Verbosity()
     try:
+        leave_first_process()
         status = invoke(arguments, verbosity)
         sys.stdout.flush()
     except click.UsageError as error:

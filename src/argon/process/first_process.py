@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import Final
 
 _SI_KERNEL: Final = 0x80  # of a signal from a terminal: the child is in the same group, and gets its own
+_FOR_LEADERS_ALONE: Final = signal.SIGHUP  # a terminal that ends tells only the process that leads the session
 _OF_THE_PROCESS_ITSELF: Final = {
     *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
 }
@@ -28,11 +30,13 @@ def leave_first_process() -> None:
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return
+    with suppress(PermissionError):  # it leads a session, so nobody out there has it in a group of theirs
+        os.setpgid(0, 0)  # a signal to the whole group reaches the child: passed on too, it would be a second one
     while True:
         arrived = signal.sigwaitinfo(waited_for)
         if arrived.si_signo == signal.SIGCHLD:
             _reap(child)
-        elif arrived.si_code != _SI_KERNEL:
+        elif arrived.si_code != _SI_KERNEL or arrived.si_signo == _FOR_LEADERS_ALONE:
             os.kill(child, arrived.si_signo)
 
 
