@@ -20,7 +20,8 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
     assert argon(*JOIN).status == 0
     node = fake_node.made[0]
     assert node.args == ("localhost:8000", None, None)
-    assert node.options == {"include": [], "name": None, "port": None, "report_load": True}
+    times = {"heartbeat": None, "dead_after": None}
+    assert node.options == {"include": [], "name": None, "port": None, "report_load": True, **times}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,8 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
         (["--cluster", "elsewhere:1"], 0, "elsewhere:1"),
         (["--name", "ada"], "name", "ada"),
         (["--no-report-load"], "report_load", False),
+        (["--heartbeat", "2.5"], "heartbeat", 2.5),
+        (["--dead-after", "7"], "dead_after", 7.0),
     ],
 )
 def test_option_reaches_the_node(

@@ -98,7 +98,7 @@ def test_connecting_fails_in_one_sentence(net: ThreadNetwork) -> None:
     with pytest.raises(AddressInvalid):
         Executor("localhost")
     with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
-        Executor(f"127.0.0.1:{free_port()}", token=TOKEN)
+        Executor(f"127.0.0.1:{free_port()}", token=TOKEN, connect_timeout=None)
     with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Executor(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):
@@ -109,8 +109,8 @@ def test_own_cluster_ends_when_the_executor_cannot_be_made(monkeypatch: pytest.M
     made: list[LocalCluster] = []
 
     class Noted(LocalCluster):
-        def __init__(self, workers: int | None) -> None:
-            super().__init__(workers)
+        def __init__(self, workers: int | None, **options: Any) -> None:
+            super().__init__(workers, **options)
             made.append(self)
             self.token = make_token()  # not the one that it has
 

@@ -14,7 +14,9 @@ import click
 from argon.cli.arguments import (
     address_option,
     bad_value,
+    dead_after_option,
     directories,
+    heartbeat_option,
     refused_as_usage,
     server_debug_option,
     whole_number,
@@ -74,6 +76,8 @@ Examples:
     default=True,
     help="Report to the cluster how busy this machine is, so that it prefers less busy nodes.",
 )
+@heartbeat_option
+@dead_after_option
 @server_debug_option
 @click.pass_obj
 def command(
@@ -85,6 +89,8 @@ def command(
     port: int | None,
     name: str | None,
     report_load: bool,
+    heartbeat: float | None,
+    dead_after: float | None,
 ) -> None:
     """Start a node, which runs tasks.
 
@@ -105,7 +111,15 @@ def command(
     log_to_stderr(verbosity.debug)
     with refused_as_usage():
         node = Node(
-            manager, workers, max_requests, include=list(include), name=name, port=port, report_load=report_load
+            manager,
+            workers,
+            max_requests,
+            include=list(include),
+            name=name,
+            port=port,
+            report_load=report_load,
+            heartbeat=heartbeat,
+            dead_after=dead_after,
         )
     node.start(on_ready=lambda: print(ready_line(node.name, node.workers, manager, node.address), flush=True))
 

@@ -17,16 +17,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
+from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.local_cluster import LocalCluster
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import MAX_WORKERS, parse_address
+from argon.settings import CONNECT_TIMEOUT_S, MAX_WORKERS, check_connect_timeout, check_liveness, parse_address
 
 T = TypeVar("T")
 _ANSWER_TIMEOUT_S = 10.0
@@ -71,10 +72,14 @@ class Executor(concurrent.futures.Executor):
             together with an address.
         token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
             user's token file.
+        connect_timeout: seconds for which the first connection is tried, also if nobody listens there yet; 10 by
+            default. None for one attempt. A cluster that is started here has 30 seconds besides.
+        heartbeat, dead_after: as for ``Client``; of a cluster that is started here, as for ``Cluster``.
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
-        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
+        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address; or a time is not a
+            positive number of seconds.
         TypeError: ``max_workers`` is not an integer, or the address is one.
 
     Example:
@@ -83,7 +88,16 @@ class Executor(concurrent.futures.Executor):
         [1.0, 2.0]
     """
 
-    def __init__(self, address: str | None = None, max_workers: int | None = None, *, token: str | None = None) -> None:
+    def __init__(
+        self,
+        address: str | None = None,
+        max_workers: int | None = None,
+        *,
+        token: str | None = None,
+        connect_timeout: float | None = CONNECT_TIMEOUT_S,
+        heartbeat: float | None = None,
+        dead_after: float | None = None,
+    ) -> None:
         if isinstance(address, int):
             raise TypeError(
                 f"the address of a cluster comes first: for a cluster of its own give max_workers={address}"
@@ -92,13 +106,14 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("max_workers is for an executor's own cluster: give an address or max_workers, not both")
         if max_workers is not None:
             max_workers = _checked(max_workers)
+        connect_timeout_s, liveness = check_connect_timeout(connect_timeout), check_liveness(heartbeat, dead_after)
         self._local: LocalCluster | None = None
         if address is None:
-            self._local = LocalCluster(max_workers)
+            self._local = LocalCluster(max_workers, liveness=liveness)
             address, token = self._local.address, self._local.token
         parse_address(address)
         try:
-            self._thread = LoopThread(address, find_token(token), 10.0)
+            self._thread = LoopThread(address, find_token(token), connect_timeout_s, liveness)
         except BaseException:
             self._end()
             raise
@@ -109,6 +124,9 @@ class Executor(concurrent.futures.Executor):
         self._ended = threading.Event()
         self._pid = os.getpid()
         _EXECUTORS.add(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise NotForOtherProcesses(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
         """Submits a task and returns its future; see ``concurrent.futures.Executor.submit``.

@@ -20,7 +20,7 @@ from time import monotonic
 from argon.errors import ConnectionFailed
 from argon.net.security import make_token
 from argon.process.standard_descriptors import open_standard_descriptors
-from argon.settings import MAX_WORKERS, check_count
+from argon.settings import AS_THE_CLUSTER_SAYS, MAX_WORKERS, PeerLiveness, check_count
 
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
@@ -32,12 +32,18 @@ class LocalCluster:
     Args:
         workers: worker processes; by default one for each CPU.
         include: directories in which workers look for modules first; this process's ``sys.path`` comes after them.
+        liveness: the cluster's heartbeats, None for its defaults.
 
     Raises:
         ConnectionFailed: it did not start; its errors are on the standard error of this process.
     """
 
-    def __init__(self, workers: int | None = None, include: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        include: Sequence[str] = (),
+        liveness: PeerLiveness = AS_THE_CLUSTER_SAYS,
+    ) -> None:
         if workers is not None:
             check_count("workers", workers, 1, MAX_WORKERS)
         if isinstance(include, str):
@@ -47,7 +53,8 @@ class LocalCluster:
         self._lock = threading.Lock()
         open_standard_descriptors()  # its errors go to ours
         here = [os.getcwd() if path == "" else path for path in sys.path]
-        config = json.dumps({"workers": workers, "include": [*map(os.fspath, include), *here]})
+        times = {"heartbeat": liveness.heartbeat_s, "dead_after": liveness.dead_after_s}
+        config = json.dumps({"workers": workers, "include": [*map(os.fspath, include), *here], **times})
         self._process = subprocess.Popen(
             [sys.executable, "-m", "argon.node.standalone", config],
             stdin=subprocess.PIPE,

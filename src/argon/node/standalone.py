@@ -1,6 +1,6 @@
 """The process of a local cluster: a node that listens by itself, and ends with its owner.
 
-In: how many workers and where they look for modules, as an argument; the end of standard input. Out: one line with the
+In: the parameters of the node, as an argument; the end of standard input. Out: one line with the
 address, when it is ready. It must never outlive the pipe that is its standard input.
 """
 
@@ -18,7 +18,7 @@ from argon.node.node import Node
 def main() -> None:
     """The child: serves until its standard input ends or says anything."""
     config: dict[str, Any] = json.loads(sys.argv[1])
-    node = Node(port=0, workers=config["workers"], include=config["include"])
+    node = Node(port=0, **config)
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
