@@ -106,7 +106,7 @@ def test_constructing_connects_nothing_and_checks_the_address() -> None:
 def test_connecting_fails_in_one_sentence(net: ThreadNetwork) -> None:
     async def main() -> None:
         with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
-            await AsyncClient(f"127.0.0.1:{free_port()}", token=TOKEN).connect()
+            await AsyncClient(f"127.0.0.1:{free_port()}", token=TOKEN, connect_timeout=None).connect()
         with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
             await AsyncClient(net.address, token=make_token()).connect()
         with pytest.raises(TokenInvalid, match="the token given is empty"):
@@ -119,7 +119,7 @@ def test_connecting_fails_in_one_sentence(net: ThreadNetwork) -> None:
     within(main())
 
 
-@pytest.mark.parametrize("value", [0, -1, nan, "10", None])
+@pytest.mark.parametrize("value", [0, -1, nan, "10"])
 def test_connect_timeout_that_is_no_number_of_seconds_is_an_error(value: Any) -> None:
     with pytest.raises(ValueError, match="connect_timeout must be a positive number of seconds"):
         AsyncClient("localhost:1", connect_timeout=value)

@@ -20,6 +20,7 @@ import click
 from argon.cli.arguments import (
     GivenOptions,
     cluster_option,
+    connect_timeout_option,
     debug_option,
     function_argument,
     parse_value,
@@ -44,6 +45,7 @@ Submit = Callable[[object], "Future[object]"]
 @click.command(epilog=EXAMPLE)
 @function_argument
 @cluster_option
+@connect_timeout_option
 @timeout_option
 @priority_option
 @retries_option
@@ -53,6 +55,7 @@ def command(
     verbosity: Verbosity,
     function: str,
     cluster: str,
+    connect_timeout: float | None,
     timeout: float | None,
     priority: Priority | None,
     retries: int | None,
@@ -66,7 +69,7 @@ def command(
     from argon.cli.progress import progress_on_terminal
     from argon.client.client import Client
 
-    with Client(cluster) as client, progress_on_terminal(function) as advance:
+    with Client(cluster, connect_timeout=connect_timeout) as client, progress_on_terminal(function) as advance:
         view = GivenOptions(timeout, priority, retries).applied_to(client)
 
         def submit(argument: object) -> Future[object]:

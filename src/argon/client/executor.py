@@ -17,21 +17,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
+from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.local_cluster import LocalCluster, NodeOptions
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import (
+    CONNECT_TIMEOUT_S,
     DRAIN_TIMEOUT_S,
     KILL_AFTER_S,
     MAX_PAYLOAD_BYTES,
     MAX_WORKERS,
     QUEUE_LIMIT,
+    check_connect_timeout,
+    check_liveness,
     parse_address,
 )
 
@@ -90,12 +94,16 @@ class Executor(concurrent.futures.Executor):
             together with an address.
         token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
             user's token file.
+        connect_timeout: seconds for which the first connection is tried, also if nobody listens there yet; 10 by
+            default. None for one attempt. A cluster that is started here has 30 seconds besides.
+        heartbeat, dead_after: as for ``Client``; of a cluster that is started here, as for ``Cluster``.
         import_script, max_payload: as for ``argon.local``, for the cluster that is started.
         max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout, report_load: as for ``argon.Node``.
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
-        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
+        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address; or a time is not a
+            positive number of seconds.
         TypeError: ``max_workers`` is not an integer, or the address is one.
 
     Example:
@@ -118,6 +126,9 @@ class Executor(concurrent.futures.Executor):
         kill_after: float = KILL_AFTER_S,
         drain_timeout: float = DRAIN_TIMEOUT_S,
         report_load: bool = True,
+        connect_timeout: float | None = CONNECT_TIMEOUT_S,
+        heartbeat: float | None = None,
+        dead_after: float | None = None,
     ) -> None:
         if isinstance(address, int):
             raise TypeError(
@@ -139,15 +150,20 @@ class Executor(concurrent.futures.Executor):
             raise ValueError(f"{given}: for an executor's own cluster; the cluster at an address has its own")
         if max_workers is not None:
             max_workers = _checked(max_workers)
+        connect_timeout_s, liveness = check_connect_timeout(connect_timeout), check_liveness(heartbeat, dead_after)
         self._local: LocalCluster | None = None
         self._script: Script | None = None
         if address is None:
-            self._local = LocalCluster(max_workers, import_script=import_script, options=options)
+            self._local = LocalCluster(
+                max_workers,
+                import_script=import_script,
+                options={**options, "heartbeat": heartbeat, "dead_after": dead_after},
+            )
             self._script = self._local.script
             address, token = self._local.address, self._local.token
         parse_address(address)
         try:
-            self._thread = LoopThread(address, find_token(token), 10.0)
+            self._thread = LoopThread(address, find_token(token), connect_timeout_s, liveness)
         except BaseException:
             self._end()
             raise
@@ -158,6 +174,9 @@ class Executor(concurrent.futures.Executor):
         self._ended = threading.Event()
         self._pid = os.getpid()
         _EXECUTORS.add(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise NotForOtherProcesses(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
         """Submits a task and returns its future; see ``concurrent.futures.Executor.submit``.

@@ -21,6 +21,7 @@ from argon.errors import ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
 from argon.protocol.messages import Payload
 from argon.scheduling.task_options import TaskOptions
+from argon.settings import AS_THE_CLUSTER_SAYS, PeerLiveness
 
 
 class LoopThread:
@@ -29,7 +30,8 @@ class LoopThread:
     Args:
         address: ``host:port``.
         token: the shared secret.
-        connect_timeout_s: how long the first connection may take.
+        connect_timeout_s: for how long the first connection is tried; None for one attempt.
+        liveness: what is wanted of the cluster's heartbeats.
 
     Attributes:
         connection: its coroutines are for ``call``.
@@ -40,8 +42,14 @@ class LoopThread:
             the midst of it, on the same thread, and that may cancel: hence it can be taken again.
     """
 
-    def __init__(self, address: str, token: bytes, connect_timeout_s: float) -> None:
-        self.connection = ClientConnection(address, token)
+    def __init__(
+        self,
+        address: str,
+        token: bytes,
+        connect_timeout_s: float | None,
+        liveness: PeerLiveness = AS_THE_CLUSTER_SAYS,
+    ) -> None:
+        self.connection = ClientConnection(address, token, liveness)
         self.shell = self.connection.shell
         self.local_threads = LocalThreads()
         self.settle_lock = threading.RLock()
@@ -118,7 +126,7 @@ class LoopThread:
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
-    def _run(self, connect_timeout_s: float) -> None:
+    def _run(self, connect_timeout_s: float | None) -> None:
         life = self._live(connect_timeout_s)
         try:
             run_on_own_loop(life)
@@ -127,7 +135,7 @@ class LoopThread:
             if not self._connected.done():
                 self._connected.set_exception(error)
 
-    async def _live(self, connect_timeout_s: float) -> None:
+    async def _live(self, connect_timeout_s: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         connecting = asyncio.ensure_future(self.connection.connect(connect_timeout_s))
         ending = asyncio.ensure_future(self._ending.wait())
