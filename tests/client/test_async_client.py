@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from argon.client.async_client import AsyncClient, AsyncFuture
+from argon.client.async_client import AsyncClient
 from argon.errors import (
     AddressInvalid,
     ArgumentNotSerializable,
@@ -28,7 +28,6 @@ from argon.errors import (
     WorkerDied,
 )
 from argon.net.security import make_token
-from argon.protocol.messages import Outcome, Status
 from argon.settings import Priority
 from tests.support import light_tasks as tasks
 from tests.support.in_process import (
@@ -430,13 +429,3 @@ def test_loop_goes_on_while_a_task_runs(tmp_path: Path, play: Callable[[Scenario
         assert await future == "held"
 
     play(scenario)
-
-
-def test_task_that_the_cluster_says_was_cancelled_is_cancelled() -> None:
-    async def main() -> None:
-        future = AsyncFuture()
-        future.local_run = None
-        future.settle(Outcome(1, Status.CANCELLED), 2)
-        assert future.cancelled()
-
-    within(main())

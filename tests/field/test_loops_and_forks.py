@@ -225,9 +225,7 @@ def check_refused(net: ThreadNetwork, values: list[Any]) -> None:
             with pytest.raises(argon.ArgumentNotSerializable) as caught:
                 client.submit(tasks.identity, {"it": [value]})
             assert caught.value.path == "args[0]['it'][0]", "the object itself, and not a lock in it"
-            said = (
-                f"a {type(value).__name__} belongs to the process that has made it; inside a task, open a client there"
-            )
+            said = f"{type(value).__name__} belongs to the process that has made it; inside a task, open a client there"
             assert said in str(caught.value)
 
 

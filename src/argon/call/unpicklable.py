@@ -25,7 +25,7 @@ class NotForOtherProcesses(TypeError):
         name = type(thing).__name__
         self.thing_id = id(thing)
         super().__init__(
-            f"a {name} belongs to the process that has made it; inside a task, open a client there: "
+            f"{'an' if name[0] in 'AEIO' else 'a'} {name} belongs to the process that has made it; inside a task, open a client there: "
             "argon.Client(address)"
         )
 

@@ -11,96 +11,25 @@ import copy
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
 from argon.call.unpicklable import NotForOtherProcesses
-from argon.client.answers import value_of
+from argon.client.async_future import AsyncFuture
+from argon.client.async_map import AsyncMapFuture, AsyncMapWindow
 from argon.client.client_connection import ClientConnection
-from argon.client.client_shell import ClientShell
 from argon.client.local_run import LocalRun, LocalThreads
 from argon.client.loop_guards import LoopGuards
 from argon.client.map_items import arguments_of
 from argon.client.options import UNSET, Unset, changed_options
-from argon.client.run_here import KeptCall, is_overload
-from argon.client.task_id import task_id
+from argon.client.run_here import KeptCall
 from argon.errors import ConnectionFailed
 from argon.net.security import find_token
-from argon.protocol.ids import ClientTaskId
-from argon.protocol.messages import Answer, Status
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import CONNECT_TIMEOUT_S, DEFAULT_ADDRESS, check_connect_timeout, check_liveness, parse_address
 
-
-class AsyncFuture(asyncio.Future[Any]):
-    """A task's future. Cancelling it ends the task, wherever it is."""
-
-    # Whoever makes it sets these: a default in the class makes each access slow, and so does a method for it.
-    shell: ClientShell
-    local_run: LocalRun | None  # of a task that is run here if it is rejected
-    client_task_id: ClientTaskId
-    session: int
-
-    @property
-    def task_id(self) -> str:
-        """What ``argon explain`` and ``AsyncClient.explain`` know it by, as ``SESSION.SEQUENCE``."""
-        return task_id(self.session or self.shell.session, self.client_task_id)
-
-    def __reduce__(self) -> NoReturn:
-        raise NotForOtherProcesses(self)
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Cancels the wait, and the task with it: one that is queued never runs, one that runs is killed.
-
-        Raises:
-            RuntimeError: it is called on another thread than the future's loop runs on. Use
-                ``loop.call_soon_threadsafe(future.cancel)``.
-        """
-        loop = self.get_loop()
-        if _get_running_loop() is not loop and loop.is_running():
-            raise RuntimeError(
-                "this future belongs to the event loop of another thread: use loop.call_soon_threadsafe(future.cancel)"
-            )
-        cancelled = super().cancel(msg)
-        if cancelled and not loop.is_closed():
-            self.shell.cancel(self.client_task_id)
-            if self.local_run is not None:
-                self.local_run.withdraw()
-        return cancelled
-
-    def settle(self, answer: Answer, session: int = 0) -> None:
-        """Takes the answer; one that comes after ``cancel()`` is too late."""
-        if self.done():
-            return
-        self.session = session
-        if self.local_run is not None and is_overload(answer):
-            self.local_run.start(self._finish_soon)
-            return
-        self.local_run = None
-        if answer.status == Status.CANCELLED:
-            super().cancel()
-            return
-        value, error = value_of(answer, session)
-        if error is None:
-            self.set_result(value)
-        else:
-            self.set_exception(error)
-
-    def _finish_soon(self, value: Any, error: BaseException | None) -> None:
-        """Takes what it has come to in this process, in any thread."""
-        loop = self.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self._finish, value, error)
-
-    def _finish(self, value: Any, error: BaseException | None) -> None:
-        if self.done():
-            return
-        self.local_run = None
-        if error is None:
-            self.set_result(value)
-        else:
-            self.set_exception(error)
+_F = TypeVar("_F", bound=AsyncFuture)
 
 
 class AsyncClient:
@@ -244,16 +173,7 @@ class AsyncClient:
             ConnectionFailed: the client is not connected yet, or closed.
             RuntimeError: it was connected on another event loop, or before a fork. The message says what to do.
         """
-        shell = self._connection().shell
-        payload, kind = pack_call(function, args, kwargs)
-        future = AsyncFuture(loop=shell.loop)
-        options = self._options
-        deadline = deadline_of(options)
-        future.shell = shell
-        future.local_run = LocalRun(KeptCall(payload, deadline), self._threads) if options.run_here else None
-        future.session = 0
-        shell.submit(kind, payload, options, deadline, future)
-        return future
+        return self._submit(AsyncFuture, function, args, kwargs)
 
     async def run(self, function: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> Any:
         """Submits a task, waits for it, and returns its value.
@@ -271,26 +191,34 @@ class AsyncClient:
     async def map(self, function: Callable[..., Any] | str, /, *iterables: Iterable[Any]) -> AsyncIterator[Any]:
         """Runs ``function`` for the items of the iterables, as ``map()`` does, and yields the values in order.
 
-        Only as many tasks are submitted at a time as the cluster's credits allow, so the iterables may be endless. The
-        exception of a task is raised in its place and ends the iteration. When the iteration ends early, all tasks
-        that are not done are cancelled.
+        Only as many tasks are under way at a time as the cluster's credits allow, so the iterables may be endless.
+        While the next value is waited for, up to 64 MiB of values after it are kept. The exception of a task is raised
+        in its place and ends the iteration. When the iteration ends early, all tasks that are not done are cancelled.
 
         Example:
             >>> async def main(client):
             ...     return [root async for root in client.map(math.sqrt, [1.0, 4.0])]
         """
-        waiting: deque[asyncio.Future[Any]] = deque()
+        window = AsyncMapWindow()
+        waiting: deque[AsyncMapFuture] = deque()
         try:
             for arguments in arguments_of(iterables):
-                waiting.append(self.submit(function, *arguments))
-                window = self._connection().shell.window(self._options)
-                while waiting and (len(waiting) >= window or waiting[0].done()):
-                    yield await waiting.popleft()
+                waiting.append(self._submit(AsyncMapFuture, function, arguments, {}))
+                window.begin(waiting[-1])
+                limit = self._connection().shell.window(self._options)
+                while waiting:
+                    if waiting[0].done():
+                        window.given(waiting[0])
+                        yield await waiting.popleft()
+                    elif window.has_room(limit):
+                        break
+                    else:
+                        await window.wait(waiting[0], limit)
             while waiting:
                 yield await waiting.popleft()
         finally:
-            for future in waiting:
-                future.cancel()
+            while waiting:
+                waiting.popleft().cancel()
 
     async def status(self) -> dict[str, Any]:
         """Returns the cluster's numbers (queue, nodes, counters), as ``argon status --json`` prints them.
@@ -309,6 +237,24 @@ class AsyncClient:
             ConnectionFailed, RuntimeError: as ``status``.
         """
         return await self._connection().explain(task_id)
+
+    def _submit(
+        self,
+        kind_of_future: type[_F],
+        function: Callable[..., Any] | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> _F:
+        shell = self._connection().shell
+        payload, kind = pack_call(function, args, kwargs)
+        future = kind_of_future(loop=shell.loop)
+        options = self._options
+        deadline = deadline_of(options)
+        future.shell = shell
+        future.local_run = LocalRun(KeptCall(payload, deadline), self._threads) if options.run_here else None
+        future.session = 0
+        shell.submit(kind, payload, options, deadline, future)
+        return future
 
     def _connection(self) -> ClientConnection:
         if not self._connections:
