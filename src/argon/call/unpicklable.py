@@ -24,8 +24,9 @@ class NotForOtherProcesses(TypeError):
     def __init__(self, thing: object) -> None:
         name = type(thing).__name__
         self.thing_id = id(thing)
+        article = "an" if name[0] in "AEIO" else "a"
         super().__init__(
-            f"{'an' if name[0] in 'AEIO' else 'a'} {name} belongs to the process that has made it; inside a task, open a client there: "
+            f"{article} {name} belongs to the process that has made it; inside a task, open a client there: "
             "argon.Client(address)"
         )
 
