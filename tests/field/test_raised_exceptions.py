@@ -18,12 +18,13 @@ PROGRAM = Path(__file__).parent / "programs" / "raised_exceptions.py"
 
 
 @functools.cache
-def outcomes() -> dict[str, str]:
-    done = subprocess.run([sys.executable, PROGRAM], capture_output=True, text=True, timeout=120, check=True)
+def outcomes(way: str) -> dict[str, str]:
+    done = subprocess.run([sys.executable, PROGRAM, way], capture_output=True, text=True, timeout=120, check=True)
     found: dict[str, str] = json.loads(done.stdout)
     return found
 
 
+@pytest.mark.parametrize("way", ["import", "value"])
 @pytest.mark.parametrize(
     "shape",
     [
@@ -32,5 +33,5 @@ def outcomes() -> dict[str, str]:
         *("class made on the way", "what cannot be pickled"),
     ],
 )
-def test_exception_arrives_as_it_was_raised(shape: str) -> None:
-    assert outcomes()[shape] == "ok"
+def test_exception_arrives_as_it_was_raised(shape: str, way: str) -> None:
+    assert outcomes(way)[shape] == "ok"

@@ -1,6 +1,9 @@
 """A script whose tasks raise exceptions of many shapes, and that compares what it gets with what was raised.
 
-It prints one JSON object: for each shape "ok", or what was wrong.
+    python raised_exceptions.py import|value
+
+prints one JSON object: for each shape "ok", or what was wrong. The workers import the script, or get by value what it
+defines.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+import sys
 from typing import Any
 
 import library_errors as library
@@ -130,7 +134,7 @@ def not_a_likeness(client: argon.Client) -> str:
 
 
 if __name__ == "__main__":
-    with argon.local(workers=1) as client:
+    with argon.local(workers=1, import_script=sys.argv[1] == "import") as client:
         outcomes = {shape: compared(client, shape) for shape in SHAPES}
         outcomes["what cannot be pickled"] = not_a_likeness(client)
     print(json.dumps(outcomes))
