@@ -218,7 +218,10 @@ class Client:
             return KeptCall(payload, deadline).run()
         value, error = value_of(answer, thread.shell.session)
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame, and must not hold itself by it
         return value
 
     def map(
@@ -292,5 +295,5 @@ class Client:
             while waiting:
                 yield next_result(waiting, end)
         finally:
-            for future in waiting:
-                future.cancel()
+            while waiting:  # what has failed is the first of them: its exception holds this frame
+                waiting.popleft().cancel()

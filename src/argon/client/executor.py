@@ -270,9 +270,12 @@ def _run_chunk(function: Callable[..., T], chunk: tuple[tuple[Any, ...], ...]) -
 
 def _result_or_cancel(future: concurrent.futures.Future[T], end: float | None) -> T:
     try:
-        return future.result(None if end is None else end - monotonic())
+        try:
+            return future.result(None if end is None else end - monotonic())
+        finally:
+            future.cancel()  # if its time is up
     finally:
-        future.cancel()  # if its time is up
+        del future  # the exception holds this frame, and must not hold itself by it
 
 
 _EXECUTORS: weakref.WeakSet[Executor] = weakref.WeakSet()

@@ -82,8 +82,9 @@ class LocalRun:
 
     def withdraw(self) -> None:
         """Keeps it from being run, if it has not begun."""
-        if self._running is not None:
-            self._running.cancel()
+        running = self._running
+        if running is not None:
+            running.cancel()
 
     def is_running(self) -> bool:
         """Whether it runs here now."""
@@ -91,13 +92,17 @@ class LocalRun:
 
     def _run(self) -> Any:
         self._begun = True  # by the call's own thread, which may be quicker than the loop's
-        return self._call.run()
+        try:
+            return self._call.run()
+        finally:
+            del self  # its future has the exception, which holds this frame
 
     def _expire(self, finish: Finish) -> None:
         finish(None, self._call.expired())
         self.withdraw()
 
     def _ended(self, loop: asyncio.AbstractEventLoop, finish: Finish, running: Future[Any]) -> None:
+        self._running, self._begun = None, False  # it would hold itself by its callback, and the exception with it
         if self._alarm is not None:
             with suppress(RuntimeError):  # the loop has ended, and its alarms with it
                 loop.call_soon_threadsafe(self._alarm.cancel)

@@ -17,7 +17,7 @@ from argon.client.local_run import LocalThreads
 from argon.client.submissions import Submissions
 from argon.client.ticket import Ticket
 from argon.client.usage_guards import CLOSED, UsageGuards
-from argon.errors import ConnectionFailed
+from argon.errors import ArgonError, ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
 from argon.protocol.messages import Payload
 from argon.scheduling.task_options import TaskOptions
@@ -55,6 +55,7 @@ class LoopThread:
         try:
             self._connected.result()
         except BaseException:  # it cannot connect, or Ctrl-C
+            self._connected = concurrent.futures.Future()  # that one has the exception, which holds this frame
             self.close()
             raise
 
@@ -137,6 +138,11 @@ class LoopThread:
         if not connecting.done():  # nobody waits for it any more
             connecting.cancel()
             await asyncio.wait([connecting])
+            return
+        failure = connecting.exception()
+        if isinstance(failure, ArgonError):  # it says all, and its frames hold the task that holds it
+            failure.__context__ = failure.__traceback__ = None
+            self._connected.set_exception(failure)
             return
         connecting.result()
         self._connected.set_result(None)

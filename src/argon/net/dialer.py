@@ -58,7 +58,7 @@ class Dialer:
         self._on_down = on_down
         self._on_failure = on_failure
         self._down: asyncio.Future[str] | None = None
-        self._welcomed: asyncio.Future[None] | None = None
+        self._welcomed: asyncio.Future[str | None] | None = None  # with the reason why it was not
         self._channel: Channel | None = None
 
     async def connect(self) -> None:
@@ -77,7 +77,7 @@ class Dialer:
             async with asyncio.timeout(2 * HELLO_TIMEOUT_S):
                 await self._reach(channel)
                 failed = "accepted the connection, but did not complete the handshake in time"
-                await self._welcomed
+                reason = await self._welcomed
         except TimeoutError:
             self._give_up(channel, "it took too long")
             raise ConnectionFailed(
@@ -86,6 +86,8 @@ class Dialer:
         except asyncio.CancelledError:
             self._give_up(channel, "gave up")
             raise
+        if reason is not None:
+            raise self._failure(channel, reason)
 
     async def keep(self) -> None:
         """Stays connected: waits for the loss of the connection and connects anew, for ever."""
@@ -180,7 +182,7 @@ class Dialer:
         self._channel = None
         assert self._welcomed is not None
         if not self._welcomed.done():
-            self._welcomed.set_exception(self._failure(channel, reason))
+            self._welcomed.set_result(reason)
         elif self._down is not None and not self._down.done():
             self._down.set_result(reason)
             self._on_down(channel, reason)
