@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 import click
 
 from argon.cli.failures import Verbosity
+from argon.cli.plain_text import long_integers
 from argon.errors import AddressInvalid
 from argon.settings import DEFAULT_ADDRESS, MAX_TIMEOUT_S, Priority, parse_address
 
@@ -38,7 +39,8 @@ def parse_value(text: str) -> object:
     ([1, 2], 1000.0, 'hello', '7')
     """
     try:
-        value: object = json.loads(text, parse_constant=_refuse_constant)
+        with long_integers():
+            value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):  # not JSON, or nested deeper than anything meant as JSON
         return text
     return value
