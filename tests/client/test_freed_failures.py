@@ -244,6 +244,10 @@ def test_worker_that_died(client: Client) -> None:
     hold_freed(lambda: client.run(tasks.kill_itself), WorkerDied)
 
 
+def test_chunk_whose_worker_died(pool: Executor) -> None:
+    hold_freed(lambda: list(pool.map(tasks.leave, [3, 4], chunksize=2)), WorkerDied)
+
+
 def test_closed_client(net: ThreadNetwork, tmp_path: Path) -> None:
     def lost() -> Any:
         with net.client() as client:

@@ -92,10 +92,7 @@ class LocalRun:
 
     def _run(self) -> Any:
         self._begun = True  # by the call's own thread, which may be quicker than the loop's
-        try:
-            return self._call.run()
-        finally:
-            del self  # its future has the exception, which holds this frame
+        return self._call.run()
 
     def _expire(self, finish: Finish) -> None:
         finish(None, self._call.expired())

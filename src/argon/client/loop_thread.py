@@ -140,8 +140,7 @@ class LoopThread:
             await asyncio.wait([connecting])
             return
         failure = connecting.exception()
-        if isinstance(failure, ArgonError):  # it says all, and its frames hold the task that holds it
-            failure.__context__ = failure.__traceback__ = None
+        if isinstance(failure, ArgonError):  # raised here, it would stay with this coroutine's task, which frames hold
             self._connected.set_exception(failure)
             return
         connecting.result()

@@ -33,9 +33,6 @@ def next_result(waiting: deque[concurrent.futures.Future[Any]], end: float | Non
 
     Until then it stays with the others, so that whoever stops waiting, also by Ctrl-C, cancels it with them.
     """
-    try:
-        value = waiting[0].result(None if end is None else max(0.0, end - monotonic()))
-        waiting.popleft()
-        return value
-    finally:
-        del waiting  # the exception holds this frame, and must not hold itself by it
+    value = waiting[0].result(None if end is None else max(0.0, end - monotonic()))
+    waiting.popleft()
+    return value
