@@ -172,6 +172,17 @@ def test_exceptions_whose_text_differs_though_their_parts_do_not_are_unequal() -
     assert not is_equal(Counted(), Counted())
 
 
+def test_state_that_only_the_class_can_tell_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hidden(Exception):
+        def __reduce__(self) -> Any:
+            return Hidden, (id(self),)
+
+    monkeypatch.setattr(equality, "has_hidden_state", lambda cls: cls is Hidden)
+    one, other = Hidden(), Hidden()
+    assert is_equal(one, one)
+    assert not is_equal(one, other)
+
+
 def test_deep_values_need_no_stack() -> None:
     def deep() -> list[Any]:
         value: list[Any] = []

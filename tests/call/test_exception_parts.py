@@ -6,10 +6,12 @@ import copyreg
 import json
 import pickle
 import ssl
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
+from weakref import WeakKeyDictionary
 
 import pytest
 
+from argon.call import exception_parts
 from argon.call.exception_parts import StandIns, has_hidden_state, parts_of, pickles_by_itself
 from tests.support.exceptions import (
     ByItself,
@@ -23,6 +25,31 @@ from tests.support.exceptions import (
     Slotted,
     SlottedBelow,
 )
+
+
+class MadeInC(Exception):
+    """As a validator that is written in another language: nothing of it is seen but what its class tells pickle."""
+
+    state: ClassVar[WeakKeyDictionary[MadeInC, str]] = WeakKeyDictionary()
+
+    @property
+    def hidden(self) -> str:
+        return self.state[self]
+
+    @classmethod
+    def parsed(cls, text: str) -> MadeInC:
+        made = cls()
+        cls.state[made] = text
+        return made
+
+    @classmethod
+    def again(cls, text: str) -> MadeInC:
+        made = cls("other arguments")
+        cls.state[made] = text
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MadeInC.again, (self.hidden,)
 
 
 def never(_: BaseException) -> bool:
@@ -155,8 +182,17 @@ def test_state_that_cannot_be_seen_is_known_by_the_size() -> None:
     assert not has_hidden_state(Below)
     del Hidden.x  # type: ignore[attr-defined]
     assert has_hidden_state(Below)
-    error = Below(4)
-    assert StandIns(never).replaced(error) is error
+    with pytest.raises(TypeError, match="nobody can make another"):
+        StandIns(never).replaced(Below(4))
+
+
+def test_exception_with_hidden_state_is_made_by_its_class_and_given_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exception_parts, "has_hidden_state", lambda cls: cls is MadeInC)
+    error = MadeInC.parsed("ann")
+    error.add_note("of row 4")
+    again = made_again(error)
+    assert (again.hidden, again.args, again.__notes__) == ("ann", (), ["of row 4"])
+    assert made_again(ValueError(error)).args[0].hidden == "ann"
 
 
 @pytest.mark.parametrize("cls", [SlottedBelow, Several, NotFound, ssl.SSLCertVerificationError])

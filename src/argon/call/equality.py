@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from argon.call.exception_parts import ExceptionParts, parts_of, pickles_by_itself
+from argon.call.exception_parts import ExceptionParts, has_hidden_state, parts_of, pickles_by_itself
 from argon.call.failure_text import message_of
 
 PARTS_MAX: Final = 1 << 20
@@ -113,6 +113,8 @@ class _Comparison:
             self._push(_reduced(one), _reduced(other))
         else:
             self._push(parts, other_parts)
+            if has_hidden_state(type(one)):
+                self._push(_reduced(one), _reduced(other))
         text, other_text = message_of(one), message_of(other)
         _require(text == other_text or _ADDRESS.sub("", text) == _ADDRESS.sub("", other_text))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable
 from types import MemberDescriptorType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 CONTAINER_LEVELS: Final = 3
 
@@ -27,6 +27,9 @@ _ARGS: Final = BaseException.__dict__["args"]
 _MESSAGE: Final = BaseExceptionGroup.__dict__["message"]
 _EXCEPTIONS: Final = BaseExceptionGroup.__dict__["exceptions"]
 _DICT: Final = BaseException.__dict__["__dict__"]
+
+
+_State: TypeAlias = tuple[tuple[Any, ...], tuple[tuple[int, str, Any], ...], dict[str, Any]]
 
 
 class ExceptionParts(NamedTuple):
@@ -114,6 +117,19 @@ class StandIn:
         return make, (self._cls, *self._group), self._state, None, None, fill
 
 
+class Completed:
+    """Stands for an exception that only its class can make again: it is pickled as that says, and given its parts."""
+
+    __slots__ = ("_error", "_state")
+
+    def __init__(self, error: BaseException, parts: ExceptionParts) -> None:
+        self._error = error
+        self._state = parts.args, parts.members, parts.attributes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return complete, (self._error, self._state)
+
+
 class StandIns:
     """The stand-ins for an exception, and for those among its parts.
 
@@ -137,7 +153,11 @@ class StandIns:
             return made
         self._kept.append(value)
         if is_error:
-            if has_hidden_state(kind) or (pickles_by_itself(kind) and self._stays(value)):
+            if has_hidden_state(kind):
+                if not pickles_by_itself(kind):
+                    raise TypeError(f"nobody can make another {kind.__qualname__} with what C code keeps in it")
+                made = self._made[id(value)] = Completed(value, parts_of(value))
+            elif pickles_by_itself(kind) and self._stays(value):
                 made = self._made[id(value)] = value
             else:
                 made = self._made[id(value)] = StandIn(kind)
@@ -175,7 +195,14 @@ def make(cls: type[BaseException], *group: Any) -> BaseException:
     return made
 
 
-def fill(error: BaseException, state: tuple[tuple[Any, ...], tuple[tuple[int, str, Any], ...], dict[str, Any]]) -> None:
+def complete(error: BaseException, state: _State) -> BaseException:
+    """Gives an exception that its class has made its parts, in place of those that it has."""
+    _DICT.__get__(error).clear()
+    fill(error, state)
+    return error
+
+
+def fill(error: BaseException, state: _State) -> None:
     """Gives an exception its parts."""
     args, members, attributes = state
     _ARGS.__set__(error, args)
