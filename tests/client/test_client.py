@@ -143,8 +143,9 @@ def test_argument_that_cannot_travel_is_told_before_anything_is_sent(client: Cli
 
 def test_exception_that_cannot_travel_is_told_with_its_data(net: ThreadNetwork, client: Client) -> None:
     class Local(Exception):
-        def __reduce__(self) -> Any:
-            raise TypeError("not me")
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            self.letters = (letter for letter in text)
 
     with pytest.raises(RemoteError, match="Local: text") as caught:
         client.run(lambda: tasks.fail(Local, "text"))

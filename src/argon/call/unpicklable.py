@@ -65,7 +65,10 @@ def culprit(roots: Mapping[str, object], dumps: Callable[[object], object], erro
         if isinstance(found.reason, NotForOtherProcesses) and found.reason.thing_id == id(found.value):
             break
         part = failing((found.path + suffix, child) for suffix, child in _parts(found.value))
-    return part or found
+    try:
+        return part or found
+    finally:
+        del part, found  # they have the exception, which may hold this frame
 
 
 def advice(found: Culprit, by_value_because: str | None) -> str:

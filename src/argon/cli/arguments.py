@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import click
 
+from argon.cli.plain_text import long_integers
 from argon.errors import AddressInvalid
 from argon.settings import DEAD_AFTER_S, DEFAULT_ADDRESS, HEARTBEAT_S, MAX_TIMEOUT_S, Priority, parse_address
 
@@ -37,7 +38,8 @@ def parse_value(text: str) -> object:
     ([1, 2], 1000.0, 'hello', '7')
     """
     try:
-        value: object = json.loads(text, parse_constant=_refuse_constant)
+        with long_integers():
+            value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):  # not JSON, or nested deeper than anything meant as JSON
         return text
     return value

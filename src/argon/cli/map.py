@@ -77,7 +77,7 @@ def command(
 
         printer = ResultPrinter(function, advance, verbosity.debug)
         with nobody_works_noted(client):
-            map_lines(lines_of(sys.stdin.buffer), submit, printer)
+            map_lines(lines_of(sys.stdin.buffer, printer.stopped.is_set), submit, printer)
     if printer.failed_count:
         raise click.exceptions.Exit(RUN_TIME)
 
@@ -121,7 +121,7 @@ class ResultPrinter(threading.Thread):
     def __init__(self, function: str, advance: Callable[[int], None], debug: bool) -> None:
         super().__init__(name="argon-map-printer", daemon=True)
         self.failed_count = 0
-        self.broken: OSError | None = None
+        self.broken: BaseException | None = None
         self.stopped = threading.Event()
         self._function = function
         self._advance = advance
@@ -152,7 +152,7 @@ class ResultPrinter(threading.Thread):
         try:
             while (entry := self._expected.get()) is not None and not self.stopped.is_set():
                 self._print(*entry)
-        except OSError as error:  # whoever read our output is gone
+        except BaseException as error:  # noqa: BLE001 - an OSError if whoever read our output is gone; finish() raises it
             self.broken = error
         self.stopped.set()
         self._make_room()

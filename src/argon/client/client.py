@@ -236,7 +236,10 @@ class Client:
             return KeptCall(payload, deadline).run()
         value, error = value_of(answer, call.session)
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame, and must not hold itself by it
         return value
 
     def map(
@@ -320,10 +323,9 @@ class Client:
         waiting: deque[MapFuture] = deque()
         try:
             for arguments in arguments_of(iterables):
-                future = MapFuture(thread, window)
-                self._submit(future, function, arguments, {})
+                waiting.append(MapFuture(thread, window))
+                self._submit(waiting[-1], function, arguments, {})
                 window.begun += 1
-                waiting.append(future)
                 limit = thread.shell.window(self._options)
                 while waiting:
                     if waiting[0].done():

@@ -17,7 +17,7 @@ from argon.client.local_run import LocalThreads
 from argon.client.submissions import Submissions
 from argon.client.ticket import Ticket
 from argon.client.usage_guards import CLOSED, UsageGuards
-from argon.errors import ConnectionFailed
+from argon.errors import ArgonError, ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
 from argon.protocol.messages import Payload
 from argon.scheduling.task_options import TaskOptions
@@ -63,6 +63,7 @@ class LoopThread:
         try:
             self._connected.result()
         except BaseException:  # it cannot connect, or Ctrl-C
+            self._connected = concurrent.futures.Future()  # that one has the exception, which holds this frame
             self.close()
             raise
 
@@ -145,6 +146,10 @@ class LoopThread:
         if not connecting.done():  # nobody waits for it any more
             connecting.cancel()
             await asyncio.wait([connecting])
+            return
+        failure = connecting.exception()
+        if isinstance(failure, ArgonError):  # raised here, it would stay with this coroutine's task, which frames hold
+            self._connected.set_exception(failure)
             return
         connecting.result()
         self._connected.set_result(None)

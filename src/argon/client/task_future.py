@@ -112,8 +112,11 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """
         if self._state == _FINISHED and self._exception is None:
             return self._result
-        self._check_may_wait()
-        return super().result(timeout)
+        try:
+            self._check_may_wait()
+            return super().result(timeout)
+        finally:
+            del self  # the exception holds this frame, and must not hold itself by it
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Waits for the task and returns its exception, or None if it has a value. As ``result`` otherwise."""

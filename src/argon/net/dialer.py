@@ -64,7 +64,7 @@ class Dialer:
         self._on_down = on_down
         self._on_failure = on_failure
         self._down: asyncio.Future[str] | None = None
-        self._welcomed: asyncio.Future[None] | None = None
+        self._welcomed: asyncio.Future[str | None] | None = None  # with the reason why it was not
         self._channel: Channel | None = None
         self.hopeless = False
 
@@ -85,15 +85,22 @@ class Dialer:
             async with asyncio.timeout(2 * HELLO_TIMEOUT_S):
                 await self._reach(channel)
                 failed = "accepted the connection, but did not complete the handshake in time"
-                await self._welcomed
+                reason = await self._welcomed
         except TimeoutError:
-            self._give_up(channel, "it took too long")
-            raise ConnectionFailed(
-                f"{self.address} {failed}; it is overloaded, stopped, or not an Argon cluster", address=self.address
-            ) from None
+            reason = "it took too long"
+            self._give_up(channel, reason)
         except asyncio.CancelledError:
             self._give_up(channel, "gave up")
             raise
+        else:
+            failed = ""
+        # Not where the TimeoutError is at hand: an exception has that as its context, and with it the task itself.
+        if failed:
+            raise ConnectionFailed(
+                f"{self.address} {failed}; it is overloaded, stopped, or not an Argon cluster", address=self.address
+            )
+        if reason is not None:
+            raise self._failure(channel, reason)
 
     async def connect_within(self, timeout_s: float) -> None:
         """Connects, and tries again for so long if that fails for a reason that may pass.
@@ -103,7 +110,7 @@ class Dialer:
             AuthenticationFailed: the tokens differ.
         """
         failures = 0
-        last: ConnectionFailed | None = None
+        last = ""  # not the exception, which would hold this frame
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
@@ -112,15 +119,14 @@ class Dialer:
                     except ConnectionFailed as failure:
                         if self.hopeless:
                             raise
-                        last = failure
+                        last = str(failure)
                         failures += 1
                         await asyncio.sleep(min(_FIRST_PAUSE_MAX_S, _pause_s(failures)))
         except TimeoutError:
-            tried = f"tried for {timeout_s:g} s, {failures} time{'s' if failures > 1 else ''}"
-            raise ConnectionFailed(
-                f"no answer from {self.address} within {timeout_s:g} s" if last is None else f"{last}; {tried}",
-                address=self.address,
-            ) from None
+            pass  # what is raised here would hold the task, as in connect()
+        tried = f"tried for {timeout_s:g} s, {failures} time{'s' if failures > 1 else ''}"
+        text = f"{last}; {tried}" if last else f"no answer from {self.address} within {timeout_s:g} s"
+        raise ConnectionFailed(text, address=self.address)
 
     async def keep(self) -> None:
         """Stays connected: waits for the loss of the connection and connects anew, for ever."""
@@ -226,7 +232,7 @@ class Dialer:
         self._channel = None
         assert self._welcomed is not None
         if not self._welcomed.done():
-            self._welcomed.set_exception(self._failure(channel, reason))
+            self._welcomed.set_result(reason)
         elif self._down is not None and not self._down.done():
             self._down.set_result(reason)
             self._on_down(channel, reason)
