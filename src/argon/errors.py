@@ -10,7 +10,7 @@ the caller's process.
         TaskExpired        its timeout passed (a TimeoutError)
         TaskLost           a node, the cluster or a connection was lost before its answer
         WorkerDied         it ended its worker process
-        RemoteError        it raised an exception that cannot be pickled
+        RemoteError        it raised an exception that cannot be sent as it was
         UnknownFunction    the node has no function of that name, or cannot import it
         ResultNotSerializable   it ran, and its result cannot be pickled or is too large
       ArgumentNotSerializable   nothing was sent: an argument or the function cannot be pickled
@@ -19,7 +19,9 @@ the caller's process.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Self
 
 
@@ -197,17 +199,22 @@ class WorkerDied(TaskError):
 
 
 class RemoteError(TaskError):
-    """The task raised an exception that cannot be pickled; its class, text and traceback are here.
+    """The task raised an exception that cannot be sent as it was; its class, text and traceback are here.
+
+    It holds something that cannot be pickled, or would arrive as another exception than the one that was raised, or is
+    larger than 1 MiB, or would end its caller, as ``SystemExit``.
 
     Attributes:
         type_name: qualified name of its class.
         remote_message: its ``str()``.
+        remote_attributes: its attributes that are numbers, text or None, by name; at most 32.
         traceback_text: its traceback in the worker, as text.
     """
 
     may_have_run = MayHaveRun.YES
     type_name: str = ""
     remote_message: str = ""
+    remote_attributes: Mapping[str, str | int | float | bool | None] = MappingProxyType({})
     traceback_text: str = ""
 
 

@@ -34,6 +34,7 @@ MAX_TIMEOUT_S: Final = 10.0 * 365 * 86400
 PREFETCH_S: Final = 0.025  # a task predicted to take no longer may wait behind one other task at a busy worker
 
 HELLO_TIMEOUT_S: Final = 5.0
+CONNECT_TIMEOUT_S: Final = 10.0
 HEARTBEAT_S: Final = 5.0
 DEAD_AFTER_S: Final = 15.0
 OUT_BUFFER_BYTES: Final = 8 << 20
@@ -80,6 +81,21 @@ class ClusterSettings(msgspec.Struct, frozen=True):
     dead_after_s: float = DEAD_AFTER_S
 
 
+class PeerLiveness(msgspec.Struct, frozen=True):
+    """What a client or a node wants of its cluster's heartbeats; None for what the cluster says.
+
+    Attributes:
+        heartbeat_s: it sends a heartbeat this often, or more often if the cluster asks for that.
+        dead_after_s: a cluster silent for longer is dead; at least two of the cluster's heartbeats.
+    """
+
+    heartbeat_s: float | None = None
+    dead_after_s: float | None = None
+
+
+AS_THE_CLUSTER_SAYS: Final = PeerLiveness()
+
+
 class NodeSettings(msgspec.Struct, frozen=True):
     """The settings of a node.
 
@@ -89,6 +105,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
         workers: how many worker processes it has.
         max_requests: how many tasks a worker runs before it is replaced, None for no limit.
         kill_after_s: how long a worker may ignore SIGTERM before SIGKILL.
+        liveness: how it judges its cluster.
     """
 
     name: str
@@ -96,6 +113,7 @@ class NodeSettings(msgspec.Struct, frozen=True):
     workers: int
     max_requests: int | None = None
     kill_after_s: float = KILL_AFTER_S
+    liveness: PeerLiveness = AS_THE_CLUSTER_SAYS
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -160,3 +178,18 @@ def check_seconds(name: str, value: float) -> float:
     if type(value) not in (int, float) or not 0 < value <= MAX_TIMEOUT_S:
         raise ValueError(f"{name} must be a positive number of seconds, not {value!r}")
     return float(value)
+
+
+def check_connect_timeout(value: float | None) -> float | None:
+    """Returns the option ``connect_timeout``: a positive number of seconds, or None for one attempt."""
+    return None if value is None else check_seconds("connect_timeout", value)
+
+
+def check_liveness(heartbeat: float | None, dead_after: float | None) -> PeerLiveness:
+    """Turns the options ``heartbeat`` and ``dead_after`` of a client or a node into what it wants, None for the
+    cluster's; raises ``ValueError`` for what is no positive number of seconds, or if the first is not the shorter."""
+    heartbeat_s = None if heartbeat is None else check_seconds("heartbeat", heartbeat)
+    dead_after_s = None if dead_after is None else check_seconds("dead_after", dead_after)
+    if heartbeat_s is not None and dead_after_s is not None and not heartbeat_s < dead_after_s:
+        raise ValueError(f"dead_after ({dead_after!r}) must be longer than heartbeat ({heartbeat!r})")
+    return PeerLiveness(heartbeat_s, dead_after_s)

@@ -91,8 +91,11 @@ class FakeClient:
 
     made: ClassVar[list[FakeClient]] = []
 
-    def __init__(self, address: str = "", options: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, address: str = "", options: dict[str, Any] | None = None, *, connect_timeout: float | None = None
+    ) -> None:
         self.address = address
+        self.connect_timeout = connect_timeout
         self.options: dict[str, Any] = options or {}
         self.closed = False
         self.made.append(self)
@@ -104,7 +107,7 @@ class FakeClient:
         self.closed = True
 
     def with_options(self, **options: Any) -> FakeClient:
-        return FakeClient(self.address, {**self.options, **options})
+        return FakeClient(self.address, {**self.options, **options}, connect_timeout=self.connect_timeout)
 
     def run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return resolve(function)(*args, **kwargs)

@@ -23,6 +23,8 @@ def test_defaults_are_those_of_the_manual(argon: Run, fake_cluster: type[FakeSer
         "queue_limit": 128,
         "queue_target_ms": "auto",
         "client_limit": None,
+        "heartbeat": 5.0,
+        "dead_after": 15.0,
     }
 
 
@@ -35,6 +37,8 @@ def test_defaults_are_those_of_the_manual(argon: Run, fake_cluster: type[FakeSer
         (["--queue-target-ms", "7.5"], "queue_target_ms", 7.5),
         (["--queue-target-ms", "off"], "queue_target_ms", "off"),
         (["--client-limit", "7"], "client_limit", 7),
+        (["--heartbeat", "2.5"], "heartbeat", 2.5),
+        (["--dead-after", "30"], "dead_after", 30.0),
     ],
 )
 def test_option_reaches_the_cluster(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +16,7 @@ from argon.build import Build, this_build
 from argon.cli import run
 from argon.cli.bench.task_times import LONG_SHARE, LONG_TIMES
 from argon.cli.failures import CommandFailed
-from argon.cli.main import LazyCommand, app, main
+from argon.cli.main import LazyCommand, app, execute, main
 from argon.scheduling.cluster.admission_rule import TARGET_MIN_S
 from argon.settings import DRAIN_TIMEOUT_S
 from tests.cli.conftest import Run
@@ -28,6 +30,15 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         raise error
 
     monkeypatch.setattr(run, "parse_keywords", failing)
+
+
+def test_complaint_that_nobody_reads_leaves_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> NoReturn:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert execute(["run"]) == 2
 
 
 def test_help_lists_every_command(argon: Run) -> None:
@@ -210,7 +221,8 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     assert not loaded & NOT_FOR_HELP
     ours = {name for name in loaded if name.startswith("argon.")}
     process = {"argon.process", "argon.process.first_process"}
-    assert ours == {"argon.cli", "argon.cli.main", "argon.cli.failures", "argon.errors"} | process
+    command_line = {"argon.cli", "argon.cli.main", "argon.cli.failures", "argon.cli.plain_text"}
+    assert ours == {*command_line, *process, "argon.errors"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -172,6 +172,15 @@ def test_output_that_nobody_reads_ends_the_reading(monkeypatch: pytest.MonkeyPat
     ending.set()
 
 
+def test_anything_else_that_ends_the_printing_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(stream: object, text: str) -> None:
+        raise LookupError("unknown encoding")
+
+    monkeypatch.setattr(map_command, "write_line", broken)
+    with pytest.raises(LookupError):
+        map_lines(iter([b"1\n"]), done, printer())
+
+
 def test_interruption_ends_the_printing(capsys: pytest.CaptureFixture[str]) -> None:
     pending: Future[object] = Future()
 
@@ -228,3 +237,15 @@ def test_live_output_that_nobody_reads_is_no_crash(live_address: str) -> None:
     command = f"yes 4 | '{sys.executable}' -m argon map --cluster {live_address} math:sqrt | head -1"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment(), timeout=20)
     assert (done.stdout, done.stderr) == ("2.0\n", "")
+
+
+def test_live_output_that_nobody_reads_ends_the_command_while_its_input_is_open(live_address: str) -> None:
+    with marked("map", "--cluster", live_address, "math:sqrt") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdin.write("4\n")
+        process.stdin.flush()
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == ""

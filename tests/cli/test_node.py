@@ -26,6 +26,8 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
         "name": None,
         "port": None,
         "report_load": True,
+        "heartbeat": None,
+        "dead_after": None,
         "max_payload": MAX_PAYLOAD_BYTES,
         "threads_per_worker": None,
     }
@@ -42,6 +44,8 @@ def test_defaults_are_the_nodes_own(argon: Run, fake_node: type[FakeServer]) -> 
         (["--no-report-load"], "report_load", False),
         (["--max-payload", "2000"], "max_payload", 2000),
         (["--threads-per-worker", "3"], "threads_per_worker", 3),
+        (["--heartbeat", "2.5"], "heartbeat", 2.5),
+        (["--dead-after", "7"], "dead_after", 7.0),
     ],
 )
 def test_option_reaches_the_node(

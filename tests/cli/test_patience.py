@@ -91,6 +91,13 @@ def test_lines_are_those_of_the_file_however_they_come(text: bytes, tmp_path: Pa
         assert list(lines_of(file)) == list(io.BytesIO(text))
 
 
+def test_lines_that_nobody_wants_any_more_are_not_waited_for() -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb") as file, open(writing, "wb", buffering=0) as out:
+        out.write(b"one\n")
+        assert list(lines_of(file, unwanted=lambda: True)) == [b"one\n"]
+
+
 def test_line_is_given_while_the_next_is_waited_for() -> None:
     reading, writing = os.pipe()
     with open(reading, "rb") as file, open(writing, "wb", buffering=0) as out:

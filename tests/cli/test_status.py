@@ -59,6 +59,15 @@ def test_cluster_option_says_whose_numbers(argon: Run, fake_client: type[FakeCli
     assert fake_client.made[0].address == "here:1"
 
 
+@pytest.mark.parametrize(("given", "connect_timeout"), [([], None), (["--connect-timeout", "2.5"], 2.5)])
+@pytest.mark.parametrize("command", [["status"], ["run", "math:sqrt", "4"], ["map", "math:sqrt"], ["explain", "3.17"]])
+def test_connect_timeout_reaches_the_client_of_each_command(
+    argon: Run, fake_client: type[FakeClient], command: list[str], given: list[str], connect_timeout: float | None
+) -> None:
+    argon(*command, *given)
+    assert fake_client.made[0].connect_timeout == connect_timeout
+
+
 @pytest.mark.parametrize("columns", ["1", "20"])
 def test_narrow_terminal_is_no_crash(
     argon: Run, fake_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch, columns: str

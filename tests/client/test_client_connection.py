@@ -98,7 +98,7 @@ def test_connecting_that_is_cancelled_at_the_moment_of_the_welcome_leaves_no_con
 def test_nobody_there_is_told() -> None:
     async def main() -> None:
         with pytest.raises(ConnectionFailed, match="no Argon cluster at"):
-            await Watched(f"127.0.0.1:{free_port()}").connection.connect(5.0)
+            await Watched(f"127.0.0.1:{free_port()}").connection.connect(None)
 
     within(main())
 

@@ -98,7 +98,7 @@ def test_connecting_fails_in_one_sentence(net: ThreadNetwork) -> None:
     with pytest.raises(AddressInvalid):
         Executor("localhost")
     with pytest.raises(ConnectionFailed, match="start one with: argon cluster"):
-        Executor(f"127.0.0.1:{free_port()}", token=TOKEN)
+        Executor(f"127.0.0.1:{free_port()}", token=TOKEN, connect_timeout=None)
     with pytest.raises(AuthenticationFailed, match="the token is not that of the cluster"):
         Executor(net.address, token=make_token())
     with pytest.raises(TokenInvalid, match="the token given is empty"):

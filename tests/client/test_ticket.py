@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from argon.client.async_client import AsyncFuture
+from argon.client.async_future import AsyncFuture
 from argon.client.client import _Call
 from argon.client.executor import ExecutorFuture
 from argon.client.task_future import TaskFuture

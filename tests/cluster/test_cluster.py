@@ -18,8 +18,11 @@ from argon.client.client import Client
 from argon.cluster.cluster import Cluster
 from argon.errors import AuthenticationFailed, ListenRefused, MayHaveRun, Rejected, RejectReason, TokenInvalid
 from argon.net.security import make_token
+from argon.protocol.handshake import Role
 from argon.settings import Priority, parse_address
 from tests.support import light_tasks as tasks
+from tests.support.dead_wire import cut as cut_wire
+from tests.support.dead_wire import mend as mend_wire
 from tests.support.in_process import (
     TOKEN,
     Serving,
@@ -32,9 +35,9 @@ from tests.support.in_process import (
     make_cluster,
     network,
     serving,
-    soon,
     within,
 )
+from tests.support.raw_peers import RawPeer
 
 # ---- parameters ----------------------------------------------------------------------------------------------------
 
@@ -158,14 +161,26 @@ def test_heartbeat_and_dead_after_are_told_to_peers() -> None:
     within(main())
 
 
-def test_peer_silent_for_longer_than_dead_after_is_dropped() -> None:
-    async def main() -> None:
-        downs: list[str] = []
-        async with make_cluster(heartbeat=0.05, dead_after=0.15) as cluster:
-            await greeted(cluster, downs)
-            await soon(lambda: downs)
+def test_node_silent_for_longer_than_dead_after_is_dropped_and_a_client_is_not() -> None:
+    with serving(make_cluster(heartbeat=0.05, dead_after=0.15)) as cluster, RawPeer(cluster.address, TOKEN) as client:
+        for _ in range(3):  # the client has been silent for long when the last one is dropped
+            with RawPeer(cluster.address, TOKEN, Role.NODE) as node:
+                eventually(node.is_ended)
+        assert not client.is_ended()
 
-    within(main())
+
+def test_client_whose_machine_does_not_answer_for_dead_after_is_dropped() -> None:
+    with (
+        serving(make_cluster(heartbeat=0.1, dead_after=0.5)) as cluster,
+        RawPeer(cluster.address, TOKEN) as vanished,
+        RawPeer(cluster.address, TOKEN) as silent,
+    ):
+        eventually(lambda: len(cluster._shell.links) == 2)
+        cut_wire(vanished.sock)
+        eventually(lambda: len(cluster._shell.links) == 1)
+        mend_wire(vanished.sock)
+        eventually(vanished.is_ended)
+        assert not silent.is_ended()
 
 
 def test_peers_that_beat_are_kept_though_nothing_happens() -> None:

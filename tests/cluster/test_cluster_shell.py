@@ -188,12 +188,12 @@ def test_what_the_cluster_calls_is_left_for_it_to_guard() -> None:
     within(main())
 
 
-def test_peer_that_is_held_back_is_not_taken_for_dead_while_it_can_say_nothing() -> None:
+def test_node_that_is_held_back_is_not_taken_for_dead_while_it_can_say_nothing() -> None:
     async def main() -> None:
         ending = Ending()
         shell = ClusterShell(ClusterSettings(heartbeat_s=0.02, dead_after_s=0.1), ending.stopped, ending.broken)
-        link, _, _ = a_peer(shell)
-        a_peer(shell)
+        link, _, _ = a_peer(shell, Role.NODE)
+        a_peer(shell, Role.NODE)
         link.held_back = True
         await soon(lambda: set(shell.links) == {1})
         await asyncio.sleep(0.1)  # as long again

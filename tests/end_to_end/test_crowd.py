@@ -119,26 +119,41 @@ def test_strangers_that_prove_nothing_cost_little_and_are_cut_off(
         wait_until(lambda: cluster.descriptors() == descriptors + 3 * EACH)
 
 
-def test_silent_clients_and_nodes_are_taken_for_dead(
+def test_silent_nodes_are_taken_for_dead_and_silent_clients_cost_little_while_they_stay(
     network: ProcessNetwork, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
-    with crowd_of_no_use(cluster, client, checker) as crowd:
-        for role in (Role.CLIENT, Role.NODE):
+    with ExitStack() as clients:
+        with crowd_of_no_use(cluster, client, checker) as crowd:
             for _ in range(EACH):
-                crowd.enter_context(RawPeer(cluster.address, token(network), role))
+                crowd.enter_context(RawPeer(cluster.address, token(network), Role.NODE))
+        descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
+        for _ in range(EACH):
+            clients.enter_context(RawPeer(cluster.address, token(network)))
+        with crowd_of_no_use(cluster, client, checker) as crowd:  # for as long as these nodes are let in
+            crowd.enter_context(RawPeer(cluster.address, token(network), Role.NODE))
+        assert client.status()["clients"] == 1 + EACH
+        assert cluster.rss_bytes() < rss_bytes + OVERHEAD_BYTES
+    wait_until(lambda: cluster.descriptors() == descriptors)
     assert client.status()["clients"] == 1
 
 
-def test_frames_that_are_begun_and_not_ended_are_not_waited_for_in_vain(
+def test_frames_that_are_begun_and_not_ended_keep_no_place(
     network: ProcessNetwork, cluster: Impatient, client: argon.Client, checker: EntryChecker
 ) -> None:
     payload, kind = pack_call(light_tasks.identity, (bytes(MIB),), {})
     whole = Submit(1, 2, False, 0.0, kind, 0, payload)
-    with crowd_of_no_use(cluster, client, checker) as crowd:
+    descriptors, rss_bytes = cluster.descriptors(), cluster.rss_bytes()
+    with ExitStack() as crowd:
         for _ in range(EACH):
             peer = crowd.enter_context(RawPeer(cluster.address, token(network)))
             peer.say_part(whole, 1000)
-    assert client.status()["clients"] == 1
+        wait_until(lambda: client.status()["queue_bytes"] >= EACH * MIB or client.status()["counters"]["rejected"])
+        wait_until(lambda: client.status()["queue_bytes"] == 0)
+        checker.submit_many(client.submit, 100, tasks.mark)
+        checker.close()
+        assert client.status()["clients"] == 1 + EACH
+        assert cluster.rss_bytes() < rss_bytes + OVERHEAD_BYTES
+    wait_until(lambda: cluster.descriptors() == descriptors)
 
 
 def test_clients_that_ask_for_much_and_do_not_read_are_cut_off_when_too_much_waits_for_all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from math import inf
 from typing import Any
 
 from argon.net import channel as channel_module
@@ -100,6 +101,37 @@ def test_nothing_is_written_behind_goodbye() -> None:
         transport.written.clear()
         end.say(Heartbeat(), submit(1, bytes(3 << 20)))
         assert transport.written == []
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
+def test_tasks_that_never_left_are_known_at_the_end() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        end.say(submit(1))
+        assert end.channel.unsent_submits() == []
+        end.channel.pause_writing()
+        end.say(submit(2, bytes(channel_module.LARGE_BYTES)))
+        transport.closing = True
+        end.say(submit(3, priority=1), Heartbeat(), submit(4, priority=1))
+        unsent: list[int] = []
+        end.channel._on_lost = lambda channel, _: unsent.extend(channel.unsent_submits())
+        end.channel.connection_lost(None)
+        assert unsent == [3, 4, 2]
+        assert end.channel.unsent_submits() == []
+
+    asyncio.run(main())
+
+
+def test_without_a_socket_the_kernel_knows_nothing() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        assert (end.channel.silent_for_s(), end.channel.is_cut_off(), end.channel.has_unread()) == (inf, True, False)
+        end.channel.connection_made(FakeTransport())
+        end.channel.keep_alive(5.0, 15.0)
         end.channel.connection_lost(None)
 
     asyncio.run(main())

@@ -126,6 +126,21 @@ def test_kill_after_leaves_a_task_its_time(tmp_path: Path) -> None:
     assert pid_ended(pid)
 
 
+def test_heartbeat_and_dead_after_are_those_of_a_node_that_listens() -> None:
+    with serving(make_node(port=0, heartbeat=0.5, dead_after=2.5)) as node:
+        assert node._cluster is not None
+        settings = node._cluster._shell.state.settings
+        assert (settings.heartbeat_s, settings.dead_after_s) == (0.5, 2.5)
+    assert make_node(port=0)._cluster._shell.state.settings.heartbeat_s == 5.0
+
+
+def test_heartbeat_and_dead_after_are_the_nodes_own_or_the_clusters() -> None:
+    for options, times in (({}, (5.0, 15.0)), ({"heartbeat": 0.5, "dead_after": 77}, (0.5, 77.0))):
+        with network(node=options) as net:
+            liveness = net.node._shell.state.liveness
+            assert (liveness.heartbeat_s, liveness.dead_after_s) == times
+
+
 @pytest.mark.parametrize("report_load", [True, False])
 def test_report_load_is_whether_the_cluster_hears_how_busy_the_machine_is(
     monkeypatch: pytest.MonkeyPatch, report_load: bool
@@ -189,6 +204,8 @@ def test_token_that_is_missing_is_reported_when_it_starts(tmp_path: Path, monkey
         ("max_requests", [0, -1, "10", 2.0]),
         ("name", ["", "x" * 129, "a b", "a/b", "a\n", "é"]),
         ("kill_after", [0, -1, nan, inf, "1"]),
+        ("heartbeat", [0, -1, nan, inf, "1"]),
+        ("dead_after", [0, -1, nan, inf, "1"]),
         ("drain_timeout", [-1, nan, inf, "1"]),
         ("max_payload", [0, -1, 1023, (1 << 31) + 1, "1"]),
         ("port", [-1, 65536, "1", 1.0]),

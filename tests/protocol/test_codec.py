@@ -25,6 +25,7 @@ from argon.protocol.codec import (
     encode_diagnosis,
     encode_from_worker,
     encode_to_worker,
+    submits_in,
 )
 from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.messages import (
@@ -226,3 +227,10 @@ def test_detail_that_means_nothing_is_a_violation(payload: bytes) -> None:
 def test_reject_for_a_reason_of_a_newer_cluster_is_still_a_reject() -> None:
     reject = decode(OUTCOME, Status.REJECTED, 0, 9, 0.0, 1.5, 3, 250, b"")
     assert reject == Reject(9, RejectReason.QUEUE_FULL, 1.5, 3)
+
+
+def test_tasks_are_found_in_what_was_not_sent() -> None:
+    frames = [Heartbeat(), Submit(7, 2, False, 0.0, 1, 0, b""), Goodbye("end"), Submit(8, 2, False, 0.0, 1, 0, b"xyz")]
+    data = b"".join(header + bytes(payload) for header, payload in map(encode, frames))  # type: ignore[arg-type]
+    assert submits_in(data) == [7, 8]
+    assert submits_in(b"") == []

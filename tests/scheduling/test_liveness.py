@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
+
+from argon.protocol.messages import Welcome
 from argon.scheduling.liveness import Liveness
+from argon.settings import PeerLiveness
 
 
 def test_nobody_there_is_nothing_to_do() -> None:
@@ -91,3 +95,69 @@ def test_peer_that_joins_later_does_not_move_the_beat() -> None:
     liveness.join(1, 100.0)
     liveness.join(2, 104.0)
     assert liveness.next_deadline() == 105.0
+
+
+def test_silent_peers_are_told_before_they_are_given_up_and_those_that_stand_are_kept() -> None:
+    liveness = Liveness(5.0, 12.0)
+    for peer in (1, 2):
+        liveness.join(peer, 100.0)
+    for now in (105.0, 110.0, 111.9):
+        liveness.beat(now)
+        assert liveness.silent(now) == []
+    assert liveness.silent(112.0) == [1, 2]
+    liveness.stands(1, 109.0)
+    assert liveness.silent(112.0) == [2]
+    assert liveness.beat(112.0) == ([], [2])
+    liveness.leave(2)
+    liveness.beat(115.0)
+    liveness.beat(120.0)
+    assert liveness.next_deadline() == 121.0, "12 s after the moment at which it stood"
+    assert liveness.beat(121.0) == ([], [1])
+
+
+def test_moment_before_the_last_bytes_says_nothing_new() -> None:
+    liveness = Liveness(5.0, 12.0)
+    liveness.join(1, 100.0)
+    liveness.heard(1, 103.0)
+    liveness.stands(1, 101.0)
+    liveness.stands(9, 101.0)
+    for now in (105.0, 110.0):
+        liveness.beat(now)
+    assert liveness.next_deadline() == 115.0
+    assert liveness.silent(115.0) == [1]
+    assert liveness.peers() == [1]
+
+
+def test_steady_is_who_has_sent_each_heartbeat_in_time_for_as_long_as_a_peer_may_be_silent() -> None:
+    liveness = Liveness(4.0, 12.0)
+    liveness.join(1, 100.0)
+    for now in (104.0, 108.9):
+        liveness.heard(1, now)
+        liveness.beat(now)
+    assert not liveness.is_steady(111.9)
+    assert liveness.is_steady(112.0)
+    assert not liveness.is_steady(114.0), "a heartbeat is late just now"
+    liveness.heard(1, 114.0)
+    liveness.beat(114.0)
+    assert not liveness.is_steady(118.0)
+    for now in (118.0, 122.0):
+        liveness.heard(1, now)
+        liveness.beat(now)
+    assert liveness.is_steady(126.0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "heartbeat_s", "dead_after_s"),
+    [
+        (PeerLiveness(), 5.0, 15.0),
+        (PeerLiveness(1.0, None), 1.0, 15.0),
+        (PeerLiveness(60.0, None), 5.0, 15.0),
+        (PeerLiveness(None, 60.0), 5.0, 60.0),
+        (PeerLiveness(None, 1.0), 5.0, 10.0),
+    ],
+)
+def test_peer_gets_what_it_wants_so_far_as_the_clusters_heartbeats_allow_it(
+    wanted: PeerLiveness, heartbeat_s: float, dead_after_s: float
+) -> None:
+    liveness = Liveness.of_cluster(Welcome(1, 10, 1000, 5.0, 15.0), wanted)
+    assert (liveness.heartbeat_s, liveness.dead_after_s) == (heartbeat_s, dead_after_s)

@@ -6,6 +6,7 @@ In: events. Out: they happen now, later, or never, as the process is awake, paus
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ class Actor(ABC):
         self.was_paused = False
         self.rate = 1.0
         self._offset_s = 0.0
-        self._put_off: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._put_off: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._timer = 0
         self._timer_at: float | None = None
 
@@ -66,9 +67,14 @@ class Actor(ABC):
 
     def _wakes(self) -> None:
         if self.scenario.agenda.now >= self.paused_until:
-            put_off, self._put_off = self._put_off, []
-            for event, arguments in put_off:
-                event(*arguments)
+            for _ in range(len(self._put_off)):
+                if self._put_off:  # the process may end meanwhile
+                    event, arguments = self._put_off.popleft()
+                    event(*arguments)
+
+    def has_waiting(self, event: Callable[..., None], *arguments: Any) -> bool:
+        """Whether such an event, whose arguments begin so, was put off and has not happened yet."""
+        return any(put_off == event and given[: len(arguments)] == arguments for put_off, given in self._put_off)
 
     def ends(self) -> None:
         """The process is gone, and with it all that it had not got round to."""

@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from argon.errors import RejectReason
+from argon.protocol.handshake import Role
 from argon.protocol.messages import (
     Answer,
     Assign,
@@ -136,9 +137,15 @@ class Heeded(Checker):
         self.credits: dict[str, int] = {}
         self.outstanding: dict[str, dict[int, SimulatedTask]] = {}
         self.drained: set[str] = set()
+        self.unsent_of: dict[str, dict[int, SimulatedTask]] = {}
+
+    def settled(self, client: ClientActor, task: SimulatedTask, outcome: Answer) -> None:
+        unsent = self.unsent_of.get(client.name, {})
+        assert client.closed or task.id not in unsent or outcome.entered == Entered.NO, f"{task.tag} never left"
 
     def welcomed(self, host: HostActor, welcome: Welcome) -> None:
         if host.honest:
+            self.unsent_of.pop(host.name, None)
             self.credits[host.name] = welcome.credits
             self.outstanding[host.name] = {}
             self.drained.discard(host.name)
@@ -164,8 +171,18 @@ class Heeded(Checker):
             else:
                 task.losses += 1
 
+    def unsent(self, client: ClientActor, tasks: set[int]) -> None:
+        self.unsent_of[client.name] = {id_: client.tasks[id_] for id_ in tasks}
+        if client.name not in self.drained:
+            for task in map(client.tasks.get, tasks):
+                assert task is not None
+                task.losses -= 1  # nothing of it has left the client
+                task.sent -= 1
+
     def client_sent(self, client: ClientActor, message: Submit) -> None:
         task = client.tasks[message.id]
+        over = client.has_waiting(client.hears, client.connection, None)
+        assert not over, f"{task.tag} is sent on a connection whose end has come"
         options = task.options
         assert task.outcome is None, f"{task.tag} has an answer and is sent"
         assert (message.priority, message.idempotent, message.key) == (
@@ -187,7 +204,8 @@ class Heeded(Checker):
 
 
 class Awake(Checker):
-    """Nobody is taken for dead whose bytes have come: not by a process that has slept, nor while it is held back."""
+    """Nobody is taken for dead whose bytes have come: not by a process that has slept, nor while it is held back; and
+    no client whose connection stands."""
 
     def cluster_decided(self, effects: list[object]) -> None:
         cluster = self.scenario.cluster
@@ -196,6 +214,10 @@ class Awake(Checker):
                 connection = cluster.connections[effect.peer]
                 assert not connection.held_back, f"{connection.host.name} is not read from, and taken for silent"
                 self._silent(cluster, connection.to_cluster)
+                if connection.host.role is Role.CLIENT:
+                    gone_s = connection.silent_for_s() * cluster.rate
+                    late = gone_s < cluster.settings.dead_after_s - LATE_S
+                    assert not late, f"{connection.host.name} is taken for dead, and its connection stands"
 
     def hangs_up(self, host: HostActor, reason: str) -> None:
         if reason.startswith("nothing was heard from") and host.connection is not None:

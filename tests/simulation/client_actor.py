@@ -7,12 +7,13 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
-from argon.protocol.messages import Submit
+from argon.protocol.messages import Message, Submit, Welcome
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.effects import CancelTooLate, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
 from tests.simulation.host_actor import HostActor
 from tests.simulation.tasks import SimulatedTask
+from tests.support.client_invariants import check_client
 
 if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
@@ -47,10 +48,33 @@ class ClientActor(HostActor):
         task.since = now
         self.tasks[number] = scenario.task_table.tasks[tag] = task
         scenario.saw("submitted", self, task)
+        self._look()
         id_, effects = self.state.submit(kind, task.payload(), options, deadline, now)
         assert id_ == number
         self.perform(effects)
         return task
+
+    def _look(self) -> None:
+        """As the shell does: nothing more is sent on a connection that has ended while this process was busy."""
+        if self.has_waiting(self.hears, self.connection, None):
+            self.state.cut_off(self.session)
+
+    def tick(self) -> None:
+        self._look()
+        super().tick()
+
+    def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:
+        return self.state.connected(peer, welcome, now, self.has_waiting(self.hears, self.connection, None))
+
+    def received(self, peer: int, messages: list[Message], now: float) -> Iterable[object]:
+        self._look()
+        return super().received(peer, messages, now)
+
+    def lost(self, peer: int, now: float) -> Iterable[object]:
+        assert self.lost_connection is not None
+        unsent = set(self.lost_connection.to_cluster.unsent())
+        self.scenario.saw("unsent", self, unsent)
+        return self.state.lost(peer, now, unsent)
 
     def cancel(self, task: SimulatedTask, queued_only: bool) -> None:
         """A caller cancels a task."""
@@ -73,7 +97,7 @@ class ClientActor(HostActor):
             task.abandoned = task.abandoned or task.outcome is None
 
     def perform(self, effects: Iterable[object]) -> None:
-        self.state.check()
+        check_client(self.state)
         reason = None
         for effect in effects:
             match effect:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from argon.protocol.messages import Submit
-from argon.scheduling.client import client_state
+from argon.scheduling.client import client_state, client_task
 from argon.scheduling.client.backlog import Backlog, PriorityBacklog
 from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.client.send_window import SendWindow
@@ -23,11 +23,11 @@ def credits_are_ignored(patch: Patch) -> None:
 
 
 def priority_is_never_sent(patch: Patch) -> None:
-    patch.setattr(client_state, "Submit", lambda **fields: Submit(**{**fields, "priority": 2}))
+    patch.setattr(client_task, "Submit", lambda **fields: Submit(**{**fields, "priority": 2}))
 
 
 def wait_is_never_sent(patch: Patch) -> None:
-    patch.setattr(client_state, "Submit", lambda **fields: Submit(**{**fields, "waited_s": 0.0}))
+    patch.setattr(client_task, "Submit", lambda **fields: Submit(**{**fields, "waited_s": 0.0}))
 
 
 def everything_is_sent_again_after_a_loss(patch: Patch) -> None:
@@ -111,3 +111,11 @@ def task_that_waits_is_lost_from_the_backlog(patch: Patch) -> None:
         return original(tasks, now) if task is not None and task.rejections else task
 
     around(patch, PriorityBacklog, "take", take)
+
+
+def unsent_task_is_lost(patch: Patch) -> None:
+    around(patch, ClientState, "lost", lambda original, state, peer, now, unread=(): original(state, peer, now))
+
+
+def connection_that_has_ended_is_sent_on(patch: Patch) -> None:
+    patch.setattr(ClientState, "cut_off", lambda self, peer: None)

@@ -92,9 +92,16 @@ class ClusterActor(Actor):
         self.perform(self.state.lost(connection.peer, self.now()))
 
     def tick(self) -> None:
-        for peer, connection in self.connections.items():
+        liveness, now = self.state.liveness, self.now()
+        for peer in liveness.silent(now):
+            connection = self.connections[peer]
             if connection.held_back:
-                self.state.held_back(peer, self.now())
+                liveness.stands(peer, now)
+            elif connection.host.role is Role.CLIENT:
+                silent_s = connection.silent_for_s() * self.rate
+                if silent_s < self.settings.dead_after_s:
+                    self.scenario.saw("cluster_finds_standing", connection)
+                    self.perform(self.state.stands(peer, now - silent_s, now))
         self.perform(self.state.tick(self.now()))
 
     def drain(self, timeout_s: float) -> None:

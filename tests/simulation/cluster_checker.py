@@ -85,6 +85,7 @@ class ClusterChecker(Checker):
         self.numbered: dict[int, Entry] = {}
         self.nodes: dict[int, Registered] = {}
         self.clients: set[int] = set()
+        self.stalled: int | None = None
         self.urgent_s = 0.0
         self.due_s: dict[int, float] = {}
 
@@ -121,6 +122,9 @@ class ClusterChecker(Checker):
                     if entry is not None and entry.attempt == message.attempt:
                         del self.nodes[peer].tasks[message.id]
                         self._comes_back(entry)
+
+    def cluster_finds_standing(self, connection: Connection) -> None:
+        self.stalled = connection.peer
 
     def cluster_lost(self, connection: Connection) -> None:
         self._peer_gone(connection.peer)
@@ -163,6 +167,10 @@ class ClusterChecker(Checker):
         """
         rejected = deque(e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Reject))
         asked, self.asked = self.asked, []
+        stalled, self.stalled = self.stalled, None
+        if stalled is not None and rejected:
+            entry = self.entries.pop((stalled, rejected.popleft().id))
+            assert not entry.whole, f"{entry.message} has come, and is rejected as one that has not"
         for peer, message in asked:
             match message:
                 case Submit() | Announced() | Oversized():

@@ -18,6 +18,7 @@ from argon.scheduling.cluster.route import Route
 from argon.scheduling.cluster.router import Router
 from argon.scheduling.cluster.task import TaskState
 from argon.scheduling.effects import Send
+from argon.scheduling.liveness import Liveness
 from tests.simulation.mutation import Patch, around
 from tests.support.records import replaced
 
@@ -252,7 +253,15 @@ def announcement_of_a_gone_client_stays(patch: Patch) -> None:
 
 
 def peer_that_is_held_back_counts_as_silent(patch: Patch) -> None:
-    patch.setattr(ClusterState, "held_back", lambda self, peer, now: None)
+    patch.setattr(Liveness, "stands", lambda self, peer, at: None)
+
+
+def payload_that_stopped_coming_keeps_its_place(patch: Patch) -> None:
+    def stands(state: ClusterState, peer: int, at: float, now: float) -> list[Any]:
+        state.liveness.stands(peer, at)
+        return []
+
+    patch.setattr(ClusterState, "stands", stands)
 
 
 def remaining_time_is_assigned_as_a_moment(patch: Patch) -> None:

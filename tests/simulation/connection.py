@@ -44,6 +44,7 @@ class Connection:
         self.to_host = Stream(
             agenda, rng, limit, lambda data: host.hears(self, data), splits, self._cluster_has_written_much
         )
+        self._cut_at: float | None = None
         self._scenario = scenario
 
     def streams(self) -> list[Stream]:
@@ -55,11 +56,18 @@ class Connection:
         if not self.open:
             return
         self.open = False
+        self._cut_at = self._scenario.agenda.now
         self.to_cluster.dead = self.to_host.dead = True
         if not silently:
             agenda, rng = self._scenario.agenda, self._scenario.rng
             agenda.after(rng.uniform(0.0, 0.05), self.cluster.hears, self, None)
             agenda.after(rng.uniform(0.0, 0.05), self.host.hears, self, None)
+
+    def silent_for_s(self) -> float:
+        """For how long the host's kernel has owed an answer: whatever its process does, only a way that lets nothing
+        through keeps its answers away."""
+        moments = [self._cut_at, *(stream.blocked_at() for stream in self.streams())]
+        return max(0.0, *(self._scenario.agenda.now - moment for moment in moments if moment is not None), 0.0)
 
     def close_from(self, out: Stream, back: Stream, reason: str) -> None:
         """One side says goodbye and hangs up; nothing more reaches it."""

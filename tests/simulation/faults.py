@@ -112,7 +112,7 @@ class Faults:
         """One direction swallows everything until somebody gives the connection up."""
         connection = self._one()
         if connection is not None:
-            self._rng.choice(connection.streams()).swallows = True
+            self._rng.choice(connection.streams()).swallow()
 
     def _slow_link(self) -> None:
         """One direction lets little through for a while."""

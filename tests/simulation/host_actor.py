@@ -33,6 +33,7 @@ class HostActor(Actor):
     def __init__(self, scenario: Scenario, name: str) -> None:
         super().__init__(scenario, name)
         self.connection: Connection | None = None
+        self.lost_connection: Connection | None = None
         self.session = 0
         self.welcomed = False
         self._dialling = False
@@ -82,7 +83,7 @@ class HostActor(Actor):
 
     def hang_up(self) -> None:
         """The connection is gone; the state hears of it, and another one is sought."""
-        self.connection = None
+        self.lost_connection, self.connection = self.connection, None
         if self.welcomed:
             self.welcomed = False
             self.scenario.saw("lost", self)
@@ -121,6 +122,9 @@ class HostActor(Actor):
     # ---- what its state hears -----------------------------------------------------------------------------------
 
     def tick(self) -> None:
+        liveness, now = self.state.liveness, self.now()
+        if liveness.silent(now) and self.has_waiting(self.hears, self.connection):
+            liveness.stands(self.session, now)
         self.perform(self.state.tick(self.now()))
 
     def connected(self, peer: int, welcome: Welcome, now: float) -> Iterable[object]:

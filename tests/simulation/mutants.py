@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from tests.scheduling import test_liveness
 from tests.scheduling.client import test_client_order, test_client_rejections
 from tests.scheduling.cluster import test_cluster_capacity, test_cluster_outcomes
 from tests.simulation import client_mutants, cluster_mutants, node_mutants, wire_mutants
@@ -55,7 +56,8 @@ IN_SOME_SCENARIO: dict[Mutant, int] = {
     cluster_mutants.id_in_use_is_admitted_again: 2,
     cluster_mutants.client_may_say_anything: 0,
     cluster_mutants.announcement_of_a_gone_client_stays: 18,
-    cluster_mutants.peer_that_is_held_back_counts_as_silent: 5,
+    cluster_mutants.peer_that_is_held_back_counts_as_silent: 2,
+    cluster_mutants.payload_that_stopped_coming_keeps_its_place: 4,
     cluster_mutants.remaining_time_is_assigned_as_a_moment: 1,
     cluster_mutants.cancelled_task_of_a_lost_node_runs_again: 40,
     cluster_mutants.cancel_names_another_task: 2,
@@ -80,15 +82,16 @@ IN_SOME_SCENARIO: dict[Mutant, int] = {
     client_mutants.wait_is_never_sent: 0,
     client_mutants.everything_is_sent_again_after_a_loss: 1,
     client_mutants.outstanding_is_counted_down_twice: 1,
+    client_mutants.unsent_task_is_lost: 1,
+    client_mutants.connection_that_has_ended_is_sent_on: 134,
     client_mutants.rejected_task_is_forgotten: 0,
     client_mutants.retries_never_end: 2,
     client_mutants.remaining_time_is_sent_as_a_moment: 15,
-    client_mutants.cluster_that_says_nothing_is_waited_for: 2,
+    client_mutants.cluster_that_says_nothing_is_waited_for: 1,
     client_mutants.no_retry_probe_is_sent: 0,
     client_mutants.task_that_waits_is_lost_from_the_backlog: 0,
-    wire_mutants.silence_is_no_death: 2,
-    wire_mutants.own_sleep_counts_as_silence: 171,
-    wire_mutants.what_is_sent_counts_as_heard: 2,
+    wire_mutants.silence_is_no_death: 6,
+    wire_mutants.what_is_sent_counts_as_heard: 4,
     wire_mutants.rest_of_a_split_frame_is_forgotten: 0,
     wire_mutants.bytes_of_an_unfinished_frame_are_no_sign_of_life: 4,
     wire_mutants.everything_passes_what_is_large: 102,
@@ -96,6 +99,10 @@ IN_SOME_SCENARIO: dict[Mutant, int] = {
     wire_mutants.frame_over_the_limit_is_taken: 40,
 }
 IN_THE_CORE: list[tuple[Mutant, Callable[[], None]]] = [
+    (
+        wire_mutants.own_sleep_counts_as_silence,
+        test_liveness.test_silence_after_this_side_slept_is_forgiven_once,
+    ),
     (
         cluster_mutants.attempts_are_not_compared,
         test_cluster_outcomes.test_answer_with_an_old_attempt_is_counted_and_dropped,

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from random import Random
 
-from argon.protocol.codec import encode
+from argon.protocol.codec import encode, submits_in
 from argon.protocol.fragments import Fragments
 from argon.protocol.framing import WHOLE_BYTES, Framing
-from argon.protocol.messages import Message, payload_bytes
+from argon.protocol.messages import Message, Submit, payload_bytes
 from tests.simulation.agenda import Agenda
 
 LATENCY_MIN_S, LATENCY_MAX_S = 0.00005, 0.002
@@ -68,7 +68,8 @@ class Stream:
         self._unsent: list[bytes] = []
         self._behind = Fragments(WHOLE_BYTES // 2)
         self._writing = False
-        self._clogged_until = 0.0
+        self._clogged_at = self._clogged_until = 0.0
+        self._swallows_at: float | None = None
         self._broken = False
         self._reset: Callable[[], None] | None = None
         self._appetite: int | None = None
@@ -132,8 +133,26 @@ class Stream:
 
     def clog(self, seconds: float) -> None:
         """Everything stands still for a while, then comes at once."""
+        if self._agenda.now >= self._clogged_until:
+            self._clogged_at = self._agenda.now
         self._clogged_until = max(self._clogged_until, self._agenda.now + seconds)
         self._agenda.at(self._clogged_until, self._deliver)
+
+    def swallow(self) -> None:
+        """From now on nothing comes out any more, and nobody is told."""
+        self.swallows = True
+        self._swallows_at = self._agenda.now
+
+    def blocked_at(self) -> float | None:
+        """Since when it has let nothing through; None if it does."""
+        if self._agenda.now < self._clogged_until:
+            return self._clogged_at
+        return self._swallows_at
+
+    def unsent(self) -> list[int]:
+        """The ids of the tasks that were said and have not left completely."""
+        large = [message.id for message in self._behind.messages() if isinstance(message, Submit)]
+        return [*submits_in(b"".join(self._unsent)), *large]
 
     def break_off(self, reset: Callable[[], None]) -> None:
         """Of what is flushed next only a part arrives, and then ``reset`` is called."""

@@ -20,8 +20,8 @@ def silence_is_no_death(patch: Patch) -> None:
 
 def own_sleep_counts_as_silence(patch: Patch) -> None:
     def beat(original: Any, liveness: Liveness, now: float) -> Any:
-        if liveness._next != inf:
-            liveness._next = max(liveness._next, now - liveness.heartbeat_s / 2)
+        if liveness._next_beat != inf:
+            liveness._next_beat = max(liveness._next_beat, now - liveness.heartbeat_s / 2)
         return original(liveness, now)
 
     around(patch, Liveness, "beat", beat)

@@ -6,7 +6,7 @@ A driver also keeps the clock: time passes only by `wait`, which calls `tick` at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
@@ -38,7 +38,8 @@ from argon.scheduling.load import Runs
 from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import ClusterSettings, NodeSettings
+from argon.settings import AS_THE_CLUSTER_SAYS, ClusterSettings, NodeSettings, PeerLiveness
+from tests.support.client_invariants import check_client
 
 M = TypeVar("M")
 CLUSTER = 1  # the peer that a node or a client knows as its cluster
@@ -332,13 +333,19 @@ def quick_node(workers: int = 1, run_s: float = 0.00004) -> NodeDriver:
 class ClientDriver(Driver[ClientState]):
     """A client, everything it has sent, and what its callers have been told."""
 
-    def __init__(self, credits: int | None = 10, seed: int = 1, **welcome: float) -> None:
-        super().__init__(ClientState(Random(seed)))
+    def __init__(
+        self,
+        credits: int | None = 10,
+        seed: int = 1,
+        liveness: PeerLiveness = AS_THE_CLUSTER_SAYS,
+        **welcome: float,
+    ) -> None:
+        super().__init__(ClientState(Random(seed), liveness))
         if credits is not None:
             self.connect(credits, **welcome)
 
     def check(self) -> None:
-        self.state.check()
+        check_client(self.state)
 
     def connect(
         self, credits: int = 10, peer: int = CLUSTER, max_payload_bytes: int = 1 << 20, heartbeat_s: float = 5.0
@@ -371,9 +378,9 @@ class ClientDriver(Driver[ClientState]):
         """The cluster does not admit a task."""
         return self.say(Reject(id_, reason, retry_after_s, credits))
 
-    def lose(self, peer: int = CLUSTER) -> list[object]:
-        """The connection ends."""
-        return self.did(self.state.lost(peer, self.now))
+    def lose(self, peer: int = CLUSTER, unread: Container[int] = ()) -> list[object]:
+        """The connection ends, and these tasks have certainly not been read."""
+        return self.did(self.state.lost(peer, self.now, unread))
 
     def close(self) -> list[object]:
         """The client ends."""

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.exceptions import Unpicklable
+
 
 def identity(value: Any) -> Any:
     return value
@@ -117,7 +119,7 @@ async def cancel_itself() -> NoReturn:
 
 
 class Unloadable(Exception):
-    """Pickles, and fails to load: the usual mistake."""
+    """By pickle alone it would fail to load: the usual mistake."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
@@ -169,8 +171,8 @@ def raise_value_error(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-def raise_unloadable() -> NoReturn:
-    raise Unloadable(1, 2)
+def raise_unpicklable() -> NoReturn:
+    raise Unpicklable
 
 
 def raise_hostile() -> NoReturn:

@@ -39,6 +39,7 @@ from argon.scheduling.node.node_state import NodeState
 from argon.scheduling.node.worker_slot import Recalled, WorkerExit
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import ClusterSettings, NodeSettings, Priority
+from tests.support.client_invariants import check_client
 
 CLUSTER = 1  # what clients and nodes call their cluster; the cluster numbers its own peers
 SEED = 1
@@ -238,6 +239,8 @@ def apply(machine: Any, event: Event) -> tuple[int, list[object]]:
     result = method(*arguments)
     if isinstance(machine, ClusterState):
         check_cluster(machine)
+    elif isinstance(machine, ClientState):
+        check_client(machine)
     else:
         machine.check()
     return result if event.method == "submit" else (0, result)

@@ -139,7 +139,7 @@ def test_exception_comes_back_as_itself_with_the_remote_traceback(shared: LoneWo
         (tasks.raise_keyboard_interrupt, "KeyboardInterrupt"),
         (tasks.exit_in_loop, "SystemExit"),
         (tasks.cancel_itself, "asyncio.exceptions.CancelledError"),
-        (tasks.raise_unloadable, "tests.support.tasks.Unloadable"),
+        (tasks.raise_unpicklable, "tests.support.exceptions.Unpicklable"),
     ],
 )
 def test_exception_that_cannot_travel_is_reported(

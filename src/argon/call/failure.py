@@ -12,12 +12,17 @@ from typing import Final
 
 import msgspec
 
-from argon.call.failure_text import TEXT_CHARS, Failure, RemoteTraceback, describe
+from argon.call.equality import is_equal
+from argon.call.exception_parts import StandIns
+from argon.call.failure_text import TEXT_CHARS, Failure, RemoteTraceback, describe, plain_attributes
 from argon.call.payload import dump_answer
+from argon.call.script_source import MAIN_NAMES
 from argon.errors import MayHaveRun, RemoteError, TaskError
 from argon.protocol.messages import Payload
 
 EXCEPTION_BYTES: Final = 1 << 20
+
+_MAIN: Final = tuple(name.encode() for name in MAIN_NAMES)  # in every process something else has these names
 
 
 def pack_failure(error: BaseException, node: str, max_payload_bytes: int, *, by_argon: bool = False) -> bytes:
@@ -31,6 +36,7 @@ def pack_failure(error: BaseException, node: str, max_payload_bytes: int, *, by_
     """
     failure = describe(error, node=node, by_argon=by_argon, chars_max=min(TEXT_CHARS, max_payload_bytes // 32))
     as_text = msgspec.msgpack.encode(failure)
+    failure.attributes = plain_attributes(error)
     failure.pickled = _dump_exception(error) if may_travel(error) else b""
     complete = msgspec.msgpack.encode(failure)
     return complete if len(complete) <= max_payload_bytes else as_text
@@ -54,6 +60,7 @@ def unpack_failure(payload: Payload, *, attempt: int, queued_s: float, run_s: fl
             type_name=failure.type_name,
             remote_message=failure.message,
             traceback_text=failure.traceback_text,
+            remote_attributes=failure.attributes,
         )
     error.node, error.attempt, error.queued_s, error.run_s = failure.node, attempt, queued_s, run_s
     return _caused_by(error, error.traceback_text) if isinstance(error, RemoteError) else error
@@ -81,14 +88,49 @@ def may_travel(error: object) -> bool:
 
 
 def _dump_exception(error: BaseException) -> bytes:
-    for dump in (dumps, dump_answer):
+    """The pickle of an exception, empty if what is loaded from it would be anything else.
+
+    First as its class says, where that says anything and it comes out equal; then without asking the class; and last,
+    where something cannot be pickled, with what the class leaves out.
+    """
+    for stays, as_reduced in ((_survives, False), (_never, False), (_survives_reduced, True)):
         try:
-            data: bytes = dump(error)
-            if len(data) <= EXCEPTION_BYTES and may_travel(loads(data)):
+            data = _dump_equal(StandIns(stays).replaced(error), error, as_reduced)
+        except BaseException:  # noqa: BLE001 - taking it apart runs code of its class, which may raise anything
+            data = b""
+        if data:
+            return data
+    return b""
+
+
+def _survives(error: BaseException) -> bool:
+    return bool(_dump_equal(error, error, as_reduced=False))
+
+
+def _survives_reduced(error: BaseException) -> bool:
+    return bool(_dump_equal(error, error, as_reduced=True))
+
+
+def _never(_: BaseException) -> bool:
+    return False
+
+
+def _dump_equal(picture: object, error: BaseException, as_reduced: bool) -> bytes:
+    """The pickle of what stands for an exception, empty if an exception equal to it cannot be loaded from that."""
+    for dump in (_dump_plainly, dump_answer):
+        try:
+            data: bytes = dump(picture)
+            if 0 < len(data) <= EXCEPTION_BYTES and is_equal(error, loads(data), as_reduced=as_reduced):
                 return data
-        except BaseException:  # noqa: BLE001 - a class whose __init__ wants other arguments ends here, quite usually
+        except BaseException:  # noqa: BLE001 - pickling and loading run code of the task's classes
             continue
     return b""
+
+
+def _dump_plainly(picture: object) -> bytes:
+    """Pickles without cloudpickle; empty if that names what the caller has not."""
+    data = dumps(picture, 5)
+    return b"" if any(name in data for name in _MAIN) else data
 
 
 def _load_exception(data: bytes) -> Exception | None:

@@ -1,19 +1,24 @@
 """What goes wrong in a task, as plain data and text.
 
 In: an exception of any class, also one whose ``__str__`` raises or returns a gigabyte. Out: a ``Failure`` of bounded
-size. It must never raise because of the exception it describes, and never pickle: ``failure.py`` does that.
+size: text, and the attributes that are numbers or text themselves. It must never raise because of the exception it
+describes, and never pickle: ``failure.py`` does that.
 """
 
 from __future__ import annotations
 
 import importlib
 from types import TracebackType
+from typing import TypeAlias
 
 import msgspec
 
+from argon.call.exception_parts import parts_of
 from argon.errors import MayHaveRun
 
 TEXT_CHARS = 64 << 10
+ATTRIBUTES_MAX = 32
+ATTRIBUTE_CHARS = 1000
 # Files whose frames tell the task's author nothing when they come first. What is compiled calls its folders as the
 # source tree does.
 _PACKAGE = __file__.removesuffix("call/failure_text.py")
@@ -22,6 +27,9 @@ _ABOVE_TASKS = (
     importlib.__file__,
     "<frozen importlib",
 )
+
+
+Attributes: TypeAlias = dict[str, str | int | float | bool | None]
 
 
 class RemoteTraceback(Exception):
@@ -41,6 +49,7 @@ class Failure(msgspec.Struct):
     Attributes:
         by_argon: the worker says it on its own account; false when the task raised it.
         pickled: the exception itself, empty when it cannot travel.
+        attributes: those of its attributes that are plain.
     """
 
     type_name: str
@@ -50,6 +59,7 @@ class Failure(msgspec.Struct):
     may_have_run: MayHaveRun
     by_argon: bool = False
     pickled: bytes = b""
+    attributes: Attributes = {}
 
 
 def describe(error: BaseException, *, node: str, by_argon: bool, chars_max: int) -> Failure:
@@ -63,6 +73,23 @@ def describe(error: BaseException, *, node: str, by_argon: bool, chars_max: int)
         may_have_run=may_have_run,
         by_argon=by_argon,
     )
+
+
+def plain_attributes(error: BaseException) -> Attributes:
+    """The attributes of an exception that are numbers, text or None: what a caller may decide by, as an error code."""
+    found: Attributes = {}
+    try:
+        parts = parts_of(error)
+        named = [(name, value) for _, name, value in parts.members] + list(parts.attributes.items())
+        for name, value in named[:ATTRIBUTES_MAX]:
+            kind = type(value)
+            if kind is str:
+                found[clip(str(name), ATTRIBUTE_CHARS)] = clip(value, ATTRIBUTE_CHARS)
+            elif kind in (float, bool, type(None)) or (kind is int and -(1 << 63) <= value < 1 << 64):
+                found[clip(str(name), ATTRIBUTE_CHARS)] = value
+    except Exception:  # noqa: BLE001 - the task's class may hinder even this
+        return {}
+    return found
 
 
 def type_name(cls: type) -> str:

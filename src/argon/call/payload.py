@@ -87,7 +87,10 @@ def pack_call(
         path, part, reason = found
         text = f"cannot send {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
         text += advice(found, None if script is None else script.by_value_because)
-        raise ArgumentNotSerializable(text, path=path) from reason
+        try:
+            raise ArgumentNotSerializable(text, path=path) from reason
+        finally:
+            del found, part, reason  # the exception holds this frame, and must not hold itself by it
 
 
 def _pack(

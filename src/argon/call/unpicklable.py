@@ -18,6 +18,19 @@ LABEL_CHARS = 60
 _SPELLED_OUT = (str, int, float, bool, bytes, type(None))
 
 
+class NotForOtherProcesses(TypeError):
+    """Raised by ``__reduce__`` of what holds a connection: the object itself is the culprit, and not a part of it."""
+
+    def __init__(self, thing: object) -> None:
+        name = type(thing).__name__
+        self.thing_id = id(thing)
+        article = "an" if name[0] in "AEIO" else "a"
+        super().__init__(
+            f"{article} {name} belongs to the process that has made it; inside a task, open a client there: "
+            "argon.Client(address)"
+        )
+
+
 class Culprit(NamedTuple):
     """What fails: where it is, the thing itself, and what pickling it raised."""
 
@@ -49,8 +62,13 @@ def culprit(roots: Mapping[str, object], dumps: Callable[[object], object], erro
         if part is None:
             break
         found = part
+        if isinstance(found.reason, NotForOtherProcesses) and found.reason.thing_id == id(found.value):
+            break
         part = failing((found.path + suffix, child) for suffix, child in _parts(found.value))
-    return part or found
+    try:
+        return part or found
+    finally:
+        del part, found  # they have the exception, which may hold this frame
 
 
 def advice(found: Culprit, by_value_because: str | None) -> str:

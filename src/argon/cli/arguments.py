@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import click
 
+from argon.cli.plain_text import long_integers
 from argon.errors import AddressInvalid
-from argon.settings import DEFAULT_ADDRESS, MAX_TIMEOUT_S, Priority, parse_address
+from argon.settings import DEAD_AFTER_S, DEFAULT_ADDRESS, HEARTBEAT_S, MAX_TIMEOUT_S, Priority, parse_address
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -37,7 +38,8 @@ def parse_value(text: str) -> object:
     ([1, 2], 1000.0, 'hello', '7')
     """
     try:
-        value: object = json.loads(text, parse_constant=_refuse_constant)
+        with long_integers():
+            value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):  # not JSON, or nested deeper than anything meant as JSON
         return text
     return value
@@ -206,6 +208,24 @@ cluster_option = click.option(
     default=DEFAULT_ADDRESS,
     type=address_option("--cluster", environment="ARGON_CLUSTER"),
     help="Address of the cluster, or of a node that listens by itself.",
+)
+connect_timeout_option = click.option(
+    "--connect-timeout",
+    metavar="SECONDS",
+    type=number("--connect-timeout", 0.001, MAX_TIMEOUT_S),
+    help="How long to try to connect to a cluster that is not there yet. Without it: one attempt.",
+)
+heartbeat_option = click.option(
+    "--heartbeat",
+    metavar="SECONDS",
+    type=number("--heartbeat", 0.001, MAX_TIMEOUT_S),
+    help=f"Time between heartbeats. Without it: {HEARTBEAT_S:g}; for a node, what its cluster wants.",
+)
+dead_after_option = click.option(
+    "--dead-after",
+    metavar="SECONDS",
+    type=number("--dead-after", 0.001, MAX_TIMEOUT_S),
+    help=f"Silence after which a peer counts as dead. Without it: {DEAD_AFTER_S:g}; for a node, what its cluster says.",
 )
 timeout_option = click.option(
     "--timeout",

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import click
 
-from argon.cli.arguments import parse_queue_target, refused_as_usage, server_debug_option, whole_number, words
+from argon.cli.arguments import (
+    dead_after_option,
+    heartbeat_option,
+    parse_queue_target,
+    refused_as_usage,
+    server_debug_option,
+    whole_number,
+    words,
+)
 from argon.cli.failures import Verbosity
 from argon.cli.logs import log_to_stderr
-from argon.settings import DEFAULT_HOST, DEFAULT_PORT, QUEUE_LIMIT
+from argon.settings import DEAD_AFTER_S, DEFAULT_HOST, DEFAULT_PORT, HEARTBEAT_S, QUEUE_LIMIT
 
 EXAMPLE = "Example: argon cluster --port 8000 --queue-limit 256"
 
@@ -52,6 +60,8 @@ EXAMPLE = "Example: argon cluster --port 8000 --queue-limit 256"
     type=whole_number("--client-limit", 1, 10_000_000),
     help="How many tasks one client may have in the cluster. Without it, its fair share is the only limit.",
 )
+@heartbeat_option
+@dead_after_option
 @server_debug_option
 @click.pass_obj
 def command(
@@ -61,6 +71,8 @@ def command(
     queue_limit: int,
     queue_target_ms: float | str,
     client_limit: int | None,
+    heartbeat: float | None,
+    dead_after: float | None,
 ) -> None:
     """Start a cluster, to which clients and nodes connect.
 
@@ -77,5 +89,7 @@ def command(
             queue_limit=queue_limit,
             queue_target_ms=queue_target_ms,
             client_limit=client_limit,
+            heartbeat=HEARTBEAT_S if heartbeat is None else heartbeat,
+            dead_after=DEAD_AFTER_S if dead_after is None else dead_after,
         )
     cluster.start(on_ready=lambda: print(f"argon cluster ready at {cluster.address}", flush=True))

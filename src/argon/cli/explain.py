@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from argon.cli.arguments import cluster_option, debug_option, json_option
+from argon.cli.arguments import cluster_option, connect_timeout_option, debug_option, json_option
 from argon.cli.failures import CommandFailed
 
 _WORTH_TELLING_S = 0.001
@@ -38,9 +38,10 @@ def task_id_of(text: str) -> str:
     help="The task_id of its future or its exception, or what `argon run --task-id` prints.",
 )
 @cluster_option
+@connect_timeout_option
 @json_option
 @debug_option
-def command(task_id: str, cluster: str, json_output: bool) -> None:
+def command(task_id: str, cluster: str, connect_timeout: float | None, json_output: bool) -> None:
     """Explain what happened to a recent task, and why.
 
     Prints how long it waited and for what, why it went to its node, the predicted and the measured run time, and how it
@@ -48,7 +49,7 @@ def command(task_id: str, cluster: str, json_output: bool) -> None:
     """
     from argon.client.client import Client
 
-    with Client(cluster) as client:
+    with Client(cluster, connect_timeout=connect_timeout) as client:
         known = client.explain(task_id)
     if json_output:
         print(json.dumps(known, indent=2), flush=True)

@@ -10,7 +10,8 @@ In: exceptions. Out: text for people, and the exit status. Nothing here prints.
 
 from __future__ import annotations
 
-from argon.errors import ArgonError, RemoteError
+from argon.cli.plain_text import text_of
+from argon.errors import ArgonError, RemoteError, ResultNotSerializable
 
 RUN_TIME, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -28,11 +29,10 @@ class CommandFailed(ArgonError):
 
 def sentence(error: BaseException) -> str:
     """What an exception says, or what it is when it says nothing."""
-    try:
-        text = str(error).strip()
-    except Exception as failure:  # noqa: BLE001 - the class may be a user's, and its __str__ may raise anything
-        text = f"(no message: its __str__ raised {type(failure).__name__})"
-    return text or type_name(error)
+    text = text_of(str, error)
+    if not isinstance(text, str):
+        return f"(no message: its __str__ raised {type(text).__name__})"
+    return text.strip() or type_name(error)
 
 
 def type_name(error: BaseException) -> str:
@@ -45,6 +45,8 @@ def task_sentence(function: str, error: BaseException) -> str:
     """What became of a task that did not return: Argon's own word for it, or what the function raised."""
     if isinstance(error, RemoteError):
         return f"{function} raised {error.type_name}: {error.remote_message}".removesuffix(": ")
+    if isinstance(error, ResultNotSerializable) and isinstance(error.__cause__, ImportError | AttributeError):
+        return f"{function} has run, but {sentence(error)}; have PYTHONPATH name the folder of that module"
     if isinstance(error, ArgonError):
         return sentence(error)
     text = sentence(error)

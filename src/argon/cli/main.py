@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -151,7 +152,8 @@ def invoke(arguments: Sequence[str], verbosity: Verbosity) -> int:
 
 
 def complain(text: str) -> None:
-    print(f"argon: {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it: the exit status says it too
+        print(f"argon: {text}", file=sys.stderr, flush=True)
 
 
 def usage_sentence(error: click.UsageError, arguments: Sequence[str]) -> str:

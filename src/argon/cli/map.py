@@ -20,6 +20,7 @@ import click
 from argon.cli.arguments import (
     GivenOptions,
     cluster_option,
+    connect_timeout_option,
     debug_option,
     function_argument,
     parse_value,
@@ -44,6 +45,7 @@ Submit = Callable[[object], "Future[object]"]
 @click.command(epilog=EXAMPLE)
 @function_argument
 @cluster_option
+@connect_timeout_option
 @timeout_option
 @priority_option
 @retries_option
@@ -53,6 +55,7 @@ def command(
     verbosity: Verbosity,
     function: str,
     cluster: str,
+    connect_timeout: float | None,
     timeout: float | None,
     priority: Priority | None,
     retries: int | None,
@@ -66,7 +69,7 @@ def command(
     from argon.cli.progress import progress_on_terminal
     from argon.client.client import Client
 
-    with Client(cluster) as client, progress_on_terminal(function) as advance:
+    with Client(cluster, connect_timeout=connect_timeout) as client, progress_on_terminal(function) as advance:
         view = GivenOptions(timeout, priority, retries).applied_to(client)
 
         def submit(argument: object) -> Future[object]:
@@ -74,7 +77,7 @@ def command(
 
         printer = ResultPrinter(function, advance, verbosity.debug)
         with nobody_works_noted(client):
-            map_lines(lines_of(sys.stdin.buffer), submit, printer)
+            map_lines(lines_of(sys.stdin.buffer, printer.stopped.is_set), submit, printer)
     if printer.failed_count:
         raise click.exceptions.Exit(RUN_TIME)
 
@@ -118,7 +121,7 @@ class ResultPrinter(threading.Thread):
     def __init__(self, function: str, advance: Callable[[int], None], debug: bool) -> None:
         super().__init__(name="argon-map-printer", daemon=True)
         self.failed_count = 0
-        self.broken: OSError | None = None
+        self.broken: BaseException | None = None
         self.stopped = threading.Event()
         self._function = function
         self._advance = advance
@@ -149,7 +152,7 @@ class ResultPrinter(threading.Thread):
         try:
             while (entry := self._expected.get()) is not None and not self.stopped.is_set():
                 self._print(*entry)
-        except OSError as error:  # whoever read our output is gone
+        except BaseException as error:  # noqa: BLE001 - an OSError if whoever read our output is gone; finish() raises it
             self.broken = error
         self.stopped.set()
         self._make_room()

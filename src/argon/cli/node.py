@@ -14,7 +14,9 @@ import click
 from argon.cli.arguments import (
     address_option,
     bad_value,
+    dead_after_option,
     directories,
+    heartbeat_option,
     refused_as_usage,
     server_debug_option,
     whole_number,
@@ -88,6 +90,8 @@ Examples:
     help="How many threads BLAS, OpenMP and the like start in one worker, if the environment does not say it "
     "(OMP_NUM_THREADS and others). Without it: the CPUs divided by the workers.",
 )
+@heartbeat_option
+@dead_after_option
 @server_debug_option
 @click.pass_obj
 def command(
@@ -101,6 +105,8 @@ def command(
     report_load: bool,
     max_payload: int,
     threads_per_worker: int | None,
+    heartbeat: float | None,
+    dead_after: float | None,
 ) -> None:
     """Start a node, which runs tasks.
 
@@ -128,6 +134,8 @@ def command(
             name=name,
             port=port,
             max_payload=max_payload,
+            heartbeat=heartbeat,
+            dead_after=dead_after,
             report_load=report_load,
             threads_per_worker=threads_per_worker,
         )

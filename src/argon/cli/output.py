@@ -7,6 +7,9 @@ output can carry. Nothing here prints, and no value can make it fail.
 from __future__ import annotations
 
 import json
+from functools import partial
+
+from argon.cli.plain_text import text_of
 
 
 def as_text(value: object, encoding: str = "utf-8") -> str:
@@ -16,7 +19,7 @@ def as_text(value: object, encoding: str = "utf-8") -> str:
     ('{"a": [1, null]}', '{1, 2}')
     """
     json_text = _json_or_none(value, encoding)
-    return _carried(_safe_repr(value), encoding) if json_text is None else json_text
+    return _carried(_repr(value), encoding) if json_text is None else json_text
 
 
 def as_json_line(value: object, encoding: str = "utf-8") -> str:
@@ -26,22 +29,40 @@ def as_json_line(value: object, encoding: str = "utf-8") -> str:
     '"{1, 2}"'
     """
     json_text = _json_or_none(value, encoding)
-    return json.dumps(_safe_repr(value)) if json_text is None else json_text
+    return json.dumps(_repr(value)) if json_text is None else json_text
 
 
 def _json_or_none(value: object, encoding: str) -> str | None:
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return None
-    return text if _can_carry(text, encoding) else json.dumps(value)
+    text = text_of(partial(_json, ascii_only=False), value)
+    if isinstance(text, str) and not _can_carry(text, encoding):
+        text = text_of(partial(_json, ascii_only=True), value)
+    return text if isinstance(text, str) else None
 
 
-def _safe_repr(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001 - the class is the user's, and its repr may raise anything
-        return f"<{type(value).__qualname__} object whose repr() raised {type(error).__qualname__}>"
+def _json(value: object, *, ascii_only: bool) -> str:
+    if _has_equal_names(value):
+        raise ValueError('keys that are one name in JSON, as 1 and "1"')
+    return json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def _has_equal_names(value: object) -> bool:
+    """Whether keys of one dictionary have the same name in JSON: a reader would see one of their values."""
+    if isinstance(value, dict):
+        if any(type(key) is not str for key in value):
+            names = json.loads(json.dumps(dict.fromkeys(value)))
+            if len(names) < len(value):
+                return True
+        value = list(value.values())
+    return isinstance(value, list | tuple) and any(map(_has_equal_names, value))
+
+
+def _repr(value: object) -> str:
+    text = text_of(repr, value)
+    if isinstance(text, str):
+        return text
+    if type(value) is int:
+        return hex(value)  # it has more digits than anybody wants to wait for
+    return f"<{type(value).__qualname__} object whose repr() raised {type(text).__qualname__}>"
 
 
 def _carried(text: str, encoding: str) -> str:

@@ -10,7 +10,7 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import IO, Any, Protocol
@@ -52,8 +52,8 @@ def awaited(future: Future[Any]) -> Any:
     return future.result()
 
 
-def lines_of(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a file, pipe or terminal, as they come.
+def lines_of(file: IO[bytes], unwanted: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """The lines of a file, pipe or terminal, as they come, until it ends or nobody wants them any more.
 
     Looks up now and then, for the same reason, unless it has no descriptor.
     """
@@ -65,7 +65,8 @@ def lines_of(file: IO[bytes]) -> Iterator[bytes]:
     begun: list[bytes] = []
     while True:
         while not select.select([descriptor], [], [], _LOOK_UP_S)[0]:
-            pass
+            if unwanted():
+                return
         data = os.read(descriptor, _READ_BYTES)
         if not data:
             break

@@ -14,6 +14,7 @@ import click
 from argon.cli.arguments import (
     GivenOptions,
     cluster_option,
+    connect_timeout_option,
     debug_option,
     function_argument,
     parse_keywords,
@@ -50,6 +51,7 @@ Examples:
     help="A keyword argument; its value is read like ARG. May be given several times.",
 )
 @cluster_option
+@connect_timeout_option
 @timeout_option
 @priority_option
 @retries_option
@@ -62,6 +64,7 @@ def command(
     arguments: Sequence[str],
     kw: Sequence[str],
     cluster: str,
+    connect_timeout: float | None,
     timeout: float | None,
     priority: Priority | None,
     retries: int | None,
@@ -72,7 +75,7 @@ def command(
     keywords = parse_keywords(kw)
     from argon.client.client import Client
 
-    with Client(cluster) as client:
+    with Client(cluster, connect_timeout=connect_timeout) as client:
         view = GivenOptions(timeout, priority, retries).applied_to(client)
         try:
             with nobody_works_noted(client):

@@ -10,20 +10,21 @@ from typing import Any
 
 import click
 
-from argon.cli.arguments import cluster_option, debug_option, json_option
+from argon.cli.arguments import cluster_option, connect_timeout_option, debug_option, json_option
 
 EXAMPLE = "Example: argon status --cluster localhost:8000 --json"
 
 
 @click.command(epilog=EXAMPLE)
 @cluster_option
+@connect_timeout_option
 @json_option
 @debug_option
-def command(cluster: str, json_output: bool) -> None:
+def command(cluster: str, connect_timeout: float | None, json_output: bool) -> None:
     """Print the queue, the nodes and the counters."""
     from argon.client.client import Client
 
-    with Client(cluster) as client:
+    with Client(cluster, connect_timeout=connect_timeout) as client:
         numbers = client.status()
     if json_output:
         print(json.dumps(numbers, indent=2), flush=True)

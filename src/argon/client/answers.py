@@ -34,7 +34,10 @@ def value_of(answer: Answer, session: int = 0) -> tuple[Any, BaseException | Non
         error = error_of(answer)
     if isinstance(error, TaskError):
         error.task_id = task_id(session, answer.id)
-    return None, error
+    try:
+        return None, error
+    finally:
+        del error  # it may hold this frame, and must not hold itself by it
 
 
 def error_of(outcome: Outcome) -> BaseException:

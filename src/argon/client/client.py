@@ -12,10 +12,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
+from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.answers import value_of
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
@@ -27,7 +28,7 @@ from argon.client.task_future import TaskFuture
 from argon.net.security import find_token
 from argon.protocol.messages import Answer
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import DEFAULT_ADDRESS, check_seconds, parse_address
+from argon.settings import CONNECT_TIMEOUT_S, DEFAULT_ADDRESS, check_connect_timeout, check_liveness, parse_address
 
 if TYPE_CHECKING:
     from argon.call.script import Script
@@ -67,10 +68,15 @@ class Client:
     Args:
         address: ``host:port`` of the cluster, or of a node that listens by itself; ``localhost:8000`` by default.
         token: the cluster's token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file.
-        connect_timeout: seconds that the first connection may take, 10 by default.
+        connect_timeout: seconds for which the first connection is tried, also if nobody listens there yet; 10 by
+            default. None for one attempt.
+        heartbeat: seconds between the heartbeats that it sends, None (the default) for what the cluster asks for. It
+            never sends them less often.
+        dead_after: seconds of silence of the cluster after which the connection counts as lost, None (the default) for
+            what the cluster says. At least two of the cluster's heartbeats.
 
     Raises:
-        ValueError: ``connect_timeout`` is not a positive number of seconds.
+        ValueError: a time is not a positive number of seconds, or ``dead_after`` is not longer than ``heartbeat``.
         AddressInvalid: the address does not have the form ``host:port``.
         ConnectionFailed: no cluster answers there. Start one, or try again later.
         AuthenticationFailed: the token is not the cluster's. Use the cluster's token file or token.
@@ -83,19 +89,34 @@ class Client:
     """
 
     def __init__(
-        self, address: str = DEFAULT_ADDRESS, *, token: str | None = None, connect_timeout: float = 10.0
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        token: str | None = None,
+        connect_timeout: float | None = CONNECT_TIMEOUT_S,
+        heartbeat: float | None = None,
+        dead_after: float | None = None,
     ) -> None:
         parse_address(address)
         self.address = address
         self._options = TaskOptions()
         self._script: Script | None = None  # only workers of an own cluster know anything of this program
-        self._thread = LoopThread(address, find_token(token), check_seconds("connect_timeout", connect_timeout))
+        connect_timeout_s = check_connect_timeout(connect_timeout)
+        self._thread = LoopThread(address, find_token(token), connect_timeout_s, check_liveness(heartbeat, dead_after))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __copy__(self) -> Self:
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        return view
+
+    def __reduce__(self) -> NoReturn:
+        raise NotForOtherProcesses(self)
 
     def close(self) -> None:
         """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
@@ -215,7 +236,10 @@ class Client:
             return KeptCall(payload, deadline).run()
         value, error = value_of(answer, call.session)
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame, and must not hold itself by it
         return value
 
     def map(
@@ -299,10 +323,9 @@ class Client:
         waiting: deque[MapFuture] = deque()
         try:
             for arguments in arguments_of(iterables):
-                future = MapFuture(thread, window)
-                self._submit(future, function, arguments, {})
+                waiting.append(MapFuture(thread, window))
+                self._submit(waiting[-1], function, arguments, {})
                 window.begun += 1
-                waiting.append(future)
                 limit = thread.shell.window(self._options)
                 while waiting:
                     if waiting[0].done():

@@ -10,11 +10,13 @@ import asyncio
 from typing import Any
 
 from argon.client.client_shell import ClientShell
+from argon.client.loop_guards import LoopGuards
 from argon.client.task_id import parse_task_id
 from argon.errors import ConnectionFailed
 from argon.net.dialer import Dialer
 from argon.protocol.handshake import Role
 from argon.protocol.messages import ExplainRequest, StatusRequest
+from argon.settings import AS_THE_CLUSTER_SAYS, PeerLiveness
 
 
 class ClientConnection:
@@ -23,13 +25,16 @@ class ClientConnection:
     Args:
         address: ``host:port`` of the cluster, or of a node that listens by itself.
         token: the shared secret.
+        liveness: what is wanted of the cluster's heartbeats.
 
     Attributes:
         shell: takes the tasks.
+        guards: on which loop it lives, from ``connect`` on.
     """
 
-    def __init__(self, address: str, token: bytes) -> None:
-        self.shell = ClientShell()
+    def __init__(self, address: str, token: bytes, liveness: PeerLiveness = AS_THE_CLUSTER_SAYS) -> None:
+        self.shell = ClientShell(liveness)
+        self.guards: LoopGuards | None = None
         self._dialer = Dialer(
             address,
             Role.CLIENT,
@@ -40,20 +45,22 @@ class ClientConnection:
         )
         self._keeping: asyncio.Task[None] | None = None
 
-    async def connect(self, timeout_s: float) -> None:
+    async def connect(self, timeout_s: float | None) -> None:
         """Connects for the first time; afterwards the connection is renewed by itself.
 
+        Args:
+            timeout_s: for how long it is tried; None for one attempt.
+
         Raises:
-            ConnectionFailed, AuthenticationFailed: as ``Dialer.connect`` does, or ``timeout_s`` passed.
+            ConnectionFailed, AuthenticationFailed: as ``Dialer.connect_within`` and ``Dialer.connect`` do.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._dialer.connect()
-        except TimeoutError:
-            raise ConnectionFailed(
-                f"no answer from {self._dialer.address} within {timeout_s:g} s", address=self._dialer.address
-            ) from None
-        self._keeping = asyncio.get_running_loop().create_task(self._dialer.keep())
+        loop = asyncio.get_running_loop()
+        self.guards = LoopGuards(loop)
+        if timeout_s is None:
+            await self._dialer.connect()
+        else:
+            await self._dialer.connect_within(timeout_s)
+        self._keeping = loop.create_task(self._dialer.keep())
 
     async def status(self) -> dict[str, Any]:
         """The cluster's numbers.
@@ -85,3 +92,7 @@ class ClientConnection:
         self.shell.end()
         self._dialer.close("the client is leaving")
         await self._dialer.wait_closed()
+
+    def abandon(self) -> None:
+        """Disconnects when the event loop is closed. Nobody is left who waits for an answer."""
+        self._dialer.abandon()

@@ -34,19 +34,30 @@ from argon.scheduling.client.client_state import ClientState
 from argon.scheduling.client.credits import INITIAL_WINDOW_TASKS
 from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.task_options import TaskOptions
+from argon.settings import AS_THE_CLUSTER_SAYS, PeerLiveness
 
 _FLUSH_MESSAGES: Final = INITIAL_WINDOW_TASKS  # so many leave at once: the first run while the rest are packed
+_LOOK_EVERY_S: Final = 0.05
 
 
 class ClientShell:
     """The channel to the cluster, and the state that speaks on it.
 
+    The thread or the loop may have been busy with something else for any time, and the connection may have ended
+    meanwhile: so before a task is sent, it is looked whether the connection still stands, each 50 ms at most.
+
+    Args:
+        liveness: what is wanted of the cluster's heartbeats.
+
     Attributes:
+        loop: the event loop on which all this happens, from the first connection on.
         session: what the cluster calls this connection, or the last there was; 0 before the first.
     """
 
-    def __init__(self) -> None:
-        self._state = ClientState(random.Random())
+    def __init__(self, liveness: PeerLiveness = AS_THE_CLUSTER_SAYS) -> None:
+        self._state = ClientState(random.Random(), liveness)
+        self._look_at = 0.0
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._timer = DeadlineTimer(self._tick, self._state.next_deadline)
         self._channel: Channel | None = None
         self._flushing = False
@@ -61,7 +72,10 @@ class ClientShell:
 
     def submit(self, kind: int, payload: Payload, options: TaskOptions, deadline: float, ticket: Ticket) -> None:
         """Hands a task over, and gives its ticket the task's id. The ticket may be settled before this returns."""
-        client_task_id, effects = self._state.submit(kind, payload, options, deadline, monotonic())
+        now = monotonic()
+        if now >= self._look_at:
+            self._look(now)
+        client_task_id, effects = self._state.submit(kind, payload, options, deadline, now)
         ticket.client_task_id = client_task_id
         self._tickets[client_task_id] = ticket
         self._perform(effects)
@@ -110,13 +124,19 @@ class ClientShell:
         self._channel = channel
         self._connection_number += 1
         self.session = welcome.session
-        self._perform(self._state.connected(self._connection_number, welcome, monotonic()))
+        self._look_at = 0.0
+        self.loop = asyncio.get_running_loop()
+        over = channel.is_cut_off()
+        self._perform(self._state.connected(self._connection_number, welcome, monotonic(), over))
 
     def received(self, channel: Channel, messages: list[Message]) -> None:
         """Messages have come from the cluster."""
         if self._asked:
             messages = self._take_replies(messages)
-        self._perform(self._state.received(self._connection_number, messages, monotonic()))
+        now = monotonic()
+        if now >= self._look_at:
+            self._look(now)
+        self._perform(self._state.received(self._connection_number, messages, now))
 
     def lost(self, channel: Channel, reason: str) -> None:
         """The connection is gone."""
@@ -125,7 +145,7 @@ class ClientShell:
         for reply in asked:
             if not reply.done():
                 reply.set_exception(ConnectionFailed(f"the connection was lost: {reason}"))
-        self._perform(self._state.lost(self._connection_number, monotonic()))
+        self._perform(self._state.lost(self._connection_number, monotonic(), set(channel.unsent_submits())))
 
     # ---- private ------------------------------------------------------------------------------------------------
 
@@ -141,7 +161,19 @@ class ClientShell:
         return others
 
     def _tick(self) -> None:
-        self._perform(self._state.tick(monotonic()))
+        now = monotonic()
+        self._look(now)
+        channel, liveness = self._channel, self._state.liveness
+        if channel is not None and liveness.silent(now) and channel.has_unread():
+            liveness.stands(self._connection_number, now)  # it is this process that was late
+        self._perform(self._state.tick(now))
+
+    def _look(self, now: float) -> None:
+        """Sends nothing more on a connection whose other end is closed; what has come on it is read all the same."""
+        self._look_at = now + _LOOK_EVERY_S
+        channel = self._channel
+        if channel is not None and channel.is_cut_off():
+            self._state.cut_off(self._connection_number)
 
     def _perform(self, effects: list[ClientEffect]) -> None:
         channel = self._channel
@@ -165,7 +197,9 @@ class ClientShell:
             channel.flush()
         if not self._flushing:
             self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            if self.loop is None:
+                self.loop = asyncio.get_running_loop()
+            self.loop.call_soon(self._flush)
 
     def _decide(self, client_task_id: ClientTaskId) -> None:
         """Answers those who wanted a task cancelled unless a node has it."""

@@ -17,21 +17,28 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from argon.call.chunk import Item, run_chunk, values_of
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
+from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.local_cluster import LocalCluster, NodeOptions
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import TaskFuture
+from argon.errors import ArgumentNotSerializable, TaskError
 from argon.net.security import find_token
+from argon.protocol.messages import Answer, Outcome, Payload
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import (
+    CONNECT_TIMEOUT_S,
     DRAIN_TIMEOUT_S,
     KILL_AFTER_S,
     MAX_PAYLOAD_BYTES,
     MAX_WORKERS,
     QUEUE_LIMIT,
+    check_connect_timeout,
+    check_liveness,
     parse_address,
 )
 
@@ -78,6 +85,45 @@ class ExecutorFuture(TaskFuture):
             self._pending.discard(self)
 
 
+class ChunkFuture(ExecutorFuture):
+    """The future of a chunk of ``map``.
+
+    Args:
+        first: the number of its first item, counted from 0.
+        items: what it consists of.
+    """
+
+    def __init__(
+        self, loop_thread: LoopThread, pending: set[ExecutorFuture], first: int, items: tuple[Item, ...]
+    ) -> None:
+        super().__init__(loop_thread, pending)
+        self._times: dict[str, Any] = {}
+        self.note = f"it ended a chunk of Executor.map: its items {first} to {first + len(items) - 1} were one task"
+
+    def settle(self, answer: Answer, session: int = 0) -> None:
+        """Takes the answer, and keeps what the failure of an item does not know of its task."""
+        if isinstance(answer, Outcome):
+            self._times = {"attempt": answer.attempt, "queued_s": answer.queued_s, "run_s": answer.run_s}
+        super().settle(answer, session)
+
+    def values(self, timeout: float | None) -> Iterator[Any]:
+        """Waits for the chunk, and returns the values of its items, each unpacked when it is asked for.
+
+        Raises:
+            Exception: what an item raised, in its place (from the iterator).
+            TaskError: the whole chunk ended so.
+            TimeoutError, CancelledError: as ``result``.
+        """
+        try:
+            answers: list[bytes] = self.result(timeout)
+            return values_of(answers, {**self._times, "task_id": self.task_id})
+        except TaskError as error:
+            error.add_note(self.note)
+            raise
+        finally:
+            del self  # the exception holds this frame, and must not hold itself by it
+
+
 class Executor(concurrent.futures.Executor):
     """A ``concurrent.futures.Executor`` that runs its tasks on an Argon cluster.
 
@@ -90,12 +136,16 @@ class Executor(concurrent.futures.Executor):
             together with an address.
         token: the token of the cluster at ``address``, as text; by default that of ``$ARGON_TOKEN``, else that of the
             user's token file.
+        connect_timeout: seconds for which the first connection is tried, also if nobody listens there yet; 10 by
+            default. None for one attempt. A cluster that is started here has 30 seconds besides.
+        heartbeat, dead_after: as for ``Client``; of a cluster that is started here, as for ``Cluster``.
         import_script, max_payload: as for ``argon.local``, for the cluster that is started.
         max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout, report_load: as for ``argon.Node``.
 
     Raises:
         ConnectionFailed, AuthenticationFailed, TokenInvalid, AddressInvalid: as for ``Client``.
-        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address.
+        ValueError: ``max_workers`` is below 1 or above 4096, or is given together with an address; or a time is not a
+            positive number of seconds.
         TypeError: ``max_workers`` is not an integer, or the address is one.
 
     Example:
@@ -118,6 +168,9 @@ class Executor(concurrent.futures.Executor):
         kill_after: float = KILL_AFTER_S,
         drain_timeout: float = DRAIN_TIMEOUT_S,
         report_load: bool = True,
+        connect_timeout: float | None = CONNECT_TIMEOUT_S,
+        heartbeat: float | None = None,
+        dead_after: float | None = None,
     ) -> None:
         if isinstance(address, int):
             raise TypeError(
@@ -139,15 +192,20 @@ class Executor(concurrent.futures.Executor):
             raise ValueError(f"{given}: for an executor's own cluster; the cluster at an address has its own")
         if max_workers is not None:
             max_workers = _checked(max_workers)
+        connect_timeout_s, liveness = check_connect_timeout(connect_timeout), check_liveness(heartbeat, dead_after)
         self._local: LocalCluster | None = None
         self._script: Script | None = None
         if address is None:
-            self._local = LocalCluster(max_workers, import_script=import_script, options=options)
+            self._local = LocalCluster(
+                max_workers,
+                import_script=import_script,
+                options={**options, "heartbeat": heartbeat, "dead_after": dead_after},
+            )
             self._script = self._local.script
             address, token = self._local.address, self._local.token
         parse_address(address)
         try:
-            self._thread = LoopThread(address, find_token(token), 10.0)
+            self._thread = LoopThread(address, find_token(token), connect_timeout_s, liveness)
         except BaseException:
             self._end()
             raise
@@ -159,6 +217,9 @@ class Executor(concurrent.futures.Executor):
         self._pid = os.getpid()
         _EXECUTORS.add(self)
 
+    def __reduce__(self) -> NoReturn:
+        raise NotForOtherProcesses(self)
+
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
         """Submits a task and returns its future; see ``concurrent.futures.Executor.submit``.
 
@@ -169,6 +230,10 @@ class Executor(concurrent.futures.Executor):
         self._refuse_after_shutdown()
         payload, kind = pack_call(fn, args, kwargs, self._script)
         future = ExecutorFuture(self._thread, self._futures)
+        self._send(future, kind, payload)
+        return future
+
+    def _send(self, future: ExecutorFuture, kind: int, payload: Payload) -> None:
         try:
             with self._lock:
                 self._refuse_after_shutdown()
@@ -177,6 +242,16 @@ class Executor(concurrent.futures.Executor):
         except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
             TaskFuture.cancel(future)
             raise
+
+    def _submit_chunk(self, function: Callable[..., Any], first: int, items: tuple[Item, ...]) -> ChunkFuture:
+        self._refuse_after_shutdown()
+        future = ChunkFuture(self._thread, self._futures, first, items)
+        try:
+            payload, kind = pack_call(run_chunk, (function, items), {}, self._script)
+        except ArgumentNotSerializable as error:
+            error.add_note(f"args[0] is the function, and args[1][N] are the arguments of item {first} + N")
+            raise
+        self._send(future, kind, payload)
         return future
 
     def map(
@@ -191,7 +266,9 @@ class Executor(concurrent.futures.Executor):
 
         Args:
             timeout: seconds from now until the last value, None (the default) for ever.
-            chunksize: how many items travel in one task, 1 by default.
+            chunksize: how many items travel in one task, 1 by default. Each is run as a task of its own would be, and
+                gives the same; the first that fails is the last of its chunk that runs. What ends the whole task
+                (``WorkerDied``, ``TaskLost``, a ``Rejected`` for its size) is raised in the place of the first item.
             buffersize: how many tasks are submitted before their values are asked for. The iterables are read on as
                 values are taken, so they may be endless. None (the default) reads and submits everything at once.
 
@@ -206,35 +283,15 @@ class Executor(concurrent.futures.Executor):
             raise TypeError("buffersize must be an integer or None")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be None or > 0")
-        function: Callable[..., Any] = fn
-        sources: tuple[Iterable[Any], ...] = iterables
-        if chunksize > 1:
-            items = zip(*iterables, strict=False)
-            function, sources = partial(_run_chunk, fn), (iter(lambda: tuple(itertools.islice(items, chunksize)), ()),)
-        values: Iterator[Any]
-        if buffersize is None:
-            values = super().map(function, *sources, timeout=timeout)
-        else:
-            values = self._map_ahead(function, zip(*sources, strict=False), timeout, buffersize)
-        return values if chunksize == 1 else itertools.chain.from_iterable(values)
-
-    def _map_ahead(
-        self, function: Callable[..., Any], calls: Iterator[tuple[Any, ...]], timeout: float | None, ahead: int
-    ) -> Iterator[Any]:
+        if chunksize == 1 and buffersize is None:
+            return super().map(fn, *iterables, timeout=timeout)
         end = None if timeout is None else monotonic() + timeout
-        futures = deque(self.submit(function, *arguments) for arguments in itertools.islice(calls, ahead))
-
-        def values() -> Iterator[Any]:  # apart, so that the first are submitted before a value is asked for
-            try:
-                while futures:
-                    for arguments in itertools.islice(calls, 1):
-                        futures.append(self.submit(function, *arguments))
-                    yield _result_or_cancel(futures.popleft(), end)
-            finally:
-                for future in futures:
-                    future.cancel()
-
-        return values()
+        items = zip(*iterables, strict=False)
+        if chunksize == 1:
+            return _values((self.submit(fn, *item) for item in items), buffersize, end)
+        chunks = iter(lambda: tuple(itertools.islice(items, chunksize)), ())
+        numbers = itertools.count(0, chunksize)
+        return _values(map(partial(self._submit_chunk, fn), numbers, chunks), buffersize, end)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no new tasks, waits for those that are not done, disconnects, and ends a cluster that it started.
@@ -300,15 +357,31 @@ def _checked(max_workers: int) -> int:
     return workers
 
 
-def _run_chunk(function: Callable[..., T], chunk: tuple[tuple[Any, ...], ...]) -> list[T]:
-    return [function(*arguments) for arguments in chunk]
+def _values(submitted: Iterator[concurrent.futures.Future[Any]], ahead: int | None, end: float | None) -> Iterator[Any]:
+    """The values of futures in order. So many are submitted before a value is asked for; with None, all."""
+    futures = deque(itertools.islice(submitted, ahead))
+
+    def values() -> Iterator[Any]:  # apart, so that the first are submitted at once
+        try:
+            while futures:
+                futures.extend(itertools.islice(submitted, 1))
+                yield from _values_or_cancel(futures.popleft(), end)
+        finally:
+            for future in futures:
+                future.cancel()
+
+    return values()
 
 
-def _result_or_cancel(future: concurrent.futures.Future[T], end: float | None) -> T:
+def _values_or_cancel(future: concurrent.futures.Future[Any], end: float | None) -> Iterable[Any]:
     try:
-        return future.result(None if end is None else end - monotonic())
+        timeout = None if end is None else end - monotonic()
+        try:
+            return future.values(timeout) if isinstance(future, ChunkFuture) else (future.result(timeout),)
+        finally:
+            future.cancel()  # if its time is up
     finally:
-        future.cancel()  # if its time is up
+        del future  # the exception holds this frame, and must not hold itself by it
 
 
 _EXECUTORS: weakref.WeakSet[Executor] = weakref.WeakSet()

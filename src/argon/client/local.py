@@ -9,7 +9,15 @@ from collections.abc import Sequence
 
 from argon.client.client import Client
 from argon.client.local_cluster import LocalCluster, NodeOptions
-from argon.settings import DRAIN_TIMEOUT_S, KILL_AFTER_S, MAX_PAYLOAD_BYTES, QUEUE_LIMIT
+from argon.settings import (
+    CONNECT_TIMEOUT_S,
+    DRAIN_TIMEOUT_S,
+    KILL_AFTER_S,
+    MAX_PAYLOAD_BYTES,
+    QUEUE_LIMIT,
+    check_connect_timeout,
+    check_liveness,
+)
 
 
 class LocalClient(Client):
@@ -18,11 +26,23 @@ class LocalClient(Client):
     Other clients can use the cluster too: ``argon.AsyncClient(client.address, token=client.token)``.
     """
 
-    def __init__(self, cluster: LocalCluster) -> None:
+    def __init__(
+        self,
+        cluster: LocalCluster,
+        connect_timeout: float | None = CONNECT_TIMEOUT_S,
+        heartbeat: float | None = None,
+        dead_after: float | None = None,
+    ) -> None:
         self._local = cluster
         self.token = cluster.token
         try:
-            super().__init__(cluster.address, token=cluster.token)
+            super().__init__(
+                cluster.address,
+                token=cluster.token,
+                connect_timeout=connect_timeout,
+                heartbeat=heartbeat,
+                dead_after=dead_after,
+            )
             self._script = cluster.script
         except BaseException:
             cluster.close()
@@ -46,6 +66,9 @@ def local(
     kill_after: float = KILL_AFTER_S,
     drain_timeout: float = DRAIN_TIMEOUT_S,
     report_load: bool = True,
+    connect_timeout: float | None = CONNECT_TIMEOUT_S,
+    heartbeat: float | None = None,
+    dead_after: float | None = None,
 ) -> LocalClient:
     """Starts a cluster on this machine and returns a client of it. The cluster ends when the client is closed.
 
@@ -60,6 +83,9 @@ def local(
             travels by value.
         max_payload: how many bytes the payload of one task or one result may have, 64 MiB by default.
         max_requests, threads_per_worker, queue_limit, kill_after, drain_timeout, report_load: as for ``argon.Node``.
+        connect_timeout: seconds for which the client tries to connect when the cluster has started, 10 by default.
+            None for one attempt.
+        heartbeat, dead_after: as for ``Cluster``; None (the default) for its defaults.
 
     Returns:
         A ``Client``; its ``address`` and ``token`` are for other clients.
@@ -76,6 +102,8 @@ def local(
         ...     client.run(pow, 2, 10)
         1024
     """
+    check_connect_timeout(connect_timeout)
+    check_liveness(heartbeat, dead_after)
     options = NodeOptions(
         max_payload=max_payload,
         max_requests=max_requests,
@@ -84,5 +112,8 @@ def local(
         kill_after=kill_after,
         drain_timeout=drain_timeout,
         report_load=report_load,
+        heartbeat=heartbeat,
+        dead_after=dead_after,
     )
-    return LocalClient(LocalCluster(workers, include, import_script=import_script, options=options))
+    cluster = LocalCluster(workers, include, import_script=import_script, options=options)
+    return LocalClient(cluster, connect_timeout, heartbeat, dead_after)

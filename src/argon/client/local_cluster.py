@@ -45,6 +45,8 @@ class NodeOptions(TypedDict, total=False):
     drain_timeout: float
     report_load: bool
     threads_per_worker: int | None
+    heartbeat: float | None
+    dead_after: float | None
 
 
 class LocalCluster:

@@ -82,8 +82,9 @@ class LocalRun:
 
     def withdraw(self) -> None:
         """Keeps it from being run, if it has not begun."""
-        if self._running is not None:
-            self._running.cancel()
+        running = self._running
+        if running is not None:
+            running.cancel()
 
     def is_running(self) -> bool:
         """Whether it runs here now."""
@@ -98,6 +99,7 @@ class LocalRun:
         self.withdraw()
 
     def _ended(self, loop: asyncio.AbstractEventLoop, finish: Finish, running: Future[Any]) -> None:
+        self._running, self._begun = None, False  # it would hold itself by its callback, and the exception with it
         if self._alarm is not None:
             with suppress(RuntimeError):  # the loop has ended, and its alarms with it
                 loop.call_soon_threadsafe(self._alarm.cancel)

@@ -17,10 +17,11 @@ from argon.client.local_run import LocalThreads
 from argon.client.submissions import Submissions
 from argon.client.ticket import Ticket
 from argon.client.usage_guards import CLOSED, UsageGuards
-from argon.errors import ConnectionFailed
+from argon.errors import ArgonError, ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
 from argon.protocol.messages import Payload
 from argon.scheduling.task_options import TaskOptions
+from argon.settings import AS_THE_CLUSTER_SAYS, PeerLiveness
 
 
 class LoopThread:
@@ -29,7 +30,8 @@ class LoopThread:
     Args:
         address: ``host:port``.
         token: the shared secret.
-        connect_timeout_s: how long the first connection may take.
+        connect_timeout_s: for how long the first connection is tried; None for one attempt.
+        liveness: what is wanted of the cluster's heartbeats.
 
     Attributes:
         connection: its coroutines are for ``call``.
@@ -40,8 +42,14 @@ class LoopThread:
             the midst of it, on the same thread, and that may cancel: hence it can be taken again.
     """
 
-    def __init__(self, address: str, token: bytes, connect_timeout_s: float) -> None:
-        self.connection = ClientConnection(address, token)
+    def __init__(
+        self,
+        address: str,
+        token: bytes,
+        connect_timeout_s: float | None,
+        liveness: PeerLiveness = AS_THE_CLUSTER_SAYS,
+    ) -> None:
+        self.connection = ClientConnection(address, token, liveness)
         self.shell = self.connection.shell
         self.local_threads = LocalThreads()
         self.settle_lock = threading.RLock()
@@ -55,6 +63,7 @@ class LoopThread:
         try:
             self._connected.result()
         except BaseException:  # it cannot connect, or Ctrl-C
+            self._connected = concurrent.futures.Future()  # that one has the exception, which holds this frame
             self.close()
             raise
 
@@ -118,7 +127,7 @@ class LoopThread:
 
     # ---- on the loop --------------------------------------------------------------------------------------------
 
-    def _run(self, connect_timeout_s: float) -> None:
+    def _run(self, connect_timeout_s: float | None) -> None:
         life = self._live(connect_timeout_s)
         try:
             run_on_own_loop(life)
@@ -127,7 +136,7 @@ class LoopThread:
             if not self._connected.done():
                 self._connected.set_exception(error)
 
-    async def _live(self, connect_timeout_s: float) -> None:
+    async def _live(self, connect_timeout_s: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         connecting = asyncio.ensure_future(self.connection.connect(connect_timeout_s))
         ending = asyncio.ensure_future(self._ending.wait())
@@ -137,6 +146,10 @@ class LoopThread:
         if not connecting.done():  # nobody waits for it any more
             connecting.cancel()
             await asyncio.wait([connecting])
+            return
+        failure = connecting.exception()
+        if isinstance(failure, ArgonError):  # raised here, it would stay with this coroutine's task, which frames hold
+            self._connected.set_exception(failure)
             return
         connecting.result()
         self._connected.set_result(None)

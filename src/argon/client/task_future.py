@@ -16,8 +16,9 @@ import concurrent.futures
 import logging
 import threading
 from concurrent.futures import _base
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.answers import value_of
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
@@ -57,8 +58,13 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """
         return task_id(self._session or self._owner.shell.session, self.client_task_id)
 
+    def __reduce__(self) -> NoReturn:
+        raise NotForOtherProcesses(self)
+
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
+        if self._state == _PENDING:  # whoever looks at it wants to wait, or to be called
+            self._owner.guards.check_process()
         if self._made_condition is None:
             condition = threading.Condition()
             with self._owner.settle_lock:
@@ -106,8 +112,11 @@ class TaskFuture(concurrent.futures.Future[Any]):
         """
         if self._state == _FINISHED and self._exception is None:
             return self._result
-        self._check_may_wait()
-        return super().result(timeout)
+        try:
+            self._check_may_wait()
+            return super().result(timeout)
+        finally:
+            del self  # the exception holds this frame, and must not hold itself by it
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Waits for the task and returns its exception, or None if it has a value. As ``result`` otherwise."""

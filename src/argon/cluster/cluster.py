@@ -61,8 +61,8 @@ class Cluster(Server):
         age_step: seconds of waiting, also in its client, after which a task counts as one priority more urgent; 1 by
             default.
         heartbeat: seconds between heartbeats, 5 by default.
-        dead_after: seconds without a message after which a client or node counts as dead, 15 by default. Longer than
-            ``heartbeat``.
+        dead_after: seconds of silence after which a peer counts as dead, 15 by default. Longer than ``heartbeat``. Of a
+            node the process is meant; of a client its machine: one that only is busy, or stopped, keeps its tasks.
         token: the token, as text; by default that of ``$ARGON_TOKEN``, else that of the user's token file, which is
             made if there is none.
 

@@ -79,6 +79,7 @@ class ClusterShell:
         role = link.role
         assert role is not None
         log.debug("peer %d connected: a %s", peer, role.name.lower())
+        link.keep_alive(self.state.settings.heartbeat_s, self.state.settings.dead_after_s)
         self._perform(self.state.connected(peer, role, monotonic()))
 
     def drain(self, timeout_s: float) -> None:
@@ -133,9 +134,14 @@ class ClusterShell:
 
     def _tick(self) -> None:
         now = monotonic()
-        for peer, link in self.links.items():
+        for peer in self.state.liveness.silent(now):
+            link = self.links[peer]
             if link.held_back:
-                self.state.held_back(peer, now)
+                self.state.liveness.stands(peer, now)
+            elif link.role is Role.CLIENT:  # it may be busy with anything: its kernel is asked
+                silent_s = link.silent_for_s()
+                if silent_s < self.state.settings.dead_after_s:
+                    self._perform(self.state.stands(peer, now - silent_s, now))
         self._perform(self.state.tick(now))
 
     # ---- effects ------------------------------------------------------------------------------------------------

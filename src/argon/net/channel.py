@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from math import inf
 from typing import Final, TypeAlias, cast
 
-from argon.protocol.codec import ProtocolViolation, encode
+from argon.net import kernel_liveness
+from argon.protocol.codec import ProtocolViolation, encode, submits_in
 from argon.protocol.fragments import Fragments
 from argon.protocol.framing import Framing
 from argon.protocol.handshake import ClusterHandshake, HandshakeFailed, PeerHandshake, Role
-from argon.protocol.messages import Goodbye, Message
+from argon.protocol.messages import Goodbye, Message, Submit
 from argon.settings import HELLO_TIMEOUT_S, OUT_BUFFER_BYTES, OUT_BUFFER_STALL_S
 
 LARGE_BYTES: Final = 64 << 10
@@ -63,6 +65,8 @@ class Channel:
         self._on_lost = on_lost
         self._hold_back = hold_back
         self._transport: asyncio.Transport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sock: socket.socket | None = None
         self._handshake_timer: asyncio.TimerHandle | None = None  # until the token is proved
         self._stall_timer: asyncio.TimerHandle | None = None  # while the peer does not read
         self._closing_timer: asyncio.TimerHandle | None = None  # until what was sent has left, from either side's end
@@ -100,10 +104,10 @@ class Channel:
 
     def flush(self) -> None:
         """Writes what is small, joined, and of what is large as much as the transport takes, never copied."""
-        out, self._out = self._out, []
         transport = self._transport
         if transport is None or transport.is_closing():
             return
+        out, self._out = self._out, []
         if out:
             data = b"".join(out)
             self._written_bytes += len(data)
@@ -118,6 +122,11 @@ class Channel:
         unwritten = 0 if self._large is None else self._large.size_bytes
         waiting = 0 if self._transport is None else self._transport.get_write_buffer_size()
         return self._written_bytes - waiting, waiting + unwritten
+
+    def unsent_submits(self) -> list[int]:
+        """The ids of the tasks whose bytes have not all left this object. At its end, they never will."""
+        large = [] if self._large is None else self._large.messages()
+        return [*submits_in(b"".join(self._out)), *(message.id for message in large if isinstance(message, Submit))]
 
     def discard_payload(self) -> None:
         """Does not keep the payload that the peer has announced."""
@@ -155,11 +164,39 @@ class Channel:
         """Itself, as what asyncio's functions ask for."""
         return cast(asyncio.Protocol, self)
 
+    # ---- what the kernel knows ----------------------------------------------------------------------------------
+
+    def open_socket(self) -> socket.socket | None:
+        """The socket, until the connection is over or closing."""
+        transport = self._transport
+        return None if transport is None or transport.is_closing() else self._sock
+
+    def keep_alive(self, heartbeat_s: float, dead_after_s: float) -> None:
+        """Has the kernel look after the connection, whatever this process does."""
+        sock = self.open_socket()
+        if sock is not None:
+            kernel_liveness.keep_alive(sock, heartbeat_s, dead_after_s)
+
+    def silent_for_s(self) -> float:
+        """For how long the peer's kernel has owed an answer: infinity if the connection is over."""
+        sock = self.open_socket()
+        return inf if sock is None else kernel_liveness.silent_for_s(sock)
+
+    def has_unread(self) -> bool:
+        """Whether something has come that this process has not read yet."""
+        sock = self.open_socket()
+        return sock is not None and kernel_liveness.has_unread(sock)
+
+    def is_cut_off(self) -> bool:
+        """Whether the peer's end is closed, so that nothing sent from now on would be read."""
+        sock = self.open_socket()
+        return sock is None or kernel_liveness.is_cut_off(sock)
+
     # ---- called by the transport --------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
-        sock = transport.get_extra_info("socket")
+        self._sock = sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         elif sock is not None:
@@ -170,7 +207,7 @@ class Channel:
             transport.abort()
             return
         transport.set_write_buffer_limits(high=min(_TRANSPORT_BYTES, OUT_BUFFER_BYTES))
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._handshake_timer = loop.call_later(HELLO_TIMEOUT_S, self.abort, "no handshake in time")
         if self._handshake is not None and (opening := self._handshake.opening()):
             transport.write(opening)
@@ -198,8 +235,10 @@ class Channel:
         reason = self._reason or (str(exc) if exc else "the peer closed the connection")
         if self._framing.unfinished():
             reason += " inside a frame"
-        self._transport = self._large = None
+        self._transport = None
         self._on_lost(self, reason)
+        self._large = None
+        self._out.clear()
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -281,12 +320,14 @@ class Channel:
             self.abort(f"nothing was read from a full buffer for {OUT_BUFFER_STALL_S:g} s")
             return
         self._drained_bytes = drained
-        self._stall_timer = asyncio.get_running_loop().call_later(OUT_BUFFER_STALL_S, self._check_progress)
+        assert self._loop is not None  # it need not run just now
+        self._stall_timer = self._loop.call_later(OUT_BUFFER_STALL_S, self._check_progress)
 
     def _abort_unless_closed(self, transport: asyncio.Transport) -> None:
         """Gives the transport a few seconds to close. Nothing else is waited for from then on."""
         self._cancel_timers()
-        self._closing_timer = asyncio.get_running_loop().call_later(_CLOSE_PATIENCE_S, transport.abort)
+        assert self._loop is not None
+        self._closing_timer = self._loop.call_later(_CLOSE_PATIENCE_S, transport.abort)
 
     def _cancel_timers(self) -> None:
         _cancel(self._handshake_timer)

@@ -16,6 +16,7 @@ from typing import Final
 
 from argon.errors import AuthenticationFailed, ConnectionFailed
 from argon.net.channel import Channel
+from argon.net.forked_sockets import keep_from_children, let_go
 from argon.net.unix_socket import connect_beside
 from argon.protocol.handshake import PeerHandshake, Role
 from argon.protocol.messages import Message, Welcome
@@ -23,6 +24,7 @@ from argon.settings import HELLO_TIMEOUT_S, RECONNECT_MAX_S, RECONNECT_MIN_S, pa
 
 _STABLE_S: Final = 60.0
 _CLOSE_WITHIN_S: Final = 2.0
+_FIRST_PAUSE_MAX_S: Final = 1.0  # somebody waits for the first connection
 _PAUSE_GROWTH: Final = 1.25  # so that a pause is seldom longer than half the time for which the cluster has been away
 
 
@@ -37,6 +39,9 @@ class Dialer:
         on_messages: called with the messages of one read.
         on_down: called when an open connection is lost, with the reason.
         on_failure: called when an attempt to connect fails, with the exception.
+
+    Attributes:
+        hopeless: whether the last attempt has failed for a reason that the next one will not change.
     """
 
     def __init__(
@@ -59,8 +64,9 @@ class Dialer:
         self._on_down = on_down
         self._on_failure = on_failure
         self._down: asyncio.Future[str] | None = None
-        self._welcomed: asyncio.Future[None] | None = None
+        self._welcomed: asyncio.Future[str | None] | None = None  # with the reason why it was not
         self._channel: Channel | None = None
+        self.hopeless = False
 
     async def connect(self) -> None:
         """Connects once.
@@ -71,6 +77,7 @@ class Dialer:
         """
         loop = asyncio.get_running_loop()
         self._welcomed, self._down = loop.create_future(), None
+        self.hopeless = False
         channel = self._make_channel(PeerHandshake(self._token, self._role, os.urandom(32)))
         failed = "did not accept the connection in time"
         try:
@@ -78,15 +85,48 @@ class Dialer:
             async with asyncio.timeout(2 * HELLO_TIMEOUT_S):
                 await self._reach(channel)
                 failed = "accepted the connection, but did not complete the handshake in time"
-                await self._welcomed
+                reason = await self._welcomed
         except TimeoutError:
-            self._give_up(channel, "it took too long")
-            raise ConnectionFailed(
-                f"{self.address} {failed}; it is overloaded, stopped, or not an Argon cluster", address=self.address
-            ) from None
+            reason = "it took too long"
+            self._give_up(channel, reason)
         except asyncio.CancelledError:
             self._give_up(channel, "gave up")
             raise
+        else:
+            failed = ""
+        # Not where the TimeoutError is at hand: an exception has that as its context, and with it the task itself.
+        if failed:
+            raise ConnectionFailed(
+                f"{self.address} {failed}; it is overloaded, stopped, or not an Argon cluster", address=self.address
+            )
+        if reason is not None:
+            raise self._failure(channel, reason)
+
+    async def connect_within(self, timeout_s: float) -> None:
+        """Connects, and tries again for so long if that fails for a reason that may pass.
+
+        Raises:
+            ConnectionFailed: it did not succeed in this time, or never will. The message has the last reason.
+            AuthenticationFailed: the tokens differ.
+        """
+        failures = 0
+        last = ""  # not the exception, which would hold this frame
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    try:
+                        return await self.connect()
+                    except ConnectionFailed as failure:
+                        if self.hopeless:
+                            raise
+                        last = str(failure)
+                        failures += 1
+                        await asyncio.sleep(min(_FIRST_PAUSE_MAX_S, _pause_s(failures)))
+        except TimeoutError:
+            pass  # what is raised here would hold the task, as in connect()
+        tried = f"tried for {timeout_s:g} s, {failures} time{'s' if failures > 1 else ''}"
+        text = f"{last}; {tried}" if last else f"no answer from {self.address} within {timeout_s:g} s"
+        raise ConnectionFailed(text, address=self.address)
 
     async def keep(self) -> None:
         """Stays connected: waits for the loss of the connection and connects anew, for ever."""
@@ -111,6 +151,12 @@ class Dialer:
         if self._channel is not None:
             self._channel.close(reason)
 
+    def abandon(self) -> None:
+        """Ends the connection without the event loop, which is closed."""
+        channel = self._channel
+        if channel is not None and (sock := channel.open_socket()) is not None:
+            let_go(sock)
+
     async def wait_closed(self, timeout_s: float = _CLOSE_WITHIN_S) -> None:
         """Waits until the connection has ended, and ends it harder when it has not by then."""
         if self._down is None:
@@ -130,6 +176,7 @@ class Dialer:
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:  # a ValueError for what cannot be a name at all
+            self.hopeless = isinstance(error, ValueError)
             raise ConnectionFailed(
                 f"no Argon cluster at {self.address} ({_why(error)}); start one with: argon cluster",
                 address=self.address,
@@ -173,6 +220,9 @@ class Dialer:
         self._welcomed.set_result(None)
         self._down = asyncio.get_running_loop().create_future()
         channel.limit_payloads(first.max_payload_bytes)
+        channel.keep_alive(first.heartbeat_s, first.dead_after_s)
+        if (sock := channel.open_socket()) is not None:
+            keep_from_children(sock)
         channel.deliver_to(self._on_messages)
         self._on_up(channel, first)
         if len(messages) > 1:
@@ -182,12 +232,13 @@ class Dialer:
         self._channel = None
         assert self._welcomed is not None
         if not self._welcomed.done():
-            self._welcomed.set_exception(self._failure(channel, reason))
+            self._welcomed.set_result(reason)
         elif self._down is not None and not self._down.done():
             self._down.set_result(reason)
             self._on_down(channel, reason)
 
     def _failure(self, channel: Channel, reason: str) -> ConnectionFailed | AuthenticationFailed:
+        self.hopeless = channel.handshake_failure is not None  # it is no cluster, or one of another version
         if channel.handshake_failure is not None and channel.handshake_failure.authentication:
             return AuthenticationFailed(
                 f"the token is not that of the cluster at {self.address}; use the token file of the cluster, or set "

@@ -53,6 +53,17 @@ class MemoryChannel:
         if peer is not None and out:
             asyncio.get_running_loop().call_soon(peer._deliver, out)
 
+    def silent_for_s(self) -> float:
+        """Both ends are in this process, and live as long as it does."""
+        return 0.0
+
+    def has_unread(self) -> bool:
+        """Nothing waits here: what was flushed comes on the next turn of the loop."""
+        return False
+
+    def keep_alive(self, heartbeat_s: float, dead_after_s: float) -> None:
+        """There is nothing to probe."""
+
     def discard_payload(self) -> None:
         """Nothing is announced here: messages come whole."""
 

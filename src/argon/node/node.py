@@ -36,9 +36,11 @@ from argon.process.server import Server
 from argon.protocol.handshake import Role
 from argon.protocol.messages import Welcome
 from argon.settings import (
+    DEAD_AFTER_S,
     DEFAULT_HOST,
     DRAIN_TIMEOUT_S,
     EXIT_WITHIN_S,
+    HEARTBEAT_S,
     KILL_AFTER_S,
     MAX_NAME_CHARS,
     MAX_PAYLOAD_BYTES,
@@ -49,6 +51,7 @@ from argon.settings import (
     QUEUE_LIMIT,
     NodeSettings,
     check_count,
+    check_liveness,
     check_seconds,
     is_node_name,
     parse_address,
@@ -79,6 +82,9 @@ class Node(Server):
         kill_after: seconds from SIGTERM to SIGKILL when a task is killed, 5 by default.
         drain_timeout: seconds that running tasks may take to finish after SIGTERM or ``drain()``, 30 by default.
         max_payload: how many bytes the payload of one result may have, 64 MiB by default.
+        heartbeat, dead_after: as for ``Cluster``, if it listens. With a cluster they are None by default, for what the
+            cluster asks for: ``heartbeat`` is the seconds between heartbeats, never more than the cluster wants, and
+            ``dead_after`` the seconds of silence after which the cluster counts as lost, at least two heartbeats.
         report_load: whether the node reports to the cluster how busy its machine is, so that the cluster prefers less
             busy nodes; True by default.
         threads_per_worker: how many threads libraries such as BLAS and OpenMP start in one worker, where the
@@ -110,6 +116,8 @@ class Node(Server):
         kill_after: float = KILL_AFTER_S,
         drain_timeout: float = DRAIN_TIMEOUT_S,
         max_payload: int = MAX_PAYLOAD_BYTES,
+        heartbeat: float | None = None,
+        dead_after: float | None = None,
         report_load: bool = True,
         threads_per_worker: int | None = None,
         token: str | None = None,
@@ -139,12 +147,20 @@ class Node(Server):
             workers=self.workers,
             max_requests=None if max_requests is None else check_count("max_requests", max_requests, 1, 1 << 40),
             kill_after_s=check_seconds("kill_after", kill_after),
+            liveness=check_liveness(heartbeat, dead_after),
         )
         self._shell = NodeShell(settings, self._stop, self._broken)
         self._cluster: Cluster | None = None
         if port is not None:
             self._cluster = Cluster(
-                host, port, queue_limit, max_payload=max_payload, drain_timeout=drain_timeout, token=token
+                host,
+                port,
+                queue_limit,
+                max_payload=max_payload,
+                drain_timeout=drain_timeout,
+                heartbeat=HEARTBEAT_S if heartbeat is None else heartbeat,
+                dead_after=DEAD_AFTER_S if dead_after is None else dead_after,
+                token=token,
             )
         self._pool: Pool | None = None
         self._dialer: Dialer | None = None

@@ -157,7 +157,11 @@ class NodeShell:
         self._perform(self.state.worker_ended(exit_, monotonic()))
 
     def _tick(self) -> None:
-        self._perform(self.state.tick(monotonic()))
+        now = monotonic()
+        link = self._link
+        if link is not None and self.state.liveness.silent(now) and link.has_unread():
+            self.state.liveness.stands(self._connection_number, now)  # it is this process that was late
+        self._perform(self.state.tick(now))
 
     def _note_ready(self) -> None:
         if self._link is not None and self.state.ready_workers() >= self._workers:

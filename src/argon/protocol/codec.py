@@ -23,7 +23,7 @@ import msgspec
 
 from argon.errors import RejectReason
 from argon.protocol.diagnosis import Diagnosis
-from argon.protocol.ids import LocalTaskId
+from argon.protocol.ids import ClientTaskId, LocalTaskId
 from argon.protocol.messages import (
     Assign,
     Cancel,
@@ -110,6 +110,18 @@ def encode(message: Message) -> tuple[bytes, Payload]:
         return _pack(0, STILL_RUNNING, 0, 0, message.id, 0.0, 0.0, 0, 0), b""
     body = msgspec.msgpack.encode(message)
     return _pack(len(body), _CONTROL_NUMBERS[type(message)], 0, 0, 0, 0.0, 0.0, 0, 0) + body, b""
+
+
+def submits_in(frames: bytes) -> list[ClientTaskId]:
+    """The tasks in what was encoded and not sent."""
+    found: list[ClientTaskId] = []
+    place = 0
+    while place < len(frames):
+        size_bytes, type_, _, _, id_, _, _, _, _ = read_header(frames, place)
+        if type_ & ~FRAGMENTED == SUBMIT:
+            found.append(id_)
+        place += HEADER_BYTES + size_bytes
+    return found
 
 
 def fragmented(header: bytes) -> bytes:

@@ -62,6 +62,10 @@ class Fragments:
         self._waiting.append((message, header, payload))
         self.size_bytes += len(header) + payload_bytes(payload)
 
+    def messages(self) -> list[Message]:
+        """Those that have not left, or not completely."""
+        return [message for message, _, _ in self._waiting]
+
     def take(self) -> Pieces:
         """What leaves next; nothing when nothing is left."""
         if self._missing:

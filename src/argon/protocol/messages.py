@@ -258,10 +258,12 @@ class Capacity(msgspec.Struct):
 class Heartbeat(msgspec.Struct):
     """Still here. Any bytes that arrive say the same; this is for when there is nothing else to say.
 
-    To a client it says how many tasks it may have outstanding from now on; 0 says nothing of it.
+    To a client it says how many tasks it may have outstanding from now on; 0 says nothing of it. With ``unheard``
+    it says that the connection stands, and that nothing has come on it for longer than a peer may be silent.
     """
 
     credits: int = 0
+    unheard: bool = False
 
 
 class Drain(msgspec.Struct):

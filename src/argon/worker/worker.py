@@ -19,6 +19,7 @@ from os import getpid, read
 from time import monotonic, perf_counter
 from typing import Final
 
+from argon.call.chunk import Surroundings, prepare
 from argon.call.failure import pack_failure
 from argon.call.invoke import invoke
 from argon.call.payload import pack_result, unpack_call
@@ -61,6 +62,7 @@ class Worker:
         self._pid = getpid()
         self._first_started = 0.0
         self._wait_for = Awaiter().wait_for
+        prepare(Surroundings(self._wait_for, node, max_payload_bytes))
 
     def serve(self) -> None:
         """Runs until the inbox ends. Raises OSError when a task has broken the channel.

@@ -246,7 +246,7 @@ class ConnectedClient(RecordingClient):
     opened = 0
     workers = 2
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, connect_timeout: float | None) -> None:
         super().__init__()
         self.address = address
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from argon.errors import RejectReason
-from argon.protocol.messages import Drain, Entered, Outcome, Reject, Status
+from argon.protocol.messages import Drain, Entered, Outcome, Reject, Status, Welcome
 from argon.scheduling.effects import Close
 from tests.support.drivers import CLUSTER, ClientDriver, detail
 
@@ -123,3 +123,83 @@ def test_close_answers_every_caller() -> None:
         waiting: (Status.LOST, Entered.NO),
     }
     assert client.close() == []
+
+
+# --- what has certainly not been read ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_task_that_never_left_is_sent_to_the_next_cluster_and_was_never_tried(idempotent: bool) -> None:
+    client = ClientDriver()
+    sent, unsent = client.submit(), client.submit(idempotent=idempotent)
+    client.lose(unread={unsent})
+    assert list(client.settled()) == [sent]
+    client.connect(peer=2)
+    assert client.submitted() == [sent, unsent, unsent]
+    client.cancel(unsent)
+    client.say(Outcome(unsent, Status.CANCELLED, Entered.NO, credits=5), peer=2)
+    assert client.settled()[unsent].entered == Entered.NO, "no other cluster can have run it"
+
+
+@pytest.mark.parametrize("queued_only", [False, True])
+def test_cancelled_task_that_never_left_did_not_run(queued_only: bool) -> None:
+    client = ClientDriver()
+    id_ = client.submit()
+    client.cancel(id_, queued_only)
+    client.lose(unread={id_})
+    outcome = client.settled()[id_]
+    assert (outcome.status, outcome.entered) == (Status.CANCELLED, Entered.NO)
+
+
+def test_task_without_retries_that_never_left_is_rejected() -> None:
+    client = ClientDriver()
+    id_ = client.submit(retries=0)
+    client.lose(unread={id_})
+    answer = client.settled()[id_]
+    assert isinstance(answer, Reject)
+    assert (answer.reason, answer.local) == (RejectReason.NO_NODES, True)
+
+
+# --- an end that has come and was not read yet ------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_on_a_connection_that_is_cut_off_and_what_has_come_on_it_counts() -> None:
+    client = ClientDriver()
+    sent = client.submit()
+    client.state.cut_off(CLUSTER)
+    waiting = client.submit()
+    client.answer(sent)
+    client.wait(20.0)
+    assert client.submitted() == [sent]
+    client.lose()
+    assert {id_: answer.status for id_, answer in client.settled().items()} == {sent: Status.COMPLETED}
+    client.connect(peer=2)
+    assert client.submitted() == [sent, waiting]
+
+
+def test_task_without_retries_is_rejected_while_the_connection_is_cut_off() -> None:
+    client = ClientDriver()
+    client.state.cut_off(CLUSTER)
+    id_ = client.submit(retries=0)
+    answer = client.settled()[id_]
+    assert isinstance(answer, Reject)
+    assert answer.reason is RejectReason.NO_NODES
+
+
+def test_end_of_an_older_connection_says_nothing_of_this_one() -> None:
+    client = ClientDriver()
+    client.lose()
+    client.connect(peer=2)
+    client.state.cut_off(CLUSTER)
+    id_ = client.submit()
+    assert client.submitted() == [id_]
+
+
+def test_connection_that_is_cut_off_when_the_welcome_is_read_is_not_sent_on() -> None:
+    client = ClientDriver(credits=None)
+    waiting = client.submit()
+    client.did(client.state.connected(CLUSTER, Welcome(CLUSTER, 10, 1 << 20, 5.0, 15.0), client.now, True))
+    assert client.submitted() == []
+    client.lose()
+    client.connect(peer=2)
+    assert client.submitted() == [waiting]

@@ -6,6 +6,7 @@ import pytest
 
 from argon.protocol.messages import Assign, Cancel, Goodbye, Heartbeat, Message, Register, Welcome
 from argon.scheduling.effects import Close
+from argon.settings import PeerLiveness
 from tests.support.drivers import CLUSTER, ClientDriver
 
 
@@ -32,6 +33,33 @@ def test_client_that_slept_itself_forgives_the_silence() -> None:
     client.now += 60.0
     client.did(client.state.tick(client.now))
     assert not [effect for effect in client.effects if isinstance(effect, Close)]
+
+
+def test_cluster_that_hears_nothing_from_a_steady_client_is_disconnected() -> None:
+    client = ClientDriver(heartbeat_s=1.0)
+    for _ in range(3):
+        assert not client.say(Heartbeat(unheard=True)), "it may be about a time in which this client did nothing"
+        client.wait(1.0)
+    assert client.say(Heartbeat(unheard=True)) == [Close(CLUSTER, "what this client sends does not reach the cluster")]
+
+
+def test_client_that_slept_is_not_disconnected_for_what_it_did_not_send_meanwhile() -> None:
+    client = ClientDriver(heartbeat_s=1.0)
+    client.now += 60.0
+    assert not client.say(Heartbeat(unheard=True))
+    client.did(client.state.tick(client.now))
+    assert not client.say(Heartbeat(unheard=True))
+
+
+def test_own_heartbeat_and_patience_replace_the_clusters() -> None:
+    client = ClientDriver(credits=None, liveness=PeerLiveness(0.5, 6.0))
+    client.connect(heartbeat_s=1.0)
+    client.wait(2.1)
+    assert len(client.sent(Heartbeat)) == 4
+    client.wait(3.8)
+    assert not [effect for effect in client.effects if isinstance(effect, Close)]
+    client.wait(0.2)
+    assert Close(CLUSTER, "nothing was heard from the cluster for 6 s") in client.effects
 
 
 def test_goodbye_of_the_cluster_closes() -> None:

@@ -6,7 +6,9 @@ from math import inf, nan
 
 import pytest
 
+from argon.errors import RejectReason
 from argon.protocol.messages import (
+    Announced,
     Assign,
     Cancel,
     Capacity,
@@ -19,13 +21,14 @@ from argon.protocol.messages import (
     Message,
     Outcome,
     Register,
+    Reject,
     Status,
     StatusReply,
     StatusRequest,
     StillRunning,
     Welcome,
 )
-from argon.scheduling.effects import Close
+from argon.scheduling.effects import Close, DiscardPayload
 from tests.support.drivers import BusyCluster, ClusterDriver, submit
 
 # --- who may say what -------------------------------------------------------------------------------------------------
@@ -164,9 +167,52 @@ def test_peer_held_back_by_this_side_is_not_taken_for_dead() -> None:
     client = cluster.client()
     for _ in range(10):
         cluster.wait(1.0)
-        cluster.state.held_back(client, cluster.now)
+        cluster.state.liveness.stands(client, cluster.now)
     assert not cluster.closed(client)
-    cluster.state.held_back(999, cluster.now)
+    cluster.state.liveness.stands(999, cluster.now)
+    assert cluster.state.liveness.peers() == [client]
+
+
+def test_silent_client_whose_connection_stands_keeps_its_tasks_and_is_told_that_nothing_comes() -> None:
+    cluster = BusyCluster(heartbeat_s=1.0, dead_after_s=3.0)
+    client = cluster.first_client
+    for _ in range(5):
+        cluster.wait(2.9)
+        cluster.say(cluster.first_node, Heartbeat())
+        cluster.did(cluster.state.stands(client, cluster.now, cluster.now))
+    assert not cluster.closed(client)
+    assert not cluster.answers(client)
+    assert sum(heartbeat.unheard for heartbeat in cluster.heard(client, Heartbeat)) == 5
+
+
+def test_client_whose_kernel_has_owed_an_answer_for_too_long_is_dropped() -> None:
+    cluster = BusyCluster(heartbeat_s=1.0, dead_after_s=3.0)
+    client = cluster.first_client
+    cluster.wait(2.9)
+    cluster.say(cluster.first_node, Heartbeat())
+    cluster.did(cluster.state.stands(client, cluster.now - 1.0, cluster.now))
+    assert not any(heartbeat.unheard for heartbeat in cluster.heard(client, Heartbeat)), "the wire may be slow"
+    cluster.wait(1.9)
+    assert not cluster.closed(client)
+    cluster.wait(0.2)
+    assert cluster.closed(client) == ["nothing was heard for 3 s"]
+
+
+def test_silent_client_keeps_no_place_for_a_payload_that_has_stopped_coming() -> None:
+    cluster = ClusterDriver(heartbeat_s=1.0, dead_after_s=3.0, queue_limit=1)
+    cluster.node(workers=1)
+    client, other = cluster.client(), cluster.client()
+    cluster.say(other, submit(1))
+    cluster.say(client, Announced(submit(7), 100_000))
+    cluster.say(other, submit(2))
+    assert cluster.answers(other)[2].status == Status.REJECTED, "the one place is kept"
+    effects = cluster.did(cluster.state.stands(client, cluster.now, cluster.now))
+    assert DiscardPayload(client) in effects
+    rejected = cluster.answers(client)[7]
+    assert isinstance(rejected, Reject)
+    assert (rejected.reason, rejected.retry_after_s > 0.0) == (RejectReason.QUEUE_FULL, True)
+    cluster.say(other, submit(3))
+    assert 3 not in cluster.answers(other)
 
 
 def test_cluster_that_slept_itself_forgives_the_silence() -> None:

@@ -142,7 +142,9 @@ def measure(address: str, plan: OverloadPlan, advance: Callable[[int], None]) ->
 
 async def measured_by_clients(address: str, plan: OverloadPlan, advance: Callable[[int], None]) -> Overloaded:
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(AsyncClient(address)) for _ in range(plan.clients)]
+        clients = [
+            await stack.enter_async_context(AsyncClient(address, connect_timeout=None)) for _ in range(plan.clients)
+        ]
         workers = sum(node["workers"] for node in (await clients[0].status())["nodes"])
         if not workers:
             raise ValueError(f"the cluster at {address} has no workers; start a node: argon node --cluster {address}")

@@ -124,7 +124,9 @@ def measure(address: str, plan: Plan) -> Measured:
 
 async def measured_by_clients(address: str, plan: Plan) -> Measured:
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(AsyncClient(address)) for _ in range(plan.clients)]
+        clients = [
+            await stack.enter_async_context(AsyncClient(address, connect_timeout=None)) for _ in range(plan.clients)
+        ]
         workers = sum(node["workers"] for node in (await clients[0].status())["nodes"])
         return await measured_rounds(clients, workers, plan)
 

@@ -69,7 +69,7 @@ def measured_cluster(address: str) -> tuple[list[NodePlan], float, int]:
     from argon.client.client import Client
     from argon.planning.measured import measured_fleet
 
-    with Client(address) as client:
+    with Client(address, connect_timeout=None) as client:
         numbers = client.status()
     fleet, mean_s = measured_fleet(numbers)
     return fleet, 1000 * mean_s, numbers["queue_limit"]

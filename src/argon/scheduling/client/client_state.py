@@ -29,36 +29,41 @@ from argon.protocol.messages import (
     Reject,
     Status,
     StillRunning,
-    Submit,
     Welcome,
     payload_bytes,
 )
 from argon.scheduling.client.backlog import Backlog
 from argon.scheduling.client.client_task import ClientTask, ClientTaskState, waits_for_answer
 from argon.scheduling.client.credits import Credits
-from argon.scheduling.client.local_answers import known_of_one_try, lost, rejected
+from argon.scheduling.client.local_answers import known_of_one_try, lost, no_connection, rejected
 from argon.scheduling.client.local_retry_pacing import LocalRetryPacing, connection_retry_after_s
 from argon.scheduling.client.send_window import BACKOFF_MIN_S, SendWindow, backoff_s
 from argon.scheduling.deadlines import Deadlines
 from argon.scheduling.effects import CancelTooLate, ClientEffect, Close, Send, Settle
 from argon.scheduling.liveness import Liveness
 from argon.scheduling.task_options import TaskOptions
-from argon.settings import MAX_PAYLOAD_BYTES
+from argon.settings import AS_THE_CLUSTER_SAYS, MAX_PAYLOAD_BYTES, PeerLiveness
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from random import Random
 
 _ANSWER_GRACE_S: Final = 1.0
 
 
 class ClientState:
-    """Decides for a client. One call for each thing that happens; each returns the effects to perform, in order."""
+    """Decides for a client. One call for each thing that happens; each returns the effects to perform, in order.
 
-    def __init__(self, rng: Random) -> None:
+    ``liveness`` is for the shell, which says when the cluster's silence means nothing.
+    """
+
+    def __init__(self, rng: Random, wanted_liveness: PeerLiveness = AS_THE_CLUSTER_SAYS) -> None:
         self._rng = rng
+        self._wanted_liveness = wanted_liveness
         self._cluster: PeerId | None = None
         self._credits = Credits(0)
         self._drained = False
+        self._may_send = False
         self._last_task_id = 0
         self._tasks: dict[ClientTaskId, ClientTask] = {}
         self._backlog = Backlog()
@@ -68,19 +73,20 @@ class ClientState:
         self._blocked_for_s = 0.0
         self._limited_retries = 0
         self._local_retry_pacing = LocalRetryPacing()
-        self._liveness = Liveness()
+        self.liveness = Liveness()
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
-    def connected(self, peer: PeerId, welcome: Welcome, now: float) -> list[ClientEffect]:
-        """The cluster has welcomed this client."""
+    def connected(self, peer: PeerId, welcome: Welcome, now: float, cut_off: bool = False) -> list[ClientEffect]:
+        """The cluster has welcomed this client, and may have closed its end since (``cut_off``)."""
         self._cluster = peer
         self._credits = Credits(welcome.credits)
         self._drained = False
+        self._may_send = not cut_off
         self._send_window.open()
-        self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
-        self._liveness.join(peer, now)
+        self.liveness = Liveness.of_cluster(welcome, self._wanted_liveness)
+        self.liveness.join(peer, now)
         self.max_payload_bytes = welcome.max_payload_bytes
         effects: list[ClientEffect] = []
         self._send(now, effects)
@@ -108,10 +114,8 @@ class ClientState:
             effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.TOO_LARGE, 0.0, why)))
         elif deadline <= now:
             effects.append(Settle(client_task_id, Outcome(client_task_id, Status.EXPIRED, Entered.NO)))
-        elif impatient and self._cluster is None:
-            why = "there is no connection to the cluster at present"
-            after_s = connection_retry_after_s(self._rng)
-            effects.append(Settle(client_task_id, rejected(client_task_id, RejectReason.NO_NODES, after_s, why)))
+        elif impatient and not (self._may_send or self._drained):
+            effects.append(Settle(client_task_id, no_connection(client_task_id, connection_retry_after_s(self._rng))))
         elif impatient and len(self._tasks) >= self._credits.allowed:
             why = f"this client has {len(self._tasks)} tasks without an answer, all that the cluster has room for"
             after_s = self._local_retry_pacing.retry_after_s(now, self._rng)
@@ -156,7 +160,7 @@ class ClientState:
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
-        self._liveness.heard(peer, now)
+        self.liveness.heard(peer, now)
         answers = 0
         for message in messages:
             match message:
@@ -168,10 +172,12 @@ class ClientState:
                     self._rejected(message, now, effects)
                 case StillRunning():
                     self._cancel_too_late(message.id, effects)
+                case Heartbeat(unheard=True) if self.liveness.is_steady(now):
+                    effects.append(Close(peer, "what this client sends does not reach the cluster"))
                 case Heartbeat(credits=credits):
                     self._credits_offered(credits)
                 case Drain():
-                    self._drained = True
+                    self._drained, self._may_send = True, False
                     effects.append(Close(peer, "the cluster is leaving"))
                 case Goodbye():
                     effects.append(Close(peer, message.reason))
@@ -183,28 +189,42 @@ class ClientState:
         self._credits.end_event()
         return effects
 
-    def lost(self, peer: PeerId, now: float) -> list[ClientEffect]:
+    def cut_off(self, peer: PeerId) -> None:
+        """The cluster's end is closed. What it has said may still come; nothing more is sent until it is connected."""
+        if peer == self._cluster:
+            self._may_send = False
+
+    def lost(self, peer: PeerId, now: float, unread: Container[ClientTaskId] = ()) -> list[ClientEffect]:
         """The connection is gone; what was sent on it is lost, or waits to be sent again if it may run twice.
 
         A cluster that has sent Drain had answered all that it had read, so of what has no answer it has read nothing.
+
+        Args:
+            unread: tasks of which the cluster has certainly not read everything. They are sent again.
         """
         effects: list[ClientEffect] = []
         if peer != self._cluster:
             return effects
         self._cluster = None
+        self._may_send = False
         self._credits = Credits(0)
         self._send_window.open()
-        self._liveness.leave(peer)
+        self.liveness.leave(peer)
         for task in [task for task in self._tasks.values() if task.state != ClientTaskState.WAITING]:
             client_task_id = task.client_task_id
+            not_run = self._drained or client_task_id in unread
             if task.state == ClientTaskState.ABANDONED:
                 self._drop(task)
-            elif task.state == ClientTaskState.CANCEL_REQUESTED or (self._drained and task.cancel_if_queued):
-                entered = Entered.NO if self._drained else Entered.UNKNOWN
+            elif task.state == ClientTaskState.CANCEL_REQUESTED or (not_run and task.cancel_if_queued):
+                entered = Entered.NO if not_run else Entered.UNKNOWN
                 self._settle(task, Outcome(client_task_id, Status.CANCELLED, entered), effects)
             elif self._drained:
-                unread = Reject(client_task_id, RejectReason.DRAINING, BACKOFF_MIN_S)
-                self._retry_rejected(task, unread, now, effects)
+                draining = Reject(client_task_id, RejectReason.DRAINING, BACKOFF_MIN_S)
+                self._retry_rejected(task, draining, now, effects)
+            elif not_run and task.options.impatient():
+                self._settle(task, no_connection(client_task_id, connection_retry_after_s(self._rng)), effects)
+            elif not_run:
+                self._wait_again(task)
             elif task.options.idempotent:
                 task.may_have_run = True
                 self._wait_again(task)
@@ -231,10 +251,10 @@ class ClientState:
         effects: list[ClientEffect] = []
         for task in self._deadlines.due(now):
             self._overdue(task, now, effects)
-        alive, silent = self._liveness.beat(now)
+        alive, silent = self.liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
         effects += [
-            Close(peer, f"nothing was heard from the cluster for {self._liveness.dead_after_s:g} s") for peer in silent
+            Close(peer, f"nothing was heard from the cluster for {self.liveness.dead_after_s:g} s") for peer in silent
         ]
         self._send(now, effects)
         return effects
@@ -243,7 +263,7 @@ class ClientState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = min(self._liveness.next_deadline(), self._deadlines.next_moment())
+        moment = min(self.liveness.next_deadline(), self._deadlines.next_moment())
         if len(self._backlog) and self._may_have_more():
             moment = min(moment, self._send_window.next_deadline())
         return None if moment == inf else moment
@@ -263,7 +283,7 @@ class ClientState:
 
     def _may_have_more(self) -> bool:
         """Whether the cluster allows one task more."""
-        return self._credits.allow_one() and not self._drained
+        return self._credits.allow_one() and self._may_send
 
     def _take_permission(self, priority: int, now: float) -> bool:
         """Takes permission to send one task of this priority; False to let it wait.
@@ -309,18 +329,7 @@ class ClientState:
         assert self._cluster is not None
         task.move(ClientTaskState.SENT)
         self._credits.outstanding += 1
-        options = task.options
-        submit = Submit(
-            id=task.client_task_id,
-            priority=options.priority,
-            idempotent=options.idempotent,
-            timeout_s=0.0 if task.deadline == inf else task.deadline - now,
-            kind=task.kind,
-            key=options.key,
-            payload=task.payload,
-            waited_s=now - task.since,
-        )
-        effects.append(Send(self._cluster, submit))
+        effects.append(Send(self._cluster, task.as_submit(now)))
 
     # ---- messages from the cluster ------------------------------------------------------------------------------
 
@@ -434,12 +443,3 @@ class ClientState:
         self._limited_retries -= task.options.retries is not None
         task.payload = b""  # its tombstone may stay until its deadline
         effects.append(Settle(task.client_task_id, known_of_one_try(answer) if task.may_have_run else answer))
-
-    def check(self) -> None:
-        """Asserts the invariants. Called after every step in tests, never in production."""
-        states = [task.state for task in self._tasks.values()]
-        waiting = states.count(ClientTaskState.WAITING)
-        assert ClientTaskState.SETTLED not in states, "a task has ended and is still here"
-        assert self._credits.outstanding == len(states) - waiting, "outstanding is off"
-        assert self._cluster is not None or not self._credits.outstanding, "something is outstanding on no connection"
-        assert len(self._backlog) == waiting, "a task waits outside the backlog, or something else waits in it"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
 from argon.protocol.ids import ClientTaskId
-from argon.protocol.messages import Payload
+from argon.protocol.messages import Payload, Submit
 from argon.scheduling.task_options import TaskOptions
 from argon.scheduling.transitions import NONE, State, Transition, Transitions
 
@@ -60,6 +61,13 @@ TRANSITIONS: Final = Transitions(
         Transition(_S.SENT, "rejected, and a queued-only cancel was asked for", _S.SETTLED, "CANCELLED, did not run"),
         Transition(_S.SENT, "rejected otherwise", _S.SETTLED, "REJECTED"),
         Transition(_S.SENT, "cancel", _S.CANCEL_REQUESTED, "the cluster is asked to end it"),
+        Transition(_S.SENT, "the connection is lost; the cluster has not read the task", _S.WAITING, "in its place"),
+        Transition(
+            _S.SENT,
+            "the connection is lost; the cluster has not read the task, and `retries=0` or a cancel was asked for",
+            _S.SETTLED,
+            "REJECTED or CANCELLED, did not run",
+        ),
         Transition(_S.SENT, "the connection is lost; the task is idempotent", _S.WAITING, "in its place"),
         Transition(_S.SENT, "the connection is lost; otherwise", _S.SETTLED, "LOST, unknown"),
         Transition(
@@ -71,7 +79,12 @@ TRANSITIONS: Final = Transitions(
         Transition(_S.SENT, "the client is closed", _S.SETTLED, "LOST, unknown"),
         Transition(_S.CANCEL_REQUESTED, "an answer other than a rejection", _S.SETTLED, "as it says"),
         Transition(_S.CANCEL_REQUESTED, "rejected", _S.SETTLED, "CANCELLED, did not run"),
-        Transition(_S.CANCEL_REQUESTED, "the connection is lost", _S.SETTLED, "CANCELLED, unknown"),
+        Transition(
+            _S.CANCEL_REQUESTED,
+            "the connection is lost",
+            _S.SETTLED,
+            "CANCELLED; unknown, or did not run if the cluster has not read it",
+        ),
         Transition(
             _S.CANCEL_REQUESTED,
             "its deadline and one second more pass without an answer",
@@ -135,6 +148,20 @@ class ClientTask:
             InvalidTransition: its table has no such transition.
         """
         self.state = TRANSITIONS.move(self.state, to, self.client_task_id)
+
+    def as_submit(self, now: float) -> Submit:
+        """What the cluster is told of it."""
+        options = self.options
+        return Submit(
+            id=self.client_task_id,
+            priority=options.priority,
+            idempotent=options.idempotent,
+            timeout_s=0.0 if self.deadline == inf else self.deadline - now,
+            kind=self.kind,
+            key=options.key,
+            payload=self.payload,
+            waited_s=now - self.since,
+        )
 
     def is_sent(self) -> bool:
         """Whether the cluster has it, and its caller waits for the cluster's answer."""

@@ -17,6 +17,12 @@ def rejected(client_task_id: ClientTaskId, reason: RejectReason, after_s: float,
     return Reject(client_task_id, reason, after_s, why=why, local=True)
 
 
+def no_connection(client_task_id: ClientTaskId, after_s: float) -> Reject:
+    """The rejection of a task that should not wait, while there is no connection."""
+    why = "there is no connection to the cluster at present"
+    return rejected(client_task_id, RejectReason.NO_NODES, after_s, why)
+
+
 def lost(client_task_id: ClientTaskId, entered: int, why: str) -> Outcome:
     """What becomes of a task that the cluster can no longer answer."""
     return Outcome(client_task_id, Status.LOST, entered, payload=encode_diagnosis(Diagnosis(why)))

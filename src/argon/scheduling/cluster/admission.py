@@ -8,11 +8,11 @@ clients to offer credits to, and the trials of functions that take too long.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from argon.errors import RejectReason
 from argon.protocol.ids import PeerId
-from argon.protocol.messages import Oversized, Submit
+from argon.protocol.messages import Announced, Oversized, Submit
 from argon.scheduling.cluster.admission_rule import BURST, queue_target_s, reject_reason
 from argon.scheduling.cluster.clients import Clients, ClientSession
 from argon.scheduling.cluster.forecast import Forecast, Rejection
@@ -26,6 +26,8 @@ from argon.settings import ClusterSettings
 
 if TYPE_CHECKING:
     from random import Random
+
+STALLED_RETRY_S: Final = 0.05
 
 
 class AdmissionControl:
@@ -85,6 +87,11 @@ class AdmissionControl:
         submit = Submit(m.id, 0, False, 0.0, 0, 0, b"")
         forecast = self.forecast(client, submit, m.size_bytes, False)
         return Rejection(client.peer, m.id, RejectReason.TOO_LARGE, 0.0, forecast)
+
+    def stalled(self, client: ClientSession, m: Announced) -> Rejection:
+        """The rejection of a task whose payload has stopped coming: others can use its place."""
+        forecast = self.forecast(client, m.submit, m.size_bytes, False)
+        return Rejection(client.peer, m.submit.id, RejectReason.QUEUE_FULL, STALLED_RETRY_S, forecast)
 
     def forecast(self, client: ClientSession, m: Submit, size_bytes: int, free: bool) -> Forecast:
         """What is foreseen for a task, but for how long it may wait; ``free`` is whether a node takes it at once."""

@@ -69,6 +69,7 @@ class ClusterState:
 
     Attributes:
         settings, queue, membership, clients, counters, decision_log, shutdown: for ``reporting/``, which only reads.
+        liveness: for the shell, which says whose silence means nothing.
     """
 
     def __init__(self, settings: ClusterSettings, rng: Random, rule: RoutingRule | None = None) -> None:
@@ -93,13 +94,13 @@ class ClusterState:
         self.counters = TaskCounters()
         self.decision_log = DecisionLog()
         self._answers = AnswerState(self.queue, self.clients, self.counters, self.decision_log)
-        self._liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
+        self.liveness = Liveness(settings.heartbeat_s, settings.dead_after_s)
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
     def connected(self, peer: PeerId, role: Role, now: float) -> Effects:
         """A peer has proved the token."""
-        self._liveness.join(peer, now)
+        self.liveness.join(peer, now)
         if role is Role.CLIENT:
             credits = self.clients.add(peer, self._shared_budget(now))
         else:
@@ -114,12 +115,12 @@ class ClusterState:
         effects: Effects = []
         client = self.clients.get(peer)
         if client is not None:
-            self._liveness.heard(peer, now)
+            self.liveness.heard(peer, now)
             for message in messages:
                 if not self._from_client(client, message, now, effects):
                     break  # it was closed
         elif self._is_node(peer):
-            self._liveness.heard(peer, now)
+            self.liveness.heard(peer, now)
             node = self.membership.get(peer)
             for message in messages:
                 if not self._from_node(peer, node, message, now, effects):
@@ -136,7 +137,7 @@ class ClusterState:
         return self._finish(now, effects)
 
     def _gone(self, peer: PeerId, reason: str, now: float, effects: Effects) -> None:
-        self._liveness.leave(peer)
+        self.liveness.leave(peer)
         client = self.clients.get(peer)
         if client is not None:
             self._client_gone(client, effects)
@@ -145,16 +146,24 @@ class ClusterState:
         if node is not None:
             self._node_gone(node, reason, now, effects)
 
-    def held_back(self, peer: PeerId, now: float) -> None:
-        """Our side does not read from this peer at present, so its silence means nothing."""
-        self._liveness.heard(peer, now)
+    def stands(self, peer: PeerId, at: float, now: float) -> Effects:
+        """The connection of a client stood at this moment, though it is silent: it keeps its tasks, but no place for a
+        payload that has stopped coming. It is told, since what it sends may be swallowed on the way."""
+        effects: Effects = [Send(peer, Heartbeat(unheard=True))] if at == now else []
+        self.liveness.stands(peer, at)
+        client = self.clients.get(peer)
+        if client is not None and (announced := client.announced) is not None:
+            self.clients.end_announcement(client)
+            self._answers.reject(client, self._admission.stalled(client, announced), effects)
+            effects.append(DiscardPayload(peer))
+        return self._finish(now, effects)
 
     def tick(self, now: float) -> Effects:
         """Time has passed."""
         effects: Effects = []
         for task in self.queue.expire(now):
             self._answers.end_queued(task, Status.EXPIRED, _OVERDUE, now, effects)
-        alive, silent = self._liveness.beat(now)
+        alive, silent = self.liveness.beat(now)
         if alive:
             budget = self._shared_budget(now)
             effects += [Send(peer, Heartbeat(self.clients.offer(peer, budget))) for peer in alive]
@@ -166,7 +175,7 @@ class ClusterState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = min(self.queue.next_deadline(), self._liveness.next_deadline())
+        moment = min(self.queue.next_deadline(), self.liveness.next_deadline())
         moment = min(moment, min(self.shutdown.next_deadline(), self._probation.next_deadline()))
         return None if moment == inf else moment
 
@@ -438,4 +447,4 @@ class ClusterState:
         if self.shutdown.tell_clients(now):
             effects += [Send(client.peer, Drain()) for client in self.clients.all()]
         if self.shutdown.finish(len(self.clients), now):
-            effects += [*(Close(peer, "the cluster is shutting down") for peer in self._liveness.peers()), Stop()]
+            effects += [*(Close(peer, "the cluster is shutting down") for peer in self.liveness.peers()), Stop()]

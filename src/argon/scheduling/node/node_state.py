@@ -49,12 +49,15 @@ RETURN_UNSTARTED_AFTER_S: Final = 0.05
 
 
 class NodeState:
-    """Decides for a node. One call for each thing that happens; each returns the effects to perform, in order."""
+    """Decides for a node. One call for each thing that happens; each returns the effects to perform, in order.
+
+    ``liveness`` is for the shell, which says when the cluster's silence means nothing.
+    """
 
     def __init__(self, settings: NodeSettings) -> None:
         self._settings = settings
         self._cluster: PeerId | None = None
-        self._liveness = Liveness()
+        self.liveness = Liveness()
         self._times = ServiceTimes()
         self._workers = Workers(settings.workers, settings.max_requests)
         self._respawns = Respawns(settings.workers)
@@ -79,8 +82,8 @@ class NodeState:
     def connected(self, peer: PeerId, welcome: Welcome, now: float) -> Effects:
         """The cluster has welcomed this node."""
         self._cluster = peer
-        self._liveness = Liveness(welcome.heartbeat_s, welcome.dead_after_s)
-        self._liveness.join(peer, now)
+        self.liveness = Liveness.of_cluster(welcome, self._settings.liveness)
+        self.liveness.join(peer, now)
         self._report.forget()
         self._drain_heard = False
         effects: list[NodeEffect] = [Send(peer, Register(self._settings.name, self._settings.incarnation))]
@@ -94,7 +97,7 @@ class NodeState:
         effects: Effects = []
         if peer != self._cluster:
             return effects
-        self._liveness.heard(peer, now)
+        self.liveness.heard(peer, now)
         for message in messages:
             match message:
                 case Assign():
@@ -119,7 +122,7 @@ class NodeState:
         if peer != self._cluster:
             return effects
         self._cluster = None
-        self._liveness.leave(peer)
+        self.liveness.leave(peer)
         for task in self._buffer.clear():
             del self._tasks[task.id]
             task.end()
@@ -209,10 +212,10 @@ class NodeState:
                 effects.append(Kill(slot.worker, True))
             if slot.recall_at() <= now:
                 effects.append(_recall(slot))
-        alive, silent = self._liveness.beat(now)
+        alive, silent = self.liveness.beat(now)
         effects += [Send(peer, Heartbeat()) for peer in alive]
         effects += [
-            Close(peer, f"nothing was heard from the cluster for {self._liveness.dead_after_s:g} s") for peer in silent
+            Close(peer, f"nothing was heard from the cluster for {self.liveness.dead_after_s:g} s") for peer in silent
         ]
         if now >= self._drain_until:
             self._drain_until = inf
@@ -226,7 +229,7 @@ class NodeState:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` must be called at the latest; None for never."""
-        moment = min(min(self._liveness.next_deadline(), self._drain_until), self._workers.next_deadline())
+        moment = min(min(self.liveness.next_deadline(), self._drain_until), self._workers.next_deadline())
         moment = min(min(moment, self._return_unstarted_at), self._deadlines.next_moment())
         moment = min(moment, self._respawns.next_moment())
         return None if moment == inf else moment
