@@ -148,3 +148,22 @@ def test_peer_of_a_connection_that_is_found_broken_is_not_held_back() -> None:
         end.channel.connection_lost(None)
 
     asyncio.run(main())
+
+
+def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        end.channel.pause_writing()
+        end.say(submit(1, bytes(3 << 20)))
+        end.channel.connection_lost(None)
+        written = len(transport.written)
+        end.say(Heartbeat())
+        end.channel.close("enough")
+        end.channel.abort("enough")
+        assert len(transport.written) == written
+        assert not transport.aborted.is_set()
+        assert end.channel.flow()[1] == 0
+
+    asyncio.run(main())
