@@ -176,5 +176,6 @@ def test_retired_worker_that_has_nothing_to_do_leaves_at_once() -> None:
         watched.pool.retire(1)
         end = await watched.exit(1)
         assert (end.signal, end.exit_code, end.reason) == (0, 0, "")
+        assert watched.pool._retiring == set()
 
     play(scenario)
