@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.fakes import STATUS, FakeClient
+from tests.support.waiting import wait_until
 
 
 def test_json_is_what_the_cluster_said(argon: Run, fake_client: type[FakeClient]) -> None:
@@ -80,9 +82,15 @@ def test_narrow_terminal_is_no_crash(
 
 
 def test_live_numbers_are_all_there(argon_process: Run, live_address: str) -> None:
-    ran = argon_process("status", "--json", "--cluster", live_address)
-    assert ran.status == 0
-    numbers = json.loads(ran.out)
+    numbers: dict[str, Any] = {"workers": 0}
+
+    def all_workers_are_there() -> bool:  # one that a test before has ended may not be replaced yet
+        ran = argon_process("status", "--json", "--cluster", live_address)
+        assert ran.status == 0
+        numbers.update(json.loads(ran.out))
+        return bool(numbers["workers"] == 2)
+
+    wait_until(all_workers_are_there)
     assert set(STATUS) <= set(numbers)
     assert [(node["name"], node["workers"]) for node in numbers["nodes"]] == [("live", 2)]
     assert set(STATUS["counters"]) <= set(numbers["counters"])

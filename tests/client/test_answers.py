@@ -43,15 +43,15 @@ def said(status: int, entered: int, about: Diagnosis, detail: int = 0) -> BaseEx
 
 
 def test_completed_is_the_value() -> None:
-    assert value_of(Outcome(1, Status.COMPLETED, payload=pack_result([1, "two"], 1000))) == ([1, "two"], None)
+    assert value_of(Outcome(1, Status.COMPLETED, payload=pack_result([1, "two"], 1000)), 3) == ([1, "two"], None)
 
 
 def test_value_none_is_a_value() -> None:
-    assert value_of(Outcome(1, Status.COMPLETED, payload=pack_result(None, 1000))) == (None, None)
+    assert value_of(Outcome(1, Status.COMPLETED, payload=pack_result(None, 1000)), 3) == (None, None)
 
 
 def test_value_that_cannot_be_read_here_says_so_with_the_data() -> None:
-    value, error = value_of(Outcome(1, Status.COMPLETED, Entered.YES, 3, 0.5, 0.25, payload=b"garbage"))
+    value, error = value_of(Outcome(1, Status.COMPLETED, Entered.YES, 3, 0.5, 0.25, payload=b"garbage"), 3)
     assert value is None
     assert isinstance(error, ResultNotSerializable)
     assert (error.attempt, error.queued_s, error.run_s) == (3, 0.25, 0.5)
@@ -60,7 +60,7 @@ def test_value_that_cannot_be_read_here_says_so_with_the_data() -> None:
 
 def test_failed_is_the_tasks_own_exception() -> None:
     payload = pack_failure(KeyError("what"), "anvil", 100_000)
-    value, error = value_of(Outcome(1, Status.FAILED, failure_kind=FailureKind.RAISED, payload=payload))
+    value, error = value_of(Outcome(1, Status.FAILED, failure_kind=FailureKind.RAISED, payload=payload), 3)
     assert value is None
     assert type(error) is KeyError
     assert error.args == ("what",)
@@ -73,7 +73,7 @@ def test_failure_that_cannot_be_read_is_a_remote_error_that_says_so() -> None:
 
 
 def rejected(reject: Reject) -> Rejected:
-    value, error = value_of(reject)
+    value, error = value_of(reject, 3)
     assert value is None
     error = travelled(error)
     assert isinstance(error, Rejected)
@@ -172,7 +172,7 @@ def test_detail_in_chunks_is_read_as_one() -> None:
     st.binary(max_size=64) | st.lists(st.binary(max_size=32)).map(tuple),
 )
 def test_whatever_comes_is_an_answer(status: int, entered: int, kind: int, payload: bytes) -> None:
-    value, error = value_of(Outcome(1, status, entered, failure_kind=kind, payload=payload))
+    value, error = value_of(Outcome(1, status, entered, failure_kind=kind, payload=payload), 3)
     if status != Status.COMPLETED:
         assert value is None
         assert isinstance(error, TaskError | CancelledError)

@@ -193,3 +193,17 @@ def test_call_that_has_begun_runs_though_the_loop_has_not_heard_of_it_yet(tmp_pa
     local = LocalRun(call(*gate.call), threads)
     run_within(main())
     assert seen == [True]
+
+
+def test_call_that_outlives_the_loop_comes_to_its_end_all_the_same(tmp_path: Path) -> None:
+    threads, ended, gate = LocalThreads(), Ended(), TaskGate(tmp_path)
+
+    async def main() -> None:
+        LocalRun(call(*gate.call, deadline=monotonic() + 3600.0), threads).start(ended)
+        await asyncio.to_thread(gate.wait)
+
+    run_within(main())
+    gate.open()
+    assert ended.one.wait(WITHIN_S)
+    assert ended.all == [("held", None)]
+    threads.close()

@@ -64,6 +64,11 @@ def append(items: list[int]) -> list[int]:
     return items
 
 
+async def ident_of_the_thread() -> int:
+    await asyncio.sleep(0)
+    return threading.get_ident()
+
+
 async def later(value: int) -> int:
     await asyncio.sleep(0)
     return value
@@ -107,6 +112,7 @@ def test_raise_raises_at_once(full: Cluster) -> None:
 def test_run_here_runs_in_the_calling_thread_or_in_one_of_the_clients(client: Client) -> None:
     assert client.run(tasks.pid) == os.getpid()
     assert client.run(threading.get_ident) == threading.get_ident()
+    assert client.run(ident_of_the_thread) == threading.get_ident()
     assert client.submit(thread_name).result(WITHIN_S).startswith(HERE_THREAD)
     assert list(client.map(abs, range(-50, 0))) == list(range(50, 0, -1))
 

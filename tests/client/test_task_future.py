@@ -205,3 +205,31 @@ def test_answer_that_fails_to_be_read_in_an_unforeseen_way_is_raised_where_someb
     monkeypatch.setattr(task_future, "value_of", fail)
     future.settle(value(1))
     assert isinstance(future.exception(0.0), KeyError)
+
+
+@pytest.mark.parametrize("somebody_waits", [False, True])
+def test_cancel_that_comes_at_the_moment_of_the_answer_is_too_late(
+    future: TaskFuture, monkeypatch: pytest.MonkeyPatch, somebody_waits: bool
+) -> None:
+    if somebody_waits:
+        assert future._condition
+    monkeypatch.setattr(future._owner.guards, "check_process", lambda: future.settle(value(1)))
+    assert not future.cancel()
+    assert future.result(0.0) == 1
+    assert future._owner.cancelled == []  # type: ignore[attr-defined]
+
+
+def test_cancel_that_waits_for_the_condition_while_the_answer_is_told_is_too_late(future: TaskFuture) -> None:
+    class AnsweredMeanwhile(threading.Condition):
+        answered = False
+
+        def __enter__(self) -> bool:
+            if not self.answered:
+                self.answered = True
+                future.settle(value(1))
+            return super().__enter__()
+
+    future._made_condition = AnsweredMeanwhile()
+    assert not future.cancel()
+    assert future.result(0.0) == 1
+    assert future._owner.cancelled == []  # type: ignore[attr-defined]

@@ -234,6 +234,24 @@ def test_parameter_out_of_range_is_one_sentence_that_names_it(name: str, values:
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("port", 0, 65535),
+        ("queue_limit", 1, 10_000_000),
+        ("queue_bytes", 1, 1 << 50),
+        ("client_limit", 1, 1 << 30),
+        ("max_payload", 1024, 1 << 31),
+    ],
+)
+def test_count_may_be_the_least_and_the_most_and_nothing_beyond(name: str, least: int, most: int) -> None:
+    Cluster(**{name: least})
+    Cluster(**{name: most})
+    for beyond in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=name):
+            Cluster(**{name: beyond})
+
+
 # ---- numbers -------------------------------------------------------------------------------------------------------
 
 

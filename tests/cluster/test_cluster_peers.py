@@ -54,8 +54,9 @@ def test_newcomer_is_closed_where_all_have_proved_the_token_and_one_that_leaves_
 
 
 def test_peers_that_do_not_read_are_cut_off_when_too_much_waits_for_all_and_others_are_served(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, "argon.cluster")
     monkeypatch.setattr(cluster_module, "OUT_BUFFERS_BYTES", 8 << 20)
     monkeypatch.setattr(cluster_module, "_SLOW_READERS_EVERY_S", 0.05)
     payload, kind = pack_call(tasks.identity, (bytes(1 << 20),), {})
@@ -68,6 +69,9 @@ def test_peers_that_do_not_read_are_cut_off_when_too_much_waits_for_all_and_othe
         links = net.cluster._shell.links
         eventually(lambda: sum(link.flow()[1] for link in [*links.values()] if isinstance(link, Channel)) <= 8 << 20)
         eventually(lambda: not client.status()["in_flight"])
+    assert any("it reads too slowly" in record.getMessage() for record in caplog.records), (
+        "each alone was cut off later"
+    )
 
 
 def test_crowd_of_silent_connections_disturbs_nobody() -> None:

@@ -32,6 +32,16 @@ def test_submit_after_shutdown_is_refused(new_pool: NewPool) -> None:
     pool.shutdown()  # again
 
 
+def test_shutdown_waits_for_what_is_here(new_pool: NewPool, gate: SharedGate, tmp_path: Path) -> None:
+    pool = new_pool()
+    held = hold_all(pool, gate, tmp_path)
+    opening = threading.Timer(0.1, gate.open)
+    opening.start()
+    pool.shutdown()
+    assert all(future.done() for future in held)
+    opening.join()
+
+
 def test_shutdown_without_waiting_returns_and_what_is_here_completes(
     new_pool: NewPool, gate: SharedGate, tmp_path: Path
 ) -> None:

@@ -193,8 +193,8 @@ class _Finder:
                 yield from self._expression(test)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Mutation]:
-        if any(ast.unparse(decorator).endswith("overload") for decorator in node.decorator_list):
-            return
+        if all(isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant) for step in node.body):
+            return  # it is a type: an overload, or a method of a protocol
         self._functions.append(node)
         yield from self._defaults(node.args)
         yield from self._statements(node.body)

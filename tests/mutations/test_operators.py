@@ -78,6 +78,7 @@ def test_exceptions_are_swapped_one_by_one_for_one_that_is_never_raised() -> Non
         "a = 'b' % c\n",
         "@cached(size=3)\ndef f(): ...\n",
         "class A(Struct, frozen=True): ...\n",
+        "class A(Protocol):\n    def f(self, b=1):\n        'Does it.'\n",
     ],
 )
 def test_what_is_there_for_types_readers_and_logs_stays(source: str) -> None:

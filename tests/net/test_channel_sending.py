@@ -135,3 +135,67 @@ def test_without_a_socket_the_kernel_knows_nothing() -> None:
         end.channel.connection_lost(None)
 
     asyncio.run(main())
+
+
+def test_flow_is_what_has_left_and_what_waits() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        assert end.channel.flow() == (0, 0)
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        end.say(submit(1, bytes(1000)))
+        waiting = sum(map(len, transport.written))
+        assert waiting > 1000
+        assert end.channel.flow() == (0, waiting)
+        transport.written.clear()
+        assert end.channel.flow() == (waiting, 0)
+        end.channel.pause_writing()
+        end.say(submit(2, bytes(3 << 20)))
+        left, unwritten = end.channel.flow()
+        assert left == waiting
+        assert unwritten > 3 << 20
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
+def test_peer_of_a_connection_that_is_found_broken_is_not_held_back() -> None:
+    class Ending(FakeTransport):
+        held_back = False
+
+        def write(self, data: Any) -> None:
+            super().write(data)
+            self.closing = True
+
+        def pause_reading(self) -> None:
+            self.held_back = True
+
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)), hold_back=True)
+        transport = Ending()
+        end.channel.connection_made(transport)
+        end.channel.pause_writing()
+        end.say(*(submit(number, bytes(60_000)) for number in range(200)))
+        assert not transport.held_back
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
+def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)))
+        transport = FakeTransport()
+        end.channel.connection_made(transport)
+        end.channel.pause_writing()
+        end.say(submit(1, bytes(3 << 20)))
+        end.channel.connection_lost(None)
+        written = len(transport.written)
+        end.say(Heartbeat())
+        end.channel.close("enough")
+        end.channel.abort("enough")
+        assert len(transport.written) == written
+        assert not transport.aborted.is_set()
+        assert end.channel.flow()[1] == 0
+
+    asyncio.run(main())

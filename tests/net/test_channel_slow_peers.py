@@ -140,6 +140,37 @@ def test_peer_that_leaves_less_than_the_buffers_limit_unread_is_not_held_back() 
     asyncio.run(main())
 
 
+def test_peer_is_let_go_on_when_a_quarter_of_the_buffer_is_left() -> None:
+    class Sized(FakeTransport):
+        size = 0
+        reading = True
+
+        def get_write_buffer_size(self) -> int:
+            return self.size
+
+        def pause_reading(self) -> None:
+            self.reading = False
+
+        def resume_reading(self) -> None:
+            self.reading = True
+
+    async def main() -> None:
+        end = End(ClusterHandshake(TOKEN, bytes(32)), hold_back=True)
+        transport = Sized()
+        end.channel.connection_made(transport)
+        end.channel.pause_writing()
+        seen = []
+        for quarters, beyond in ((4, 0), (4, 1), (1, 1), (1, 0)):
+            transport.size = quarters * channel_module.OUT_BUFFER_BYTES // 4 + beyond
+            end.channel.pause_writing()
+            end.say(Heartbeat())
+            seen.append(transport.reading)
+        assert seen == [True, False, False, True]
+        end.channel.connection_lost(None)
+
+    asyncio.run(main())
+
+
 def test_transport_that_asks_for_more_after_the_end_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     tighten(monkeypatch)
 

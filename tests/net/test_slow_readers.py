@@ -63,3 +63,9 @@ def test_newcomer_has_its_time_and_one_that_has_left_is_forgotten() -> None:
     assert slow_readers.too_slow([newcomer], 2.0) == []
     assert slow_readers.too_slow([newcomer], 3.0) == [newcomer]
     assert slow_readers.too_slow([gone], 4.0) == []
+
+
+def test_peer_that_took_much_long_ago_counts_by_what_it_takes_now() -> None:
+    once_quick = Flow(200 * MIB, 1000)
+    once_quick.left = 4000 * MIB
+    assert cut_after_a_second(once_quick) == [once_quick]

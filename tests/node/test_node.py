@@ -66,6 +66,15 @@ def test_workers_default_to_the_cpus_that_this_process_may_use(monkeypatch: pyte
     assert Node(port=0).workers == 5
 
 
+@pytest.mark.parametrize(("counted", "workers"), [(3, 3), (None, 1)])
+def test_workers_default_to_the_cpus_of_the_machine_where_the_system_does_not_say_which_may_be_used(
+    monkeypatch: pytest.MonkeyPatch, counted: int | None, workers: int
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert Node(port=0).workers == workers
+
+
 def test_max_requests_is_after_how_many_tasks_a_worker_is_replaced() -> None:
     with network(node={"max_requests": 2}) as net, net.client() as client:
         served = [client.run(tasks.pid) for _ in range(6)]

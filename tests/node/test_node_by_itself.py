@@ -148,3 +148,5 @@ def test_broken_invariant_of_its_own_cluster_ends_the_node(monkeypatch: pytest.M
     thread.join()
     assert isinstance(thread.error, AssertionError)
     assert node.wait(0.0)
+    assert node._stopped is not None
+    assert node._stopped.exception() is thread.error, "it ends at once, not when its cluster has taken it for dead"

@@ -196,8 +196,10 @@ def test_worker_that_can_be_told_nothing_any_more_is_ended_and_told_as_that() ->
     async def scenario(watched: WatchedPool) -> None:
         await watched.spawned(1)
         stop(watched.pool.pids()[1])  # it cannot end by itself
-        watched.pool._handles[1].node_end.shutdown(socket.SHUT_WR)
+        node_end = watched.pool._handles[1].node_end
+        node_end.shutdown(socket.SHUT_WR)
         watched.assign(1, task(1, tasks.identity, 1))
+        assert not asyncio.get_running_loop().remove_reader(node_end), "it is listened to no more"
         exit_ = await watched.exit(1)
         assert (exit_.signal, exit_.reason) == (signal.SIGKILL, "closed Argon's channel")
         assert exit_.unstarted == [1]

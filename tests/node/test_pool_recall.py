@@ -168,3 +168,14 @@ def test_recall_from_a_worker_that_is_gone_brings_nothing() -> None:
         assert watched.pool.recall(1) == Recalled(1, [], [], 0)
 
     play(scenario)
+
+
+def test_retired_worker_that_has_nothing_to_do_leaves_at_once() -> None:
+    async def scenario(watched: WatchedPool) -> None:
+        await watched.spawned(1)
+        watched.pool.retire(1)
+        end = await watched.exit(1)
+        assert (end.signal, end.exit_code, end.reason) == (0, 0, "")
+        assert watched.pool._retiring == set()
+
+    play(scenario)

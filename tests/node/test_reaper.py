@@ -100,3 +100,22 @@ def test_what_has_an_ended_workers_mark_is_killed_in_whatever_session_it_is() ->
         finally:
             for left in (process, stray, other):
                 left.kill()
+
+
+@pytest.mark.parametrize("refusal", [ProcessLookupError, PermissionError])
+def test_process_that_cannot_be_killed_does_not_hinder_the_next(
+    monkeypatch: pytest.MonkeyPatch, refusal: type[OSError]
+) -> None:
+    left, killed = ["1", "2"], []
+
+    def kill(pid: int, number: int) -> None:
+        if pid == 1:
+            raise refusal
+        killed.append((pid, number))
+        left.clear()
+
+    monkeypatch.setattr(reaper.os, "listdir", lambda _: list(left))
+    monkeypatch.setattr(reaper, "_environment", lambda _: b"the mark.1")
+    monkeypatch.setattr(reaper.os, "kill", kill)
+    reaper._kill_marked(b"the mark")
+    assert killed == [(2, signal.SIGKILL)]

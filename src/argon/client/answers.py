@@ -20,7 +20,7 @@ from argon.protocol.messages import Answer, Entered, FailureKind, Outcome, Rejec
 _MAY_HAVE_RUN: Final = tuple(MayHaveRun)  # by the number of Entered
 
 
-def value_of(answer: Answer, session: int = 0) -> tuple[Any, BaseException | None]:
+def value_of(answer: Answer, session: int) -> tuple[Any, BaseException | None]:
     """The task's value and None, or None and the exception to raise, which knows the task's id by this session."""
     if isinstance(answer, Reject):
         error: BaseException = _rejected(answer)
