@@ -207,6 +207,7 @@ def test_answer_that_fails_to_be_read_in_an_unforeseen_way_is_raised_where_someb
     assert isinstance(future.exception(0.0), KeyError)
 
 
+@pytest.mark.replaces_parts
 @pytest.mark.parametrize("somebody_waits", [False, True])
 def test_cancel_that_comes_at_the_moment_of_the_answer_is_too_late(
     future: TaskFuture, monkeypatch: pytest.MonkeyPatch, somebody_waits: bool

@@ -43,7 +43,10 @@ def entries(text: str) -> dict[Change, str]:
     Raises:
         ValueError: something in it is no entry.
     """
-    found = {Change(path, after, was, now): why for path, after, was, now, why in _ENTRY.findall(text)}
+    found = {
+        Change(path, *(_joined([part]) for part in (after, was, now))): why
+        for path, after, was, now, why in _ENTRY.findall(text)
+    }
     rest = [line for line in _ENTRY.sub("", text).splitlines() if line.strip() and not line.startswith("#")]
     if rest:
         raise ValueError(f"this is no entry: {rest[0]!r}")

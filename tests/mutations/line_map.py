@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from tests.mutations import tracer
+from tests.mutations.keeper import TIME_IS_UP
 from tests.mutations.tree import Tree, tracked
 
 _FILE_LIMIT_S: Final = 600.0
@@ -121,6 +122,8 @@ def trace_file(tree: Tree, file: str) -> tuple[dict[str, Any], list[str]]:
     tree.write("sitecustomize.py", Path(tracer.__file__).read_text("utf-8"))
     ended = tree.run([file], _FILE_LIMIT_S, first=False, **{tracer.FOLDER_VARIABLE: str(traces)})
     tree.remove("sitecustomize.py")
+    if ended.status == TIME_IS_UP:
+        raise RuntimeError(f"{file} was ended while it was traced: it was interrupted, or took {_FILE_LIMIT_S:g} s")
     lines: dict[str, dict[str, list[int]]] = {}
     seconds: dict[str, float] = {}
     left_out = []

@@ -42,5 +42,13 @@ def test_entry_whose_line_is_gone_is_stale() -> None:
     assert stale(entries(ENTRY), {}) == list(entries(ENTRY))
 
 
+def test_spaces_of_an_entry_do_not_count() -> None:
+    source = "a = 1  # once\n"
+    listed = entries("net/a.py\n  was: a = 1  # once\n  now: a = 2  # once\n  why: so\n")
+    (mutation,) = mutations("net/a.py", source)
+    assert why_equivalent(listed, mutation, source) == "so"
+    assert stale(listed, {"net/a.py": source}) == []
+
+
 def test_the_list_can_be_read() -> None:
     assert all(entries(LIST.read_text("utf-8")).values())

@@ -6,9 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from tests.mutations import tracer
-from tests.mutations.line_map import LineMap, feeling_files, key
+from tests.mutations.keeper import TIME_IS_UP
+from tests.mutations.line_map import LineMap, feeling_files, key, trace_file
+from tests.mutations.tree import Ended, Tree
 
 PIECES = [
     {"seconds": {"a.py::one": 1.0}, "lines": {"a.py::one": {"net/a.py": [3, 5]}}},
@@ -50,6 +55,27 @@ def test_what_is_known_of_a_test_file_holds_until_sources_shared_code_or_itself_
         return key(tmp_path, names, "tests/test_a.py") != before
 
     assert {name for name in names if changes(name)} == {"src/a.py", "tests/conftest.py", "tests/test_a.py"}
+
+
+class Ending:
+    """A tree whose runs are ended from outside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, path: str, text: str) -> None:
+        pass
+
+    def remove(self, path: str) -> None:
+        pass
+
+    def run(self, *_: object, **__: object) -> Ended:
+        return Ended(TIME_IS_UP, [])
+
+
+def test_trace_that_is_interrupted_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"tests/test_a\.py was ended"):
+        trace_file(cast(Tree, Ending(tmp_path)), "tests/test_a.py")
 
 
 def test_tracer_writes_each_line_of_the_package_once_for_each_name(tmp_path: Path) -> None:

@@ -171,6 +171,7 @@ def test_peer_is_let_go_on_when_a_quarter_of_the_buffer_is_left() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.replaces_parts
 def test_transport_that_asks_for_more_after_the_end_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     tighten(monkeypatch)
 
