@@ -10,7 +10,17 @@ from concurrent.futures import TimeoutError as FuturesTimeout
 import pytest
 
 from argon import errors
-from argon.errors import ArgonError, MayHaveRun, Rejected, RejectReason, TaskError, TaskExpired, TaskLost, WorkerDied
+from argon.errors import (
+    ArgonError,
+    MayHaveRun,
+    Rejected,
+    RejectReason,
+    TaskError,
+    TaskExpired,
+    TaskLost,
+    WorkerDied,
+    caused_by,
+)
 
 ALL = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, ArgonError)]
 OF_TASKS = [cls for cls in ALL if issubclass(cls, TaskError)]
@@ -100,3 +110,14 @@ def test_exception_is_also_what_the_standard_library_would_raise(
 
 def test_words_are_plain_strings_for_logs_and_json() -> None:
     assert f"{MayHaveRun.NO} {RejectReason.TOO_LARGE}" == "no TOO_LARGE"
+
+
+def test_an_error_is_raised_with_its_cause_or_with_nothing_that_led_to_it() -> None:
+    cause = KeyError("a")
+    assert caused_by(cause, ValueError()).__cause__ is cause
+    with pytest.raises(ValueError, match="b") as caught:
+        try:
+            raise cause
+        except KeyError:
+            raise caused_by(None, ValueError("b"))  # noqa: B904 - this is what takes the place of it
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 from pathlib import Path
@@ -180,6 +181,13 @@ def test_every_pattern_and_every_exception_names_a_file(build: ModuleType) -> No
     package = ROOT / "src" / "argon"
     assert [pattern for pattern in build.COMPILED if not list(package.glob(pattern))] == []
     assert [name for name in build.LEFT_ALONE if not list(package.rglob(name))] == []
+
+
+def test_nothing_compiled_raises_from(build: ModuleType) -> None:
+    for path in build.compiled_sources(ROOT / "src" / "argon"):
+        raises = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Raise))
+        lines = [node.lineno for node in raises if node.cause is not None]
+        assert not lines, f"{path}: mypyc forgets the cause in {lines}; use errors.caused_by"
 
 
 def test_nothing_compiled_has_coroutines_or_classes_with_keywords(build: ModuleType) -> None:

@@ -22,7 +22,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+_E = TypeVar("_E", bound=BaseException)
 
 
 class MayHaveRun(StrEnum):
@@ -232,3 +234,12 @@ class ResultNotSerializable(TaskError):
     plain data."""
 
     may_have_run = MayHaveRun.YES
+
+
+def caused_by(cause: BaseException | None, error: _E) -> _E:
+    """Returns an exception with its cause, as ``raise error from cause`` would raise it; None hides what led to it.
+
+    For compiled modules: mypyc forgets what stands behind ``from``.
+    """
+    error.__cause__ = cause
+    return error

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Final
 
+from argon.errors import caused_by
 from argon.protocol.messages import Payload
 
 ALIGNMENT: Final = 16
@@ -33,7 +34,7 @@ def seal(name: bytes, data: bytes, buffers: list[bytes | memoryview]) -> Payload
     try:
         head = _pack(len(name), len(buffers), len(data)) + name
     except struct.error:
-        raise ValueError(f"a pickle of {len(data)} bytes and {len(buffers)} buffers is too large") from None
+        raise caused_by(None, ValueError(f"a pickle of {len(data)} bytes and {len(buffers)} buffers is too large"))
     head += struct.pack(f"<{len(buffers)}Q", *map(len, buffers)) + data
     segments: list[bytes | memoryview] = [head + bytes(-len(head) % ALIGNMENT)]
     for buffer in buffers:
@@ -48,7 +49,7 @@ def seal_small(name: bytes, data: bytes) -> bytes:
     try:
         return _pack(len(name), 0, len(data)) + name + data
     except struct.error:
-        raise ValueError(f"a pickle of {len(data)} bytes is too large") from None
+        raise caused_by(None, ValueError(f"a pickle of {len(data)} bytes is too large"))
 
 
 def unseal(payload: bytes | bytearray | memoryview) -> tuple[bytes, bytes | memoryview, list[memoryview] | None]:

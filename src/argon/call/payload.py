@@ -25,7 +25,14 @@ from argon.call.callables import find, importable, name_of, whereabouts
 from argon.call.envelope import DEFINITION_MARK, seal, seal_small, unseal
 from argon.call.failure_text import TEXT_CHARS, clip, message_of, traceback_of, type_name
 from argon.call.unpicklable import advice, culprit
-from argon.errors import ArgumentNotSerializable, MayHaveRun, RemoteError, ResultNotSerializable, UnknownFunction
+from argon.errors import (
+    ArgumentNotSerializable,
+    MayHaveRun,
+    RemoteError,
+    ResultNotSerializable,
+    UnknownFunction,
+    caused_by,
+)
 from argon.protocol.messages import Payload, payload_bytes
 
 if TYPE_CHECKING:
@@ -88,7 +95,7 @@ def pack_call(
         text = f"cannot send {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
         text += advice(found, None if script is None else script.by_value_because)
         try:
-            raise ArgumentNotSerializable(text, path=path) from reason
+            raise caused_by(reason, ArgumentNotSerializable(text, path=path))
         finally:
             del found, part, reason  # the exception holds this frame, and must not hold itself by it
 
@@ -130,7 +137,7 @@ def unpack_call(payload: bytes | bytearray | memoryview) -> tuple[Callable[..., 
     try:
         name, data, buffers = unseal(payload)
     except ValueError as error:
-        raise _unloadable(error) from None
+        raise caused_by(None, _unloadable(error))
     carried = name[:1] == DEFINITION_MARK
     function: Any = None if carried else find(name)
     try:
@@ -150,9 +157,9 @@ def unpack_call(payload: bytes | bytearray | memoryview) -> tuple[Callable[..., 
         raise
     except (ImportError, AttributeError) as error:
         text = f"cannot load the arguments: {clip(message_of(error), REASON_CHARS)} ({whereabouts()})"
-        raise UnknownFunction(text) from None
+        raise caused_by(None, UnknownFunction(text))
     except BaseException as error:  # noqa: BLE001 - loading runs code of the caller's classes, which may raise anything
-        raise _unloadable(error) from None
+        raise caused_by(None, _unloadable(error))
     return function, args, kwargs
 
 
@@ -233,7 +240,7 @@ def pack_result(value: object, max_payload_bytes: int) -> Payload:
     except Exception as error:  # noqa: BLE001 - pickling runs code of the task's classes, which may raise anything
         path, part, reason = culprit({"result": value}, dump_answer, error)
         text = f"cannot return {path} (a {type_name(type(part))}): {clip(message_of(reason), REASON_CHARS)}"
-        raise ResultNotSerializable(text, path=path) from None
+        raise caused_by(None, ResultNotSerializable(text, path=path))
     size = payload_bytes(payload)
     if size > max_payload_bytes:
         raise ResultNotSerializable(f"the result takes {size} bytes, over the max_payload of {max_payload_bytes}")
@@ -249,7 +256,7 @@ def unpack_result(payload: Payload) -> object:
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise  # Ctrl-C
         text = f"the result cannot be loaded here: {type_name(type(error))}: {clip(message_of(error), REASON_CHARS)}"
-        raise ResultNotSerializable(text) from error
+        raise caused_by(error, ResultNotSerializable(text))
     return result
 
 

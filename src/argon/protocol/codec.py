@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from argon.errors import RejectReason
+from argon.errors import RejectReason, caused_by
 from argon.protocol.diagnosis import Diagnosis
 from argon.protocol.ids import ClientTaskId, LocalTaskId
 from argon.protocol.messages import (
@@ -237,4 +237,4 @@ def _read(body: Payload, cls: type[Any]) -> Any:
     try:
         return msgspec.msgpack.decode(body if isinstance(body, bytes) else b"".join(body), type=cls)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolViolation(f"{cls.__name__} cannot be read: {error}") from None
+        raise caused_by(None, ProtocolViolation(f"{cls.__name__} cannot be read: {error}"))
