@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
 from argon.client.answers import value_of
+from argon.client.leaving import Holder
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
 from argon.client.map_items import arguments_of, next_result
@@ -88,6 +89,7 @@ class Client:
         self._options = TaskOptions()
         self._script: Script | None = None  # only workers of an own cluster know anything of this program
         self._thread = LoopThread(address, find_token(token), check_seconds("connect_timeout", connect_timeout))
+        self._holder = Holder(self._thread.release)
 
     def __enter__(self) -> Self:
         return self

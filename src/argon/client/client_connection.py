@@ -7,14 +7,18 @@ All calls are made on the event loop's own thread. It must never see a task.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from argon.client.client_shell import ClientShell
 from argon.client.task_id import parse_task_id
 from argon.errors import ConnectionFailed
+from argon.net.channel import Channel
 from argon.net.dialer import Dialer
 from argon.protocol.handshake import Role
 from argon.protocol.messages import ExplainRequest, StatusRequest
+
+_DEATH_WAIT_S: Final = 0.2  # a process that was killed closes its sockets a moment before it has ended
 
 
 class ClientConnection:
@@ -30,15 +34,36 @@ class ClientConnection:
 
     def __init__(self, address: str, token: bytes) -> None:
         self.shell = ClientShell()
+        self._ended: Callable[[float], str | None] | None = None
+        self._tell_ended: Callable[[str], None] | None = None
         self._dialer = Dialer(
             address,
             Role.CLIENT,
             token,
             on_up=self.shell.welcomed,
             on_messages=self.shell.received,
-            on_down=self.shell.lost,
+            on_down=self._lost,
+            on_failure=lambda _: self._ask_whether_ended(0.0),
         )
         self._keeping: asyncio.Task[None] | None = None
+
+    def watch(self, ended: Callable[[float], str | None], tell: Callable[[str], None]) -> None:
+        """Has it ask, whenever the connection is lost or cannot be renewed, whether the cluster can come back.
+
+        Args:
+            ended: waits so many seconds; returns how the cluster has ended for good, None if it has not.
+            tell: is told that on the event loop, before the tasks which were sent are lost.
+        """
+        self._ended, self._tell_ended = ended, tell
+
+    def _lost(self, channel: Channel, reason: str) -> None:
+        self._ask_whether_ended(_DEATH_WAIT_S)
+        self.shell.lost(channel, reason)
+
+    def _ask_whether_ended(self, wait_s: float) -> None:
+        if self._ended is not None and (how := self._ended(wait_s)) is not None:
+            assert self._tell_ended is not None
+            self._tell_ended(how)
 
     async def connect(self, timeout_s: float) -> None:
         """Connects for the first time; afterwards the connection is renewed by itself.
@@ -78,10 +103,11 @@ class ClientConnection:
             raise ConnectionFailed(f"there is no connection to {self._dialer.address} now; the client is reconnecting")
         return await reply
 
-    async def close(self) -> None:
-        """Answers every task that has no answer yet as lost, and disconnects."""
+    async def close(self, reason: str = "the client was closed") -> None:
+        """Answers every task that has no answer yet as lost, for this reason, and disconnects."""
+        self._ended = None
         if self._keeping is not None:
             self._keeping.cancel()
-        self.shell.end()
+        self.shell.end(reason)
         self._dialer.close("the client is leaving")
         await self._dialer.wait_closed()

@@ -99,9 +99,16 @@ class ClientShell:
         self._channel.flush()
         return True
 
-    def end(self) -> None:
+    def unanswered(self) -> Future[Any] | asyncio.Future[Any] | None:
+        """The future of a task that has no answer yet, if there is one. A call that waits is none: its caller does."""
+        for ticket in self._tickets.values():
+            if isinstance(ticket, Future | asyncio.Future) and not ticket.done():
+                return ticket
+        return None
+
+    def end(self, reason: str) -> None:
         """Answers every task that has no answer yet as lost, and lets the timer ring no more."""
-        self._perform(self._state.close())
+        self._perform(self._state.close(reason))
         self._flush()
         self._timer.cancel()
 

@@ -24,6 +24,7 @@ class LocalClient(Client):
         try:
             super().__init__(cluster.address, token=cluster.token)
             self._script = cluster.script
+            self._thread.own(cluster)
         except BaseException:
             cluster.close()
             raise

@@ -26,7 +26,7 @@ from argon.client.task_id import task_id
 from argon.protocol.messages import Answer, Status
 
 _PENDING: Final = _base.PENDING
-_FINISHED: Final = _base.FINISHED
+FINISHED: Final = _base.FINISHED
 _CANCELLED: Final = _base.CANCELLED_AND_NOTIFIED
 
 log = logging.getLogger("argon.client")
@@ -104,7 +104,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
             CancelledError: it was cancelled.
             RuntimeError: it would wait in a callback or in a forked process.
         """
-        if self._state == _FINISHED and self._exception is None:
+        if self._state == FINISHED and self._exception is None:
             return self._result
         self._check_may_wait()
         return super().result(timeout)
@@ -130,8 +130,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self.local_run = None
         value: Any = None
         error: BaseException | None = None
-        state = _CANCELLED if answer.status == Status.CANCELLED else _FINISHED
-        if state == _FINISHED:
+        state = _CANCELLED if answer.status == Status.CANCELLED else FINISHED
+        if state == FINISHED:
             try:
                 value, error = value_of(answer, session)
             except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
@@ -140,7 +140,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def _finish_here(self, value: Any, error: BaseException | None) -> None:
         """Takes what it has come to in this process, in any thread."""
-        self._finish(_FINISHED, value, error)
+        self._finish(FINISHED, value, error)
         self.local_run = None
 
     def _finish(self, state: str, value: Any, error: BaseException | None) -> None:
