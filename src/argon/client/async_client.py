@@ -10,6 +10,7 @@ import asyncio
 import copy
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any, Self
 
 from argon.call.payload import pack_call
@@ -17,6 +18,7 @@ from argon.call.time_left import deadline_of
 from argon.client.answers import value_of
 from argon.client.client_connection import ClientConnection
 from argon.client.client_shell import ClientShell
+from argon.client.leaving import Holder
 from argon.client.local_run import LocalRun, LocalThreads
 from argon.client.map_items import arguments_of
 from argon.client.options import UNSET, Unset, changed_options
@@ -119,6 +121,7 @@ class AsyncClient:
         self._connections: list[ClientConnection] = []
         self._connecting = asyncio.Lock()
         self._threads = LocalThreads()
+        self._holder = Holder(partial(_release, self._connections, self._threads))
 
     async def connect(self) -> None:
         """Connects, if it is not connected yet. ``async with`` calls this.
@@ -259,3 +262,8 @@ class AsyncClient:
         if not self._connections:
             raise ConnectionFailed("this client is not connected; use it in 'async with', or call connect()")
         return self._connections[0]
+
+
+def _release(connections: list[ClientConnection], threads: LocalThreads) -> None:
+    for connection in connections:
+        connection.release(threads.unfinished)

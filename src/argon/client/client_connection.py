@@ -7,10 +7,13 @@ All calls are made on the event loop's own thread. It must never see a task.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from argon.client.client_shell import ClientShell
+from argon.client.leaving import AnyFuture, until_idle
 from argon.client.task_id import parse_task_id
 from argon.errors import ConnectionFailed
 from argon.net.channel import Channel
@@ -45,7 +48,10 @@ class ClientConnection:
             on_down=self._lost,
             on_failure=lambda _: self._ask_whether_ended(0.0),
         )
+        self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     def watch(self, ended: Callable[[float], str | None], tell: Callable[[str], None]) -> None:
         """Has it ask, whenever the connection is lost or cannot be renewed, whether the cluster can come back.
@@ -78,7 +84,38 @@ class ClientConnection:
             raise ConnectionFailed(
                 f"no answer from {self._dialer.address} within {timeout_s:g} s", address=self._dialer.address
             ) from None
-        self._keeping = asyncio.get_running_loop().create_task(self._dialer.keep())
+        self._loop = asyncio.get_running_loop()
+        self._keeping = self._loop.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        try:
+            await self._dialer.keep()
+        except asyncio.CancelledError:  # not by close(): as asyncio.run() does with all that is left at its end
+            self._dialer.close("the client's event loop ends")
+            raise
+
+    def release(self, unfinished: Callable[[], AnyFuture | None]) -> None:
+        """Nobody holds the client any more: it disconnects when all that was submitted has ended.
+
+        It may be called in a collection, on any thread, in the midst of anything: it only wakes the loop.
+
+        Args:
+            unfinished: the future of a task that runs in this process, if there is one.
+        """
+        if self._keeping is None or self._loop is None or self._pid != os.getpid():
+            return
+        if self._loop.is_closed():
+            self._keeping._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing can end it any more
+            return
+        with suppress(RuntimeError):  # it has just been closed
+            self._loop.call_soon_threadsafe(self._leave, unfinished)
+
+    def _leave(self, unfinished: Callable[[], AnyFuture | None]) -> None:
+        async def leave() -> None:
+            await until_idle(lambda: self.shell.unanswered() or unfinished())
+            await self.close()
+
+        self._leaving = asyncio.ensure_future(leave())
 
     async def status(self) -> dict[str, Any]:
         """The cluster's numbers.
