@@ -13,13 +13,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
-from argon.client.executor_ends import look_after
+from argon.client.executor_ends import is_interrupt, look_after
 from argon.client.local_cluster import LocalCluster, NodeOptions
 from argon.client.loop_thread import LoopThread
 from argon.client.task_future import FINISHED, TaskFuture
@@ -36,7 +37,6 @@ from argon.settings import (
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures.process import BrokenProcessPool
     from types import TracebackType
 
     from argon.call.script import Script
@@ -168,6 +168,7 @@ class Executor(concurrent.futures.Executor):
         self._lock = threading.Lock()
         self._futures: set[ExecutorFuture] = set()
         self._shut_down = False
+        self._finishing = False
         self._ended = threading.Event()
         self._pid = os.getpid()
         look_after(self, self._thread)
@@ -266,7 +267,7 @@ class Executor(concurrent.futures.Executor):
         if self._pid != os.getpid():
             return  # a forked process has no part in it
         with self._lock:
-            first, self._shut_down = not self._shut_down, True
+            first, self._shut_down, self._finishing = not self._finishing, True, True
             waiting = list(self._futures)
         if cancel_futures:
             for future in waiting:
@@ -288,7 +289,7 @@ class Executor(concurrent.futures.Executor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
+        if is_interrupt(kind):
             self.terminate_workers()  # who presses Ctrl-C does not want to wait for what runs
         return super().__exit__(kind, error, traceback)
 
@@ -302,9 +303,11 @@ class Executor(concurrent.futures.Executor):
         It takes nothing new, and its futures end with ``BrokenProcessPool``: what runs ends with its worker process.
         Tasks of others on the same cluster go on.
         """
-        self.shutdown(wait=False)
         if self._pid == os.getpid():
+            with self._lock:
+                self._shut_down = True
             self._break_off()
+            self.shutdown(wait=False)
 
     kill_workers = terminate_workers  # a worker that is to end is not asked in either case
 
@@ -351,7 +354,9 @@ def _result_or_cancel(future: concurrent.futures.Future[T], end: float | None) -
         future.cancel()  # if its time is up
 
 
-def _broken(why: str) -> BrokenProcessPool:
-    from concurrent.futures.process import BrokenProcessPool  # it takes long to import, and is seldom needed
-
+def _broken(why: str) -> BrokenExecutor:
+    try:
+        from concurrent.futures.process import BrokenProcessPool  # it takes long to import, and is seldom needed
+    except RuntimeError:  # the interpreter ends: it can be imported no more, and nobody has done so
+        return BrokenExecutor(why)
     return BrokenProcessPool(why)

@@ -6,7 +6,9 @@ ProcessPoolExecutor; after Ctrl-C none goes on with its tasks. It must never kee
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import signal
 import sys
 import weakref
 from typing import Protocol
@@ -32,6 +34,16 @@ def look_after(executor: _Executor, thread: LoopThread) -> None:
         _THREADS.discard(ended)
     _THREADS.add(thread)
     call_when_forgotten(executor, thread.release)
+
+
+def is_interrupt(kind: type[BaseException] | None) -> bool:
+    """Whether an exception of this class comes from Ctrl-C: also what ``asyncio.run`` makes of it in a coroutine."""
+    if kind is None:
+        return False
+    if issubclass(kind, asyncio.CancelledError):
+        runner = getattr(getattr(signal.getsignal(signal.SIGINT), "func", None), "__self__", None)
+        return isinstance(runner, asyncio.Runner) and getattr(runner, "_interrupt_count", 0) > 0
+    return issubclass(kind, KeyboardInterrupt)
 
 
 def _end_all() -> None:
