@@ -320,7 +320,7 @@ def test_forked_process_that_forgets_a_client_leaves_it_to_its_parent(tmp_path: 
 def test_async_client_that_nobody_holds_leaves_when_its_tasks_are_done(tmp_path: Path) -> None:
     program = """
     async def forget(owner):
-        before = left()
+        before = left()[:2]
         client = argon.AsyncClient(owner.address, token=owner.token)
         await client.connect()
         held = client.with_options(timeout=60).submit(time.sleep, 0.3), client.submit(pow, 2, 5)
@@ -328,7 +328,7 @@ def test_async_client_that_nobody_holds_leaves_when_its_tasks_are_done(tmp_path:
         del client
         gc.collect()
         assert [await future for future in held] == [None, 32]
-        while left() != before or len(asyncio.all_tasks()) > 1:
+        while left()[:2] != before or len(asyncio.all_tasks()) > 1:
             await asyncio.sleep(0.02)
         assert Path("began").exists()
 
@@ -341,15 +341,15 @@ def test_async_client_that_nobody_holds_leaves_when_its_tasks_are_done(tmp_path:
     if __name__ == "__main__":
         with argon.local(1) as owner:
             asyncio.run(forget(owner))
-            before = left()
+            before = left()[:2]
             client = asyncio.run(leave_open(owner))
-            assert left() == before
+            assert left()[:2] == before, (before, left()[:2])
             del client
             loop = asyncio.new_event_loop()
             client = loop.run_until_complete(leave_open(owner))
             loop.close()
             del client, loop
-            assert soon(lambda: left() == before), (before, left())
+            assert soon(lambda: left()[:2] == before), (before, left()[:2])
     """
     assert finish(start(tmp_path, program)) == (0, "", "")
 
