@@ -1,4 +1,4 @@
-"""How a client that nobody holds ends: when it is told, and what it waits for. Whole programs: tests/field/test_ends."""
+"""How a client that nobody holds ends: when it is told, what it waits for. Whole programs: tests/field/test_ends."""
 
 from __future__ import annotations
 

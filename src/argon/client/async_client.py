@@ -138,7 +138,10 @@ class AsyncClient:
                 self._connections.append(connection)
 
     async def close(self) -> None:
-        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
+        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``.
+
+        A client that nobody refers to any more disconnects by itself, when its tasks are done.
+        """
         while self._connections:
             await self._connections.pop().close()
         self._threads.close()

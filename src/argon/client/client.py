@@ -98,7 +98,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
+        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``.
+
+        It waits for the end of the connection, 2 s at most, also on a thread that runs an event loop. A client that
+        nobody refers to any more disconnects by itself, when its tasks are done.
+        """
         self._thread.close()
 
     def with_options(

@@ -92,7 +92,10 @@ class ExecutorFuture(TaskFuture):
 class Executor(concurrent.futures.Executor):
     """A ``concurrent.futures.Executor`` that runs its tasks on an Argon cluster.
 
-    It takes the place of ``ProcessPoolExecutor``, with the same rules and errors.
+    It takes the place of ``ProcessPoolExecutor``, with the same rules and errors. An executor that nobody refers to
+    any more ends by itself when its tasks are done; the interpreter waits for that at its end. A block that ends by
+    Ctrl-C ends the tasks, also those that run. On an event loop the end of a block waits for them as anywhere else, and
+    the loop with it: await them first.
 
     Args:
         address: ``host:port`` of a cluster, or of a node that listens by itself. Without it, a cluster is started on
