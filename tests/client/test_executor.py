@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from argon.client import cancel_patience, executor_ends
 from argon.client import executor as executor_module
 from argon.client.executor import Executor
 from argon.client.local_cluster import LocalCluster
@@ -163,14 +165,50 @@ def test_cancel_of_a_queued_task_is_one_that_the_cluster_confirms(tmp_path: Path
     assert not (tmp_path / "ran").exists()
 
 
-def test_task_of_a_lost_cluster_is_lost() -> None:
+def test_own_cluster_that_is_killed_breaks_the_pool_with_all_its_futures() -> None:
     with Executor(max_workers=1) as pool:
         assert pool._local is not None
         pool.submit(tasks.pid).result(WITHIN_S)
-        future = pool.submit(time.sleep, 60)
-        eventually(future.running)
+        running = pool.submit(time.sleep, 60)
+        eventually(running.running)
+        queued = [pool.submit(tasks.pid) for _ in range(50)]
         pool._local._process.kill()
-        assert isinstance(future.exception(WITHIN_S), TaskLost)
+        for future in [running, *queued]:
+            error = future.exception(WITHIN_S)
+            assert isinstance(error, BrokenProcessPool)
+            assert "the local cluster has ended (signal 9)" in str(error)
+            assert isinstance(error.__cause__, TaskLost)
+        with pytest.raises(BrokenProcessPool, match="signal 9"):
+            pool.submit(tasks.pid)
+        with pytest.raises(BrokenProcessPool):
+            pool.map(tasks.identity, [1])
+
+
+def test_own_cluster_that_leaves_in_order_breaks_the_pool_at_last() -> None:
+    with Executor(max_workers=1) as pool:
+        assert pool._local is not None
+        pool.submit(tasks.pid).result(WITHIN_S)
+        running = pool.submit(time.sleep, 0.5)
+        eventually(running.running)
+        queued = [pool.submit(tasks.pid) for _ in range(50)]
+        pool._local._process.terminate()
+        pool._thread.guards.thread.join(WITHIN_S)
+        assert not pool._thread.guards.thread.is_alive()
+        assert running.result(0) is None
+        assert {type(future.exception(0)) for future in queued} <= {type(None), BrokenProcessPool}
+        with pytest.raises(BrokenProcessPool, match="exit code"):
+            pool.submit(tasks.pid)
+
+
+def test_cluster_of_others_that_is_lost_breaks_no_pool() -> None:
+    cluster = LocalCluster(1)
+    with Executor(cluster.address, token=cluster.token) as pool:
+        running = pool.submit(time.sleep, 60)
+        eventually(running.running)
+        cluster.close()
+        assert isinstance(running.exception(WITHIN_S), TaskLost)
+        waiting = pool.submit(tasks.pid)
+        assert waiting.cancel()
 
 
 # ---- the end -----------------------------------------------------------------------------------------------------
@@ -239,7 +277,7 @@ def test_workers_that_are_ended_are_those_of_this_executors_tasks_only(net: Thre
     gate.wait()
     queued = other.submit(tasks.pid)
     pool.kill_workers()
-    assert held.cancelled()
+    assert isinstance(held.exception(0), BrokenProcessPool)
     assert queued.result(WITHIN_S) != pid
     eventually(lambda: pid_ended(pid))
     other.shutdown()
@@ -289,7 +327,7 @@ def test_forked_process_leaves_the_executor_alone(tmp_path: Path, pool: Executor
             try:
                 pool.submit(tasks.pid)
             except RuntimeError:
-                executor_module._shut_down_all()
+                executor_ends._end_all()
                 pool.shutdown()
                 code = 0
         finally:
@@ -312,7 +350,7 @@ def test_program_that_forgets_its_executor_leaves_no_process() -> None:
 
 
 def test_cancel_from_many_threads_answers_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor_module, "_ANSWER_TIMEOUT_S", 3600.0)
+    monkeypatch.setattr(cancel_patience, "_ANSWER_TIMEOUT_S", 3600.0)
     with Executor(max_workers=1) as pool:
         gate = TaskGate(tmp_path)
         future = pool.submit(*gate.call)

@@ -97,3 +97,14 @@ def test_close_ends_the_cluster_gently_though_a_forked_process_lives_on() -> Non
     finally:
         os.close(writing)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_end_is_told_as_the_system_tells_it_and_waited_for_only_so_long() -> None:
+    cluster = LocalCluster(1)
+    assert cluster.ended(0.0) is None
+    cluster._process.kill()
+    assert cluster.ended(60.0) == "signal 9"
+    cluster.close()
+    other = LocalCluster(1)
+    other.close()
+    assert other.ended(0.0) == "exit code 0"

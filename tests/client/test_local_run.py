@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Callable
 from math import inf
@@ -207,3 +208,39 @@ def test_call_that_outlives_the_loop_comes_to_its_end_all_the_same(tmp_path: Pat
     assert ended.one.wait(WITHIN_S)
     assert ended.all == [("held", None)]
     threads.close()
+
+
+def test_call_that_is_withdrawn_before_its_handle_is_known_is_not_begun(tmp_path: Path) -> None:
+    class WithdrawnMeanwhile(LocalThreads):
+        """As when a caller's thread cancels while the loop's thread hands the call over."""
+
+        def submit(self, run: Callable[[], Any]) -> Any:
+            local.withdraw()
+            running = super().submit(run)
+            concurrent.futures.wait([running], WITHIN_S)  # its thread is quicker than the loop's
+            return running
+
+    async def main() -> None:
+        local.start(Ended())
+        await asyncio.to_thread(LocalThreads.submit(threads, call(abs, 1).run).result, WITHIN_S)
+        assert not (tmp_path / "ran").exists()
+        assert not local.is_running()
+        threads.close()
+
+    threads = WithdrawnMeanwhile()
+    local = LocalRun(call(tasks.note, str(tmp_path / "ran"), "ran"), threads)
+    run_within(main())
+
+
+def test_unfinished_is_what_waits_or_runs_until_it_has_ended(tmp_path: Path) -> None:
+    async def main() -> None:
+        threads, ended, gate = LocalThreads(), Ended(), TaskGate(tmp_path)
+        assert threads.unfinished() is None
+        LocalRun(call(*gate.call), threads).start(ended)
+        assert threads.unfinished() is not None
+        gate.open()
+        await asyncio.to_thread(ended.one.wait, WITHIN_S)
+        await soon(lambda: threads.unfinished() is None)
+        threads.close()
+
+    run_within(main())

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -17,13 +18,15 @@ import pytest
 
 from argon.call.payload import pack_call
 from argon.client.client_connection import ClientConnection
+from argon.client.local_cluster import LocalCluster
 from argon.client.loop_thread import LoopThread
+from argon.client.task_future import TaskFuture
 from argon.errors import ConnectionFailed
 from argon.net.security import find_token
 from argon.protocol.messages import Entered, Outcome, Status
 from argon.scheduling.task_options import TaskOptions
 from tests.support import light_tasks as tasks
-from tests.support.in_process import TOKEN, WITHIN_S, ThreadNetwork, network, within
+from tests.support.in_process import TOKEN, WITHIN_S, TaskGate, ThreadNetwork, network, within
 from tests.support.slip import Slip
 
 DEFAULTS = TaskOptions()
@@ -140,3 +143,35 @@ def test_thread_that_is_closed_before_its_loop_is_made_does_not_wait_for_the_con
         thread.connection = ClientConnection(f"127.0.0.1:{silent.getsockname()[1]}", find_token(TOKEN))
         thread._ending = asyncio.Event()
         within(thread._live(10 * WITHIN_S))
+
+
+def test_released_thread_answers_what_it_has_and_ends(net: ThreadNetwork) -> None:
+    thread = LoopThread(net.address, find_token(TOKEN), 10.0)
+    future = TaskFuture(thread)
+    payload, kind = pack_call(tasks.identity, (1,), {})
+    thread.submit(kind, payload, DEFAULTS, inf, future)
+    thread.release()
+    thread.release()
+    thread.guards.thread.join(WITHIN_S)
+    assert not thread.guards.thread.is_alive()
+    assert future.result(0) == 1
+    thread.release()  # it has ended
+    thread.close()
+
+
+def test_released_thread_does_not_wait_for_a_call_whose_caller_is_gone(net: ThreadNetwork, tmp_path: Path) -> None:
+    thread, gate = LoopThread(net.address, find_token(TOKEN), 10.0), TaskGate(tmp_path)
+    hand_over(thread, *gate.call)  # as run() does, which was interrupted
+    gate.wait()
+    thread.release()
+    thread.guards.thread.join(WITHIN_S)
+    assert not thread.guards.thread.is_alive()
+
+
+def test_cluster_that_is_owned_is_closed_at_the_threads_end() -> None:
+    cluster = LocalCluster(1)
+    thread = LoopThread(cluster.address, find_token(cluster.token), 10.0)
+    thread.own(cluster)
+    thread.close()
+    assert cluster._process.returncode == 0
+    assert thread.broken == ""

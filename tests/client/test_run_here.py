@@ -264,9 +264,9 @@ def test_timeout_that_passes_while_it_runs_here_is_raised_and_the_function_goes_
     tmp_path: Path, client: Client
 ) -> None:
     gate = TaskGate(tmp_path)
-    future = client.with_options(timeout=0.3).submit(*gate.call)
+    future = client.with_options(timeout=1.0).submit(*gate.call)
     gate.wait()
-    assert future.running()
+    assert future.running() or future.done()  # a slow machine may reach this line after the timeout
     error = future.exception(WITHIN_S)
     assert isinstance(error, TaskExpired)
     assert error.may_have_run is MayHaveRun.YES

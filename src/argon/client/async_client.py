@@ -11,6 +11,7 @@ import copy
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any, NoReturn, Self, TypeVar
 
 from argon.call.payload import pack_call
@@ -19,6 +20,7 @@ from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.async_future import AsyncFuture
 from argon.client.async_map import AsyncMapFuture, AsyncMapWindow
 from argon.client.client_connection import ClientConnection
+from argon.client.leaving import Holder
 from argon.client.local_run import LocalRun, LocalThreads
 from argon.client.loop_guards import LoopGuards
 from argon.client.map_items import arguments_of
@@ -77,6 +79,7 @@ class AsyncClient:
         self._connections: list[ClientConnection] = []
         self._connecting = asyncio.Lock()
         self._threads = LocalThreads()
+        self._holder = Holder(partial(_release, self._connections, self._threads))
 
     async def connect(self) -> None:
         """Connects, if it is not connected yet. ``async with`` calls this.
@@ -99,6 +102,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``.
+
+        A client that nobody refers to any more disconnects by itself, when its tasks are done.
 
         Raises:
             RuntimeError: it is connected on another event loop that goes on. Close it there.
@@ -268,3 +273,8 @@ class AsyncClient:
         guards = self._connections[0].guards
         assert guards is not None
         return guards
+
+
+def _release(connections: list[ClientConnection], threads: LocalThreads) -> None:
+    for connection in connections:
+        connection.release(threads.unfinished)

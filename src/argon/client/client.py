@@ -18,13 +18,14 @@ from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
 from argon.call.unpicklable import NotForOtherProcesses
 from argon.client.answers import value_of
+from argon.client.leaving import Holder
 from argon.client.local_run import LocalRun
 from argon.client.loop_thread import LoopThread
 from argon.client.map_items import arguments_of, next_result
 from argon.client.map_window import MapFuture, MapWindow
 from argon.client.options import UNSET, Unset, changed_options
 from argon.client.run_here import KeptCall, is_overload
-from argon.client.task_future import TaskFuture
+from argon.client.task_future import LOOK_UP_S, TaskFuture
 from argon.net.security import find_token
 from argon.protocol.messages import Answer
 from argon.scheduling.task_options import TaskOptions
@@ -55,7 +56,8 @@ class _Call:
         self._waiting.release()
 
     def wait(self) -> Answer:
-        self._waiting.acquire()
+        while not self._waiting.acquire(timeout=LOOK_UP_S):
+            pass  # a signal that comes just before the wait does not end it: Python looks for one when it returns
         assert self._answer is not None
         return self._answer
 
@@ -103,6 +105,7 @@ class Client:
         self._script: Script | None = None  # only workers of an own cluster know anything of this program
         connect_timeout_s = check_connect_timeout(connect_timeout)
         self._thread = LoopThread(address, find_token(token), connect_timeout_s, check_liveness(heartbeat, dead_after))
+        self._holder = Holder(self._thread.release)
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +122,11 @@ class Client:
         raise NotForOtherProcesses(self)
 
     def close(self) -> None:
-        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``."""
+        """Disconnects. Tasks without an answer are cancelled in the cluster, and end here as ``TaskLost``.
+
+        It waits for the end of the connection, 2 s at most, also on a thread that runs an event loop. A client that
+        nobody refers to any more disconnects by itself, when its tasks are done.
+        """
         self._thread.close()
 
     def with_options(

@@ -7,16 +7,23 @@ All calls are made on the event loop's own thread. It must never see a task.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
 
 from argon.client.client_shell import ClientShell
+from argon.client.leaving import AnyFuture, until_idle
 from argon.client.loop_guards import LoopGuards
 from argon.client.task_id import parse_task_id
 from argon.errors import ConnectionFailed
+from argon.net.channel import Channel
 from argon.net.dialer import Dialer
 from argon.protocol.handshake import Role
 from argon.protocol.messages import ExplainRequest, StatusRequest
 from argon.settings import AS_THE_CLUSTER_SAYS, PeerLiveness
+
+_DEATH_WAIT_S: Final = 0.2  # a process that was killed closes its sockets a moment before it has ended
 
 
 class ClientConnection:
@@ -35,15 +42,39 @@ class ClientConnection:
     def __init__(self, address: str, token: bytes, liveness: PeerLiveness = AS_THE_CLUSTER_SAYS) -> None:
         self.shell = ClientShell(liveness)
         self.guards: LoopGuards | None = None
+        self._ended: Callable[[float], str | None] | None = None
+        self._tell_ended: Callable[[str], None] | None = None
         self._dialer = Dialer(
             address,
             Role.CLIENT,
             token,
             on_up=self.shell.welcomed,
             on_messages=self.shell.received,
-            on_down=self.shell.lost,
+            on_down=self._lost,
+            on_failure=lambda _: self._ask_whether_ended(0.0),
         )
+        self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    def watch(self, ended: Callable[[float], str | None], tell: Callable[[str], None]) -> None:
+        """Has it ask, whenever the connection is lost or cannot be renewed, whether the cluster can come back.
+
+        Args:
+            ended: waits so many seconds; returns how the cluster has ended for good, None if it has not.
+            tell: is told that on the event loop, before the tasks which were sent are lost.
+        """
+        self._ended, self._tell_ended = ended, tell
+
+    def _lost(self, channel: Channel, reason: str) -> None:
+        self._ask_whether_ended(_DEATH_WAIT_S)
+        self.shell.lost(channel, reason)
+
+    def _ask_whether_ended(self, wait_s: float) -> None:
+        if self._ended is not None and (how := self._ended(wait_s)) is not None:
+            assert self._tell_ended is not None
+            self._tell_ended(how)
 
     async def connect(self, timeout_s: float | None) -> None:
         """Connects for the first time; afterwards the connection is renewed by itself.
@@ -60,7 +91,40 @@ class ClientConnection:
             await self._dialer.connect()
         else:
             await self._dialer.connect_within(timeout_s)
-        self._keeping = loop.create_task(self._dialer.keep())
+        self._loop = loop
+        self._keeping = loop.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        try:
+            await self._dialer.keep()
+        except asyncio.CancelledError:  # not by close(): as asyncio.run() does with all that is left at its end
+            for future in list(self.shell.unanswered()):
+                future.add_done_callback(_retrieve)  # who might have looked at it ends as well
+            self._dialer.close("the client's event loop ends")
+            raise
+
+    def release(self, unfinished: Callable[[], AnyFuture | None]) -> None:
+        """Nobody holds the client any more: it disconnects when all that was submitted has ended.
+
+        It may be called in a collection, on any thread, in the midst of anything: it only wakes the loop.
+
+        Args:
+            unfinished: the future of a task that runs in this process, if there is one.
+        """
+        if self._keeping is None or self._loop is None or self._pid != os.getpid():
+            return
+        if self._loop.is_closed():
+            self._keeping._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing can end it any more
+            return
+        with suppress(RuntimeError):  # it has just been closed
+            self._loop.call_soon_threadsafe(self._leave, unfinished)
+
+    def _leave(self, unfinished: Callable[[], AnyFuture | None]) -> None:
+        async def leave() -> None:
+            await until_idle(lambda: next(self.shell.unanswered(), None) or unfinished())
+            await self.close()
+
+        self._leaving = asyncio.ensure_future(leave())
 
     async def status(self) -> dict[str, Any]:
         """The cluster's numbers.
@@ -85,14 +149,21 @@ class ClientConnection:
             raise ConnectionFailed(f"there is no connection to {self._dialer.address} now; the client is reconnecting")
         return await reply
 
-    async def close(self) -> None:
-        """Answers every task that has no answer yet as lost, and disconnects."""
+    async def close(self, reason: str = "the client was closed") -> None:
+        """Answers every task that has no answer yet as lost, for this reason, and disconnects."""
+        self._ended = None
         if self._keeping is not None:
             self._keeping.cancel()
-        self.shell.end()
+        self.shell.end(reason)
         self._dialer.close("the client is leaving")
         await self._dialer.wait_closed()
 
     def abandon(self) -> None:
         """Disconnects when the event loop is closed. Nobody is left who waits for an answer."""
         self._dialer.abandon()
+
+
+def _retrieve(future: AnyFuture) -> None:
+    """Keeps asyncio from reporting an exception at which nobody has looked."""
+    if not future.cancelled():
+        future.exception()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any, Final
@@ -113,9 +114,15 @@ class ClientShell:
         self._channel.flush()
         return True
 
-    def end(self) -> None:
+    def unanswered(self) -> Iterator[Future[Any] | asyncio.Future[Any]]:
+        """The futures of tasks that have no answer yet. A call that waits is none of them: its caller does."""
+        for ticket in self._tickets.values():
+            if isinstance(ticket, Future | asyncio.Future) and not ticket.done():
+                yield ticket
+
+    def end(self, reason: str) -> None:
         """Answers every task that has no answer yet as lost, and lets the timer ring no more."""
-        self._perform(self._state.close())
+        self._perform(self._state.close(reason))
         self._flush()
         self._timer.cancel()
 

@@ -6,15 +6,14 @@ cancelled. Without an address it starts a cluster on this machine, and owns it.
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures
 import itertools
 import operator
 import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -23,10 +22,11 @@ from argon.call.chunk import Item, run_chunk, values_of
 from argon.call.payload import pack_call
 from argon.call.time_left import deadline_of
 from argon.call.unpicklable import NotForOtherProcesses
+from argon.client.executor_ends import is_interrupt, look_after
 from argon.client.local_cluster import LocalCluster, NodeOptions
 from argon.client.loop_thread import LoopThread
-from argon.client.task_future import TaskFuture
-from argon.errors import ArgumentNotSerializable, TaskError
+from argon.client.task_future import FINISHED, TaskFuture
+from argon.errors import ArgumentNotSerializable, ConnectionFailed, TaskError, TaskLost
 from argon.net.security import find_token
 from argon.protocol.messages import Answer, Outcome, Payload
 from argon.scheduling.task_options import TaskOptions
@@ -43,10 +43,11 @@ from argon.settings import (
 )
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from argon.call.script import Script
 
 T = TypeVar("T")
-_ANSWER_TIMEOUT_S = 10.0
 _DEFAULTS = NodeOptions(
     max_payload=MAX_PAYLOAD_BYTES,
     max_requests=None,
@@ -68,17 +69,26 @@ class ExecutorFuture(TaskFuture):
     def cancel(self) -> bool:
         """Cancels the task if no worker has started it; returns whether it is cancelled.
 
-        It asks the cluster and waits for the answer, about 0.2 ms. In a callback it does not wait, and only a task
-        that has not left this process is certainly cancelled.
+        It asks the cluster and waits for the answer, about 0.2 ms. It does not wait in a callback, on a thread that
+        runs an event loop, nor while the cluster has left an earlier question of this executor unanswered for 10 s.
+        Then it returns whether the task is cancelled by now, and it may be cancelled later.
         """
         if self.done():
             return self.cancelled()
         decided = self._owner.cancel_queued(self)
         if not self._owner.guards.on_own_thread():
-            concurrent.futures.wait([decided], _ANSWER_TIMEOUT_S)
+            self._owner.cancel_patience.wait(decided)
         return self.cancelled()
 
+    def break_off(self) -> None:
+        """Ends the task, also if it runs, and the future as those of a process pool that has lost its workers."""
+        if self._end(FINISHED, None, _broken("its workers were ended while it was running or pending")):
+            self._owner.cancel(self)
+
     def _end(self, state: str, value: Any, error: BaseException | None) -> bool:
+        if self._owner.broken and isinstance(error, TaskLost):
+            lost, error = error, _broken(self._owner.broken)
+            error.__cause__ = lost
         try:
             return super()._end(state, value, error)
         finally:  # also when a callback raises what is no Exception
@@ -127,7 +137,10 @@ class ChunkFuture(ExecutorFuture):
 class Executor(concurrent.futures.Executor):
     """A ``concurrent.futures.Executor`` that runs its tasks on an Argon cluster.
 
-    It takes the place of ``ProcessPoolExecutor``, with the same rules and errors.
+    It takes the place of ``ProcessPoolExecutor``, with the same rules and errors. An executor that nobody refers to
+    any more ends by itself when its tasks are done; the interpreter waits for that at its end. A block that ends by
+    Ctrl-C ends the tasks, also those that run. On an event loop the end of a block waits for them as anywhere else, and
+    the loop with it: await them first.
 
     Args:
         address: ``host:port`` of a cluster, or of a node that listens by itself. Without it, a cluster is started on
@@ -209,13 +222,16 @@ class Executor(concurrent.futures.Executor):
         except BaseException:
             self._end()
             raise
+        if self._local is not None:
+            self._thread.own(self._local)
         self._options = TaskOptions()
         self._lock = threading.Lock()
         self._futures: set[ExecutorFuture] = set()
         self._shut_down = False
+        self._finishing = False
         self._ended = threading.Event()
         self._pid = os.getpid()
-        _EXECUTORS.add(self)
+        look_after(self, self._thread)
 
     def __reduce__(self) -> NoReturn:
         raise NotForOtherProcesses(self)
@@ -225,6 +241,7 @@ class Executor(concurrent.futures.Executor):
 
         Raises:
             RuntimeError: the executor was shut down.
+            BrokenProcessPool: the cluster that it started has ended, for example since it was killed. Make a new one.
             ArgumentNotSerializable: the function or an argument cannot be pickled; nothing was sent.
         """
         self._refuse_after_shutdown()
@@ -239,8 +256,10 @@ class Executor(concurrent.futures.Executor):
                 self._refuse_after_shutdown()
                 self._futures.add(future)
             self._thread.submit(kind, payload, self._options, deadline_of(self._options), future)
-        except BaseException:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
+        except BaseException as error:  # Ctrl-C among them: shutdown() must not wait for what nobody answers
             TaskFuture.cancel(future)
+            if self._thread.broken and isinstance(error, ConnectionFailed):
+                raise _broken(self._thread.broken) from None
             raise
 
     def _submit_chunk(self, function: Callable[..., Any], first: int, items: tuple[Item, ...]) -> ChunkFuture:
@@ -300,22 +319,38 @@ class Executor(concurrent.futures.Executor):
             wait: whether to return only when all of that is done, True by default; otherwise it happens in the
                 background.
             cancel_futures: whether to cancel the tasks that no worker has started, False by default.
+
+        Raises:
+            KeyboardInterrupt: somebody does not want to wait any longer. All tasks are ended, as by ``kill_workers``.
         """
         if self._pid != os.getpid():
             return  # a forked process has no part in it
         with self._lock:
-            first, self._shut_down = not self._shut_down, True
+            first, self._shut_down, self._finishing = not self._finishing, True, True
             waiting = list(self._futures)
         if cancel_futures:
             for future in waiting:
                 self._thread.cancel_queued(future)
         if first:
             try:
-                threading.Thread(target=self._finish, args=(waiting,), name="argon-executor-shutdown").start()
+                threading.Thread(
+                    target=self._finish, args=(waiting,), name="argon-executor-shutdown", daemon=True
+                ).start()
             except RuntimeError:  # the interpreter ends, and starts no thread any more
                 self._finish(waiting)
         if wait and not self._thread.guards.on_own_thread():
-            self._ended.wait()
+            try:
+                self._ended.wait()
+            except KeyboardInterrupt:
+                self._break_off()
+                raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if is_interrupt(kind):
+            self.terminate_workers()  # who presses Ctrl-C does not want to wait for what runs
+        return super().__exit__(kind, error, traceback)
 
     def _refuse_after_shutdown(self) -> None:
         if self._shut_down:
@@ -324,20 +359,30 @@ class Executor(concurrent.futures.Executor):
     def terminate_workers(self) -> None:
         """Ends this executor at once, as ``ProcessPoolExecutor`` can since Python 3.14; here on every version.
 
-        It takes nothing new, and its tasks are cancelled: what runs ends with its worker process. Tasks of others on
-        the same cluster go on.
+        It takes nothing new, and its futures end with ``BrokenProcessPool``: what runs ends with its worker process.
+        Tasks of others on the same cluster go on.
         """
-        self.shutdown(wait=False)
         if self._pid == os.getpid():
-            for future in list(self._futures):
-                TaskFuture.cancel(future)
+            with self._lock:
+                self._shut_down = True
+            self._break_off()
+            self.shutdown(wait=False)
 
     kill_workers = terminate_workers  # a worker that is to end is not asked in either case
 
+    def _break_off(self) -> None:
+        for future in list(self._futures):
+            future.break_off()
+
     def _finish(self, waiting: list[ExecutorFuture]) -> None:
-        concurrent.futures.wait(waiting)
-        self._end()
-        self._ended.set()
+        try:
+            concurrent.futures.wait(waiting)
+        except KeyboardInterrupt:  # on the main thread, which waits itself if no other can begin
+            self._break_off()
+            raise
+        finally:
+            self._end()
+            self._ended.set()
 
     def _end(self) -> None:
         thread = getattr(self, "_thread", None)
@@ -384,12 +429,9 @@ def _values_or_cancel(future: concurrent.futures.Future[Any], end: float | None)
         del future  # the exception holds this frame, and must not hold itself by it
 
 
-_EXECUTORS: weakref.WeakSet[Executor] = weakref.WeakSet()
-
-
-def _shut_down_all() -> None:
-    for executor in list(_EXECUTORS):
-        executor.shutdown(wait=True)
-
-
-atexit.register(_shut_down_all)
+def _broken(why: str) -> BrokenExecutor:
+    try:
+        from concurrent.futures.process import BrokenProcessPool  # it takes long to import, and is seldom needed
+    except RuntimeError:  # the interpreter ends: it can be imported no more, and nobody has done so
+        return BrokenExecutor(why)
+    return BrokenProcessPool(why)

@@ -44,6 +44,7 @@ class LocalClient(Client):
                 dead_after=dead_after,
             )
             self._script = cluster.script
+            self._thread.own(cluster)
         except BaseException:
             cluster.close()
             raise

@@ -114,6 +114,14 @@ class LocalCluster:
                 process.kill()
                 process.wait()
 
+    def ended(self, wait_s: float) -> str | None:
+        """Waits at most so long for the end of its first process; returns how that ended, None if it has not."""
+        try:
+            code = self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return None
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
     def _owner(self, node: dict[str, Any], path: list[str]) -> Owner:
         source = self.script.source
         script = b"" if source is None else msgspec.msgpack.encode(source)

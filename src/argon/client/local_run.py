@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -30,13 +30,21 @@ class LocalThreads:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._unfinished: set[Future[Any]] = set()
 
     def submit(self, run: Callable[[], Any]) -> Future[Any]:
         """Runs a function as soon as a thread is free."""
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="argon-here")
-            return self._pool.submit(run)
+            running = self._pool.submit(run)
+        self._unfinished.add(running)
+        running.add_done_callback(self._unfinished.discard)
+        return running
+
+    def unfinished(self) -> Future[Any] | None:
+        """One of those that wait or run, if there is one. Called on the loop that hands over to ``submit``."""
+        return next(iter(self._unfinished.copy()), None)
 
     def close(self) -> None:
         """Cancels what waits; what runs goes on to its end."""
@@ -54,12 +62,13 @@ class LocalRun:
         threads: where it waits for a thread.
     """
 
-    __slots__ = ("_alarm", "_begun", "_call", "_running", "_threads")
+    __slots__ = ("_alarm", "_begun", "_call", "_running", "_threads", "_withdrawn")
 
     def __init__(self, call: KeptCall, threads: LocalThreads) -> None:
         self._call = call
         self._threads = threads
         self._begun = False
+        self._withdrawn = False
         self._running: Future[Any] | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -71,17 +80,20 @@ class LocalRun:
         """
         loop = asyncio.get_running_loop()
         try:
-            self._running = self._threads.submit(self._run)
+            running = self._running = self._threads.submit(self._run)
         except RuntimeError as error:  # the interpreter ends, and starts no thread any more
             finish(None, error)
             return
         seconds = self._call.seconds_left()
         if seconds is not None:
             self._alarm = loop.call_later(seconds, self._expire, finish)
-        self._running.add_done_callback(partial(self._ended, loop, finish))
+        running.add_done_callback(partial(self._ended, loop, finish))
+        if self._withdrawn:  # it may have been withdrawn before there was anything to cancel
+            running.cancel()
 
     def withdraw(self) -> None:
         """Keeps it from being run, if it has not begun."""
+        self._withdrawn = True  # first: start() sees this, or is seen by the next line
         running = self._running
         if running is not None:
             running.cancel()
@@ -91,7 +103,9 @@ class LocalRun:
         return self._begun and (self._running is None or self._running.running())
 
     def _run(self) -> Any:
-        self._begun = True  # by the call's own thread, which may be quicker than the loop's
+        if self._withdrawn:  # a thread may be quicker than the loop, which does not know the future yet
+            raise CancelledError
+        self._begun = True
         return self._call.run()
 
     def _expire(self, finish: Finish) -> None:

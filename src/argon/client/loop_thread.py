@@ -10,18 +10,23 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from argon.client.cancel_patience import CancelPatience
 from argon.client.client_connection import ClientConnection
+from argon.client.leaving import AnyFuture, until_idle
 from argon.client.local_run import LocalThreads
 from argon.client.submissions import Submissions
 from argon.client.ticket import Ticket
-from argon.client.usage_guards import CLOSED, UsageGuards
+from argon.client.usage_guards import UsageGuards
 from argon.errors import ArgonError, ConnectionFailed
 from argon.process.event_loop import run_on_own_loop
 from argon.protocol.messages import Payload
 from argon.scheduling.task_options import TaskOptions
 from argon.settings import AS_THE_CLUSTER_SAYS, PeerLiveness
+
+if TYPE_CHECKING:
+    from argon.client.local_cluster import LocalCluster
 
 
 class LoopThread:
@@ -38,6 +43,8 @@ class LoopThread:
         shell: ``is_sent``, ``window`` and ``session`` may be asked from any thread.
         guards: what callers may not do.
         local_threads: where calls are run in this process.
+        cancel_patience: for those who wait until it is decided whether a task is cancelled.
+        broken: how the cluster of its own has ended before it, empty if it has not.
         settle_lock: under it, one of several threads ends a future. A collection or a signal may run somebody's code in
             the midst of it, on the same thread, and that may cancel: hence it can be taken again.
     """
@@ -52,11 +59,15 @@ class LoopThread:
         self.connection = ClientConnection(address, token, liveness)
         self.shell = self.connection.shell
         self.local_threads = LocalThreads()
+        self.cancel_patience = CancelPatience()
         self.settle_lock = threading.RLock()
         self._submissions = Submissions(self.shell, self._wake)
         self._connected: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = asyncio.Event()
+        self._leaving: asyncio.Task[None] | None = None
+        self._cluster: LocalCluster | None = None
+        self.broken = ""
         thread = threading.Thread(target=self._run, args=(connect_timeout_s,), name="argon-client", daemon=True)
         self.guards = UsageGuards(thread)
         thread.start()
@@ -106,11 +117,25 @@ class LoopThread:
             pass
         except RuntimeError:  # the loop has ended
             coroutine.close()
-        raise ConnectionFailed(CLOSED)
+        raise ConnectionFailed(self.guards.why_closed)
+
+    def own(self, cluster: LocalCluster) -> None:
+        """Takes over a local cluster: keeps it alive, and closes it at the thread's end. If the cluster ends before
+        that, so does this thread, since nobody can take its place."""
+        self._cluster = cluster
+        self.connection.watch(cluster.ended, self._cluster_has_ended)
+
+    def release(self) -> None:
+        """Nobody holds the client any more: the thread ends when all that was submitted has ended.
+
+        It may be called in a collection, on any thread, in the midst of anything: it only wakes the loop.
+        """
+        if self.guards.in_own_process():
+            self._wake(self._leave)
 
     def close(self) -> None:
         """Ends the connection and the thread."""
-        if self.guards.closed or not self.guards.in_own_process():
+        if not self.guards.in_own_process():
             return
         self.guards.closed = True  # a loop that is not made yet sees this, or is seen by the next line
         self._wake(self._ending.set)
@@ -135,6 +160,9 @@ class LoopThread:
             life.close()
             if not self._connected.done():
                 self._connected.set_exception(error)
+        finally:
+            if self._cluster is not None:
+                self._cluster.close()
 
     async def _live(self, connect_timeout_s: float | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -158,5 +186,20 @@ class LoopThread:
         finally:
             self.guards.closed = True
             self._submissions.close()
-            await self.connection.close()
+            await self.connection.close(self.broken or "the client was closed")
             self.local_threads.close()
+
+    def _leave(self) -> None:
+        self._submissions.hand_over()
+        self._leaving = asyncio.ensure_future(until_idle(self._unanswered))
+        self._leaving.add_done_callback(lambda _: self._ending.set())
+
+    def _unanswered(self) -> AnyFuture | None:
+        return next(self.shell.unanswered(), None) or self.local_threads.unfinished()
+
+    def _cluster_has_ended(self, how: str) -> None:
+        if not self.broken:
+            self.broken = f"the local cluster has ended ({how})"
+            self.guards.why_closed = f"{self.broken}; create a new client"
+            self.guards.closed = True
+            self._ending.set()

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, Final
 
 from argon.client.loop_thread import LoopThread
-from argon.client.task_future import TaskFuture
+from argon.client.task_future import LOOK_UP_S, TaskFuture
 from argon.protocol.messages import Answer, Outcome, payload_bytes
 
 KEPT_BYTES_MAX: Final = 64 << 20
@@ -48,7 +48,12 @@ class MapWindow:
                 self._first = None
                 return True
         try:
-            return self._bell.acquire(timeout=-1 if end is None else max(0.0, end - monotonic()))
+            left_s = LOOK_UP_S if end is None else end - monotonic()
+            while left_s > 0:
+                if self._bell.acquire(timeout=min(left_s, LOOK_UP_S)):
+                    return True
+                left_s = LOOK_UP_S if end is None else end - monotonic()
+            return False
         finally:
             self._stop_waiting()
 

@@ -27,8 +27,10 @@ from argon.client.task_id import task_id
 from argon.protocol.messages import Answer, Status
 
 _PENDING: Final = _base.PENDING
-_FINISHED: Final = _base.FINISHED
+FINISHED: Final = _base.FINISHED
 _CANCELLED: Final = _base.CANCELLED_AND_NOTIFIED
+
+LOOK_UP_S: Final = 1.0  # for so long a wait may not notice Ctrl-C
 
 log = logging.getLogger("argon.client")
 
@@ -110,22 +112,29 @@ class TaskFuture(concurrent.futures.Future[Any]):
             CancelledError: it was cancelled.
             RuntimeError: it would wait in a callback or in a forked process.
         """
-        if self._state == _FINISHED and self._exception is None:
+        if self._state == FINISHED and self._exception is None:
             return self._result
         try:
-            self._check_may_wait()
+            self._begin_to_wait(timeout)
             return super().result(timeout)
         finally:
             del self  # the exception holds this frame, and must not hold itself by it
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Waits for the task and returns its exception, or None if it has a value. As ``result`` otherwise."""
-        self._check_may_wait()
+        self._begin_to_wait(timeout)
         return super().exception(timeout)
 
-    def _check_may_wait(self) -> None:
-        if self._state == _PENDING:
-            self._owner.guards.check_may_wait()
+    def _begin_to_wait(self, timeout: float | None) -> None:
+        """Raises where nobody may wait. Without a timeout it waits here, and looks up now and then: a signal that comes
+        just before a wait begins does not end it."""
+        if self._state != _PENDING:
+            return
+        self._owner.guards.check_may_wait()
+        if timeout is None:
+            with self._condition:
+                while self._state == _PENDING:
+                    self._condition.wait(LOOK_UP_S)
 
     def settle(self, answer: Answer, session: int = 0) -> None:
         """Takes the answer; one that comes after ``cancel()`` is too late."""
@@ -139,8 +148,8 @@ class TaskFuture(concurrent.futures.Future[Any]):
         self.local_run = None
         value: Any = None
         error: BaseException | None = None
-        state = _CANCELLED if answer.status == Status.CANCELLED else _FINISHED
-        if state == _FINISHED:
+        state = _CANCELLED if answer.status == Status.CANCELLED else FINISHED
+        if state == FINISHED:
             try:
                 value, error = value_of(answer, session)
             except BaseException as unforeseen:  # noqa: BLE001 - whatever it is, somebody waits for an answer
@@ -149,7 +158,7 @@ class TaskFuture(concurrent.futures.Future[Any]):
 
     def _finish_here(self, value: Any, error: BaseException | None) -> None:
         """Takes what it has come to in this process, in any thread."""
-        self._finish(_FINISHED, value, error)
+        self._finish(FINISHED, value, error)
         self.local_run = None
 
     def _finish(self, state: str, value: Any, error: BaseException | None) -> None:

@@ -18,12 +18,14 @@ class UsageGuards:
     """The guards of one client.
 
     Attributes:
-        closed: whether it was closed; its owner sets this.
+        closed: whether it was closed, or has ended by itself; its owner sets this.
+        why_closed: what those get who use it then.
         thread: the thread that brings the answers.
     """
 
     def __init__(self, thread: threading.Thread) -> None:
         self.closed = False
+        self.why_closed = CLOSED
         self.thread = thread
         self._pid = getpid()
 
@@ -43,7 +45,7 @@ class UsageGuards:
             RuntimeError: this is a forked process.
         """
         if self.closed:
-            raise ConnectionFailed(CLOSED)
+            raise ConnectionFailed(self.why_closed)
         self.check_process()
 
     def check_process(self) -> None:

@@ -234,14 +234,14 @@ class ClientState:
                 )
         return effects
 
-    def close(self) -> list[ClientEffect]:
+    def close(self, reason: str = "the client was closed") -> list[ClientEffect]:
         """The client ends: every task still without an answer gets one now."""
         effects: list[ClientEffect] = []
         for task in [task for task in self._tasks.values() if waits_for_answer(task)]:
             if task.state == ClientTaskState.WAITING:
                 self._backlog.remove(task)
             entered = Entered.UNKNOWN if task.is_sent() else Entered.NO
-            self._settle(task, lost(task.client_task_id, entered, "the client was closed"), effects)
+            self._settle(task, lost(task.client_task_id, entered, reason), effects)
         self._tasks.clear()
         self._credits.outstanding = 0
         return effects
