@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from argon.call import main_modules
-from argon.call.main_modules import MainModule, current_main, find_in_main, importing, main_module, offer_script
+from argon.call.main_modules import ABSENT, MainModule, current_main, find_in_main, importing, main_module, offer_script
 from argon.call.script_source import ScriptSource, own_session
 from tests.support.two_ends import script, worker
 
@@ -62,6 +62,28 @@ def test_only_the_latest_callers_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
         main_module(b"caller 3")
         assert main_module(FIRST) is kept
         assert main_module(SECOND) is not forgotten
+
+
+def test_a_caller_whose_functions_were_kept_for_longer_has_the_same_main_module_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(main_modules, "CALLERS_KEPT", 1)
+    with worker(monkeypatch):
+        first = main_module(FIRST)
+        main_module(SECOND)
+        first.enter()
+        assert main_module(FIRST) is first
+
+
+def test_a_variable_that_the_caller_has_no_more_goes_and_one_that_a_task_made_stays() -> None:
+    main = MainModule(FIRST, type(sys)("__main__"), imported=False)
+    absent = {"count": (ABSENT, b"")}
+    main.module.count = 1  # a task
+    main.assign(absent, never)
+    assert main.module.count == 1
+    main.assign(digests(count=2), never)
+    main.assign(absent, never)
+    assert not hasattr(main.module, "count")
 
 
 def test_what_is_bound_is_what_the_caller_has_until_it_is_bound_anew() -> None:

@@ -52,6 +52,7 @@ class Imported(Script):
         self.by_value_because = ""
         self._names = frozenset(name for name in vars(main) if not name.startswith("__"))
         self._changed = frozenset(changed)
+        self._codes = {value.__code__ for value in vars(main).values() if isinstance(value, types.FunctionType)}
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
+import weakref
 from typing import Any
 
 import pytest
@@ -194,3 +196,16 @@ def test_a_view_of_memory_is_a_view_again(view: memoryview) -> None:
     made = pickle.loads(Packing().dump(view))
     assert made == view
     assert (made.format, made.shape, made.readonly) == (view.format, view.shape, view.readonly)
+
+
+def test_what_was_sent_is_not_kept_alive_at_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = script(
+        monkeypatch,
+        "class Base: pass\ndef make():\n    class A(Base):\n        def m(self): return super()\n    return A\n",
+    )
+    made = main.make()
+    Packing().dump(made)
+    gone = weakref.ref(made)
+    del made
+    gc.collect()
+    assert gone() is None

@@ -303,6 +303,7 @@ def test_client_forgotten_on_its_own_thread_does_not_wait_for_itself(tmp_path: P
 def test_forked_process_that_forgets_a_client_leaves_it_to_its_parent(tmp_path: Path) -> None:
     program = """
     if __name__ == "__main__":
+        __import__("warnings").simplefilter("ignore", DeprecationWarning)  # of os.fork() beside threads
         client = argon.local(1)
         future = client.submit(time.sleep, 0.5)
         child = os.fork()

@@ -44,13 +44,16 @@ class Definition:
     def __init__(self, function: Callable[..., Any] | str | None, packing: Packing) -> None:
         packed = packing.dump(function)
         definitions = packing.dump_definitions()
-        head = pickle.dumps((_VERSION, packing.session, packing.path, packing.values, len(definitions)), 5)
+        head = pickle.dumps(
+            (_VERSION, packing.session, packing.path, packing.containers, packing.values, len(definitions)), 5
+        )
         rest = _LENGTH.pack(len(head)) + head + definitions + packed
         digest = blake2b(rest, digest_size=DIGEST_BYTES).digest()
         self.data = rest
         self.name = DEFINITION_MARK + digest + _LENGTH.pack(len(rest))
         self.function = function
         self._watched = packing.watched
+        self._functions = packing.functions
         self._sizes = packing.sizes
         self.lasts = packing.lasting and len(rest) <= DEFINITION_BYTES_MAX
 
@@ -58,6 +61,11 @@ class Definition:
         """Whether all global names and attributes that it uses mean what they meant."""
         for names, name, value in self._watched:
             if names.get(name) is not value:
+                return False
+        for function, code, defaults, keywords in self._functions:
+            if not (
+                function.__code__ is code and function.__defaults__ is defaults and function.__kwdefaults__ is keywords
+            ):
                 return False
         return all(len(names) == size for names, size in self._sizes)
 
@@ -140,7 +148,7 @@ def _length_of(name: bytes) -> int:
 def _make(data: memoryview) -> _Kept:
     (head_bytes,) = _LENGTH.unpack_from(data)
     start = _LENGTH.size + head_bytes
-    version, session, path, values, definition_bytes = pickle.loads(data[_LENGTH.size : start])
+    version, session, path, containers, values, definition_bytes = pickle.loads(data[_LENGTH.size : start])
     if version != _VERSION:
         theirs, ours = (".".join(map(str, each)) for each in (version, _VERSION))
         raise ImportError(
@@ -152,13 +160,15 @@ def _make(data: memoryview) -> _Kept:
             sys.path.append(entry)
     main = main_module(session)
     main.enter()
+    plain = {name: each for name, each in values.items() if "." not in name and b"find_in_main" not in each[1]}
+    main.assign(plain, _is_same)  # first: classes may use them while they are made
+    main.reserve(containers)
     bound: dict[str, Any] = {}
     stream = io.BytesIO(data[start : start + definition_bytes])
     unpickler = pickle.Unpickler(stream)
     while stream.tell() < definition_bytes:
         part = unpickler.load()
-        main.bind(part)
-        bound.update(part)
+        bound.update(main.bind(part))
     main.assign(values, _is_same)
     function = pickle.loads(data[start + definition_bytes :])
     return _Kept(function, main, {name: digest for name, (digest, _) in values.items()}, bound)

@@ -12,13 +12,13 @@ import builtins
 import pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from importlib import import_module
 from importlib.abc import ExecutionLoader
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -26,6 +26,7 @@ from argon.call.failure_text import clip, traceback_of
 from argon.call.script_source import MAIN_NAMES, ScriptSource, own_session
 
 CALLERS_KEPT: Final = 64
+ABSENT: Final = b"absent"  # in place of a digest
 TRACEBACK_CHARS: Final = 16 << 10
 
 
@@ -49,16 +50,29 @@ class MainModule:
         self._own = own
         self._digests: dict[str, bytes] = {}
         self._made: dict[str, Any] = {}
+        self._imports: dict[str, Any] = {}
+        self._other_names: dict[int, tuple[Any, str]] = {}
 
     def enter(self) -> None:
         """Makes it the ``__main__`` of this process."""
-        if not self._own and sys.modules.get("__main__") is not self.module:
+        if self._own:
+            return
+        _callers[self.session] = self  # its functions may have been kept for longer than itself
+        _callers.move_to_end(self.session)
+        if sys.modules.get("__main__") is not self.module:
             sys.modules["__main__"] = self.module
             sys.modules["__mp_main__"] = self.module
 
     def is_made(self) -> None:
         """The import has come to its end: what is there now its caller has as well."""
         self._made = dict(self.module.__dict__)
+        self._imports = dict(self._made)
+        self._other_names = names_by_identity(self._made)
+
+    def name_of(self, value: object) -> str | None:
+        """The name by which an import of the script has bound something that says another of itself."""
+        known = self._other_names.get(id(value))
+        return None if known is None or known[0] is not value else known[1]
 
     def has(self, qualname: str) -> bool:
         """Whether the caller has what has this name: it has sent it, or the import has made it."""
@@ -72,11 +86,25 @@ class MainModule:
             found = getattr(found, part)
         return found
 
-    def bind(self, names: dict[str, Any]) -> None:
-        """Binds functions, classes and modules that other functions use."""
-        if not self._own:
-            self.module.__dict__.update(names)
-            self._made.update(names)
+    def find_import(self, qualname: str) -> Any:
+        """What the import has made under this name, whatever was bound to it since; at the caller what it has."""
+        first, *rest = qualname.split(".")
+        found: Any = self._imports.get(first) if self.imported else getattr(self.module, first)
+        for part in rest:
+            found = getattr(found, part)
+        return found
+
+    def bind(self, names: dict[str, Any]) -> dict[str, Any]:
+        """Binds functions, classes and modules that other functions use; returns what was bound.
+
+        A name with a dot is that of a module which only has to be imported, and loading it has done that.
+        """
+        if self._own:
+            return {}
+        bound = {name: value for name, value in names.items() if "." not in name}
+        self.module.__dict__.update(bound)
+        self._made.update(bound)
+        return bound
 
     def is_current(self, digests: dict[str, bytes], bound: dict[str, Any]) -> bool:
         """Whether the names mean this."""
@@ -99,12 +127,28 @@ class MainModule:
         for path, (digest, data) in values.items():
             if self._digests.get(path) == digest:
                 continue
+            if digest == ABSENT:
+                self._forget(path)
+                continue
             above, _, name = path.rpartition(".")
             owner = self.find(above) if above else self.module
             first = self.imported and path not in self._digests
             if not (first and name in owner.__dict__ and same(owner.__dict__[name], data)):
                 setattr(owner, name, pickle.loads(data))
             self._digests[path] = digest
+
+    def reserve(self, containers: dict[str, type]) -> None:
+        """Makes room for variables that classes fill while they are made, as a registry of subclasses is filled."""
+        for name, kind in containers.items():
+            if "." not in name and not self._own:
+                self.module.__dict__.setdefault(name, kind())
+
+    def _forget(self, path: str) -> None:
+        """The caller has no such variable: one that it has sent goes, one that a task has made stays."""
+        if self._digests.get(path, ABSENT) != ABSENT or self._made.get(path) is not None:
+            self._made.pop(path, None)
+            self.module.__dict__.pop(path, None)
+        self._digests[path] = ABSENT
 
 
 _callers: OrderedDict[bytes, MainModule] = OrderedDict()
@@ -151,6 +195,29 @@ def current_main() -> MainModule | None:
         if main.module is module:
             return main
     return None
+
+
+def find_import(session: bytes, qualname: str) -> Any:
+    """What an import of the caller's script has made under this name."""
+    return main_module(session).find_import(qualname)
+
+
+def names_by_identity(names: Mapping[str, Any]) -> dict[int, tuple[Any, str]]:
+    """Under which names a script has its functions and classes, also inside of classes, whatever they call
+    themselves."""
+    found: dict[int, tuple[Any, str]] = {}
+
+    def note(name: str, value: Any) -> bool:
+        own = isinstance(value, FunctionType | type) and value.__module__ in MAIN_NAMES
+        if own:
+            found.setdefault(id(value), (value, name))
+        return own
+
+    for name, value in names.items():
+        if note(name, value) and isinstance(value, type):
+            for inner, part in vars(value).items():
+                note(f"{name}.{inner}", part)
+    return found
 
 
 def find_in_main(session: bytes, qualname: str) -> Any:

@@ -1,11 +1,12 @@
-"""Calls and results to payloads and back. Only this file and ``failure.py``, for exceptions, pickle.
+"""Calls and results to payloads and back.
 
 In: Python objects of the caller or of the task. Out: payloads, opaque to everybody in between. It must run only in
 clients and workers, never in the cluster or a node's supervisor, and must never send a part of what cannot be sent
 whole.
 
-A call of a function that workers can import carries its name and the pickle of (args, kwargs); any other call carries
-the pickle of (function, args, kwargs), made by cloudpickle. Large blocks of memory travel beside the pickle (protocol
+A call of a function that workers can import carries its name and the pickle of (args, kwargs). Any other carries a
+definition (``definitions.py``) and that pickle; or, where function and arguments may share objects, a definition of
+nothing but what they use, and the pickle of (function, args, kwargs). Large blocks of memory travel beside it (protocol
 5).
 """
 

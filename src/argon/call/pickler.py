@@ -11,30 +11,32 @@ cloudpickle would make a likeness of. At the other end all belong to one main mo
 
 from __future__ import annotations
 
+import builtins
 import io
 import pickle
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import EnumType
 from hashlib import blake2b
 from io import TextIOWrapper
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from cloudpickle import cloudpickle
 
 from argon.call import reducers
-from argon.call.main_modules import current_main, find_in_main
+from argon.call.main_modules import ABSENT, current_main, find_import, find_in_main
 from argon.call.script import Script
+from argon.call.script_parts import functions_in, is_definition, is_facts, own_name
 from argon.call.script_source import MAIN_NAMES, own_session
 
 DIGEST_BYTES: Final = 16
 LARGE_BYTES: Final = 1 << 20
 
 _SIMPLE: Final = frozenset({int, float, bool, str, bytes, type(None)})
+_BUILTINS: Final = frozenset(vars(builtins))
 _WORD: Final = re.compile(r"[^\W\d]\w*")
-_BELOW: Final = ("__wrapped__", "__func__", "func")  # where wrappers, methods and partials keep what they call
 _MODULE_FACTS: Final = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__builtins__"})
 
 
@@ -51,8 +53,10 @@ class Packing:
 
     Attributes:
         definitions: what the other end must have in its main module, by name.
+        containers: of variables that refer to what the script defines, what they are before anything is in them.
         values: the variables that it must have there: by name, a digest and a pickle.
         watched: the global names and attributes that were looked at, and what they meant.
+        functions: those that were looked at, with their code and their defaults.
         sizes: of what else may get a new attribute, how many it had.
         lasting: whether the same would come out as long as these names mean the same.
         path: what the other end must add to its path.
@@ -62,8 +66,10 @@ class Packing:
     def __init__(self, script: Script | None = None, *, answer: bool = False) -> None:
         self.answer = answer
         self.definitions: dict[str, Any] = {}
+        self.containers: dict[str, type] = {}
         self.values: dict[str, tuple[bytes, bytes]] = {}
         self.watched: list[tuple[Mapping[str, Any], str, object]] = []
+        self.functions: list[tuple[FunctionType, CodeType, Any, Any]] = []
         self.sizes: list[tuple[Mapping[str, Any], int]] = []
         self.lasting = True
         self.path: list[str] = []
@@ -86,11 +92,22 @@ class Packing:
         """Pickles the definitions, and those that they need in turn: one dictionary after the other."""
         with io.BytesIO() as file:
             pickler = _Pickler(file, self, None, defining=True)
+            self._complete()
             sent: set[str] = set()
             while rest := {name: value for name, value in self.definitions.items() if name not in sent}:
                 sent.update(rest)
-                pickler.dump(rest)
+                # One by one, and functions first: what is made may use what was made before.
+                for name, value in sorted(rest.items(), key=lambda item: type(item[1]) is not FunctionType):
+                    pickler.dump({name: value})
             return file.getvalue()
+
+    def _complete(self) -> None:
+        """Notes what the definitions need in turn, as far as their functions name it."""
+        seen: set[str] = set()
+        while rest := [name for name in self.definitions if name not in seen]:
+            seen.update(rest)
+            for function in (function for name in rest for function in functions_in(self.definitions[name])):
+                self.note_uses(function)
 
     # ---- what the other end has --------------------------------------------------------------------------------
 
@@ -117,6 +134,16 @@ class Packing:
             return self._theirs is not None and self.named(value, qualname) and self._theirs.has(qualname)
         return self._by_import and self._script is not None and self._script.defines(value, qualname)
 
+    def other_name(self, value: object) -> str | None:
+        """The name by which the other end has it from the import, where that is not its own."""
+        if self.answer:
+            return None if self._theirs is None else self._theirs.name_of(value)
+        name = self._script.name_of(value) if self._by_import and self._script is not None else None
+        if name is not None:
+            for function in functions_in(value):
+                self.note_uses(function)
+        return name
+
     def reaches(self, module: str) -> bool:
         """Whether the other end can import a module."""
         if self.answer or self._script is None or self._script.imports(module):
@@ -133,15 +160,15 @@ class Packing:
         """Notes that the other end must have something of the script, and all that it uses."""
         if self.found(value, qualname):
             if id(value) not in self._noted:
-                self._note_attributes(value, qualname)
-                for function in _functions_in(value):
+                self.note_attributes(value, qualname)
+                for function in functions_in(value):
                     self.note_uses(function)
         else:
             name = qualname.partition(".")[0]
             self.definitions[name] = self._main.__dict__[name]
 
-    def _note_attributes(self, value: Any, qualname: str) -> None:
-        """Notes what the program may have put into a class, or a function, since an import would have made it."""
+    def note_attributes(self, value: Any, qualname: str) -> None:
+        """Notes what the program may have put into a class, or a function, since the other end has made it."""
         attributes = getattr(value, "__dict__", {})
         if self.answer or isinstance(value, EnumType):
             return
@@ -149,9 +176,16 @@ class Packing:
             self._noted.add(id(value))
         self.sizes.append((attributes, len(attributes)))
         for name, attribute in list(attributes.items()):
-            if name[:2] != "__" and not hasattr(type(attribute), "__get__") and not isinstance(attribute, type):
+            if is_facts(name) or isinstance(attribute, type):
+                continue
+            if not hasattr(type(attribute), "__get__") or self._was_replaced(value, name, attribute):
                 self.watched.append((attributes, name, attribute))
                 self._note_variable(f"{qualname}.{name}", attribute)
+
+    def _was_replaced(self, owner: object, name: str, value: object) -> bool:
+        """Whether an import of the script binds something else there."""
+        script = self._script if self._by_import else None
+        return script is not None and script.was_replaced(owner, name, value)
 
     def note_uses(self, function: FunctionType) -> None:
         """Notes what a function of the script finds in its global names."""
@@ -160,9 +194,18 @@ class Packing:
             return
         self._noted.add(id(function))
         self.sizes.append((function.__dict__, len(function.__dict__)))
+        self.functions.append((function, function.__code__, function.__defaults__, function.__kwdefaults__))
         for name in cloudpickle._extract_code_globals(function.__code__):
-            if name in names and not (self._by_import and name in _MODULE_FACTS):
+            if self._by_import and name in _MODULE_FACTS:
+                continue
+            if name in names:
                 self._note_name(name, names[name])
+            elif name not in _BUILTINS:
+                self.watched.append((names, name, None))
+                self.values[name] = ABSENT, b""
+        modules = [value for name in function.__code__.co_names if type(value := names.get(name)) is ModuleType]
+        for module in cloudpickle._find_imported_submodules(function.__code__, modules):
+            self.definitions[module.__name__] = module  # has a dot, so that it is only imported there
         self.note_annotations(function)
 
     def note_annotations(self, annotated: Any) -> None:
@@ -172,17 +215,28 @@ class Packing:
         for text in reducers.annotations_of(annotated).values():
             for name in _WORD.findall(text) if isinstance(text, str) else ():
                 value = self.names.get(name)
-                if _is_definition(value) or type(value).__module__ in ("typing", "types"):
+                if is_definition(value) or type(value).__module__ in ("typing", "types"):
                     self._note_name(name, value)
 
     def _note_name(self, name: str, value: object) -> None:
         self.watched.append((self.names, name, value))
-        if not _is_definition(value):
+        if not is_definition(value):
             self._note_variable(name, value)
-        elif self.is_of_main(value) and name == _own_name(value):
+        elif self.is_of_main(value) and name == own_name(value):
             self.define(value, name)
-        elif not self._imports_bind(name):
+            if self._script is not None and name in self._script.bound_anew:
+                self.definitions[name] = value  # back to what the import has made
+        elif (
+            not self._imports_bind(name) or self._was_replaced(self._main, name, value) or self._has_another_name(value)
+        ):
             self.definitions[name] = value
+            if self._script is not None:
+                self._script.bound_anew.add(name)
+
+    def _has_another_name(self, value: object) -> bool:
+        """Whether it is something of the script that has a name of its own: the other end only has to look it up."""
+        qualname = own_name(value)
+        return self.is_of_main(value) and isinstance(qualname, str) and self.named(value, qualname)
 
     def _imports_bind(self, name: str) -> bool:
         script = self._script
@@ -201,7 +255,8 @@ class Packing:
         try:
             data = self.dump_variable(value)
         except Exception as error:
-            if script is None or not script.binds(first) or script.binds_below(first):
+            replaced = not script or (not script.changes(first) and script.was_replaced(self._main, name, value))
+            if script is None or not script.binds(first) or script.binds_below(first) or ("." not in name and replaced):
                 raise NotSendable(f"variable {name!r} of the script, a {type(value).__name__}: {error}") from error
             data = b""
         if not data or (len(data) > LARGE_BYTES and self._imports_bind(first)):
@@ -210,10 +265,21 @@ class Packing:
             del self.values[name]
         else:
             self.values[name] = blake2b(data, digest_size=DIGEST_BYTES).digest(), data
+            if type(value) in (dict, list, set) and b"find_in_main" in data:
+                self.containers[name] = type(value)
+
+    def sentinel(self, value: object) -> str | None:
+        """The variable of the script that has this very ``object()``, which is compared by identity."""
+        if self.answer:
+            return None
+        name = next((name for name, other in self.names.items() if other is value), None)
+        if name is not None:
+            self._note_name(name, value)
+        return name
 
     def dump_variable(self, value: object) -> bytes:
         """Pickles the value of a variable."""
-        if type(value) in _SIMPLE:
+        if type(value) in _SIMPLE or type(value) is object:
             return pickle.dumps(value, 5)
         with io.BytesIO() as file:
             _Pickler(file, self, None, variable=True).dump(value)
@@ -256,10 +322,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
         """The reference to something of the script, None where it must travel by value."""
         packing = self._packing
         if "<" in qualname or not packing.named(obj, qualname):
-            return None
+            other = packing.other_name(obj)
+            return None if other is None else (find_import, (packing.session, other))
         if packing.found(obj, qualname):
             packing.define(obj, qualname)
-            return find_in_main, (packing.session, qualname)
+            return find_import, (packing.session, qualname)
         if packing.answer:
             return None
         packing.define(obj, qualname)
@@ -297,8 +364,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
                 return reference
             packing.lasting = False
             packing.note_annotations(obj)
-            for function in _functions_in(obj):
+            for function in functions_in(obj):
                 packing.note_uses(function)
+            if packing.named(obj, obj.__qualname__):
+                packing.note_attributes(obj, obj.__qualname__)
         reduced = super().reducer_override(obj)
         if reduced is NotImplemented:
             return self._checked(obj, reduced)
@@ -328,60 +397,25 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # the package has no
     def _reduce_object(self, obj: Any) -> Any:
         packing = self._packing
         of_main = packing.is_of_main(obj) or type(obj) is reducers.ALIAS  # one that was made anew has another module
-        if of_main and isinstance(qualname := _own_name(obj), str):
+        if of_main and isinstance(qualname := own_name(obj), str):
             reference = self._by_name(obj, qualname)
             if reference is not None:
                 return reference
         if isinstance(obj, TextIOWrapper) and obj not in (sys.stdout, sys.stderr):
             raise NotSendable(f"an open file stays in its process; send its name ({obj.name!r}), and open it there")
+        if type(obj) is object and (name := packing.sentinel(obj)) is not None:
+            return find_in_main, (packing.session, name)
         special = reducers.reduce_special(obj, packing.session, renewing=self._renewing)
         if special is not None:
             return special
         if not of_main or type(obj) in self.dispatch_table:
             return NotImplemented
         reduced = obj.__reduce_ex__(5)
+        if isinstance(reduced, str) and packing.named(obj, reduced) and packing.found(obj, reduced):
+            return find_in_main, (packing.session, reduced)
         if isinstance(reduced, str):  # a name in this process's __main__
             raise NotSendable(
                 f"{reduced!r} of the script is a {type(obj).__name__}, which travels by its name only; define it in a "
                 "module that the workers can import"
             )
         return reduced
-
-
-def _own_name(value: Any) -> object:
-    return getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
-
-
-def _is_definition(value: Any) -> bool:
-    """Whether a global name is bound to something that has a name by itself: it is not a variable."""
-    if isinstance(value, FunctionType | type | ModuleType):
-        return True
-    return getattr(value, "__module__", None) in MAIN_NAMES and isinstance(_own_name(value), str)
-
-
-def _functions_in(value: Any) -> Iterator[FunctionType]:
-    """The functions whose code something runs: itself, those of a class, and those below a wrapper."""
-    seen: set[int] = set()
-    waiting: list[Any] = [value]
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, FunctionType):
-            yield part
-            waiting += [content for cell in part.__closure__ or () if callable(content := _content(cell))]
-        elif isinstance(part, type):
-            if part.__module__ in MAIN_NAMES:
-                waiting += [*part.__dict__.values(), *part.__bases__]
-            continue
-        elif isinstance(part, property):
-            waiting += [part.fget, part.fset, part.fdel]
-        waiting += [below for name in _BELOW if (below := getattr(part, name, None)) is not None]
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None  # not assigned yet

@@ -43,7 +43,7 @@ _SINGLEDISPATCH: Final = getattr(functools.singledispatch(len), "__code__")  # n
 _MADE_ANEW: Final = frozenset({"__abstractmethods__", "_abc_impl", "__weakref__", "__dict__", "__annotations__"})
 
 _numbers: Final = itertools.count(1)
-_trackers: Final[WeakKeyDictionary[Any, tuple[bytes, tuple[object, ...]]]] = WeakKeyDictionary()
+_trackers: Final[dict[int, _Tracked]] = {}
 _received: Final[WeakKeyDictionary[type, bytes]] = WeakKeyDictionary()  # with the version that each was given
 
 
@@ -120,16 +120,46 @@ def annotations_of(annotated: Any) -> dict[str, Any]:
         return dict(annotationlib.getannotations_of(annotated, format=annotationlib.Format.STRING))
 
 
+class _Mark:
+    """Tells whether a part of something is still the same, without keeping it alive."""
+
+    __slots__ = ("_part", "_seen")
+
+    def __init__(self, part: Any) -> None:
+        self._seen = id(part)
+        self._part: Any = part
+        simple = type(part) in _PLAIN or (type(part) is tuple and all(type(item) in _PLAIN for item in part))
+        if not simple:
+            try:
+                self._part = weakref.ref(part)
+            except TypeError:  # what changes in such a part travels as a variable does, see pickler.py
+                self._part = None
+
+    def is_of(self, part: object) -> bool:
+        kept = self._part
+        if isinstance(kept, weakref.ref):
+            return kept() is part
+        return self._seen == id(part) and (kept is None or kept is part)
+
+
 def _tracker(value: Any, *parts: object) -> bytes:
     """What no other object has anywhere; another one when a part of it is replaced."""
-    known = _trackers.get(value)
-    if (
-        known is None
-        or len(known[1]) != len(parts)
-        or any(old is not new for old, new in zip(known[1], parts, strict=True))
-    ):
-        known = _trackers[value] = own_session() + next(_numbers).to_bytes(8, "little"), parts
-    return known[0]
+    key = id(value)  # not itself: its class may say what is equal to it
+    known = _trackers.get(key)
+    same = known is not None and known.value() is value and len(known.marks) == len(parts)
+    if known is None or not same or not all(map(_Mark.is_of, known.marks, parts)):
+        number = own_session() + next(_numbers).to_bytes(8, "little")
+        forget = functools.partial(_trackers.pop, key)
+        known = _trackers[key] = _Tracked(weakref.ref(value, lambda _: forget(None)), number, [*map(_Mark, parts)])
+    return known.number
+
+
+class _Tracked(typing.NamedTuple):
+    """What is known of something that was sent."""
+
+    value: weakref.ref[Any]
+    number: bytes
+    marks: list[_Mark]
 
 
 def reduce_singledispatch(function: FunctionType) -> tuple[Any, ...] | None:
@@ -240,7 +270,13 @@ def _make_class(
     known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracker_id)
     if known is not None:
         return known  # type: ignore[no-any-return]  # a class, as the name says
-    cls = new_class(name, bases, {"metaclass": meta, **keywords}, lambda made: made.update(namespace))
+    try:
+        cls = new_class(name, bases, {"metaclass": meta, **keywords}, lambda made: made.update(namespace))
+    except Exception as error:
+        raise TypeError(
+            f"the class {name} cannot be made again from its parts ({type(error).__name__}: {error}); define it in a "
+            "module that the workers can import"
+        ) from error
     cloudpickle._lookup_class_or_track(tracker_id, cls)
     _received[cls] = b""
     return cls

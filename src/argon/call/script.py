@@ -19,6 +19,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
+from argon.call.main_modules import names_by_identity
 from argon.call.script_source import MAIN_NAMES, ScriptSource, own_session
 
 _BINDING: Final = ("STORE_NAME", "STORE_GLOBAL")
@@ -38,12 +39,14 @@ class Script:
         source: for its workers; None if they cannot import it.
         path: the ``sys.path`` that they have.
         by_value_because: why they cannot import it; empty if they can.
+        bound_anew: names of the script under which they were sent something else than an import binds.
         named: functions that they can import, by id; kept here by who packs calls.
     """
 
     def __init__(self, path: list[str], *, importing: bool = True) -> None:
         self.path = path
         self.source: ScriptSource | None = None
+        self.bound_anew: set[str] = set()
         self.named: dict[int, tuple[object, bytes, int]] = {}
         self.by_value_because = "import_script is False"
         self._main = sys.modules["__main__"]
@@ -53,6 +56,9 @@ class Script:
         self._below: frozenset[str] = frozenset()
         self._modules_seen = 0, ""  # how many, and the latest
         self._unreachable: list[bytes] = []
+        self._other_names: dict[int, tuple[Any, str]] = {}
+        self._at_start: dict[int, dict[str, object]] = {}
+        self._seen: dict[int, tuple[object, tuple[Any, ...]]] = {}  # functions as they were when first asked for
         self._left: dict[str, object] = {}
         self._modules: dict[str, tuple[ModuleType, bool]] = {}
         if importing:
@@ -84,6 +90,10 @@ class Script:
         self._changed = self._below.union(stores)
         name = None if self._main.__spec__ is None else self._main.__spec__.name
         self.source = ScriptSource(own_session(), text, file, name)
+        classes = [value for value in vars(self._main).values() if isinstance(value, type)]
+        bound = {name: value for name, value in vars(self._main).items() if name in self._names - self._changed}
+        self._other_names = names_by_identity(bound)
+        self._at_start = {id(owner): dict(vars(owner)) for owner in (self._main, *classes)}
 
     def binds(self, name: str) -> bool:
         """Whether an import of the script binds this global name."""
@@ -103,10 +113,31 @@ class Script:
         found: Any = self._main.__dict__.get(first)
         for part in rest:
             found = getattr(found, part, None)
-        if found is not value or first not in self._names:
+        now = self._main.__dict__.get(first)
+        if found is not value or first not in self._names or self.was_replaced(self._main, first, now):
             return False
-        own = isinstance(value, FunctionType) and value.__code__ in self._codes
-        return own or first not in self._changed
+        if isinstance(value, FunctionType):
+            facts = value.__code__, value.__defaults__, value.__kwdefaults__
+            _, known = self._seen.setdefault(id(value), (value, facts))
+            if any(now is not then for now, then in zip(facts, known, strict=True)):
+                return False
+        if first not in self._changed:
+            return True
+        code = getattr(value, "__code__", None)  # not that of a wrapper, which has taken the name of what it wraps
+        return isinstance(value, FunctionType) and code in self._codes and code.co_qualname == qualname
+
+    def name_of(self, value: object) -> str | None:
+        """The name by which an import of the script binds something that says another of itself."""
+        known = self._other_names.get(id(value))
+        return None if known is None or known[0] is not value else known[1]
+
+    def was_replaced(self, owner: object, name: str, value: object) -> bool:
+        """Whether the main module, or a class of the script, had something else under this name when the cluster was
+        started; or whether it is a function of which no import knows."""
+        if isinstance(value, FunctionType) and value.__code__ not in self._codes:
+            return value.__module__ in MAIN_NAMES
+        known = self._at_start.get(id(owner))
+        return known is not None and known.get(name) is not value
 
     def imports(self, name: str, added: Sequence[str] = ()) -> bool:
         """Whether the workers find the module of that name that is loaded here, with these folders added to their

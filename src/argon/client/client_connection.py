@@ -7,7 +7,6 @@ All calls are made on the event loop's own thread. It must never see a task.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -53,8 +52,6 @@ class ClientConnection:
             on_down=self._lost,
             on_failure=lambda _: self._ask_whether_ended(0.0),
         )
-        self._pid = os.getpid()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
 
@@ -91,7 +88,6 @@ class ClientConnection:
             await self._dialer.connect()
         else:
             await self._dialer.connect_within(timeout_s)
-        self._loop = loop
         self._keeping = loop.create_task(self._keep())
 
     async def _keep(self) -> None:
@@ -111,13 +107,14 @@ class ClientConnection:
         Args:
             unfinished: the future of a task that runs in this process, if there is one.
         """
-        if self._keeping is None or self._loop is None or self._pid != os.getpid():
+        guards = self.guards
+        if guards is None or not guards.in_own_process():
             return
-        if self._loop.is_closed():
-            self._keeping._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing can end it any more
+        if guards.is_abandoned():
+            self.abandon()
             return
         with suppress(RuntimeError):  # it has just been closed
-            self._loop.call_soon_threadsafe(self._leave, unfinished)
+            guards.loop.call_soon_threadsafe(self._leave, unfinished)
 
     def _leave(self, unfinished: Callable[[], AnyFuture | None]) -> None:
         async def leave() -> None:
@@ -160,6 +157,8 @@ class ClientConnection:
 
     def abandon(self) -> None:
         """Disconnects when the event loop is closed. Nobody is left who waits for an answer."""
+        if self._keeping is not None:
+            self._keeping._log_destroy_pending = False  # type: ignore[attr-defined]  # nothing can end it any more
         self._dialer.abandon()
 
 

@@ -100,7 +100,8 @@ class LocalRun:
 
     def is_running(self) -> bool:
         """Whether it runs here now."""
-        return self._begun and (self._running is None or self._running.running())
+        running = self._running
+        return self._begun and (running is None or running.running())
 
     def _run(self) -> Any:
         if self._withdrawn:  # a thread may be quicker than the loop, which does not know the future yet

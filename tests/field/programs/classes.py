@@ -373,5 +373,76 @@ def pool_there() -> list[int]:
         return pool.map(times_rate, [1, 2])
 
 
+REGISTRY: dict[str, type] = {}
+
+
+def registered(cls: type) -> type:
+    class Local(cls):  # type: ignore[misc,valid-type]
+        pass
+
+    return Local
+
+
+class Entered:
+    def __init_subclass__(cls) -> None:
+        REGISTRY[entry(cls)] = cls
+
+
+def entry(cls: type) -> str:
+    return cls.__name__.lower()
+
+
+class Sub(Entered):
+    Point = collections.namedtuple("Point", "x y")
+
+
+@registered
+class Model:
+    pass
+
+
+class Greeter:
+    opts: typing.ClassVar[list[int]] = []
+
+    def greet(self) -> str:
+        return "hello"
+
+
+def greeted() -> tuple[str, int]:
+    return Greeter().greet(), len(Greeter.opts)
+
+
+def is_model(value: Any) -> bool:
+    return isinstance(value, Model)
+
+
+def entries() -> list[str]:
+    return sorted(REGISTRY)
+
+
+@kind
+def a_class_that_has_another_name_than_its_own(run: Run) -> None:
+    assert run(is_model, Model()) is True
+    assert type(run(Model)) is Model
+    assert run(isinstance, Sub.Point(1, 2), Sub.Point) is True
+    returned(Sub.Point(1, 2), run(same, Sub.Point(1, 2)))
+
+
+@kind
+def classes_that_use_variables_and_functions_while_they_are_made(run: Run) -> None:
+    assert run(entries) == ["sub"]
+    assert run(same, Sub) is Sub
+
+
+@kind
+def lists_of_a_class_that_grow_and_methods_that_are_replaced(run: Run) -> None:
+    for count in (1, 2, 3):
+        Greeter.opts.append(count)
+        assert run(greeted) == ("hello", count)
+    for word in ("hi", "bye"):
+        Greeter.greet = lambda self, word=word: word  # type: ignore[method-assign,misc]
+        assert run(greeted) == (word, 3)
+
+
 if __name__ == "__main__":
     run_checks()

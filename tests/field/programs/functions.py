@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import functools
 import operator
+import unittest.mock
+import xml.dom.minidom
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -214,6 +216,86 @@ def a_function_as_an_argument(run: Run) -> None:
 
 def map_all(function: Callable[[int], int], items: list[int]) -> list[int]:
     return [function(item) for item in items]
+
+
+MISSING = object()
+
+
+def looked_up(table: dict[str, int], default: Any = MISSING) -> Any:
+    return "missing" if default is MISSING else default
+
+
+def bound_later() -> Any:
+    return LATER  # type: ignore[name-defined]  # noqa: F821 - that is the point
+
+
+def with_default(number: int = 1) -> int:
+    return number
+
+
+def uses_submodule() -> str:
+    return xml.dom.minidom.parseString("<a/>").documentElement.tagName
+
+
+def fetch() -> str:
+    return "real"
+
+
+def fake() -> str:
+    return "fake"
+
+
+def fetched() -> str:
+    return fetch()
+
+
+def timed(function: Callable[[], str]) -> Callable[[], str]:
+    @functools.wraps(function)
+    def wrapper() -> str:
+        return "timed " + function()
+
+    return wrapper
+
+
+@kind
+def names_that_are_bound_later_and_deleted(run: Run) -> None:
+    for value in (5, 6):
+        with contextlib.suppress(NameError):
+            run(bound_later)
+            raise AssertionError("a name that the script has not was found")
+        globals()["LATER"] = value
+        assert run(bound_later) == value
+        del globals()["LATER"]
+
+
+@kind
+def a_sentinel_as_a_default(run: Run) -> None:
+    assert run(looked_up, {}) == "missing"
+    assert run(lambda value=MISSING: value is MISSING) is True
+
+
+@kind
+def defaults_and_code_that_change(run: Run) -> None:
+    assert run(with_default) == 1
+    with_default.__defaults__ = (2,)
+    assert run(with_default) == 2
+    with_default.__code__ = (lambda number: number * 10).__code__
+    assert run(with_default) == 20
+
+
+@kind
+def a_submodule_that_a_function_uses(run: Run) -> None:
+    assert run(uses_submodule) == "a"
+
+
+@kind
+def functions_that_are_replaced(run: Run) -> None:
+    assert run(fetched) == "real"
+    with unittest.mock.patch("__main__.fetch", fake):
+        assert run(fetched) == "fake"
+    assert run(fetched) == "real"
+    with unittest.mock.patch("__main__.fetch", timed(fetch)):
+        assert run(fetched) == "timed real"
 
 
 if __name__ == "__main__":
