@@ -73,7 +73,8 @@ def worker_environment(around: Mapping[str, str], threads: int, *, owned: bool) 
     Args:
         around: the node's.
         threads: how many threads a library may start in one worker, where ``around`` does not say it.
-        owned: the node is a local cluster's; then its environment is its owner's, who has no token of it there.
+        owned: the node is a local cluster's. A token in its environment is then one of its owner's own, for another
+            cluster, and stays for tasks that want it.
     """
     limits = dict.fromkeys(THREAD_VARIABLES, str(threads))
     kept = {name: value for name, value in around.items() if owned or name != "ARGON_TOKEN"}
