@@ -110,6 +110,23 @@ def test_only_a_script_that_is_at_work_below_its_guard_is_imported(tmp_path: Pat
     assert ran(tmp_path, WHY.format(before)).strip().startswith(why)
 
 
+def test_what_the_program_lets_go_of_is_not_kept(tmp_path: Path) -> None:
+    source = """
+import sys, weakref
+from argon.call.script import Script
+
+class Big: pass
+big, Big.table = Big(), Big()
+
+if __name__ == "__main__":
+    gone = weakref.ref(big), weakref.ref(Big.table)
+    script = Script(sys.path)
+    big = Big.table = None
+    print([ref() for ref in gone], bool(script.source))
+"""
+    assert ran(tmp_path, source) == "[None, None] True\n"
+
+
 def test_a_script_that_must_not_be_imported_travels_by_value() -> None:
     script = Script(sys.path, importing=False)
     assert script.source is None

@@ -57,7 +57,8 @@ class Script:
         self._modules_seen = 0, ""  # how many, and the latest
         self._unreachable: list[bytes] = []
         self._other_names: dict[int, tuple[Any, str]] = {}
-        self._at_start: dict[int, dict[str, object]] = {}
+        self._alive: list[object] = []
+        self._at_start: dict[int, dict[str, int]] = {}
         self._seen: dict[int, tuple[object, tuple[Any, ...]]] = {}  # functions as they were when first asked for
         self._left: dict[str, object] = {}
         self._modules: dict[str, tuple[ModuleType, bool]] = {}
@@ -93,7 +94,11 @@ class Script:
         classes = [value for value in vars(self._main).values() if isinstance(value, type)]
         bound = {name: value for name, value in vars(self._main).items() if name in self._names - self._changed}
         self._other_names = names_by_identity(bound)
-        self._at_start = {id(owner): dict(vars(owner)) for owner in (self._main, *classes)}
+        owners = (self._main, *classes)
+        # By identity: data that the program lets go of must not be kept here. Functions are, so that no other takes
+        # the place of one in memory.
+        self._alive = [value for owner in owners for value in vars(owner).values() if isinstance(value, FunctionType)]
+        self._at_start = {id(owner): {name: id(value) for name, value in vars(owner).items()} for owner in owners}
 
     def binds(self, name: str) -> bool:
         """Whether an import of the script binds this global name."""
@@ -137,7 +142,7 @@ class Script:
         if isinstance(value, FunctionType) and value.__code__ not in self._codes:
             return value.__module__ in MAIN_NAMES
         known = self._at_start.get(id(owner))
-        return known is not None and known.get(name) is not value
+        return known is not None and known.get(name) != id(value)
 
     def imports(self, name: str, added: Sequence[str] = ()) -> bool:
         """Whether the workers find the module of that name that is loaded here, with these folders added to their
