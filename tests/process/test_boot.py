@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from argon.process import boot
 from argon.process.interpreter import command
 
 SHOW = """
@@ -33,7 +34,7 @@ def test_argon_is_the_one_beside_it_whatever_else_has_its_name(tmp_path: Path) -
     (tmp_path / "argon.py").write_text("raise SystemExit('another one')\n")
     (tmp_path / "random.py").write_text("raise SystemExit('a file of the working folder')\n")
     package, arguments, path, has_file = started(tmp_path, "show", "1", "2")
-    assert package == str(Path(__file__).parents[2] / "src" / "argon")
+    assert package == str(Path(boot.__file__).parents[1])
     assert arguments == "['1', '2']"
     assert path.split()[0] != str(tmp_path)
     assert path.split()[1] == str(tmp_path)
