@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def test_share_is_of_those_that_change_anything(verdicts: list[str], counts: str
     assert summary(verdicts) == counts
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="a copy has what git knows of the tree")
 def test_tests_of_a_copy_see_the_text_that_was_written_last(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for name, text in {
